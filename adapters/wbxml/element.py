@@ -1,0 +1,16 @@
+"""The neutral form of markup between bytes and messages: a tag with text, octets or children."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Element(NamedTuple):
+    """One element. ``content`` is the concatenated text, raw octets, or the children in order; "" when empty.
+
+    Tags are local names without namespace; a token no table knows reads ``p<page>-<token hex>``. A plain tuple of the
+    same shape is an Element for every function that takes one.
+    """
+
+    tag: str
+    content: str | bytes | list[Element] = ""

@@ -1,0 +1,99 @@
+"""Devices: one handset (or tablet, watch, …) of one subscriber, and what each protocol knows of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from gateway.fleet.subscriber import Overrides
+
+AuthType = Literal["basic", "md5", "mac"]
+
+
+class Credential(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One direction of an OMA DM account.
+
+    ``secret`` is ``B64(MD5(name ":" password))`` sealed by the gateway's key: all the digests need, and never the
+    password itself. ``nonce`` and ``previous_nonce`` are raw octets.
+
+    Spec: OMA-TS-DM_Security-V1_2 5.3
+    """
+
+    name: str
+    secret: bytes
+    nonce: bytes = b""
+    previous_nonce: bytes = b""
+
+
+class OmaDmState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The OMA DM side of a device.
+
+    ``client`` proves the device to the gateway, ``server`` the gateway to the device. ``roots`` says where each MO is
+    mounted on this device. ``synced`` is the configuration key the device was last brought up to. ``refused_verbs``
+    are commands this device answered 406 to.
+    """
+
+    loc_uri: str
+    client: Credential
+    server: Credential | None = None
+    auth: AuthType = "md5"
+    roots: dict[str, str] = {}
+    synced: str = ""
+    refused_verbs: tuple[str, ...] = ()
+    failed_attempts: int = 0
+    last_session_at: datetime | None = None
+
+
+class Rcc14State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The RCC.14 side of a device.
+
+    ``version`` counts the contents this device was to hold; ``digest`` identifies the newest content and ``key`` the
+    inputs it came from. ``sent_version`` is what was last handed out in full, ``reported_version`` what the client
+    last said it holds. Tokens are kept as SHA-256 only.
+
+    Spec: RCC.14 VERS, TOKEN
+    """
+
+    version: int = 0
+    digest: bytes = b""
+    key: str = ""
+    sent_version: int = 0
+    sent_at: datetime | None = None
+    reported_version: int | None = None
+    reported_at: datetime | None = None
+    token_hash: bytes = b""
+    token_issued_at: datetime | None = None
+    token_expires_at: datetime | None = None
+    previous_token_hash: bytes = b""
+    parameters: dict[str, str] = {}
+
+
+class Device(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One device. ``id`` is ``<subscriber id>.<n>``, so that all of a subscriber's data is found from any device id.
+
+    ``revision`` is the store's compare-and-set counter (0 until first saved).
+    """
+
+    id: str
+    imei: str = ""
+    manufacturer: str = ""
+    model: str = ""
+    software: str = ""
+    friendly_name: str = ""
+    overrides: Overrides = {}
+    omadm: OmaDmState | None = None
+    rcc14: Rcc14State | None = None
+    content_revision: int = 1
+    revision: int = 0
+
+    @property
+    def subscriber_id(self) -> str:
+        """The id of the subscriber this device belongs to."""
+        return self.id.rpartition(".")[0]
+
+    @property
+    def tac(self) -> str:
+        """The Type Allocation Code: the first eight digits of the IMEI, or the empty string."""
+        return self.imei[:8]

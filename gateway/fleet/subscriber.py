@@ -1,0 +1,48 @@
+"""Subscribers: who they are, what they are entitled to, and the values set for them alone."""
+
+from __future__ import annotations
+
+import enum
+
+import msgspec
+
+Overrides = dict[str, dict[str, str]]
+"""Values set on one subscriber or device: MO identifier -> path below the MO root -> text of the value."""
+
+
+class ServiceState(enum.IntEnum):
+    """What the network wants for this subscriber; the values are the RCC.14 ``VERS/version`` codes.
+
+    Spec: RCC.14 VERS semantics
+    """
+
+    ACTIVE = 1
+    DISABLED = 0
+    DISABLED_PERMANENTLY = -1
+    DISABLED_UNTIL_USER = -2
+    DORMANT = -3
+
+
+class Subscriber(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One subscription. ``id`` is opaque and stable; IMSIs and MSISDN are strings and may change.
+
+    ``content_revision`` grows with every change that could alter a configuration; ``revision`` is the store's
+    compare-and-set counter (0 until first saved).
+    """
+
+    id: str
+    imsis: tuple[str, ...] = ()
+    msisdn: str = ""
+    tenant: str = ""
+    plan: str = ""
+    groups: tuple[str, ...] = ()
+    attributes: dict[str, str] = {}
+    overrides: Overrides = {}
+    state: ServiceState = ServiceState.ACTIVE
+    content_revision: int = 1
+    revision: int = 0
+
+    @property
+    def imsi(self) -> str:
+        """The first IMSI, or the empty string for a subscriber without a SIM."""
+        return self.imsis[0] if self.imsis else ""

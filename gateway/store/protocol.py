@@ -1,0 +1,197 @@
+"""What the gateway asks of a store: subscribers, devices, sessions, operations, ephemeral values and events.
+
+The protocol speaks the domain, not keys. Reads that one request needs come back from one call; the writes of one step go
+into one ``commit``, which is atomic and durable when it returns. Records with a ``revision`` are written by compare-and-set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from typing import Literal, NamedTuple, Protocol
+
+import msgspec
+
+from gateway.fleet.device import Device
+from gateway.fleet.mirror import Mirror
+from gateway.fleet.operation import Operation
+from gateway.fleet.subscriber import Subscriber
+
+IdentityKind = Literal["id", "imsi", "msisdn", "imei"]
+
+
+class SessionRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """The stored form of a device's protocol session: opaque octets with an end of life and a revision."""
+
+    device_id: str
+    payload: bytes
+    expires_at: datetime
+    revision: int = 0
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Something that happened, for people and machines to look at later. ``seq`` is set by the store."""
+
+    at: datetime
+    kind: str
+    subscriber_id: str = ""
+    device_id: str = ""
+    detail: dict[str, str] = {}
+    seq: int = 0
+
+
+class Household(NamedTuple):
+    """A subscriber with all devices, in the order they were first seen."""
+
+    subscriber: Subscriber
+    devices: tuple[Device, ...]
+
+
+class Contact(NamedTuple):
+    """What one OMA DM message needs: the device, its subscriber, and its live session if there is one."""
+
+    subscriber: Subscriber
+    device: Device
+    session: SessionRecord | None
+
+
+class PutSubscriber(NamedTuple):
+    """Create (revision 0) or replace the subscriber; its IMSIs and MSISDN become findable."""
+
+    subscriber: Subscriber
+
+
+class PutDevice(NamedTuple):
+    """Create (revision 0) or replace the device; its IMEI and LocURI become findable."""
+
+    device: Device
+
+
+class PutMirror(NamedTuple):
+    """Create (revision 0) or replace the device's reported tree."""
+
+    mirror: Mirror
+
+
+class PutSession(NamedTuple):
+    """Create (revision 0) or replace the device's session. An expired session counts as absent."""
+
+    session: SessionRecord
+
+
+class PutOperation(NamedTuple):
+    """Create or replace one queued operation of the device. Operations keep the order in which they were created."""
+
+    device_id: str
+    operation: Operation
+
+
+class PutEphemeral(NamedTuple):
+    """Keep a value under a key until ``expires_at``."""
+
+    key: str
+    value: bytes
+    expires_at: datetime
+
+
+class TakeEphemeral(NamedTuple):
+    """Remove the key; the whole commit is refused with Conflict when it is absent or expired (single use)."""
+
+    key: str
+
+
+class DeleteSubscriber(NamedTuple):
+    """Remove the subscriber and everything of its devices."""
+
+    subscriber_id: str
+
+
+class DeleteDevice(NamedTuple):
+    """Remove the device with its mirror, session and operations."""
+
+    device_id: str
+
+
+class Append(NamedTuple):
+    """Add an event to the log."""
+
+    event: Event
+
+
+Write = (
+    PutSubscriber
+    | PutDevice
+    | PutMirror
+    | PutSession
+    | PutOperation
+    | PutEphemeral
+    | TakeEphemeral
+    | DeleteSubscriber
+    | DeleteDevice
+    | Append
+)
+
+
+class Store(Protocol):
+    """Durable state of the gateway.
+
+    Every method raises Unavailable when the store cannot be reached.
+    """
+
+    async def load_household(self, kind: IdentityKind, value: str) -> Household | None:
+        """The subscriber that the id, IMSI, MSISDN (or a device IMEI) names, with all its devices; None if unknown."""
+        ...
+
+    async def load_contact(self, loc_uri: str, now: datetime) -> Contact | None:
+        """The device with that OMA DM ``Source/LocURI``, compared exactly; None if unknown."""
+        ...
+
+    async def load_device(self, device_id: str) -> Device | None:
+        """One device by id."""
+        ...
+
+    async def load_mirror(self, device_id: str) -> Mirror:
+        """The device's reported tree; an empty one (revision 0) when nothing was reported yet."""
+        ...
+
+    async def load_operations(self, device_id: str, *, pending_only: bool = True) -> Sequence[Operation]:
+        """The device's queued operations, oldest first; with ``pending_only`` those without a final status."""
+        ...
+
+    async def load_ephemeral(self, key: str, now: datetime) -> bytes | None:
+        """The live value under the key, or None."""
+        ...
+
+    async def commit(self, *writes: Write) -> None:
+        """Carry out all writes or none; when it returns they survive a kill -9 of the process.
+
+        Raises: Conflict when a record's revision is not the stored one, when an identity (IMSI, MSISDN, LocURI) already
+        belongs to another record, or when a TakeEphemeral finds nothing.
+        """
+        ...
+
+    def touch(self, device_id: str, at: datetime) -> None:
+        """Note that the device was seen. Written behind in batches: a crash may lose the last second of these."""
+        ...
+
+    async def load_last_seen(self, device_ids: Sequence[str]) -> dict[str, datetime]:
+        """When each of the devices was last seen, noted touches included; devices never seen are left out."""
+        ...
+
+    def scan_households(self, after: str = "") -> AsyncIterator[Household]:
+        """Every subscriber with devices, by ascending subscriber id, starting after the given one."""
+        ...
+
+    async def load_events(
+        self, *, subscriber_id: str = "", device_id: str = "", after_seq: int = 0, limit: int = 100
+    ) -> Sequence[Event]:
+        """Events in the order they were committed; empty filters match all."""
+        ...
+
+    async def expire(self, now: datetime) -> int:
+        """Drop sessions and ephemeral values past their end; returns how many."""
+        ...
+
+    async def close(self) -> None:
+        """Flush what is written behind and release everything."""
+        ...

@@ -1,0 +1,64 @@
+"""Management-tree URIs: ``./A/B`` as a tuple of segments.
+
+Spec: OMA-TS-DM_TND-V1_2 4.2 (addressing), 4.2.1
+"""
+
+from __future__ import annotations
+
+from gateway.errors import TreeError
+from gateway.status import StatusCode
+
+MAX_URI_BYTES = 2048
+MAX_SEGMENTS = 128
+
+
+class Uri(tuple[str, ...]):
+    """An absolute node address: its segments from the root. The root itself is ``Uri()`` and prints as ``.``."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Uri:
+        """The URI written as ``./A/B``, ``A/B``, ``/A/B`` or ``.``; no query part.
+
+        Raises: TreeError 414 when it is longer or deeper than any device allows, 404 when a segment is empty or ``..``.
+        """
+        if len(text.encode("utf-8", "surrogatepass")) > MAX_URI_BYTES:
+            raise TreeError(StatusCode.URI_TOO_LONG, text[:64] + "…", f"longer than {MAX_URI_BYTES} bytes")
+        if text in (".", "./", ""):
+            return cls()
+        body = text[2:] if text.startswith("./") else text.removeprefix("/")
+        segments = body.split("/")
+        if len(segments) > MAX_SEGMENTS:
+            raise TreeError(StatusCode.URI_TOO_LONG, text[:64] + "…", f"more than {MAX_SEGMENTS} segments")
+        if any(segment in ("", ".", "..") for segment in segments):
+            raise TreeError(StatusCode.NOT_FOUND, text, "has an empty, '.' or '..' segment")
+        return cls(segments)
+
+    def __str__(self) -> str:
+        return "./" + "/".join(self) if self else "."
+
+    def __repr__(self) -> str:
+        return f"Uri({str(self)!r})"
+
+    def __truediv__(self, name: str) -> Uri:
+        """The child of that name."""
+        return Uri((*self, name))
+
+    def join(self, path: tuple[str, ...]) -> Uri:
+        """The node at that relative path below this one."""
+        return Uri((*self, *path))
+
+    @property
+    def name(self) -> str:
+        """The last segment, or the empty string for the root."""
+        return self[-1] if self else ""
+
+    @property
+    def parent(self) -> Uri:
+        """The URI above; the root is its own parent."""
+        return Uri(self[:-1])
+
+    def is_under(self, ancestor: tuple[str, ...]) -> bool:
+        """True when ``ancestor`` is this node or above it."""
+        return self[: len(ancestor)] == ancestor
