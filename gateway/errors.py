@@ -1,7 +1,7 @@
 """The exception classes of the gateway, each tied to one boundary.
 
-Refusals by a tree or a device are data (a ``StatusCode``), not exceptions; these classes are for malformed input, broken
-plumbing and bad configuration. Anything else that is raised is a bug.
+Refusals by a tree or a device are data (a ``StatusCode``), not exceptions; these classes are for malformed input,
+broken plumbing and bad configuration. Anything else that is raised is a bug.
 """
 
 from __future__ import annotations

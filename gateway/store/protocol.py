@@ -1,7 +1,8 @@
-"""What the gateway asks of a store: subscribers, devices, sessions, operations, ephemeral values and events.
+"""What the gateway asks of a store.
 
-The protocol speaks the domain, not keys. Reads that one request needs come back from one call; the writes of one step go
-into one ``commit``, which is atomic and durable when it returns. Records with a ``revision`` are written by compare-and-set.
+The protocol speaks the domain, not keys. Reads that one request needs come back from one call; the writes of one step
+go into one ``commit``, which is atomic and durable when it returns. Records with a ``revision`` are written by
+compare-and-set.
 """
 
 from __future__ import annotations
@@ -48,11 +49,12 @@ class Household(NamedTuple):
 
 
 class Contact(NamedTuple):
-    """What one OMA DM message needs: the device, its subscriber, and its live session if there is one."""
+    """What one OMA DM message needs: the device, its subscriber, its live session and its pending operations."""
 
     subscriber: Subscriber
     device: Device
     session: SessionRecord | None
+    operations: tuple[Operation, ...]
 
 
 class PutSubscriber(NamedTuple):
