@@ -1,7 +1,7 @@
 """SyncML 1.2 messages as OMA DM uses them: plain values, no bytes and no behaviour.
 
 ``CmdID`` and references are kept as text (they are opaque and echoed); ``MsgID`` is a number. Text of ``Data`` is str;
-octets that are not text (WBXML OPAQUE, Format bin) stay bytes. What the decoder does not know is kept as an Element.
+octets that are not text (WBXML OPAQUE, Format bin) stay bytes. What the decoder does not know is kept as an element.
 
 Spec: OMA-TS-DM_RepPro-V1_2 6; OMA-TS-SyncML_RepPro-V1_2 6
 """
@@ -12,11 +12,11 @@ from typing import Literal
 
 import msgspec
 
-from adapters.wbxml.element import Element
+from adapters.wbxml.element import AnyElement
 from gateway.fleet.operation import Verb
 from gateway.status import StatusCode
 
-Data = str | bytes | tuple[Element, ...] | None
+Data = str | bytes | tuple[AnyElement, ...] | None
 """Content of ``Data``: text, octets, inline markup (TNDS), or None when the element is absent."""
 
 
@@ -33,7 +33,7 @@ class Meta(msgspec.Struct, frozen=True, omit_defaults=True):
     next_nonce: str = ""
     max_msg_size: int | None = None
     max_obj_size: int | None = None
-    extra: tuple[Element, ...] = ()
+    extra: tuple[AnyElement, ...] = ()
 
 
 class Cred(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -142,7 +142,7 @@ class Unknown(msgspec.Struct, frozen=True):
 
     name: str
     cmd_id: str
-    element: Element
+    element: AnyElement
 
 
 AnyCommand = Status | Results | Alert | Command | Group | Unknown

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from datetime import datetime
 from typing import Literal
 
@@ -12,11 +14,20 @@ from gateway.fleet.subscriber import Overrides
 AuthType = Literal["basic", "md5", "mac"]
 
 
+def account_digest(name: str, password: str) -> str:
+    """What is kept in place of a password: ``B64(MD5(name ":" password))``, all that basic and md5 checks need.
+
+    Spec: OMA-TS-DM_Security-V1_2 5.3
+    """
+    digest = hashlib.md5(f"{name}:{password}".encode(), usedforsecurity=False).digest()
+    return base64.b64encode(digest).decode()
+
+
 class Credential(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One direction of an OMA DM account.
 
-    ``secret`` is ``B64(MD5(name ":" password))`` sealed by the gateway's key: all the digests need, and never the
-    password itself. ``nonce`` and ``previous_nonce`` are raw octets.
+    ``secret`` is the account digest sealed by the gateway's key, never the password. ``nonce`` and ``previous_nonce``
+    are raw octets.
 
     Spec: OMA-TS-DM_Security-V1_2 5.3
     """
@@ -31,8 +42,9 @@ class OmaDmState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The OMA DM side of a device.
 
     ``client`` proves the device to the gateway, ``server`` the gateway to the device. ``roots`` says where each MO is
-    mounted on this device. ``synced`` is the configuration key the device was last brought up to. ``refused_verbs``
-    are commands this device answered 406 to.
+    mounted on this device. ``synced`` is the configuration key the device was last brought up to, ``described`` a
+    digest of what it said of itself. ``refused_verbs`` are commands this device answered 406 to. ``failed_attempts``
+    counts wrong credentials since the last right ones.
     """
 
     loc_uri: str
@@ -41,6 +53,7 @@ class OmaDmState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     auth: AuthType = "md5"
     roots: dict[str, str] = {}
     synced: str = ""
+    described: bytes = b""
     refused_verbs: tuple[str, ...] = ()
     failed_attempts: int = 0
     last_session_at: datetime | None = None
@@ -50,8 +63,9 @@ class Rcc14State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The RCC.14 side of a device.
 
     ``version`` counts the contents this device was to hold; ``digest`` identifies the newest content and ``key`` the
-    inputs it came from. ``sent_version`` is what was last handed out in full, ``reported_version`` what the client
-    last said it holds. Tokens are kept as SHA-256 only.
+    inputs it came from. ``sent_version`` was last handed out in full, ``reported_version`` is what the client
+    last said it holds. ``token_serial`` numbers the tokens issued (0: none); the token itself is computed, not
+    kept. ``parameters`` are what the client last said of itself.
 
     Spec: RCC.14 VERS, TOKEN
     """
@@ -63,10 +77,8 @@ class Rcc14State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     sent_at: datetime | None = None
     reported_version: int | None = None
     reported_at: datetime | None = None
-    token_hash: bytes = b""
+    token_serial: int = 0
     token_issued_at: datetime | None = None
-    token_expires_at: datetime | None = None
-    previous_token_hash: bytes = b""
     parameters: dict[str, str] = {}
 
 

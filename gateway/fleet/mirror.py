@@ -1,31 +1,58 @@
 """The reported tree of one device: what was sent, what was acknowledged and what was read back, kept apart.
 
-The device owns its tree; this is the gateway's unchecked record of it.
+The device owns its tree; this is the gateway's unchecked record of it. A mirror is a value: each step gives a new one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
+from typing import Literal
 
 import msgspec
+from msgspec.structs import replace
 
+from gateway.errors import TreeError
+from gateway.fleet.operation import Operation, Verb
 from gateway.status import StatusCode
+from gateway.tree.uri import Address, Uri
+
+
+class Read(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One thing a device said of its own tree. ``value`` is text (``bin`` as base64), None for an interior node."""
+
+    uri: str
+    format: str = "chr"
+    type: str = ""
+    value: str | None = None
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """The one final answer to an operation, with what a Get returned."""
+
+    operation: Operation
+    status: StatusCode
+    reads: tuple[Read, ...] = ()
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is known of one node on one device.
 
-    ``value`` is text as it appears in the tree (``bin`` as base64), None for interior and null nodes. ``sent`` was
-    handed to the device at ``sent_at``; ``status`` is the device's answer to that; ``read`` is what the device itself
-    said it holds. ``removed`` marks a node known to be absent.
+    Values are text as they appear in the tree (``bin`` as base64), None for interior and null nodes. ``sent`` was
+    handed to the device with ``verb`` at ``sent_at``; ``status`` is the device's answer to that. ``acknowledged`` is
+    the last value the device accepted; ``read`` is what the device itself said it holds, None with a ``read_at`` when
+    it said only that the node is there. ``removed`` marks a node known to be absent.
     """
 
     format: str = "chr"
     type: str = ""
+    verb: Verb | Literal[""] = ""
     sent: str | None = None
     sent_at: datetime | None = None
     status: int | None = None
     status_at: datetime | None = None
+    acknowledged: str | None = None
+    acknowledged_at: datetime | None = None
     read: str | None = None
     read_at: datetime | None = None
     source: str = ""
@@ -33,8 +60,33 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def refused(self) -> bool:
-        """True when the device answered the last write of this node with an error."""
-        return self.status is not None and not StatusCode(self.status).is_success
+        """True when the device answered the last command on this node with an error.
+
+        An answer that only corrects the gateway's picture is no refusal: an Add of a node that was there already, a
+        Replace or Delete of one that turned out to be gone.
+        """
+        if self.status is None or StatusCode(self.status).is_success:
+            return False
+        if self.verb == "Add":
+            return self.status != StatusCode.ALREADY_EXISTS
+        return not (self.removed and self.status == StatusCode.NOT_FOUND)
+
+    @property
+    def exists(self) -> bool:
+        """True when the node is believed to be on the device: a write was accepted, or the device said so."""
+        return not self.removed and (self.acknowledged_at is not None or self.read_at is not None)
+
+    @property
+    def effective(self) -> str | None:
+        """The value the device is believed to hold: the newer of acknowledged and read, read winning a tie.
+
+        None when the node is absent, has no value, or exists with a value nobody has seen.
+        """
+        if self.removed:
+            return None
+        if self.acknowledged_at is None or self.read_at is None:
+            return self.acknowledged if self.read_at is None else self.read
+        return self.read if self.read is not None and self.read_at >= self.acknowledged_at else self.acknowledged
 
 
 class Mirror(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -44,3 +96,165 @@ class Mirror(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     facts: dict[str, Fact] = {}
     complete: tuple[str, ...] = ()
     revision: int = 0
+
+    def knows(self, root: Uri) -> bool:
+        """True when the device answered anything at or under ``root``, or the subtree is known in full."""
+        text = str(root)
+        return text in self.complete or any(
+            fact.exists or fact.removed or fact.status is not None
+            for uri, fact in self.facts.items()
+            if _is_under(uri, text)
+        )
+
+    def sent(self, operations: Iterable[Operation], now: datetime) -> Mirror:
+        """The mirror after these operations went out; what is believed of the nodes stays until the device answers."""
+        facts = dict(self.facts)
+        for operation in operations:
+            uri = _node(operation.uri)
+            if uri is not None and operation.verb in ("Add", "Replace", "Delete"):
+                fact = facts.get(uri) or Fact(format=operation.format or "chr", type=operation.type)
+                facts[uri] = replace(
+                    fact, verb=operation.verb, sent=operation.value, sent_at=now, status=None, status_at=None
+                )
+        return replace(self, facts=facts)
+
+    def acknowledged(self, answers: Iterable[tuple[Operation, int]], now: datetime) -> Mirror:
+        """The mirror after the device's final status of each operation, in the order of the answers.
+
+        What a Get returned is not in its status (give that to ``read``), and an Exec changes no node.
+        """
+        facts = dict(self.facts)
+        for operation, status in answers:
+            uri = _node(operation.uri)
+            answer = _ANSWERS.get(operation.verb)
+            if uri is not None and answer is not None:
+                answer(facts, uri, operation, StatusCode(status), now)
+        return replace(self, facts=facts)
+
+    def read(self, reads: Iterable[Read], now: datetime, source: str = "", complete_root: Uri | None = None) -> Mirror:
+        """The mirror after the device said what it holds. Reads of properties and impossible URIs are left out.
+
+        With ``complete_root`` the reads are all there is at and under it: every other node there is marked removed.
+        """
+        facts = dict(self.facts)
+        present: set[str] = set()
+        for said in reads:
+            uri = _node(said.uri)
+            if uri is None:
+                continue
+            facts[uri] = replace(
+                facts.get(uri) or Fact(),
+                format=said.format,
+                type=said.type,
+                read=said.value,
+                read_at=now,
+                source=source,
+                removed=False,
+            )
+            # Some devices list leaves only; a node with something below it is there.
+            while uri and uri not in present:
+                present.add(uri)
+                uri = uri.rpartition("/")[0]
+        if complete_root is None:
+            return replace(self, facts=facts)
+        root = str(complete_root)
+        _remove(facts, root, present)
+        return replace(self, facts=facts, complete=tuple(sorted({*self.complete, root})))
+
+
+def _node(address: str) -> str | None:
+    """The one spelling of the node's URI; None for a property and for what cannot be a node's URI."""
+    try:
+        uri, prop, _ = Address.parse(address)
+    except TreeError:
+        return None
+    return None if prop else str(uri)
+
+
+def _is_under(uri: str, root: str) -> bool:
+    return uri == root or root == "." or uri.startswith(f"{root}/")
+
+
+def _remove(facts: dict[str, Fact], root: str, present: Collection[str] = ()) -> None:
+    """Mark everything at and under ``root`` absent, but for the nodes named present.
+
+    A refused write stays on record, so that it is not tried again because the node is absent.
+    """
+    if root not in present:
+        facts.setdefault(root, Fact())
+    for uri, fact in facts.items():
+        if _is_under(uri, root) and uri not in present:
+            gone = replace(fact, acknowledged=None, acknowledged_at=None, read=None, read_at=None, removed=True)
+            facts[uri] = gone if gone.refused else replace(gone, sent=None)
+
+
+def _answer_write(facts: dict[str, Fact], uri: str, operation: Operation, status: StatusCode, now: datetime) -> None:
+    fact = facts.get(uri) or Fact(format=operation.format or "chr", type=operation.type)
+    believed = fact.effective
+    fact = replace(
+        fact,
+        verb=operation.verb,
+        sent=operation.value,
+        sent_at=operation.sent_at or fact.sent_at,
+        status=int(status),
+        status_at=now,
+    )
+    if status.is_success:
+        fact = replace(
+            fact,
+            format=operation.format or fact.format,
+            type=operation.type or fact.type,
+            acknowledged=operation.value,
+            acknowledged_at=now,
+            removed=False,
+        )
+    elif operation.verb == "Add" and status == StatusCode.ALREADY_EXISTS and not fact.exists:
+        fact = replace(fact, read=None, read_at=now, removed=False)
+    facts[uri] = fact
+    # Only what was believed can turn out wrong: else Add and Replace could answer each other for ever.
+    if operation.verb == "Replace" and status == StatusCode.NOT_FOUND and believed is not None:
+        _remove(facts, uri)
+
+
+def _answer_delete(facts: dict[str, Fact], uri: str, operation: Operation, status: StatusCode, now: datetime) -> None:
+    if status.is_success or status == StatusCode.NOT_FOUND:
+        _remove(facts, uri)
+    fact = facts.get(uri) or Fact()
+    facts[uri] = replace(
+        fact,
+        verb="Delete",
+        sent=None,
+        sent_at=operation.sent_at or fact.sent_at,
+        status=int(status),
+        status_at=now,
+    )
+
+
+def _answer_get(facts: dict[str, Fact], uri: str, operation: Operation, status: StatusCode, now: datetime) -> None:
+    if status == StatusCode.NOT_FOUND:
+        _remove(facts, uri)
+    elif not status.is_success and uri not in facts:
+        facts[uri] = Fact(format="node", verb="Get", status=int(status), status_at=now)
+
+
+def _answer_copy(facts: dict[str, Fact], uri: str, operation: Operation, status: StatusCode, now: datetime) -> None:
+    source = facts.get(_node(operation.source) or "")
+    if status.is_success and source is not None:
+        facts[uri] = Fact(
+            format=source.format,
+            type=source.type,
+            verb="Copy",
+            status=int(status),
+            status_at=now,
+            acknowledged=source.effective,
+            acknowledged_at=now,
+        )
+
+
+_ANSWERS: dict[Verb, Callable[[dict[str, Fact], str, Operation, StatusCode, datetime], None]] = {
+    "Add": _answer_write,
+    "Replace": _answer_write,
+    "Delete": _answer_delete,
+    "Get": _answer_get,
+    "Copy": _answer_copy,
+}

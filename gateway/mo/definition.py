@@ -14,6 +14,8 @@ from gateway.tree.format import Format
 
 Access = Literal["Add", "Copy", "Delete", "Exec", "Get", "Replace"]
 
+UNNAMED = "<X>"
+
 ProvenanceStatus = Literal["confirmed", "attrs-only", "implementation", "name-only", "derived", "unconfirmed", ""]
 
 
@@ -51,6 +53,7 @@ class Permitted:
     """The values a leaf may have: an enumeration, an integer range, or anything when both are empty.
 
     ``values`` are pairs of a value and its meaning. With both an enumeration and a range, either permits.
+    As text: ``0 = never; 1 = always; 5..15``.
     """
 
     values: tuple[tuple[str, str], ...] = ()
@@ -58,16 +61,33 @@ class Permitted:
     high: int | None = None
 
     def allows(self, fmt: Format, text: str) -> bool:
-        """Whether this value is permitted; compared by format, so ``01`` matches ``1`` in an int leaf."""
+        """Whether this value is permitted; compared by format, so ``01`` matches ``1`` in an int leaf.
+
+        Raises: ValueError when the text is not a value of the format.
+        """
+        value = fmt.canonical(text)
         if not self.values and self.low is None and self.high is None:
             return True
-        value = fmt.canonical(text)
         if any(value == fmt.canonical(permitted) for permitted, _ in self.values):
             return True
         if self.low is None and self.high is None:
             return False
-        number = int(value)
+        try:
+            number = int(value)
+        except ValueError:
+            return False
         return (self.low is None or number >= self.low) and (self.high is None or number <= self.high)
+
+    @property
+    def range(self) -> str:
+        """The range as ``5..15``, ``5..`` or ``..15``; empty when there is none."""
+        if self.low is None and self.high is None:
+            return ""
+        return f"{'' if self.low is None else self.low}..{'' if self.high is None else self.high}"
+
+    def __str__(self) -> str:
+        named = (f"{value} = {meaning}" if meaning else value for value, meaning in self.values)
+        return "; ".join(filter(None, (*named, self.range)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,15 +149,19 @@ class Definition:
         return node
 
     def walk(self, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Definition]]:
-        """This definition and all below, parents first, each with its path; an unnamed node's segment is ``<X>``."""
+        """This definition and all below, parents first, each with its path; an unnamed node's segment is UNNAMED."""
         yield path, self
         for child in self.children:
-            yield from child.walk((*path, child.name or "<X>"))
+            yield from child.walk((*path, child.name or UNNAMED))
 
 
 @dataclass(frozen=True, slots=True)
 class ManagementObject:
-    """One MO. ``moi`` is its identifier (empty when only a setting can give it), ``key`` the stem of its DDF file."""
+    """One MO. ``moi`` is its identifier (empty when only a setting can give it), ``key`` the stem of its DDF file.
+
+    ``title`` and ``moi`` repeat what the root says of itself. ``specification`` is the document that defines the MO,
+    ``manufacturer`` and ``model`` the device a vendor's DDF describes, ``path`` the URI above the root if it is fixed.
+    """
 
     key: str
     moi: str
@@ -145,4 +169,5 @@ class ManagementObject:
     title: str = ""
     specification: str = ""
     manufacturer: str = ""
-    version: str = ""
+    model: str = ""
+    path: str = ""

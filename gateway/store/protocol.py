@@ -76,9 +76,10 @@ class PutMirror(NamedTuple):
 
 
 class PutSession(NamedTuple):
-    """Create (revision 0) or replace the device's session. An expired session counts as absent."""
+    """Create (revision 0) or replace the device's session. A session that ended by ``now`` counts as absent."""
 
     session: SessionRecord
+    now: datetime
 
 
 class PutOperation(NamedTuple):
@@ -97,9 +98,10 @@ class PutEphemeral(NamedTuple):
 
 
 class TakeEphemeral(NamedTuple):
-    """Remove the key; the whole commit is refused with Conflict when it is absent or expired (single use)."""
+    """Remove the key; the whole commit is refused with Conflict when it is absent or ended by ``now`` (single use)."""
 
     key: str
+    now: datetime
 
 
 class DeleteSubscriber(NamedTuple):

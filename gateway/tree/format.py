@@ -32,6 +32,17 @@ class Format(enum.StrEnum):
     TIME = "time"
     XML = "xml"
 
+    @classmethod
+    def parse(cls, text: str) -> Format:
+        """The format of that name; ``chr`` when the name is empty or not one of the specification's.
+
+        Devices report formats of their own invention, and a value of unknown format is text.
+        """
+        try:
+            return cls(text.strip().lower())
+        except ValueError:
+            return cls.CHR
+
     def canonical(self, text: str) -> str:
         """The one text that stands for this value; equal values have equal canonical texts.
 
@@ -45,6 +56,17 @@ class Format(enum.StrEnum):
             return ""
         reader = _READERS.get(self)
         return reader(text) if reader else text
+
+    def same(self, one: str | None, other: str | None) -> bool:
+        """Whether both texts stand for the same value; None equals only None, unreadable text only itself."""
+        if one == other:
+            return True
+        if one is None or other is None or self not in _READERS:
+            return False
+        try:
+            return self.canonical(one) == self.canonical(other)
+        except ValueError:
+            return False
 
 
 def _integer(text: str) -> str:

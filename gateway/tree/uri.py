@@ -5,6 +5,8 @@ Spec: OMA-TS-DM_TND-V1_2 4.2 (addressing), 4.2.1
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from gateway.errors import TreeError
 from gateway.status import StatusCode
 
@@ -62,3 +64,35 @@ class Uri(tuple[str, ...]):
     def is_under(self, ancestor: tuple[str, ...]) -> bool:
         """True when ``ancestor`` is this node or above it."""
         return self[: len(ancestor)] == ancestor
+
+
+class Address(NamedTuple):
+    """What a command's LocURI names: a node, one property of it (``?prop=ACL``) or a reading of its subtree.
+
+    Spec: OMA-TS-DM_TND-V1_2 7.1, OMA-TS-DM_TNDS-V1_2 5
+    """
+
+    uri: Uri
+    prop: str = ""
+    list: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Address:
+        """The address written as ``./A/B``, ``./A/B?prop=Name`` or ``./A/B?list=StructData``.
+
+        Raises: TreeError as ``Uri.parse`` does, 406 when the query is neither ``prop`` nor ``list``.
+        """
+        node, mark, query = text.partition("?")
+        if not mark:
+            return cls(Uri.parse(node))
+        attribute, _, argument = query.partition("=")
+        if attribute == "prop" and argument:
+            return cls(Uri.parse(node), prop=argument)
+        if attribute == "list" and argument:
+            return cls(Uri.parse(node), list=argument)
+        raise TreeError(StatusCode.NOT_SUPPORTED, text[:64], "the query is neither prop= nor list=")
+
+    def __str__(self) -> str:
+        if self.prop:
+            return f"{self.uri}?prop={self.prop}"
+        return f"{self.uri}?list={self.list}" if self.list else str(self.uri)

@@ -1,0 +1,53 @@
+# Every command of the project. `make help` lists them.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/installed
+APT := DEBIAN_FRONTEND=noninteractive apt-get -qq
+
+.PHONY: help run test check bench lock clean needs
+
+help: ## List the commands.
+	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /make \1\t/' | expand -t 14
+
+run: $(INSTALLED) ## Install, make demo data in ./data and serve until Ctrl-C. The data is kept between runs.
+	@$(BIN)/mogate init --demo
+	@# On a terminal the gateway is a job of its own, so that Ctrl-C ends it and not make.
+	@if [ -t 0 ]; then set -m; $(BIN)/mogate serve; exit $$?; else exec $(BIN)/mogate serve; fi
+
+test: $(INSTALLED) needs ## Run all tests, after getting what they need.
+	@$(BIN)/python -m pytest
+
+check: $(INSTALLED) ## Check format, lint and types.
+	@$(BIN)/ruff format --check
+	@$(BIN)/ruff check
+	@$(BIN)/mypy
+
+bench: $(INSTALLED) ## Measure the gateway against a bare HTTP server.
+	@$(BIN)/python tests/bench/run.py
+
+lock: $(INSTALLED) ## Renew requirements.lock from the ranges in setup.cfg.
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --extra dev \
+		--custom-compile-command 'make lock' --output-file requirements.lock setup.cfg
+
+clean: ## Remove what was installed and cached; ./data stays.
+	@rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@find gateway adapters tests -name __pycache__ -prune -exec rm -rf {} +
+
+$(INSTALLED): requirements.lock setup.cfg pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+		{ echo "MOGate needs Python 3.11 to 3.13 and $(PYTHON) is not one; try make PYTHON=python3.13" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
+		{ echo "$(PYTHON) cannot make virtual environments; apt-get install python3-venv" >&2; exit 1; }
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# What the tests need that is not a Python package, by the name Debian gives it.
+needs: $(INSTALLED)
+	@missing=; \
+	$(BIN)/python -c 'import ctypes; ctypes.CDLL("libwbxml2.so.1")' 2>/dev/null || missing="$$missing libwbxml2-1"; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; \
+	then $(APT) update && $(APT) install -y --no-install-recommends $$missing >/dev/null; \
+	else echo "The tests need packages that are not here. As root: apt-get install$$missing" >&2; exit 1; fi

@@ -1,0 +1,551 @@
+"""OMA DM messages as octets: XML and WBXML differ only in how elements are written.
+
+Elements may come in any order and leave in the order of the DTD. Text is trimmed everywhere but in the ``Data`` of an
+item. Octets are ``bytes`` in a message whatever carries them: WBXML as OPAQUE under Format ``bin``; XML as base64 text
+under Format ``b64``, which reads back as that text, for it is the reader who knows what a ``b64`` node holds.
+
+Spec: OMA-TS-SyncML_RepPro-V1_2 5, 6; OMA-TS-DM_RepPro-V1_2 6
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterable
+from typing import Any, Literal, TypeAlias, get_args
+
+import msgspec
+
+from adapters.omadm.messages import (
+    Alert,
+    AnyCommand,
+    Chal,
+    Command,
+    Cred,
+    Data,
+    Group,
+    Item,
+    Meta,
+    Results,
+    Status,
+    SyncHdr,
+    SyncML,
+    Unknown,
+)
+from adapters.omadm.xml import DECLARATION, decode_xml, encode_xml
+from adapters.wbxml.codec import DEFAULT_HEADER, Header
+from adapters.wbxml.codec import decode as decode_wbxml
+from adapters.wbxml.codec import encode as encode_wbxml
+from adapters.wbxml.element import AnyElement
+from gateway.errors import DecodeError, LimitExceeded
+from gateway.fleet.operation import Verb
+from gateway.status import StatusCode
+
+MAX_COMMANDS = 500
+MAX_ITEMS = 1000
+MAX_GROUP_DEPTH = 4
+MAX_URI_LENGTH = 2048
+MAX_SESSION_ID_LENGTH = 16
+MAX_MSG_ID = 2**31
+MAX_DIGITS = 10
+
+_Content: TypeAlias = str | bytes | list[AnyElement]
+_Fields: TypeAlias = dict[str, _Content]
+
+_VERBS: dict[str, Verb] = {verb: verb for verb in get_args(Verb)}
+_GROUPS: dict[str, Literal["Atomic", "Sequence"]] = {"Atomic": "Atomic", "Sequence": "Sequence"}
+_GROUP_FIELDS = frozenset({"CmdID", "NoResp", "Meta"})
+_META_FIELDS = frozenset({"Format", "Type", "Mark", "Size", "NextNonce", "MaxMsgSize", "MaxObjSize"})
+_STATUS_CODES = {str(int(code)): code for code in StatusCode}
+
+
+class UnsupportedMediaType(DecodeError):
+    """The Content-Type is none of SyncML's. Becomes HTTP 415."""
+
+
+class Encoding(msgspec.Struct, frozen=True):
+    """How one message travelled, and how its answer must.
+
+    ``media_type`` is the peer's own word in lower case; ``header`` is the WBXML header to answer with, None for XML.
+    """
+
+    media_type: str
+    wbxml: bool
+    header: Header | None = None
+
+
+_ENCODINGS = {
+    encoding.media_type: encoding
+    for encoding in (
+        Encoding("application/vnd.syncml.dm+xml", wbxml=False),
+        Encoding("application/vnd.syncml.dm+wbxml", wbxml=True, header=DEFAULT_HEADER),
+        Encoding("application/vnd.syncml+xml", wbxml=False),
+        Encoding("application/vnd.syncml+wbxml", wbxml=True, header=DEFAULT_HEADER),
+    )
+}
+
+
+def encoding_of(content_type: str) -> Encoding:
+    """The encoding a Content-Type header names; parameters and case do not count.
+
+    Raises: UnsupportedMediaType.
+    """
+    try:
+        return _ENCODINGS[content_type.partition(";")[0].strip().lower()]
+    except KeyError:
+        raise UnsupportedMediaType(f"Content-Type {content_type[:80]!r} is not SyncML") from None
+
+
+def decode(body: bytes, encoding: Encoding) -> tuple[SyncML, Encoding]:
+    """The message, and the encoding its answer should have (the sender's style of WBXML header included).
+
+    What a device leaves out that the gateway can do without is empty text: CmdID and references too, except that a
+    Status of SyncHdr without CmdRef refers to "0".
+
+    Raises: DecodeError; LimitExceeded for more than 500 commands in all, 1000 items in one, or a value over its width.
+    """
+    if not encoding.wbxml:
+        return _message(decode_xml(body), in_wbxml=False), encoding
+    header, root = decode_wbxml(body)
+    return _message(root, in_wbxml=True), Encoding(encoding.media_type, wbxml=True, header=header)
+
+
+def encode(message: SyncML, encoding: Encoding) -> bytes:
+    """The octets of a message.
+
+    Raises: ValueError for text that XML cannot carry.
+    """
+    body = [_command_element(command, encoding.wbxml) for command in message.commands]
+    if message.final:
+        body.append(("Final", ""))
+    return _encode_element(("SyncML", [_sync_hdr_element(message.header), ("SyncBody", body)]), encoding)
+
+
+def measure(command: AnyCommand, encoding: Encoding) -> int:
+    """How many octets a command adds to a message, at most."""
+    size = len(_encode_element(_command_element(command, encoding.wbxml), encoding))
+    # A WBXML header is longer than the page switch that a command may need after another one.
+    return size if encoding.wbxml else size - len(DECLARATION)
+
+
+def _encode_element(root: AnyElement, encoding: Encoding) -> bytes:
+    return encode_wbxml(root, encoding.header or DEFAULT_HEADER) if encoding.wbxml else encode_xml(root)
+
+
+def _message(root: AnyElement, in_wbxml: bool) -> SyncML:
+    tag, content = root
+    if tag != "SyncML":
+        raise DecodeError(f"the root element is {tag[:40]!r}, not SyncML")
+    fields = _fields(content)
+    header = _sync_hdr(_required(fields, "SyncHdr"))
+    body = _required(fields, "SyncBody")
+    commands = _commands(body if isinstance(body, list) else (), in_wbxml)
+    if _count(commands) > MAX_COMMANDS:
+        raise LimitExceeded(f"more than {MAX_COMMANDS} commands")
+    return SyncML(header, commands, final="Final" in _fields(body))
+
+
+def _sync_hdr(content: _Content) -> SyncHdr:
+    fields = _fields(content)
+    session_id = _text(_required(fields, "SessionID"))
+    if len(session_id) > MAX_SESSION_ID_LENGTH:
+        raise LimitExceeded(f"a SessionID of more than {MAX_SESSION_ID_LENGTH} characters")
+    msg_id = _integer(_text(_required(fields, "MsgID")))
+    if not 1 <= msg_id <= MAX_MSG_ID:
+        raise LimitExceeded(f"MsgID {msg_id} is not between 1 and {MAX_MSG_ID}")
+    target = _fields(_required(fields, "Target"))
+    source = _fields(_required(fields, "Source"))
+    return SyncHdr(
+        session_id=session_id,
+        msg_id=msg_id,
+        target=_uri(_required(target, "LocURI")),
+        source=_uri(_required(source, "LocURI")),
+        ver_dtd=_string(fields, "VerDTD") or "1.2",
+        ver_proto=_string(fields, "VerProto") or "DM/1.2",
+        source_name=_string(source, "LocName"),
+        target_name=_string(target, "LocName"),
+        resp_uri=_string(fields, "RespURI"),
+        no_resp="NoResp" in fields,
+        cred=_cred(fields),
+        meta=_meta(fields),
+    )
+
+
+def _commands(children: Iterable[AnyElement], in_wbxml: bool, depth: int = 0) -> tuple[AnyCommand, ...]:
+    if depth > MAX_GROUP_DEPTH:
+        raise LimitExceeded(f"commands nested more than {MAX_GROUP_DEPTH} deep")
+    commands: list[AnyCommand] = []
+    for tag, content in children:
+        if tag == "Final":
+            continue
+        if reader := _READERS.get(tag):
+            commands.append(reader(content, in_wbxml))
+        elif verb := _VERBS.get(tag):
+            commands.append(_command(verb, content, in_wbxml))
+        elif group := _GROUPS.get(tag):
+            commands.append(_group(group, content, in_wbxml, depth))
+        else:
+            fields = _fields(content) if isinstance(content, list) else {}
+            commands.append(Unknown(tag, _string(fields, "CmdID"), (tag, content)))
+    return tuple(commands)
+
+
+def _count(commands: tuple[AnyCommand, ...]) -> int:
+    return len(commands) + sum(_count(command.commands) for command in commands if isinstance(command, Group))
+
+
+def _status(content: _Content, in_wbxml: bool) -> Status:
+    fields = _fields(content)
+    cmd = _string(fields, "Cmd")
+    code = _text(_required(fields, "Data"))
+    return Status(
+        cmd_id=_string(fields, "CmdID"),
+        msg_ref=_string(fields, "MsgRef"),
+        cmd_ref=_string(fields, "CmdRef") or ("0" if cmd == "SyncHdr" else ""),
+        cmd=cmd,
+        code=_STATUS_CODES.get(code) or StatusCode(_integer(code)),
+        target_refs=_uris(content, "TargetRef") if "TargetRef" in fields else (),
+        source_refs=_uris(content, "SourceRef") if "SourceRef" in fields else (),
+        cred=_cred(fields),
+        chal=_chal(fields),
+        items=_items(content, in_wbxml) if "Item" in fields else (),
+    )
+
+
+def _results(content: _Content, in_wbxml: bool) -> Results:
+    fields = _fields(content)
+    meta = _meta(fields)
+    return Results(
+        cmd_id=_string(fields, "CmdID"),
+        msg_ref=_string(fields, "MsgRef"),
+        cmd_ref=_string(fields, "CmdRef"),
+        items=_items(content, in_wbxml, meta),
+        meta=meta,
+        target_ref=_uri(fields["TargetRef"]) if "TargetRef" in fields else "",
+        source_ref=_uri(fields["SourceRef"]) if "SourceRef" in fields else "",
+    )
+
+
+def _alert(content: _Content, in_wbxml: bool) -> Alert:
+    fields = _fields(content)
+    code = _string(fields, "Data")
+    return Alert(
+        cmd_id=_string(fields, "CmdID"),
+        code=int(code) if code.isascii() and code.isdigit() and len(code) <= MAX_DIGITS else None,
+        items=_items(content, in_wbxml) if "Item" in fields else (),
+        correlator=_string(fields, "Correlator"),
+        no_resp="NoResp" in fields,
+    )
+
+
+def _command(verb: Verb, content: _Content, in_wbxml: bool) -> Command:
+    fields = _fields(content)
+    meta = _meta(fields)
+    return Command(
+        verb=verb,
+        cmd_id=_string(fields, "CmdID"),
+        items=_items(content, in_wbxml, meta),
+        meta=meta,
+        correlator=_string(fields, "Correlator"),
+        no_resp="NoResp" in fields,
+    )
+
+
+def _group(verb: Literal["Atomic", "Sequence"], content: _Content, in_wbxml: bool, depth: int) -> Group:
+    fields = _fields(content)
+    members = [child for child in content if child[0] not in _GROUP_FIELDS] if isinstance(content, list) else []
+    return Group(
+        verb=verb,
+        cmd_id=_string(fields, "CmdID"),
+        commands=_commands(members, in_wbxml, depth + 1),
+        meta=_meta(fields),
+        no_resp="NoResp" in fields,
+    )
+
+
+_READERS: dict[str, Callable[[_Content, bool], AnyCommand]] = {"Status": _status, "Results": _results, "Alert": _alert}
+
+
+def _items(content: _Content, in_wbxml: bool, inherited: Meta | None = None) -> tuple[Item, ...]:
+    if not isinstance(content, list):
+        return ()
+    default = inherited.format if inherited else ""
+    items = [_item(child, in_wbxml, default) for tag, child in content if tag == "Item"]
+    if len(items) > MAX_ITEMS:
+        raise LimitExceeded(f"more than {MAX_ITEMS} items in one command")
+    return tuple(items)
+
+
+def _item(content: _Content, in_wbxml: bool, default_format: str) -> Item:
+    fields = _fields(content)
+    meta = _meta(fields)
+    data: Data = None
+    if (raw := fields.get("Data")) is not None:
+        data = tuple(raw) if isinstance(raw, list) else raw
+        # Octets that happen to be text come as text from WBXML, where nothing but Format tells them apart.
+        if in_wbxml and isinstance(data, str) and ((meta and meta.format) or default_format) == "bin":
+            data = data.encode()
+    return Item(
+        target=_locuri(fields["Target"]) if "Target" in fields else "",
+        source=_locuri(fields["Source"]) if "Source" in fields else "",
+        meta=meta,
+        data=data,
+        more_data="MoreData" in fields,
+    )
+
+
+def _meta(fields: _Fields) -> Meta | None:
+    content = fields.get("Meta")
+    if content is None:
+        return None
+    children = _fields(content)
+    if "MetInf" in children:
+        content = children["MetInf"]
+        children = _fields(content)
+    return Meta(
+        format=_string(children, "Format"),
+        type=_string(children, "Type"),
+        size=_size(children, "Size"),
+        mark=_string(children, "Mark"),
+        next_nonce=_base64(children, "NextNonce"),
+        max_msg_size=_size(children, "MaxMsgSize"),
+        max_obj_size=_size(children, "MaxObjSize"),
+        extra=() if _META_FIELDS.issuperset(children) else _extra(content),
+    )
+
+
+def _extra(content: _Content) -> tuple[AnyElement, ...]:
+    return tuple(child for child in content if child[0] not in _META_FIELDS) if isinstance(content, list) else ()
+
+
+def _cred(fields: _Fields) -> Cred | None:
+    if "Cred" not in fields:
+        return None
+    children = _fields(fields["Cred"])
+    meta = _meta(children) or Meta()
+    return Cred(type=meta.type, data=_base64(children, "Data"), format=meta.format or "b64")
+
+
+def _chal(fields: _Fields) -> Chal | None:
+    if "Chal" not in fields:
+        return None
+    meta = _meta(_fields(fields["Chal"])) or Meta()
+    return Chal(type=meta.type, next_nonce=meta.next_nonce, format=meta.format or "b64")
+
+
+def _fields(content: _Content) -> _Fields:
+    """The children of an element by tag; of a repeated one the last."""
+    if isinstance(content, list):
+        return dict(content)
+    if content.strip():
+        raise DecodeError(f"{content[:40]!r} where elements belong")
+    return {}
+
+
+def _required(fields: _Fields, tag: str) -> _Content:
+    try:
+        return fields[tag]
+    except KeyError:
+        raise DecodeError(f"{tag} is missing") from None
+
+
+def _text(content: _Content) -> str:
+    if isinstance(content, str):
+        return content.strip()
+    raise DecodeError("elements or octets where text belongs")
+
+
+def _string(fields: _Fields, tag: str) -> str:
+    """The text of a child, "" when there is no such child."""
+    content = fields.get(tag, "")
+    return content.strip() if isinstance(content, str) else _text(content)
+
+
+def _base64(fields: _Fields, tag: str) -> str:
+    """Base64 text of a child without its line breaks; made here where WBXML carries the bare octets."""
+    content = fields.get(tag, "")
+    return base64.b64encode(content).decode() if isinstance(content, bytes) else "".join(_text(content).split())
+
+
+def _size(fields: _Fields, tag: str) -> int | None:
+    text = _string(fields, tag)
+    return _integer(text) if text else None
+
+
+def _integer(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise DecodeError(f"{text[:40]!r} is not a number")
+    if len(text) > MAX_DIGITS:
+        raise LimitExceeded(f"a number of {len(text)} digits")
+    return int(text)
+
+
+def _uri(content: _Content) -> str:
+    uri = _text(content)
+    if len(uri) > MAX_URI_LENGTH:
+        raise LimitExceeded(f"a URI of {len(uri)} characters, more than {MAX_URI_LENGTH}")
+    return uri
+
+
+def _uris(content: _Content, wanted: str) -> tuple[str, ...]:
+    return tuple(_uri(child) for tag, child in content if tag == wanted) if isinstance(content, list) else ()
+
+
+def _locuri(content: _Content) -> str:
+    """The LocURI inside a Target or Source, "" when it has none."""
+    fields = _fields(content)
+    return _uri(fields["LocURI"]) if "LocURI" in fields else ""
+
+
+def _sync_hdr_element(header: SyncHdr) -> AnyElement:
+    children: list[AnyElement] = [
+        ("VerDTD", header.ver_dtd),
+        ("VerProto", header.ver_proto),
+        ("SessionID", header.session_id),
+        ("MsgID", str(header.msg_id)),
+        ("Target", _place(header.target, header.target_name)),
+        ("Source", _place(header.source, header.source_name)),
+    ]
+    if header.resp_uri:
+        children.append(("RespURI", header.resp_uri))
+    if header.no_resp:
+        children.append(("NoResp", ""))
+    if header.cred:
+        children.append(_cred_element(header.cred))
+    if header.meta:
+        children.append(_meta_element(header.meta))
+    return "SyncHdr", children
+
+
+def _command_element(command: AnyCommand, in_wbxml: bool) -> AnyElement:
+    return _WRITERS[type(command)](command, in_wbxml)
+
+
+def _status_element(status: Status, in_wbxml: bool) -> AnyElement:
+    children: list[AnyElement] = [
+        ("CmdID", status.cmd_id),
+        ("MsgRef", status.msg_ref),
+        ("CmdRef", status.cmd_ref),
+        ("Cmd", status.cmd),
+    ]
+    children += [("TargetRef", uri) for uri in status.target_refs]
+    children += [("SourceRef", uri) for uri in status.source_refs]
+    if status.cred:
+        children.append(_cred_element(status.cred))
+    if status.chal:
+        children.append(("Chal", [_meta_element(_type_of(status.chal, status.chal.next_nonce))]))
+    children.append(("Data", str(int(status.code))))
+    children += [_item_element(item, in_wbxml) for item in status.items]
+    return "Status", children
+
+
+def _results_element(results: Results, in_wbxml: bool) -> AnyElement:
+    children: list[AnyElement] = [("CmdID", results.cmd_id)]
+    if results.msg_ref:
+        children.append(("MsgRef", results.msg_ref))
+    children.append(("CmdRef", results.cmd_ref))
+    if results.meta:
+        children.append(_meta_element(results.meta))
+    if results.target_ref:
+        children.append(("TargetRef", results.target_ref))
+    if results.source_ref:
+        children.append(("SourceRef", results.source_ref))
+    children += [_item_element(item, in_wbxml) for item in results.items]
+    return "Results", children
+
+
+def _alert_element(alert: Alert, in_wbxml: bool) -> AnyElement:
+    children = _start(alert.cmd_id, alert.no_resp, None)
+    if alert.code is not None:
+        children.append(("Data", str(alert.code)))
+    if alert.correlator:
+        children.append(("Correlator", alert.correlator))
+    children += [_item_element(item, in_wbxml) for item in alert.items]
+    return "Alert", children
+
+
+def _verb_element(command: Command, in_wbxml: bool) -> AnyElement:
+    children = _start(command.cmd_id, command.no_resp, command.meta)
+    if command.correlator:
+        children.append(("Correlator", command.correlator))
+    children += [_item_element(item, in_wbxml) for item in command.items]
+    return command.verb, children
+
+
+def _group_element(group: Group, in_wbxml: bool) -> AnyElement:
+    children = _start(group.cmd_id, group.no_resp, group.meta)
+    children += [_command_element(command, in_wbxml) for command in group.commands]
+    return group.verb, children
+
+
+def _unknown_element(unknown: Unknown, _in_wbxml: bool) -> AnyElement:
+    return unknown.element
+
+
+_WRITERS: dict[type, Callable[[Any, bool], AnyElement]] = {
+    Status: _status_element,
+    Results: _results_element,
+    Alert: _alert_element,
+    Command: _verb_element,
+    Group: _group_element,
+    Unknown: _unknown_element,
+}
+
+
+def _start(cmd_id: str, no_resp: bool, meta: Meta | None) -> list[AnyElement]:
+    """The children that every command but Status and Results begins with."""
+    children: list[AnyElement] = [("CmdID", cmd_id)]
+    if no_resp:
+        children.append(("NoResp", ""))
+    if meta:
+        children.append(_meta_element(meta))
+    return children
+
+
+def _item_element(item: Item, in_wbxml: bool) -> AnyElement:
+    children: list[AnyElement] = []
+    meta, data = item.meta, item.data
+    if isinstance(data, bytes) and not in_wbxml:
+        meta = msgspec.structs.replace(meta or Meta(), format="b64")
+        data = base64.b64encode(data).decode()
+    if item.target:
+        children.append(("Target", [("LocURI", item.target)]))
+    if item.source:
+        children.append(("Source", [("LocURI", item.source)]))
+    if meta:
+        children.append(_meta_element(meta))
+    if data is not None:
+        children.append(("Data", list(data) if isinstance(data, tuple) else data))
+    if item.more_data:
+        children.append(("MoreData", ""))
+    return "Item", children
+
+
+def _meta_element(meta: Meta) -> AnyElement:
+    children: list[AnyElement] = []
+    if meta.format:
+        children.append(("Format", meta.format))
+    if meta.type:
+        children.append(("Type", meta.type))
+    if meta.mark:
+        children.append(("Mark", meta.mark))
+    if meta.size is not None:
+        children.append(("Size", str(meta.size)))
+    if meta.next_nonce:
+        children.append(("NextNonce", meta.next_nonce))
+    if meta.max_msg_size is not None:
+        children.append(("MaxMsgSize", str(meta.max_msg_size)))
+    if meta.max_obj_size is not None:
+        children.append(("MaxObjSize", str(meta.max_obj_size)))
+    return "Meta", [*children, *meta.extra]
+
+
+def _type_of(cred: Cred | Chal, next_nonce: str = "") -> Meta:
+    return Meta(format=cred.format, type=cred.type, next_nonce=next_nonce)
+
+
+def _cred_element(cred: Cred) -> AnyElement:
+    return "Cred", [_meta_element(_type_of(cred)), ("Data", cred.data)]
+
+
+def _place(uri: str, name: str) -> list[AnyElement]:
+    return [("LocURI", uri), ("LocName", name)] if name else [("LocURI", uri)]

@@ -1,0 +1,115 @@
+"""What goes out in one message: operations as commands, as many as the device can take.
+
+Spec: OMA-TS-DM_RepPro-V1_2 6.6; OMA-TS-SyncML_MetaInfo-V1_2 5.3.9 (MaxMsgSize)
+"""
+
+from __future__ import annotations
+
+import base64
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from adapters.omadm.messages import Command, Data, Item, Meta, SyncML
+from gateway.fleet.operation import Operation
+from gateway.status import StatusCode
+
+MAX_COMMANDS = 100
+"""Per message; an answer with a Status and Results for each is still well within what the decoder takes."""
+
+_VALUELESS = ("node", "null")
+
+
+class Package(NamedTuple):
+    """A filled message: what is in it by ``CmdID``, what is left for the next one, and what can never be sent."""
+
+    message: SyncML
+    sent: dict[str, Operation]
+    planned: tuple[Operation, ...]
+    refused: tuple[tuple[Operation, StatusCode], ...]
+
+
+def pack(
+    frame: SyncML, operations: Sequence[Operation], max_bytes: int | None, measure: Callable[[SyncML], int]
+) -> Package:
+    """``frame`` with as many of the operations as fit, in order. Its first command is the Status of the header.
+
+    ``measure`` gives the octets of a whole message. An operation whose command would be too large even next to that
+    one Status is refused with 413, one whose value is not of its format with 415. A message that has no room for
+    commands although some are planned is not the last of its package, so that the device asks for the next.
+
+    Spec: OMA-TS-DM_Protocol-V1_2 8.1 (Final), OMA-TS-SyncML_RepPro-V1_2 6.1.5
+    """
+    refused: list[tuple[Operation, StatusCode]] = []
+    queue: list[tuple[Operation, Command]] = []
+    for cmd_id, operation in enumerate(operations, start=len(frame.commands) + 1):
+        try:
+            queue.append((operation, command_for(operation, str(cmd_id))))
+        except ValueError:
+            refused.append((operation, StatusCode.UNSUPPORTED_TYPE))
+
+    fitting = _count_fitting(frame, queue, max_bytes, measure)
+    # Beside one Status there is the most room a command will ever get: what fits there waits for a later message.
+    roomiest = replace(frame, commands=frame.commands[:1])
+    while queue and not fitting and not _count_fitting(roomiest, queue[:1], max_bytes, measure):
+        refused.append((queue.pop(0)[0], StatusCode.TOO_LARGE))
+        fitting = _count_fitting(frame, queue, max_bytes, measure)
+
+    message = replace(_filled(frame, queue[:fitting]), final=bool(fitting) or not queue)
+    return Package(
+        message,
+        sent={command.cmd_id: operation for operation, command in queue[:fitting]},
+        planned=tuple(operation for operation, _ in queue[fitting:]),
+        refused=tuple(refused),
+    )
+
+
+def command_for(operation: Operation, cmd_id: str) -> Command:
+    """The command that carries out one operation.
+
+    An Exec bears the operation's id as its Correlator, by which a later generic alert names it.
+
+    Raises: ValueError when a ``bin`` value is not base64.
+    """
+    item = Item(
+        target=operation.uri,
+        source=operation.source if operation.verb == "Copy" else "",
+        meta=_meta(operation),
+        data=_data(operation),
+    )
+    correlator = operation.id if operation.verb == "Exec" else ""
+    return Command(verb=operation.verb, cmd_id=cmd_id, items=(item,), correlator=correlator)
+
+
+def _meta(operation: Operation) -> Meta | None:
+    if operation.verb not in ("Add", "Replace", "Exec") or not (operation.format or operation.type):
+        return None
+    return Meta(format=operation.format, type=operation.type)
+
+
+def _data(operation: Operation) -> Data:
+    """The Item's Data; a leaf that is added or replaced has one even when it is empty."""
+    if operation.verb not in ("Add", "Replace", "Exec") or operation.format in _VALUELESS:
+        return None
+    if operation.value is None:
+        return None if operation.verb == "Exec" else ""
+    return base64.b64decode(operation.value, validate=True) if operation.format == "bin" else operation.value
+
+
+def _filled(frame: SyncML, queue: Sequence[tuple[Operation, Command]]) -> SyncML:
+    return replace(frame, commands=(*frame.commands, *(command for _, command in queue)))
+
+
+def _count_fitting(
+    frame: SyncML,
+    queue: Sequence[tuple[Operation, Command]],
+    max_bytes: int | None,
+    measure: Callable[[SyncML], int],
+) -> int:
+    """How many commands, from the first, fit next to what is in the frame."""
+    most = min(len(queue), MAX_COMMANDS)
+    if not most or max_bytes is None or measure(_filled(frame, queue[:most])) <= max_bytes:
+        return most
+    return bisect_right(range(1, most), max_bytes, key=lambda count: measure(_filled(frame, queue[:count])))

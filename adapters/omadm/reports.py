@@ -1,0 +1,197 @@
+"""The commands of a device: what they tell, and the Status each gets.
+
+Spec: OMA-TS-DM_RepPro-V1_2 (elements, alert codes); OMA-TS-DM_Protocol-V1_2 8 (packages)
+"""
+
+from __future__ import annotations
+
+import base64
+import enum
+from collections.abc import Iterator
+
+import msgspec
+
+from adapters.omadm.messages import (
+    Alert,
+    AnyCommand,
+    Chal,
+    Command,
+    Group,
+    Item,
+    Meta,
+    Results,
+    Status,
+    SyncHdr,
+    SyncML,
+    Unknown,
+)
+from gateway.fleet.mirror import Read
+from gateway.status import StatusCode
+from gateway.tree.format import Format
+
+
+class AlertCode(enum.IntEnum):
+    """The alerts a device may send, or a server where the name says so.
+
+    Spec: OMA-TS-DM_RepPro-V1_2 (alert codes)
+    """
+
+    SERVER_INITIATED = 1200
+    CLIENT_INITIATED = 1201
+    NEXT_MESSAGE = 1222
+    SESSION_ABORT = 1223
+    CLIENT_EVENT = 1224
+    NO_END_OF_DATA = 1225
+    GENERIC = 1226
+
+
+_ALERTS = frozenset(AlertCode)
+
+# What a device may ask of a server: to take note of its DevInfo, and nothing else.
+_CODES = {
+    "Add": StatusCode.OK,
+    "Replace": StatusCode.OK,
+    "Copy": StatusCode.NOT_ALLOWED,
+    "Delete": StatusCode.NOT_ALLOWED,
+    "Exec": StatusCode.NOT_ALLOWED,
+    "Get": StatusCode.NOT_ALLOWED,
+    "Atomic": StatusCode.NOT_SUPPORTED,
+    "Sequence": StatusCode.NOT_SUPPORTED,
+}
+
+
+class ClientAlert(msgspec.Struct, frozen=True, kw_only=True):
+    """One item of an alert, or an alert without items. ``data`` is text (``bin`` as base64), None when absent."""
+
+    code: int
+    type: str = ""
+    format: str = ""
+    mark: str = ""
+    source: str = ""
+    data: str | None = None
+    correlator: str = ""
+
+
+def reads_of(message: SyncML) -> Iterator[Read]:
+    """What the device reports of its tree unasked: DevInfo."""
+    for command in message.commands:
+        if isinstance(command, Command) and _code_for(command) == StatusCode.OK:
+            for item in command.items:
+                if item.source or item.target:
+                    yield read(item, command.meta)
+
+
+def alerts_of(message: SyncML) -> Iterator[ClientAlert]:
+    """What the device alerts to, in order; an item in chunks is left out with its alert."""
+    for alert in message.commands:
+        if not isinstance(alert, Alert) or alert.code is None or _has_chunks(alert):
+            continue
+        for item in alert.items or (Item(),):
+            meta = item.meta or Meta()
+            yield ClientAlert(
+                code=alert.code,
+                type=meta.type,
+                format=meta.format,
+                mark=meta.mark,
+                source=item.source or item.target,
+                data=_text(item, Format.parse(meta.format)),
+                correlator=alert.correlator,
+            )
+
+
+def read(item: Item, shared: Meta | None, uri: str = "") -> Read:
+    """One node as the device tells it; ``shared`` is the Meta of the command, ``uri`` stands in for a missing LocURI.
+
+    Format b64 is how a message carries the value of a bin node.
+
+    Spec: OMA-TS-SyncML_MetaInfo-V1_2 (Format, Type)
+    """
+    own, shared = item.meta or Meta(), shared or Meta()
+    carried = Format.parse(own.format or shared.format)
+    return Read(
+        uri=item.source or item.target or uri,
+        format=Format.BIN if carried is Format.B64 else carried,
+        type=own.type or shared.type,
+        value=None if carried in (Format.NODE, Format.NULL) else _text(item, carried),
+    )
+
+
+def statuses_for(
+    message: SyncML, header_code: StatusCode, chal: Chal | None = None, *, refuse_all: bool = False
+) -> tuple[Status, ...]:
+    """The Status of the header, then one for each command that gets any, in the order of the commands.
+
+    With ``refuse_all`` every command gets the code of the header.
+    """
+    header = message.header
+    statuses = [header_status(header, header_code, chal)]
+    for command in message.commands:
+        code = _code_for(command)
+        if code is not None and not _wants_no_status(command):
+            statuses.append(
+                Status(
+                    cmd_id=str(len(statuses) + 1),
+                    msg_ref=str(header.msg_id),
+                    cmd_ref=command.cmd_id,
+                    cmd=_name(command),
+                    code=header_code if refuse_all else code,
+                )
+            )
+    return tuple(statuses)
+
+
+def header_status(header: SyncHdr, code: StatusCode, chal: Chal | None = None, offer: str = "") -> Status:
+    """The Status of a message's header, the first command of our reply. ``offer`` is a version to use instead."""
+    return Status(
+        cmd_id="1",
+        msg_ref=str(header.msg_id),
+        cmd_ref="0",
+        cmd="SyncHdr",
+        code=code,
+        target_refs=(header.target,),
+        source_refs=(header.source,),
+        chal=chal,
+        items=(Item(data=offer),) if offer else (),
+    )
+
+
+def _code_for(command: AnyCommand) -> StatusCode | None:
+    """The outcome of one of the device's commands; None for what gets no Status.
+
+    Nothing here puts chunks together, and a device must hear that even of its Results.
+
+    Spec: OMA-TS-DM_Protocol-V1_2 7 (large objects), 8
+    """
+    if isinstance(command, Status):
+        return None
+    if _has_chunks(command):
+        return StatusCode.TOO_LARGE
+    if isinstance(command, Results):
+        return None
+    if isinstance(command, Alert):
+        return StatusCode.OK if command.code in _ALERTS else StatusCode.NOT_SUPPORTED
+    return _CODES.get(_name(command), StatusCode.NOT_IMPLEMENTED)
+
+
+def _has_chunks(command: AnyCommand) -> bool:
+    return not isinstance(command, Group | Unknown) and any(item.more_data for item in command.items)
+
+
+def _wants_no_status(command: AnyCommand) -> bool:
+    return isinstance(command, Alert | Command | Group) and command.no_resp
+
+
+def _name(command: AnyCommand) -> str:
+    if isinstance(command, Command | Group):
+        return command.verb
+    return command.name if isinstance(command, Unknown) else type(command).__name__
+
+
+def _text(item: Item, carried: Format) -> str | None:
+    """The value of an item as text, ``bin`` as base64; None when it has none, or markup."""
+    data = item.data
+    if isinstance(data, bytes):
+        data = base64.b64encode(data).decode() if carried is Format.BIN else data.decode("utf-8", "replace")
+    if not isinstance(data, str):
+        return None
+    return "".join(data.split()) if carried in (Format.BIN, Format.B64) else data

@@ -1,0 +1,86 @@
+"""Documents for devices: compiled once for each selection of profiles, layout and list of applications, then spliced.
+
+Spec: RCC.14 (frame), RCC.15 (IMS), RCC.07 Annex A (RCS)
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Iterable
+
+from adapters.provisioning import template
+from adapters.provisioning.document import Characteristic
+from adapters.provisioning.mapping import Mapping
+from adapters.provisioning.template import Template
+from adapters.rcc14.messages import Layout, Request
+from adapters.rcc14.session import Delivery, Terms, validity_for
+from gateway.fleet.device import Device
+from gateway.fleet.selection import Selection
+from gateway.fleet.subscriber import Subscriber
+from gateway.fleet.variables import slots
+from gateway.service import Service
+
+MAX_TEMPLATES = 4096
+
+
+class Documents:
+    """Renders what a device is due; ``default_mos`` are the MOs sent to clients that name no applications."""
+
+    def __init__(self, mapping: Mapping, service: Service, *, default_mos: Iterable[str], terms: Terms) -> None:
+        self._mapping = mapping
+        self._service = service
+        self._default_mos = tuple(default_mos)
+        self._terms = terms
+        self._compiled = functools.lru_cache(MAX_TEMPLATES)(self._compile)
+
+    def key(self, subscriber: Subscriber, device: Device, request: Request) -> str:
+        """A text that changes whenever the content this client is due could; cheap."""
+        configuration = self._service.configuration_key(subscriber, device)
+        return f"{configuration}|{request.release}|{','.join(request.apps)}"
+
+    def content(self, subscriber: Subscriber, device: Device, layout: Layout, apps: tuple[str, ...]) -> bytes:
+        """The content: everything of the document but VERS, TOKEN and MSG."""
+        selection = self._service.selection(subscriber, device)
+        variables = self._service.variables(subscriber, device)
+        missing = selection.variables.difference(variables)
+        user = template.user(subscriber.msisdn) if subscriber.msisdn else b""
+        return user + self._compiled(selection, layout, apps, missing).splice(variables)
+
+    def digest(self, content: bytes, request: Request) -> bytes:
+        """What identifies the content for this client's release: a new release starts afresh."""
+        return hashlib.sha256(request.release.encode() + b"\n" + content).digest()
+
+    def document(self, delivery: Delivery, token: str, content: bytes) -> bytes:
+        """The whole document; ``token`` and ``content`` may be empty."""
+        parts = [template.vers(delivery.version, delivery.validity_seconds)]
+        if token:
+            parts.append(template.token(token, self._terms.token_seconds))
+        return template.document(*parts, content)
+
+    def preview(self, subscriber: Subscriber, device: Device, layout: Layout) -> bytes:
+        """The document this device would get, complete but for its TOKEN."""
+        version = device.rcc14.version if device.rcc14 else 1
+        vers = template.vers(version, validity_for(device.id, self._terms))
+        return template.document(vers, self.content(subscriber, device, layout, ()))
+
+    def _compile(
+        self, selection: Selection, layout: Layout, apps: tuple[str, ...], missing: frozenset[str]
+    ) -> Template:
+        """The applications as a template, without the leaves that need a variable this subscriber lacks."""
+        applications: list[Characteristic] = []
+        for mo in self._wanted(selection, layout, apps):
+            values = {path: text for path, text in selection.templates(mo).items() if missing.isdisjoint(slots(text))}
+            application = self._mapping.render(mo, values, layout)
+            if application is not None:
+                applications.append(application)
+        return template.compile(applications)
+
+    def _wanted(self, selection: Selection, layout: Layout, apps: tuple[str, ...]) -> list[str]:
+        """The MOs that go into the document: those asked for, or the usual ones, as far as there is anything in them.
+
+        Spec: RCC.14 2.3 (app parameter)
+        """
+        if not apps:
+            return [mo for mo in self._default_mos if mo in selection.leaves]
+        return [mo for mo in selection.leaves if not self._mapping.app_ids(mo, layout).isdisjoint(apps)]

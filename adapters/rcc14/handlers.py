@@ -1,0 +1,276 @@
+"""RCC.14 over HTTP: the plain leg that learns who calls from the packet core, and the TLS leg that hands out documents.
+
+Spec: RCC.14 2.2 (cellular), 2.3 (non-cellular)
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from aiohttp import web
+from msgspec.structs import replace
+
+from adapters.rcc14.documents import Documents
+from adapters.rcc14.identity import token as tokens
+from adapters.rcc14.identity.enrichment import Network, Worth, read_enrichment
+from adapters.rcc14.messages import CONTENT_TYPE, Answer, Request, parse_request
+from adapters.rcc14.session import Kind, Terms, deliver
+from gateway.errors import AuthError, Conflict, DecodeError, Unavailable
+from gateway.fleet.device import Device, Rcc14State
+from gateway.inventory import next_device_id
+from gateway.observe import metrics
+from gateway.observe.logs import logger
+from gateway.settings import Rcc14
+from gateway.store.protocol import (
+    Append,
+    Event,
+    Household,
+    PutDevice,
+    PutEphemeral,
+    Store,
+    TakeEphemeral,
+    Write,
+)
+
+COOKIE_BYTES = 18
+MAX_COOKIES = 8
+MAX_DEVICES = 20
+RETRY_AFTER_SECONDS = 30
+
+Handler = Callable[[web.Request], Awaitable[web.Response]]
+
+
+class Proof(NamedTuple):
+    """Whose request this is and by what: a cookie that is still to be taken, or the token of one device."""
+
+    household: Household
+    cookie: str = ""
+    device: Device | None = None
+
+
+class Rcc14Front:
+    """The front end that RCC.14 clients ask; ``clock`` gives aware UTC times."""
+
+    def __init__(
+        self,
+        store: Store,
+        documents: Documents,
+        settings: Rcc14,
+        *,
+        terms: Terms,
+        token_key: bytes,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._store = store
+        self._documents = documents
+        self._settings = settings
+        self._terms = terms
+        self._token_key = token_key
+        self._clock = clock
+
+    def plain_leg(self, gateways: tuple[Network, ...]) -> Handler:
+        """The handler of a plain listener that believes identity headers from these networks."""
+
+        async def handle_plain(request: web.Request) -> web.Response:
+            return await self._answered(request, lambda: self._introduce(request, gateways), secure=False)
+
+        return handle_plain
+
+    async def handle_secure(self, request: web.Request) -> web.Response:
+        """Answer one request of the TLS leg."""
+        return await self._answered(request, lambda: self._provide(request), secure=True)
+
+    async def _answered(
+        self, request: web.Request, work: Callable[[], Awaitable[Answer]], *, secure: bool
+    ) -> web.Response:
+        """The work's answer as a response. Bodies of errors stay empty: clients take them for documents."""
+        started = time.perf_counter()
+        answer, headers, reason = Answer(500), {"Cache-Control": "no-cache, no-store"}, ""
+        try:
+            answer = await work()
+        except AuthError as error:
+            answer, reason = Answer(511), str(error)
+        except DecodeError as error:
+            answer, reason = Answer(400), str(error)
+        except Unavailable as error:
+            answer, reason = Answer(503), str(error)
+            headers["Retry-After"] = str(error.retry_after_seconds)
+        except Exception:
+            reason = secrets.token_hex(6)
+            logger().exception("request_failed", frontend="acs", fault=reason)
+        if answer.document:
+            headers["Content-Type"] = CONTENT_TYPE
+        if answer.cookie:
+            # No Secure attribute: the cookie of the plain leg must come back on the TLS leg.
+            seconds = self._settings.cookie_seconds
+            headers["Set-Cookie"] = f"{self._settings.cookie_name}={answer.cookie}; Path=/; Max-Age={seconds}; HttpOnly"
+        response = web.Response(status=answer.status, body=answer.document, headers=headers)
+        elapsed = time.perf_counter() - started
+        metrics.observe_http("acs", answer.status, elapsed)
+        logger().info(
+            "request_answered",
+            frontend="acs",
+            leg="tls" if secure else "plain",
+            status=answer.status,
+            what=answer.what or reason,
+            device=answer.device_id,
+            ms=round(elapsed * 1000, 2),
+        )
+        return response
+
+    async def _introduce(self, request: web.Request, gateways: tuple[Network, ...]) -> Answer:
+        """The plain leg: an empty answer with a cookie for a caller the packet core vouches for, else 511.
+
+        Parameters are ignored here: nothing that came in clear from the phone counts.
+        """
+        enrichment = read_enrichment(
+            request.remote or "",
+            request.headers.getall(self._settings.imsi_header, ()),
+            request.headers.getall(self._settings.msisdn_header, ()),
+            gateways,
+        )
+        if enrichment.worth is not Worth.TRUSTED:
+            metrics.acs_enrichment.labels(enrichment.worth.value).inc()
+            return Answer(511, what=enrichment.worth.value)
+        kind, value = ("imsi", enrichment.imsi) if enrichment.imsi else ("msisdn", enrichment.msisdn)
+        household = await self._store.load_household("imsi" if kind == "imsi" else "msisdn", value)
+        if household is None or enrichment.msisdn not in ("", household.subscriber.msisdn):
+            metrics.acs_enrichment.labels("unknown_subscriber").inc()
+            return Answer(403, what="unknown subscriber")
+        metrics.acs_enrichment.labels("trusted").inc()
+        cookie = f"{household.subscriber.id}.{secrets.token_urlsafe(COOKIE_BYTES)}"
+        expires_at = self._clock() + timedelta(seconds=self._settings.cookie_seconds)
+        await self._store.commit(PutEphemeral(_cookie_key(cookie), b"", expires_at))
+        return Answer(200, cookie=cookie, what="introduced")
+
+    async def _provide(self, request: web.Request) -> Answer:
+        """The TLS leg: a document for a client that proves who it is."""
+        asked = parse_request(request.rel_url.raw_query_string)
+        for _ in range(2):
+            now = self._clock()
+            proof = await self._prove(asked, request.headers.getall("Cookie", ()), now)
+            if proof is None:
+                # Without a number to send an OTP to, and a port to send it to, there is no other way in.
+                return Answer(403 if asked.sms_port else 511, what="no proof of identity")
+            subscriber = proof.household.subscriber
+            if asked.imsi and asked.imsi not in subscriber.imsis:
+                return Answer(403, what="claims the IMSI of somebody else")
+            if asked.msisdn and asked.msisdn != subscriber.msisdn:
+                return Answer(403, what="claims the MSISDN of somebody else")
+            try:
+                return await self._deliver(proof, asked, now)
+            except Conflict:
+                # A second request of this device was quicker, or the cookie is used up: look again, once.
+                continue
+        raise Unavailable("two requests of one device at once", RETRY_AFTER_SECONDS)
+
+    async def _prove(self, asked: Request, cookie_headers: list[str] | tuple[()], now: datetime) -> Proof | None:
+        """Who asks, by cookie or by token; None when the request carries neither.
+
+        Raises: AuthError when what it carries is not good.
+        """
+        if asked.token:
+            device_id = tokens.device_of(asked.token)
+            household = await self._store.load_household("id", device_id.rpartition(".")[0])
+            device = next((one for one in household.devices if one.id == device_id), None) if household else None
+            state = device.rcc14 if device else None
+            if household is None or device is None or state is None or not self._is_valid(asked.token, device, now):
+                metrics.tokens.labels("refused").inc()
+                raise AuthError("the token is not good")
+            metrics.tokens.labels("accepted").inc()
+            return Proof(household, device=device)
+        cookies = _read_cookies(cookie_headers, self._settings.cookie_name)
+        for cookie in cookies:
+            if await self._store.load_ephemeral(_cookie_key(cookie), now) is not None:
+                household = await self._store.load_household("id", cookie.rpartition(".")[0])
+                if household is not None:
+                    return Proof(household, cookie)
+        if cookies:
+            raise AuthError("the cookie is used up or expired")
+        return None
+
+    def _is_valid(self, token: str, device: Device, now: datetime) -> bool:
+        return device.rcc14 is not None and tokens.is_valid(
+            token, device.id, device.rcc14, self._token_key, now=now, life_seconds=self._terms.token_seconds
+        )
+
+    async def _deliver(self, proof: Proof, asked: Request, now: datetime) -> Answer:
+        subscriber = proof.household.subscriber
+        device = proof.device or _device_of(proof.household, asked)
+        if device is None:
+            return Answer(403, what="too many devices")
+        state = device.rcc14 or Rcc14State()
+        content = b""
+
+        def digest() -> bytes:
+            nonlocal content
+            content = self._documents.content(subscriber, device, asked.layout, asked.apps)
+            return self._documents.digest(content, asked)
+
+        delivery = deliver(
+            device.id,
+            state,
+            asked,
+            subscriber.state,
+            key=self._documents.key(subscriber, device, asked),
+            digest=digest,
+            terms=self._terms,
+            now=now,
+        )
+        if delivery.kind is not Kind.FULL:
+            content = b""
+        elif not content:
+            content = self._documents.content(subscriber, device, asked.layout, asked.apps)
+        token = tokens.token_of(device.id, delivery.state.token_serial, self._token_key) if delivery.issue_token else ""
+        document = self._documents.document(delivery, token, content)
+
+        writes: list[Write] = [TakeEphemeral(_cookie_key(proof.cookie), now)] if proof.cookie else []
+        if delivery.state is not device.rcc14:
+            writes.append(PutDevice(replace(device, rcc14=delivery.state)))
+        if device.revision == 0:
+            writes.append(Append(Event(at=now, kind="device.seen", subscriber_id=subscriber.id, device_id=device.id)))
+        if writes:
+            await self._store.commit(*writes)
+        self._store.touch(device.id, now)
+        metrics.acs_documents.labels(delivery.kind.value).inc()
+        if token:
+            metrics.tokens.labels("issued").inc()
+        return Answer(200, document, what=delivery.kind.value, device_id=device.id)
+
+
+def _device_of(household: Household, asked: Request) -> Device | None:
+    """The subscriber's device that asks, by IMEI or else by make and model; a new one when none fits.
+
+    None when the subscriber has as many devices as may be.
+    """
+    vendor, model = asked.about.get("terminal_vendor", ""), asked.about.get("terminal_model", "")
+    for device in household.devices:
+        if asked.imei and device.imei[:14] == asked.imei[:14]:
+            return device
+        if not asked.imei and not device.imei and (device.manufacturer, device.model) == (vendor, model):
+            return device
+    if len(household.devices) >= MAX_DEVICES:
+        return None
+    return Device(
+        id=next_device_id(household),
+        imei=asked.imei,
+        manufacturer=vendor,
+        model=model,
+        software=asked.about.get("terminal_sw_version", ""),
+        friendly_name=asked.about.get("friendly_device_name", ""),
+    )
+
+
+def _read_cookies(headers: list[str] | tuple[()], name: str) -> list[str]:
+    """The values of every cookie of that name, the latest first; headers may repeat and lack spaces."""
+    pairs = [pair.strip().partition("=") for header in headers for pair in header.split(";")]
+    values = [value.strip().strip('"') for given, _, value in reversed(pairs) if given == name and value]
+    return values[:MAX_COOKIES]
+
+
+def _cookie_key(cookie: str) -> str:
+    return f"rcc14-cookie:{cookie}"

@@ -1,0 +1,51 @@
+"""What a simulated device said and heard, for people and for machines."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Literal
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Step:
+    """One message: ``sent`` by the device or ``received``, its HTTP line, and what it says, a line each."""
+
+    direction: Literal["sent", "received"]
+    line: str
+    says: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(slots=True)
+class Transcript:
+    """The steps in order, and what the device holds afterwards.
+
+    ``result`` is one word: ``ok``, or what went wrong. ``values`` are the device's settings by path. ``facts`` are what
+    a test wants to know beyond that (versions, number of commands, …).
+    """
+
+    result: str = "ok"
+    steps: list[Step] = dataclasses.field(default_factory=list)
+    values: dict[str, str] = dataclasses.field(default_factory=dict)
+    facts: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    def sent(self, line: str, *says: str) -> None:
+        """Note a message that went out."""
+        self.steps.append(Step("sent", line, says))
+
+    def received(self, line: str, *says: str) -> None:
+        """Note a message that came in."""
+        self.steps.append(Step("received", line, says))
+
+    def as_json(self) -> dict[str, Any]:
+        """The transcript as plain values."""
+        return dataclasses.asdict(self)
+
+    def text(self) -> str:
+        """The transcript for people: arrows seen from the device."""
+        lines = []
+        for step in self.steps:
+            lines.append(f"{'-->' if step.direction == 'sent' else '<--'} {step.line}")
+            lines += [f"      {line}" for line in step.says]
+        lines.append(f"result: {self.result}")
+        lines += [f"  {name}: {value}" for name, value in self.facts.items()]
+        return "\n".join(lines)

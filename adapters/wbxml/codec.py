@@ -1,0 +1,331 @@
+"""WBXML documents of the SyncML family: octets <-> elements, in one pass each way and with no recursion.
+
+Spec: WAP-192-WBXML 5, 7; OMA-TS-SyncML_RepPro-V1_2 (WBXML definitions)
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from adapters.wbxml.element import AnyElement
+from adapters.wbxml.tables import (
+    DDF,
+    ENCODINGS,
+    END,
+    ENTITY,
+    LITERAL,
+    OPAQUE,
+    PUBLIC_IDS,
+    STR_I,
+    STR_T,
+    SWITCH_PAGE,
+    SYNCML,
+    TAGS,
+    VOCABULARY,
+    WITH_CONTENT,
+    Tag,
+)
+from gateway.errors import DecodeError, LimitExceeded
+
+_UTF8 = 106
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NAME = re.compile(r"[^\W\d][\w.-]*")
+
+_END = bytes((END,))
+_END_TEXT = bytes((0, END))
+_OPAQUE = bytes((OPAQUE,))
+_SWITCH_PAGE = tuple(bytes((SWITCH_PAGE, page)) for page in range(len(TAGS)))
+
+
+class Header(NamedTuple):
+    """What stands before the body. ``version`` is the minor of WBXML 1.x: 1, 2 or 3.
+
+    ``public_id`` 0 means the identifier is written out, and is ``public_text``; otherwise ``public_text`` is "".
+    ``charset`` is the IANA MIBenum the document was read in; what is written is always UTF-8.
+    """
+
+    version: int
+    public_id: int
+    public_text: str = ""
+    charset: int = _UTF8
+
+
+DEFAULT_HEADER = Header(version=2, public_id=PUBLIC_IDS["-//SYNCML//DTD SyncML 1.2//EN"])
+
+
+@dataclass(slots=True, frozen=True)
+class Limits:
+    """How much one document may hold. ``tree_depth`` is for tags of the DDF page, ``depth`` for all others.
+
+    ``referenced_bytes`` bounds what references into the string table add up to; all other text is in the body.
+    """
+
+    body_bytes: int = 256 * 1024
+    string_table_bytes: int = 4096
+    referenced_bytes: int = 1024 * 1024
+    elements: int = 20_000
+    depth: int = 32
+    tree_depth: int = 64
+
+
+DEFAULT_LIMITS = Limits()
+
+
+def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[Header, AnyElement]:
+    """The header and the root element, as plain tuples.
+
+    Fragments of character data are joined. OPAQUE content is text when it is UTF-8 that XML could carry, else octets;
+    octets anywhere make the whole content octets. White space between child elements is dropped. A token that no table
+    names becomes ``p<page>-<token hex>``, a literal tag its name. NULs behind the document are ignored.
+
+    Raises: DecodeError; LimitExceeded for a size, depth or count over ``limits``.
+    Spec: WAP-192-WBXML 5
+    """
+    if len(data) > limits.body_bytes:
+        raise LimitExceeded(f"the document has {len(data)} octets, more than {limits.body_bytes}")
+    # No SyncML document ends in NUL. The END put behind it closes an imaginary element around the root.
+    data = data.rstrip(b"\0") + _END
+    try:
+        header, strings, start = _decode_header(data, limits)
+        return header, _decode_body(data, start, strings, limits)
+    except UnicodeDecodeError as error:
+        raise DecodeError(f"text is not {error.encoding}: {error.reason}") from None
+    except ValueError:  # bytes.index: no terminator
+        raise DecodeError("a string has no end", len(data) - 1) from None
+    except IndexError:
+        raise DecodeError("the document ends too early", len(data) - 1) from None
+
+
+def encode(root: AnyElement, header: Header = DEFAULT_HEADER) -> bytes:
+    """The document in UTF-8, its public identifier in the style of ``header``.
+
+    Text goes out as STR_I; octets, and text with a NUL, as OPAQUE. A code page is switched right before the first tag
+    that needs it. A tag that stands in no table becomes a literal.
+
+    Spec: WAP-192-WBXML 5.8.4; OMA-TS-SyncML_RepPro-V1_2 (WBXML definitions)
+    """
+    table = bytearray() if header.public_id else bytearray(header.public_text.encode() + b"\0")
+    body: list[bytes] = []
+    write = body.append
+    page, vocabulary = SYNCML, VOCABULARY
+    siblings = iter([root])
+    outer = []
+    while True:
+        for tag, content in siblings:
+            tag_page, empty, start, start_text, inside = vocabulary.get(tag) or _literal(tag, page, vocabulary, table)
+            if tag_page != page:
+                page = tag_page
+                write(_SWITCH_PAGE[page])
+            if not content:
+                write(empty)
+            elif isinstance(content, list):
+                write(start)
+                outer.append((siblings, vocabulary))
+                siblings, vocabulary = iter(content), inside
+                break
+            elif isinstance(content, str) and "\0" not in content:
+                write(start_text)
+                write(content.encode())
+                write(_END_TEXT)
+            else:
+                octets = content.encode() if isinstance(content, str) else content
+                write(start + _OPAQUE + _uint(len(octets)) + octets + _END)
+        else:
+            if not outer:
+                return _encode_header(header, table) + b"".join(body)
+            write(_END)
+            siblings, vocabulary = outer.pop()
+
+
+def _encode_header(header: Header, table: bytearray) -> bytes:
+    public_id = _uint(header.public_id) if header.public_id else b"\0\0"
+    return bytes((header.version,)) + public_id + bytes((_UTF8,)) + _uint(len(table)) + table
+
+
+def _literal(tag: str, page: int, vocabulary: dict[str, Tag], table: bytearray) -> Tag:
+    """A tag written as a reference to its name, which is put into the string table if it is not there yet."""
+    name = tag.encode() + b"\0"
+    offset = table.find(name)
+    if offset < 0:
+        offset = len(table)
+        table += name
+    start = bytes((LITERAL | WITH_CONTENT,)) + _uint(offset)
+    # With END even when empty: an offset may end in NUL, and a document must not.
+    return Tag(page, start + _END, start, start + bytes((STR_I,)), vocabulary)
+
+
+def _uint(value: int) -> bytes:
+    """``value`` as mb_u_int32."""
+    octets = [value & 0x7F]
+    while value := value >> 7:
+        octets.append(value & 0x7F | 0x80)
+    return bytes(reversed(octets))
+
+
+class _Strings:
+    """The strings of one document: how they are written, its string table, and how much may still be taken from it."""
+
+    __slots__ = ("allowance", "encoding", "end", "table")
+
+    def __init__(self, encoding: str, table: bytes, allowance: int) -> None:
+        self.encoding = encoding
+        self.end = b"\0\0" if encoding == "utf-16-be" else b"\0"
+        self.table = table + self.end  # the last string may lack its terminator
+        self.allowance = allowance
+
+    def inline(self, data: bytes, start: int) -> tuple[str, int]:
+        """The string at ``start`` and the position behind its terminator."""
+        width = len(self.end)
+        stop = data.index(self.end, start)
+        while (stop - start) % width:
+            stop = data.index(self.end, stop + 1)
+        return data[start:stop].decode(self.encoding), stop + width
+
+    def referenced(self, data: bytes, pos: int) -> tuple[str, int]:
+        """The string-table entry whose offset is at ``pos``, and the position behind the offset."""
+        offset, behind = _read_uint(data, pos)
+        if offset >= len(self.table) - len(self.end):
+            raise DecodeError("a reference points outside the string table", pos)
+        text, stop = self.inline(self.table, offset)
+        self.allowance -= stop - offset
+        if self.allowance < 0:
+            raise LimitExceeded("references to the string table add up to too much text", pos)
+        return text, behind
+
+
+def _decode_header(data: bytes, limits: Limits) -> tuple[Header, _Strings, int]:
+    version = data[0]
+    if version not in (1, 2, 3):
+        raise DecodeError(f"WBXML version octet {version:#04x} is not 1.1, 1.2 or 1.3", 0)
+    public_id, pos = _read_uint(data, 1)
+    public_id_pos = pos
+    if public_id == 0:
+        _, pos = _read_uint(data, pos)
+    charset, pos = _read_uint(data, pos)
+    encoding = ENCODINGS.get(charset)
+    if encoding is None:
+        raise DecodeError(f"unknown character set {charset}", pos)
+    table_bytes, pos = _read_uint(data, pos)
+    if table_bytes > limits.string_table_bytes:
+        raise LimitExceeded(f"the string table has {table_bytes} octets, more than {limits.string_table_bytes}", pos)
+    body = pos + table_bytes
+    if body >= len(data):
+        raise DecodeError("the document ends before its body", pos)
+    strings = _Strings(encoding, data[pos:body], limits.referenced_bytes)
+    public_text = "" if public_id else strings.referenced(data, public_id_pos)[0]
+    return Header(version, public_id, public_text, charset), strings, body
+
+
+def _decode_body(data: bytes, pos: int, strings: _Strings, limits: Limits) -> AnyElement:
+    # The hot path: a leaf with one inline string, which is most of a message, takes one turn of the loop.
+    index, encoding, is_narrow = data.index, strings.encoding, len(strings.end) == 1
+    tags, max_level, max_elements = TAGS[SYNCML], limits.depth, limits.elements
+    outer: list[tuple[str, list[AnyElement]]] = []
+    children: list[AnyElement] = []
+    fragments: list[str | bytes] = []
+    level = elements = 0
+    while True:
+        token = data[pos]
+        pos += 1
+        tag = tags[token]
+        if tag is None:
+            if token == END:
+                if not level:
+                    break
+                content = _content(fragments, children, pos) if fragments else children or ""
+                level -= 1
+                tag, children = outer.pop()
+                children.append((tag, content))
+                continue
+            if token == SWITCH_PAGE:
+                page = data[pos]
+                if page >= len(TAGS):
+                    raise DecodeError(f"unknown code page {page}", pos)
+                pos += 1
+                tags = TAGS[page]
+                max_level = limits.tree_depth if page == DDF else limits.depth
+                continue
+            if token & ~WITH_CONTENT != LITERAL:
+                fragment, pos = _read_fragment(token, data, pos, strings)
+                fragments.append(fragment)
+                continue
+            tag, pos = _read_literal(data, pos, strings)
+        elements += 1
+        if elements > max_elements or level >= max_level:
+            raise LimitExceeded(f"more than {max_elements} elements, or nested deeper than {max_level}", pos)
+        if fragments:
+            _drop_white_space(fragments, pos)
+        if not token & WITH_CONTENT:
+            children.append((tag, ""))
+        elif is_narrow and data[pos] == STR_I and data[(stop := index(0, pos + 1)) + 1] == END:
+            children.append((tag, data[pos + 1 : stop].decode(encoding)))
+            pos = stop + 2
+        else:
+            outer.append((tag, children))
+            children = []
+            level += 1
+    if pos != len(data) or len(children) != 1 or fragments:
+        raise DecodeError("the document is not exactly one element", pos)
+    return children[0]
+
+
+def _read_uint(data: bytes, pos: int) -> tuple[int, int]:
+    """The mb_u_int32 at ``pos`` and the position behind it."""
+    value = 0
+    for behind in range(pos + 1, pos + 6):
+        octet = data[behind - 1]
+        value = value << 7 | octet & 0x7F
+        if octet < 0x80:
+            if value > 0xFFFFFFFF:
+                break
+            return value, behind
+    raise DecodeError("an integer is longer than 32 bits", pos)
+
+
+def _read_literal(data: bytes, pos: int, strings: _Strings) -> tuple[str, int]:
+    name, behind = strings.referenced(data, pos)
+    if _NAME.fullmatch(name) is None:
+        raise DecodeError("a literal tag is not a name", pos)
+    return name, behind
+
+
+def _read_fragment(token: int, data: bytes, pos: int, strings: _Strings) -> tuple[str | bytes, int]:
+    """One piece of character data and the position behind it."""
+    if token == STR_I:
+        return strings.inline(data, pos)
+    if token == STR_T:
+        return strings.referenced(data, pos)
+    if token == OPAQUE:
+        length, start = _read_uint(data, pos)
+        if start + length >= len(data):
+            raise DecodeError(f"{length} octets of opaque data run past the end", pos)
+        return data[start : start + length], start + length
+    if token == ENTITY:
+        code, behind = _read_uint(data, pos)
+        if code > 0x10FFFF or _NOT_XML.match(chr(code)):
+            raise DecodeError(f"entity {code:#x} is not a character of XML", pos)
+        return chr(code), behind
+    raise DecodeError(f"token {token:#04x} has no place in a SyncML document", pos - 1)
+
+
+def _content(fragments: list[str | bytes], children: list[AnyElement], pos: int) -> str | bytes | list[AnyElement]:
+    """The content of an element that had character data; empties ``fragments``."""
+    if children:
+        _drop_white_space(fragments, pos)
+        return children
+    octets = b"".join(fragment if isinstance(fragment, bytes) else fragment.encode() for fragment in fragments)
+    is_text = all(isinstance(fragment, str) for fragment in fragments)
+    fragments.clear()
+    try:
+        text = octets.decode()
+    except UnicodeDecodeError:
+        return octets
+    return text if is_text or not _NOT_XML.search(text) else octets
+
+
+def _drop_white_space(fragments: list[str | bytes], pos: int) -> None:
+    if any(fragment.strip() for fragment in fragments):
+        raise DecodeError("text stands between elements", pos)
+    fragments.clear()

@@ -1,0 +1,228 @@
+"""What the admin API takes and gives: one model per body, the source of validation and of the OpenAPI document."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from gateway.fleet.operation import Verb
+
+Digits = Annotated[str, Field(pattern="^[0-9]+$")]
+Identifier = Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,64}$")]
+Msisdn = Annotated[str, Field(pattern=r"^(\+[0-9]{3,15})?$")]
+Name = Annotated[str, Field(max_length=200)]
+
+
+ProtocolName = Literal["omadm", "rcc14"]
+
+
+class Model(BaseModel):
+    """Refuses fields it does not know, so that a misspelt one is not lost in silence."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Problem(Model):
+    """Why a request was refused. ``id`` finds the traceback in the log when it was a fault of the gateway."""
+
+    error: str
+    id: str = ""
+
+
+class NewSubscriber(Model):
+    """A subscriber to create; without ``id`` one is made up."""
+
+    id: Identifier | None = None
+    imsis: list[Annotated[str, Field(pattern="^[0-9]{6,15}$")]] = []
+    msisdn: Msisdn = ""
+    tenant: Name = ""
+    plan: Name = ""
+    groups: list[Name] = []
+    attributes: dict[Name, Name] = {}
+
+
+class DeviceSummary(Model):
+    """One device in a subscriber's list. ``protocols`` are those it has spoken or has an account for."""
+
+    id: str
+    imei: str
+    manufacturer: str
+    model: str
+    protocols: list[ProtocolName]
+    last_seen_at: datetime | None
+
+
+class SubscriberView(Model):
+    """One subscriber with everything set for them alone."""
+
+    id: str
+    imsis: list[str]
+    msisdn: str
+    tenant: str
+    plan: str
+    groups: list[str]
+    attributes: dict[str, str]
+    values: dict[str, str]
+    state: str
+    devices: list[DeviceSummary]
+
+
+class Values(Model):
+    """Values to set and to take back, by node address (``ims/Timer_T1``)."""
+
+    set: dict[str, str] = {}
+    unset: list[str] = []
+
+
+class ValuesChanged(Model):
+    """What a change of values leaves to say: doubts about values of nodes whose definition is provisional."""
+
+    warnings: list[str]
+
+
+class NewDevice(Model):
+    """A device with an OMA DM account. ``loc_uri`` is what the device sends as its Source/LocURI."""
+
+    loc_uri: Annotated[str, Field(min_length=1, max_length=200)]
+    imei: Annotated[str, Field(pattern="^([0-9]{14,16})?$")] = ""
+    manufacturer: Name = ""
+    model: Name = ""
+    auth: Literal["basic", "md5"] = "md5"
+    client_name: Name = ""
+    server_name: Name = ""
+
+
+class NewAccount(Model):
+    """The new device's id and both directions of its account. The passwords are not shown again."""
+
+    device_id: str
+    client_name: str
+    client_password: str
+    server_name: str
+    server_password: str
+
+
+class LeafView(Model):
+    """One leaf of one device. What is wanted, what was sent, what the device answered and what it says it holds."""
+
+    node: str
+    uri: str
+    wanted: str | None
+    sent: str | None
+    sent_at: datetime | None
+    status: int | None
+    meaning: str | None
+    status_at: datetime | None
+    held: str | None
+    read_at: datetime | None
+    standing: str
+
+
+class Rcc14View(Model):
+    """The RCC.14 side of a device: the version it is due, the one handed out, the one it says it holds."""
+
+    version: int
+    sent_version: int
+    sent_at: datetime | None
+    reported_version: int | None
+    reported_at: datetime | None
+    parameters: dict[str, str]
+
+
+class OmaDmView(Model):
+    """The OMA DM side of a device."""
+
+    loc_uri: str
+    auth: str
+    last_session_at: datetime | None
+    up_to_date: bool
+    failed_attempts: int
+    refused_verbs: list[str]
+
+
+class OperationView(Model):
+    """One operation and its outcome; ``status`` is null until the device answered."""
+
+    id: str
+    verb: str
+    uri: str
+    value: str | None
+    created_at: datetime | None
+    sent_at: datetime | None
+    status: int | None
+    meaning: str | None
+    results: dict[str, str]
+
+
+class DeviceView(Model):
+    """Everything known of one device."""
+
+    id: str
+    subscriber_id: str
+    imei: str
+    manufacturer: str
+    model: str
+    software: str
+    values: dict[str, str]
+    last_seen_at: datetime | None
+    omadm: OmaDmView | None
+    rcc14: Rcc14View | None
+    leaves: list[LeafView]
+    operations: list[OperationView]
+
+
+class NewOperation(Model):
+    """An operation for the next OMA DM session."""
+
+    verb: Verb
+    uri: Annotated[str, Field(min_length=1, max_length=2048)]
+    value: str | None = None
+    format: str = ""
+
+
+class Source(Model):
+    """One layer's word on a leaf."""
+
+    layer: str
+    profile: str
+    place: str
+    template: str | None
+
+
+class ExplainedLeaf(Model):
+    """Why a leaf is what it is: the layer that won, and the layers that lost, weakest last."""
+
+    node: str
+    value: str | None
+    missing: list[str]
+    winner: Source
+    losers: list[Source]
+
+
+class Explanation(Model):
+    """The leaves of one device's desired tree with where each came from."""
+
+    subscriber_id: str
+    device_id: str
+    leaves: list[ExplainedLeaf]
+
+
+class Document(Model):
+    """The RCC.14 document as this device would get it now."""
+
+    layout: Literal["A", "B"]
+    version: int
+    document: str
+
+
+class EventView(Model):
+    """Something that happened."""
+
+    seq: int
+    at: datetime
+    kind: str
+    subscriber_id: str
+    device_id: str
+    detail: dict[str, str]

@@ -1,0 +1,79 @@
+"""The OpenAPI document of the admin API, made from its route table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Any
+
+from pydantic.json_schema import models_json_schema
+
+from gateway.admin.models import Model, Problem
+from gateway.admin.routes import Route
+
+_PROBLEMS = {
+    "400": "The request is not understood.",
+    "401": "The bearer token is missing or wrong.",
+    "404": "Nothing has that name.",
+    "409": "The change collides with another one, or an identity is taken.",
+    "422": "A value is not permitted.",
+}
+
+
+def describe(routes: Sequence[Route]) -> dict[str, Any]:
+    """The OpenAPI 3.1 document of these routes, as plain values ready for JSON."""
+    models: set[type[Model]] = {Problem}
+    for route in routes:
+        models |= {model for model in (route.takes, route.gives) if model is not None}
+    references, definitions = models_json_schema(
+        [(model, "validation") for model in sorted(models, key=lambda model: model.__name__)],
+        ref_template="#/components/schemas/{model}",
+    )
+    schemas: dict[object, Any] = {model: reference for (model, _), reference in references.items()}
+    paths: dict[str, Any] = {}
+    for route in routes:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schemas)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "MOGate admin API", "version": version("mogate")},
+        "security": [{"token": []}],
+        "paths": paths,
+        "components": {
+            "schemas": definitions.get("$defs", {}),
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def _operation(route: Route, schemas: dict[object, Any]) -> dict[str, Any]:
+    parameters = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in re.findall(r"{(\w+)}", route.path)
+    ]
+    parameters += [
+        {"name": name, "in": "query", "required": False, "description": meaning, "schema": {"type": "string"}}
+        for name, meaning in route.query.items()
+    ]
+    answer: dict[str, Any] = {"description": route.summary}
+    if route.gives is not None:
+        schema = schemas[route.gives]
+        if route.many:
+            schema = {"type": "array", "items": schema}
+        answer["content"] = {"application/json": {"schema": schema}}
+    problem = {"application/json": {"schema": schemas[Problem]}}
+    operation: dict[str, Any] = {
+        "operationId": route.handler.__name__,
+        "summary": route.summary,
+        "parameters": parameters,
+        "responses": {
+            str(route.status): answer,
+            **{code: {"description": text, "content": problem} for code, text in _PROBLEMS.items()},
+        },
+    }
+    if route.takes is not None:
+        operation["requestBody"] = {
+            "required": True,
+            "content": {"application/json": {"schema": schemas[route.takes]}},
+        }
+    return operation

@@ -1,0 +1,190 @@
+"""The composition root: builds the gateway's parts from the settings and serves them on their listeners."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import signal
+import ssl
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from adapters.provisioning.mapping import Mapping
+from aiohttp import web
+
+from adapters.omadm.handlers import OmaDmFront
+from adapters.rcc14.documents import Documents
+from adapters.rcc14.handlers import Rcc14Front
+from adapters.rcc14.session import Terms
+from gateway.admin.api import AdminApi
+from gateway.admin.auth import load_token
+from gateway.errors import ConfigError
+from gateway.fleet.profile import ProfileSet, load_profiles
+from gateway.inventory import Inventory
+from gateway.mo.catalogue import Catalogue
+from gateway.observe.logs import logger
+from gateway.sealing import Sealer
+from gateway.service import Service
+from gateway.settings import Listener, Settings
+from gateway.store.sqlite import SqliteStore
+
+DATABASE_FILE = "mogate.db"
+KEY_FILE = "seal.key"
+HOUSEKEEPING_SECONDS = 60
+
+
+class Configuration(NamedTuple):
+    """What the operator's files say, read and checked."""
+
+    catalogue: Catalogue
+    profiles: ProfileSet
+    mapping: Mapping
+
+
+def now() -> datetime:
+    """The clock of the process."""
+    return datetime.now(UTC)
+
+
+def load_catalogue(settings: Settings) -> Catalogue:
+    """The DDFs that the settings name.
+
+    Raises: ConfigError.
+    """
+    directories = (settings.mo, *settings.catalogue.directories)
+    return Catalogue.load(*directories, identifiers=settings.catalogue.identifiers)
+
+
+def load_configuration(settings: Settings) -> Configuration:
+    """The DDFs, profiles and mappings that the settings name.
+
+    Raises: ConfigError naming file, line and key of what is wrong.
+    """
+    catalogue = load_catalogue(settings)
+    return Configuration(
+        catalogue, load_profiles(settings.profiles, catalogue), Mapping.load(settings.mapping, catalogue)
+    )
+
+
+@contextlib.asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Sequence[tuple[Listener, int]]]:
+    """Serve while the context is open; gives each listener with the port it got.
+
+    Raises: ConfigError when the settings, a file they name or the data directory is not fit for use.
+    """
+    configuration = load_configuration(settings)
+    sealer = Sealer.load(settings.data / KEY_FILE)
+    token = load_token(settings.data)
+    store = SqliteStore.open(settings.data / DATABASE_FILE)
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(store.close)
+        service = Service(
+            configuration.catalogue,
+            configuration.profiles,
+            plmns=settings.operator.plmns,
+            roots=settings.omadm.roots,
+        )
+        inventory = Inventory(store, configuration.catalogue, sealer, now)
+        terms = Terms(
+            settings.rcc14.validity_seconds, settings.rcc14.validity_jitter_percent, settings.rcc14.token_seconds
+        )
+        documents = Documents(
+            configuration.mapping, service, default_mos=settings.rcc14.default_applications, terms=terms
+        )
+        omadm = OmaDmFront(store, service, sealer, settings.omadm, now)
+        rcc14 = Rcc14Front(
+            store,
+            documents,
+            settings.rcc14,
+            terms=terms,
+            token_key=sealer.derive("rcc14-token"),
+            clock=now,
+        )
+        admin = AdminApi(
+            store=store,
+            service=service,
+            inventory=inventory,
+            documents=documents,
+            token_digest=hashlib.sha256(token.encode()).digest(),
+        )
+        bound = []
+        for listener in settings.listeners:
+            app = _application(listener, settings, omadm, rcc14, admin)
+            runner = web.AppRunner(app, access_log=None, shutdown_timeout=5)
+            await runner.setup()
+            stack.push_async_callback(runner.cleanup)
+            address = listener.address
+            site = web.TCPSite(runner, address.host, address.port, ssl_context=_tls(listener))
+            try:
+                await site.start()
+            except OSError as error:
+                raise ConfigError(
+                    f"cannot listen on {address}: {error.strerror}", key=f"listeners.{listener.name}"
+                ) from None
+            bound.append((listener, runner.addresses[0][1]))
+        housekeeping = asyncio.create_task(_keep_house(store))
+        stack.push_async_callback(_stop, housekeeping)
+        yield bound
+
+
+async def serve(settings: Settings, announce: Callable[[Sequence[tuple[Listener, int]]], None]) -> None:
+    """Serve until SIGINT or SIGTERM; ``announce`` is called once everything listens."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with running(settings) as bound:
+        logger().info("serving", listeners={listener.name: port for listener, port in bound})
+        announce(bound)
+        await stop.wait()
+        logger().info("stopping")
+
+
+def _application(
+    listener: Listener, settings: Settings, omadm: OmaDmFront, rcc14: Rcc14Front, admin: AdminApi
+) -> web.Application:
+    if "admin" in listener.serves:
+        if len(listener.serves) > 1:
+            raise ConfigError("admin has a listener of its own: serve nothing else there", key=listener.name)
+        return admin.application()
+    app = web.Application(client_max_size=settings.omadm.max_message_bytes)
+    if "omadm" in listener.serves:
+        for path in settings.omadm.paths:
+            app.router.add_post(path, omadm.handle)
+    if "rcc14-http" in listener.serves:
+        for path in settings.rcc14.paths:
+            app.router.add_get(path, rcc14.plain_leg(listener.trusted_gateways), allow_head=False)
+    elif "rcc14-https" in listener.serves:
+        for path in settings.rcc14.paths:
+            app.router.add_get(path, rcc14.handle_secure, allow_head=False)
+    return app
+
+
+def _tls(listener: Listener) -> ssl.SSLContext | None:
+    if listener.certificate is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(listener.certificate, listener.key)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(
+            f"cannot use this certificate and key: {error}", file=listener.certificate, key=f"listeners.{listener.name}"
+        ) from None
+    return context
+
+
+async def _keep_house(store: SqliteStore) -> None:
+    while True:
+        await asyncio.sleep(HOUSEKEEPING_SECONDS)
+        expired = await store.expire(now())
+        if expired:
+            logger().info("expired", count=expired)
+
+
+async def _stop(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task

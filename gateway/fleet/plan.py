@@ -1,0 +1,167 @@
+"""What to send to an OMA DM device next: operators' operations, reads that must come first, and the difference.
+
+Pure: the same inputs give the same operations with the same ids, so a plan may be made again at any moment.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from gateway.fleet.device import OmaDmState
+from gateway.fleet.mirror import Mirror
+from gateway.fleet.operation import Operation
+from gateway.mo.definition import Definition
+from gateway.status import StatusCode
+from gateway.tree.diff import Edit, diff
+from gateway.tree.format import Format
+from gateway.tree.tree import ManagementTree
+from gateway.tree.uri import Address, Uri
+
+MAX_ATTEMPTS = 3
+RETRY_AFTER = timedelta(hours=1)
+
+LIST = "list"
+"""Stands in ``OmaDmState.refused_verbs`` for a Get of a whole subtree (``?list=…``)."""
+
+_PASSING = frozenset(map(StatusCode, (215, 216, 417, 420, 503)))
+"""Refusals that speak of the moment and not of the value."""
+
+
+class DesiredMo(NamedTuple):
+    """One MO as a device shall hold it: texts of leaves by their path below ``root`` (``ConRefs/1/ConRef``)."""
+
+    moi: str
+    root: Uri
+    definition: Definition
+    values: Mapping[str, str]
+
+
+def plan(
+    desired: Sequence[DesiredMo],
+    mirror: Mirror,
+    state: OmaDmState,
+    queued: Iterable[Operation],
+    now: datetime,
+) -> tuple[Operation, ...]:
+    """The operations to send next, in this order; none when the device is as it should be.
+
+    First the queued ones that still await an answer, as they stand in the queue, save those sent too often (see
+    ``exhausted``). Then one Get for each MO of which nothing is known, unless the device does not read subtrees. Then
+    what the other MOs lack. A change that the device refused is not sent again until another value is desired, nor is
+    anything below an interior node that it would not add; refusals of the moment are tried again after RETRY_AFTER.
+    """
+    waiting = [operation for operation in queued if operation.status is None and operation.attempts < MAX_ATTEMPTS]
+    known: list[DesiredMo] = []
+    unknown: list[Uri] = []
+    for mo in desired:
+        if LIST in state.refused_verbs or mirror.knows(mo.root):
+            known.append(mo)
+        else:
+            unknown.append(mo.root)
+    edits = diff(_desired_tree(known), _reported_tree(mirror), roots=[mo.root for mo in known])
+    return (
+        *waiting,
+        *(_discovery(root, now) for root in unknown),
+        *(_operation(edit, now) for edit in _worth_sending(edits, mirror, now)),
+    )
+
+
+def exhausted(queued: Iterable[Operation], now: datetime) -> tuple[Operation, ...]:
+    """Those operations that were sent MAX_ATTEMPTS times without an answer, with the final status 408 to be saved."""
+    return tuple(
+        replace(operation, status=int(StatusCode.TIMEOUT), status_at=now)
+        for operation in queued
+        if operation.status is None and operation.attempts >= MAX_ATTEMPTS
+    )
+
+
+def learn(state: OmaDmState, operation: Operation, status: int) -> OmaDmState:
+    """The state with what this answer says about the device's abilities, or the same state."""
+    if operation.verb == "Get" and "?list=" in operation.uri:
+        lacking = LIST if status in (StatusCode.NOT_ALLOWED, StatusCode.NOT_SUPPORTED) else ""
+    else:
+        lacking = operation.verb if status == StatusCode.NOT_SUPPORTED else ""
+    if not lacking or lacking in state.refused_verbs:
+        return state
+    return replace(state, refused_verbs=(*state.refused_verbs, lacking))
+
+
+def _desired_tree(desired: Iterable[DesiredMo]) -> ManagementTree:
+    tree = ManagementTree()
+    for mo in desired:
+        tree.mount(mo.root, mo.definition, strict=False)
+        tree.record(mo.root, None, Format.NODE, mo.moi)
+        for path, text in mo.values.items():
+            names = tuple(path.split("/"))
+            definition = mo.definition.find(names)
+            fmt = definition.format if definition else Format.CHR
+            type_ = definition.types[0] if definition and definition.types else ""
+            tree.record(mo.root.join(names), text, fmt, type_)
+    return tree
+
+
+def _reported_tree(mirror: Mirror) -> ManagementTree:
+    tree = ManagementTree()
+    for uri, fact in mirror.facts.items():
+        if fact.exists:
+            tree.record(Uri.parse(uri), fact.effective, Format.parse(fact.format), fact.type)
+    return tree
+
+
+def _worth_sending(edits: Iterable[Edit], mirror: Mirror, now: datetime) -> Iterator[Edit]:
+    """The edits without those the device refused already and those that depend on them.
+
+    Where a node gives way to one of another kind only its Delete is sent: what takes its place depends on the answer.
+    """
+    adding: set[tuple[str, ...]] = set()
+    blocked: set[tuple[str, ...]] = set()
+    for edit in edits:
+        parent = edit.uri[:-1]
+        if edit.uri in blocked or parent in blocked or _refused(edit, mirror, now, parent_absent=parent in adding):
+            blocked.add(edit.uri)
+            continue
+        if edit.verb == "Add":
+            adding.add(edit.uri)
+        elif edit.verb == "Delete":
+            blocked.add(edit.uri)
+        yield edit
+
+
+def _refused(edit: Edit, mirror: Mirror, now: datetime, *, parent_absent: bool) -> bool:
+    fact = mirror.facts.get(str(edit.uri))
+    if fact is None or not fact.refused or fact.verb != edit.verb or not edit.format.same(fact.sent, edit.value):
+        return False
+    if fact.status == StatusCode.NOT_FOUND and parent_absent:
+        return False
+    return fact.status not in _PASSING or fact.status_at is None or now - fact.status_at < RETRY_AFTER
+
+
+def _discovery(root: Uri, now: datetime) -> Operation:
+    address = str(Address(root, list="StructData"))
+    return Operation(id=_id("Get", address), verb="Get", uri=address, origin="discover", created_at=now)
+
+
+def _operation(edit: Edit, now: datetime) -> Operation:
+    verb, uri = edit.verb, str(edit.uri)
+    if verb == "Delete":
+        return Operation(id=_id(verb, uri), verb=verb, uri=uri, origin="diff", created_at=now)
+    return Operation(
+        id=_id(verb, uri, edit.format, edit.value or ""),
+        verb=verb,
+        uri=uri,
+        format=edit.format.value,
+        type=edit.type,
+        value=edit.value,
+        origin="diff",
+        created_at=now,
+    )
+
+
+def _id(*content: str) -> str:
+    """An id that only the same command on the same node with the same value has."""
+    return "d:" + hashlib.blake2b("\0".join(content).encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()

@@ -1,0 +1,367 @@
+"""Profiles: named layers of values in TOML files, and the choice of those that apply to one device."""
+
+from __future__ import annotations
+
+import datetime
+import difflib
+import functools
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from gateway.errors import ConfigError, NotFound
+from gateway.fleet.device import Device
+from gateway.fleet.selection import Layer, Node, Selection, Source, Stratum, merge
+from gateway.fleet.subscriber import Overrides, Subscriber
+from gateway.fleet.toml_lines import key_lines, line_of
+from gateway.fleet.variables import escape, fill, slots
+from gateway.mo.catalogue import Catalogue, Severity, check_value
+from gateway.mo.definition import UNNAMED, Definition, Permitted
+from gateway.tree.format import Format
+
+MAX_SELECTIONS = 256
+MAX_OVERRIDDEN = 1024
+
+_LAYERS = (Layer.OPERATOR, Layer.TENANT, Layer.MODEL, Layer.PLAN, Layer.GROUP)
+_KEYS = ("name", "layer", "match", "unset", "mo")
+_OVERRIDES = msgspec.msgpack.Decoder(Overrides)
+_TEXT_FORMATS = frozenset({Format.CHR, Format.XML})
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_TOML_LINE = re.compile(r"\(at line ([0-9]+)")
+
+Facet = Callable[[Subscriber, Device], Sequence[str]]
+
+_FACETS: Mapping[str, Facet] = {
+    "tenant": lambda subscriber, _: (subscriber.tenant,),
+    "plan": lambda subscriber, _: (subscriber.plan,),
+    "group": lambda subscriber, _: subscriber.groups,
+    "manufacturer": lambda _, device: (device.manufacturer.casefold(),),
+    "model": lambda _, device: (device.model.casefold(),),
+    "tac": lambda _, device: (device.tac,),
+    "plmn": lambda subscriber, _: (subscriber.imsi[:5], subscriber.imsi[:6]),
+}
+"""What a match looks at. A network is known by how the IMSI begins; names of makers and models in any case."""
+
+_ATTRIBUTES = "attributes"
+_ANY_CASE = ("manufacturer", "model")
+_DIGITS = {"tac": (8,), "plmn": (5, 6)}
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One profile as its file says it.
+
+    ``match`` is facet -> values of which one must be the device's; all facets must agree. A subscriber's attribute is
+    the facet ``attributes.<name>``. ``warnings`` are doubts about values of nodes whose definition is provisional.
+    """
+
+    name: str
+    layer: Layer
+    file: str
+    match: Mapping[str, frozenset[str]]
+    content: Stratum
+    warnings: tuple[str, ...] = ()
+
+
+class ProfileSet:
+    """All profiles, weakest first: by layer, within a layer by name."""
+
+    def __init__(self, profiles: Iterable[Profile], catalogue: Catalogue) -> None:
+        """The set of these profiles, in whatever order they come."""
+        strength = list(Layer)
+        self.profiles = tuple(sorted(profiles, key=lambda profile: (strength.index(profile.layer), profile.name)))
+        self._catalogue = catalogue
+        asked: dict[str, frozenset[str]] = {}
+        for profile in self.profiles:
+            for facet, values in profile.match.items():
+                asked[facet] = asked.get(facet, frozenset()) | values
+        self._facets = tuple(asked)
+        self._questions = tuple((_facet(name), values) for name, values in asked.items())
+        self._selected = functools.lru_cache(MAX_SELECTIONS)(self._select)
+        self._overridden = functools.lru_cache(MAX_OVERRIDDEN)(self._override)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is doubtful but taken as it stands, each with file, line and node."""
+        return tuple(warning for profile in self.profiles for warning in profile.warnings)
+
+    def select(self, subscriber: Subscriber, device: Device) -> Selection:
+        """What this device of this subscriber shall hold, their own values included.
+
+        Subscribers and devices that give the profiles' matches the same answers share one Selection object.
+        """
+        answers = tuple([asked.intersection(facet(subscriber, device)) for facet, asked in self._questions])
+        if not subscriber.overrides and not device.overrides:
+            return self._selected(answers)
+        encode = msgspec.msgpack.encode
+        return self._overridden(answers, encode(subscriber.overrides), encode(device.overrides))
+
+    def _select(self, answers: tuple[frozenset[str], ...]) -> Selection:
+        given = dict(zip(self._facets, answers, strict=True))
+        applying = (
+            profile.content
+            for profile in self.profiles
+            if not any(given[facet].isdisjoint(values) for facet, values in profile.match.items())
+        )
+        return merge({}, applying, self._catalogue)
+
+    def _override(self, answers: tuple[frozenset[str], ...], subscriber: bytes, device: bytes) -> Selection:
+        strata = (
+            _own_values(Layer.SUBSCRIBER, _OVERRIDES.decode(subscriber)),
+            _own_values(Layer.DEVICE, _OVERRIDES.decode(device)),
+        )
+        return merge(self._selected(answers).leaves, strata, self._catalogue)
+
+
+def load_profiles(directory: Path, catalogue: Catalogue) -> ProfileSet:
+    """The profiles of every ``*.toml`` in the directory.
+
+    Raises: ConfigError naming file, line and node; two profiles of one name are an error too.
+    """
+    if not directory.is_dir():
+        raise ConfigError("there is no such directory; it holds the profiles", file=directory)
+    named: dict[str, Profile] = {}
+    for file in sorted(directory.glob("*.toml")):
+        try:
+            source = file.read_text(encoding="utf-8")
+        except OSError as fault:
+            raise ConfigError(f"cannot be read: {fault.strerror}", file=file) from None
+        except UnicodeDecodeError:
+            raise ConfigError("is not UTF-8 text", file=file) from None
+        profile = parse_profile(source, str(file), catalogue)
+        if profile.name in named:
+            raise ConfigError(
+                f"{profile.name!r} is already the profile in {named[profile.name].file}", file=file, key="name"
+            )
+        named[profile.name] = profile
+    return ProfileSet(named.values(), catalogue)
+
+
+def parse_profile(source: str, file: str, catalogue: Catalogue) -> Profile:
+    """The profile that this TOML text states; ``file`` is what messages and places call it.
+
+    Raises: ConfigError naming file, line and node.
+    """
+    return _Reading(source, file, catalogue).profile()
+
+
+def check_override(catalogue: Catalogue, address: str, text: str) -> tuple[str, str]:
+    """The canonical text of a value for the node at ``MO/path``, and a warning, empty when there is no doubt.
+
+    Braces mean nothing here: the text is the value.
+
+    Raises: NotFound when there is no such node, ConfigError when it cannot have that value.
+    """
+    _, path, definition = catalogue.find(address)
+    try:
+        _check_instance_names(path)
+        return _literal(definition, text)
+    except ValueError as fault:
+        raise ConfigError(str(fault), key=address) from None
+
+
+def _facet(name: str) -> Facet:
+    group, _, attribute = name.partition(".")
+    if group == _ATTRIBUTES:
+        return lambda subscriber, _: (subscriber.attributes.get(attribute, ""),)
+    return _FACETS[name]
+
+
+def _own_values(layer: Layer, overrides: Overrides) -> Stratum:
+    values = {
+        Node(mo, path): Source(layer, "", "", escape(text))
+        for mo, paths in overrides.items()
+        for path, text in paths.items()
+    }
+    return Stratum(values, {})
+
+
+class _Reading:
+    """The reading of one file: what all its errors need to name their place."""
+
+    def __init__(self, source: str, file: str, catalogue: Catalogue) -> None:
+        self._file = file
+        self._catalogue = catalogue
+        self._warnings: list[str] = []
+        try:
+            self._content: dict[str, Any] = tomllib.loads(source)
+        except tomllib.TOMLDecodeError as fault:
+            found = _TOML_LINE.search(str(fault))
+            line = int(found[1]) if found else source.count("\n") + 1
+            raise ConfigError(f"is not TOML: {fault}", file=file, line=line) from None
+        self._lines = key_lines(source)
+
+    def profile(self) -> Profile:
+        for key in self._content:
+            if key not in _KEYS:
+                raise self._fault(f"a profile has no such key{_near(key, _KEYS)}", key)
+        name = self._content.get("name")
+        if not isinstance(name, str) or not name:
+            raise self._fault("a profile needs a name, as text", "name")
+        layer = self._layer()
+        match = self._match()
+        if layer is not Layer.OPERATOR and not match:
+            raise self._fault(f"a {layer} profile needs [match], or it would apply to everybody", "layer")
+        content = Stratum(self._values(name, layer), self._unset(name, layer))
+        return Profile(name, layer, self._file, match, content, tuple(self._warnings))
+
+    def _layer(self) -> Layer:
+        layer = self._content.get("layer")
+        if layer in _LAYERS:
+            return Layer(layer)
+        if layer in (Layer.SUBSCRIBER, Layer.DEVICE):
+            raise self._fault(f"values of one {layer} are set with `mogate set`, not by a profile", "layer")
+        raise self._fault(f"must be one of {', '.join(_LAYERS)}{_near(layer, _LAYERS)}", "layer")
+
+    def _match(self) -> dict[str, frozenset[str]]:
+        match: dict[str, frozenset[str]] = {}
+        for facet in self._table("match"):
+            if facet in _FACETS:
+                match[facet] = self._choices(facet)
+            elif facet != _ATTRIBUTES:
+                known = (*_FACETS, _ATTRIBUTES)
+                message = f"there is no such match; there are {', '.join(known)}{_near(facet, known)}"
+                raise self._fault(message, "match", facet)
+        for attribute in self._table("match", _ATTRIBUTES):
+            match[f"{_ATTRIBUTES}.{attribute}"] = self._choices(_ATTRIBUTES, attribute)
+        return match
+
+    def _choices(self, *facet: str) -> frozenset[str]:
+        table = self._table("match", *facet[:-1])
+        stated = table[facet[-1]]
+        choices = stated if isinstance(stated, list) else [stated]
+        if not choices or not all(isinstance(choice, str) and choice for choice in choices):
+            raise self._fault("must be a text in quotes or a list of such texts", "match", *facet)
+        lengths = _DIGITS.get(facet[0])
+        for choice in choices:
+            if lengths and not (choice.isascii() and choice.isdecimal() and len(choice) in lengths):
+                raise self._fault(f"{choice!r} is not {' or '.join(map(str, lengths))} digits", "match", *facet)
+        return frozenset(choice.casefold() if facet[0] in _ANY_CASE else choice for choice in choices)
+
+    def _values(self, profile: str, layer: Layer) -> dict[Node, Source]:
+        values: dict[Node, Source] = {}
+        for mo in self._table("mo"):
+            for path, stated in self._table("mo", mo).items():
+                line = line_of(self._lines, "mo", mo, path)
+                address = f"{mo}/{path}"
+                node, definition = self._find(address, line)
+                if node in values:
+                    raise self._node_fault(f"is already set at {values[node].place}", address, line)
+                try:
+                    template, warning = _template(definition, stated)
+                except ValueError as fault:
+                    raise self._node_fault(str(fault), address, line) from None
+                if warning:
+                    self._warnings.append(str(self._node_fault(warning, address, line)))
+                values[node] = Source(layer, profile, self._place(line), template)
+        return values
+
+    def _unset(self, profile: str, layer: Layer) -> dict[Node, Source]:
+        addresses = self._content.get("unset", [])
+        if not isinstance(addresses, list) or not all(isinstance(address, str) for address in addresses):
+            raise self._fault('must be a list of nodes, such as ["ims/Timer_T1"]', "unset")
+        line = line_of(self._lines, "unset")
+        source = Source(layer, profile, self._place(line), None)
+        return {self._find(address, line)[0]: source for address in addresses}
+
+    def _find(self, address: str, line: int | None) -> tuple[Node, Definition]:
+        try:
+            mo, path, definition = self._catalogue.find(address)
+            _check_instance_names(path)
+        except (NotFound, ValueError) as fault:
+            raise self._node_fault(str(fault), address, line) from None
+        return Node(mo.key, "/".join(path)), definition
+
+    def _table(self, *keys: str) -> dict[str, Any]:
+        table = self._content
+        for key in keys:
+            table = table.get(key, {})
+            if not isinstance(table, dict):
+                raise self._fault("must be a table", *keys)
+        return table
+
+    def _place(self, line: int | None) -> str:
+        return f"{Path(self._file).name}:{line}"
+
+    def _fault(self, message: str, *keys: str) -> ConfigError:
+        return ConfigError(message, file=self._file, line=line_of(self._lines, *keys), key=".".join(keys))
+
+    def _node_fault(self, message: str, address: str, line: int | None) -> ConfigError:
+        return ConfigError(message, file=self._file, line=line, key=address)
+
+
+def _template(definition: Definition, stated: object) -> tuple[str, str]:
+    """The template that a TOML value gives such a node, and a warning or the empty text.
+
+    Raises: ValueError when the node cannot have it.
+    """
+    text = _text(definition, stated)
+    if not slots(text):
+        literal, warning = _literal(definition, fill(text, {}))
+        return escape(literal), warning
+    if definition.format not in _TEXT_FORMATS or definition.permitted != Permitted():
+        raise ValueError("may not have variables: only a node that takes any text may")
+    _check_characters(text)
+    return text, ""
+
+
+def _literal(definition: Definition, text: str) -> tuple[str, str]:
+    """The canonical text of this value of such a node, and a warning or the empty text."""
+    _check_characters(text)
+    problem = check_value(definition, text)
+    if problem and problem.severity is Severity.ERROR:
+        raise ValueError(problem.message)
+    return _canonical(definition, text), problem.message if problem else ""
+
+
+def _canonical(definition: Definition, text: str) -> str:
+    for fmt in definition.formats:
+        try:
+            return fmt.canonical(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _text(definition: Definition, stated: object) -> str:
+    """The text that stands for a TOML value, when that kind of value suits the node at all."""
+    if isinstance(stated, dict | list):
+        raise ValueError('must be one value; write the whole path as one key, such as "ConRefs/1/ConRef"')
+    if definition.is_interior:
+        raise ValueError("is an interior node and has no value; set the leaves below it")
+    match stated:
+        case str():
+            return stated
+        case bool() if Format.BOOL in definition.formats:
+            return str(stated).lower()
+        case int() if not isinstance(stated, bool):
+            return str(stated)
+        case float() if Format.FLOAT in definition.formats:
+            return repr(stated)
+        case datetime.datetime():
+            pass
+        case datetime.date() if Format.DATE in definition.formats:
+            return stated.isoformat()
+        case datetime.time() if Format.TIME in definition.formats:
+            return stated.isoformat()
+    raise ValueError(f"is of format {' or '.join(definition.formats)}, and {stated} is not; put other text in quotes")
+
+
+def _check_characters(text: str) -> None:
+    if _FORBIDDEN.search(text):
+        raise ValueError(f"{text!r} has a character that no XML document can carry")
+
+
+def _check_instance_names(path: Sequence[str]) -> None:
+    if UNNAMED in path:
+        raise ValueError(f"{UNNAMED} stands for any name; give the node one, such as 1")
+
+
+def _near(name: object, names: Iterable[str]) -> str:
+    near = difflib.get_close_matches(str(name), list(names), 1)
+    return f"; did you mean {near[0]}?" if near else ""

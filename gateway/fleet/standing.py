@@ -1,0 +1,69 @@
+"""How one device stands against its desired tree, leaf by leaf: sent, acknowledged and read back, never merged.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from gateway.fleet.mirror import Fact, Mirror
+from gateway.fleet.plan import DesiredMo
+from gateway.tree.format import Format
+from gateway.tree.uri import Uri
+
+
+class Standing(enum.StrEnum):
+    """What can be said of one leaf."""
+
+    PENDING = "pending"
+    SENT = "sent, not answered"
+    ACKNOWLEDGED = "acknowledged"
+    REFUSED = "refused"
+    READ_BACK = "read back"
+    DIFFERS = "read back, differs"
+
+
+class LeafStanding(NamedTuple):
+    """One leaf of the desired tree and what is known of it on the device."""
+
+    node: str
+    uri: str
+    wanted: str
+    fact: Fact | None
+    standing: Standing
+
+
+def leaf_standings(desired: Mapping[str, DesiredMo], mirror: Mirror) -> list[LeafStanding]:
+    """Every leaf the device is to hold, in the order of the desired tree; ``desired`` is by key of the MO."""
+    standings = []
+    for key, managed in desired.items():
+        for path, wanted in managed.values.items():
+            segments = tuple(path.split("/"))
+            uri = str(Uri((*managed.root, *segments)))
+            definition = managed.definition.find(segments)
+            fmt = definition.format if definition else Format.CHR
+            fact = mirror.facts.get(uri)
+            standings.append(LeafStanding(f"{key}/{path}", uri, wanted, fact, _stand(fact, wanted, fmt)))
+    return standings
+
+
+def _stand(fact: Fact | None, wanted: str, fmt: Format) -> Standing:
+    if fact is None:
+        return Standing.PENDING
+    if fact.refused and _equal(fact.sent, wanted, fmt):
+        return Standing.REFUSED
+    if fact.exists and _equal(fact.effective, wanted, fmt):
+        read_last = fact.read_at is not None and fact.effective == fact.read
+        return Standing.READ_BACK if read_last else Standing.ACKNOWLEDGED
+    if fact.sent_at is not None and fact.status is None and _equal(fact.sent, wanted, fmt):
+        return Standing.SENT
+    if fact.read_at is not None and not fact.removed and fact.read is not None:
+        return Standing.DIFFERS
+    return Standing.PENDING
+
+
+def _equal(held: str | None, wanted: str, fmt: Format) -> bool:
+    return held is not None and fmt.same(held, wanted)

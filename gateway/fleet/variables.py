@@ -1,0 +1,129 @@
+"""Templates of values, and the variables of a subscriber and device that fill them.
+
+A template is text with ``{name}`` where a variable goes; ``{{`` and ``}}`` are literal braces.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from gateway.fleet.device import Device
+from gateway.fleet.subscriber import Subscriber
+
+_BRACES = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_]*)\}|[{}]")
+
+GIVEN = frozenset(
+    {
+        "home_domain",
+        "imei",
+        "impi",
+        "impu",
+        "imsi",
+        "manufacturer",
+        "mcc",
+        "mnc",
+        "model",
+        "msisdn",
+        "plan",
+        "plmn",
+        "software",
+        "tel",
+        "tenant",
+    }
+)
+"""The variables the gateway itself gives; an attribute of that name is not used."""
+
+
+class Slot(NamedTuple):
+    """The place of one variable in a template."""
+
+    name: str
+
+
+def parse_template(text: str) -> tuple[str | Slot, ...]:
+    """The template's literal texts and slots, in order; no literal is empty.
+
+    Raises: ValueError when a brace opens or closes no name.
+    """
+    pieces: list[str | Slot] = []
+    literal, end = "", 0
+    for match in _BRACES.finditer(text):
+        literal += text[end : match.start()]
+        end = match.end()
+        token, name = match[0], match[1]
+        if name:
+            pieces += [literal, Slot(name)] if literal else [Slot(name)]
+            literal = ""
+        elif len(token) == 2:
+            literal += token[0]
+        else:
+            raise ValueError(f"{text!r} has a lone {token!r}; a variable is {{name}}, a literal brace is written twice")
+    literal += text[end:]
+    return (*pieces, literal) if literal else tuple(pieces)
+
+
+def slots(text: str) -> tuple[str, ...]:
+    """The names of the template's variables, each once, in order.
+
+    Raises: ValueError as ``parse_template`` does.
+    """
+    if "{" not in text and "}" not in text:
+        return ()
+    return tuple(dict.fromkeys(piece.name for piece in parse_template(text) if isinstance(piece, Slot)))
+
+
+def fill(text: str, variables: Mapping[str, str]) -> str:
+    """The template's text with every variable in its place.
+
+    Raises: KeyError naming the first variable that is not there; ValueError as ``parse_template`` does.
+    """
+    if "{" not in text and "}" not in text:
+        return text
+    return "".join([variables[piece.name] if isinstance(piece, Slot) else piece for piece in parse_template(text)])
+
+
+def escape(text: str) -> str:
+    """The template that stands for exactly this text."""
+    return text.replace("{", "{{").replace("}", "}}")
+
+
+def variables_of(subscriber: Subscriber, device: Device, plmns: Iterable[str]) -> dict[str, str]:
+    """The variables of this subscriber and device; what is not known of them is not there.
+
+    ``plmns`` are the operator's networks (MCC and MNC together): the longest that the IMSI starts with tells how long
+    its MNC is. With an IMSI of another network everything that needs the MNC is absent, never guessed. ``mnc`` always
+    has three digits, ``plmn`` is as the operator lists it.
+
+    Spec: 3GPP TS 23.003 13.2, 13.3 (home network domain, private identity), 13.4 (public identity)
+    """
+    variables = {name: value for name, value in subscriber.attributes.items() if name not in GIVEN}
+    for name, value in (
+        ("tenant", subscriber.tenant),
+        ("plan", subscriber.plan),
+        ("imei", device.imei),
+        ("manufacturer", device.manufacturer),
+        ("model", device.model),
+        ("software", device.software),
+    ):
+        if value:
+            variables[name] = value
+    imsi = subscriber.imsi
+    number = subscriber.msisdn.removeprefix("+")
+    if number:
+        variables["msisdn"] = f"+{number}"
+        variables["tel"] = f"tel:+{number}"
+    if imsi:
+        variables["imsi"] = imsi
+        variables["mcc"] = imsi[:3]
+    plmn = max((plmn for plmn in plmns if imsi.startswith(plmn)), key=len, default="")
+    if plmn:
+        mnc = plmn[3:].zfill(3)
+        home_domain = f"ims.mnc{mnc}.mcc{plmn[:3]}.3gppnetwork.org"
+        variables["plmn"] = plmn
+        variables["mnc"] = mnc
+        variables["home_domain"] = home_domain
+        variables["impi"] = f"{imsi}@{home_domain}"
+        variables["impu"] = f"sip:+{number}@{home_domain}" if number else f"sip:{imsi}@{home_domain}"
+    return variables

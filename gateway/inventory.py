@@ -1,0 +1,267 @@
+"""What operators do with subscribers, devices and values: find, create, change, remove.
+
+Every change loads what it needs, works out the records that follow and commits them by compare-and-set; a change that
+lost against another writer is worked out once more from fresh records.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+import msgspec
+
+from gateway.errors import Conflict, NotFound
+from gateway.fleet.device import AuthType, Credential, Device, OmaDmState, account_digest
+from gateway.fleet.operation import Operation, Verb
+from gateway.fleet.profile import check_override
+from gateway.fleet.subscriber import Overrides, Subscriber
+from gateway.mo.catalogue import Catalogue
+from gateway.sealing import Sealer
+from gateway.store.protocol import (
+    Append,
+    DeleteDevice,
+    DeleteSubscriber,
+    Event,
+    Household,
+    IdentityKind,
+    PutDevice,
+    PutOperation,
+    PutSubscriber,
+    Store,
+    Write,
+)
+
+CREDENTIAL_PURPOSE = "omadm-credential"
+
+
+class Account(NamedTuple):
+    """The two directions of a new OMA DM account in clear: the one time anyone sees them."""
+
+    device: Device
+    client_name: str
+    client_password: str
+    server_name: str
+    server_password: str
+
+
+class Inventory:
+    """The operator's use cases over a store; ``clock`` gives aware UTC times."""
+
+    def __init__(self, store: Store, catalogue: Catalogue, sealer: Sealer, clock: Callable[[], datetime]) -> None:
+        self._store = store
+        self._catalogue = catalogue
+        self._sealer = sealer
+        self._clock = clock
+
+    async def find(self, reference: str) -> Household:
+        """The subscriber that an id, IMSI, MSISDN, IMEI or device id names, with all devices.
+
+        Raises: NotFound.
+        """
+        for kind, value in _readings(reference):
+            household = await self._store.load_household(kind, value)
+            if household is not None:
+                return household
+        raise NotFound(f"no subscriber has the id, IMSI, MSISDN or IMEI {reference!r}, and no device has that id")
+
+    async def find_device(self, reference: str) -> tuple[Household, Device]:
+        """The device that a device id or an IMEI names, or the only device of the subscriber that it names.
+
+        Raises: NotFound when there is none, or more than one to choose from.
+        """
+        household = await self.find(reference)
+        named = [device for device in household.devices if reference == device.id or reference == device.imei]
+        if not named and len(household.devices) != 1:
+            known = ", ".join(device.id for device in household.devices) or "none"
+            raise NotFound(
+                f"{reference!r} does not name one device; devices of subscriber {household.subscriber.id}: {known}"
+            )
+        return household, named[0] if named else household.devices[0]
+
+    async def create_subscriber(
+        self,
+        *,
+        imsis: Sequence[str],
+        msisdn: str = "",
+        tenant: str = "",
+        plan: str = "",
+        groups: Sequence[str] = (),
+        attributes: Mapping[str, str] | None = None,
+        subscriber_id: str = "",
+    ) -> Subscriber:
+        """A new subscriber.
+
+        Raises: Conflict when the id, an IMSI or the MSISDN belongs to somebody already.
+        """
+        subscriber = Subscriber(
+            id=subscriber_id or secrets.token_hex(6),
+            imsis=tuple(imsis),
+            msisdn=msisdn,
+            tenant=tenant,
+            plan=plan,
+            groups=tuple(groups),
+            attributes=dict(attributes or {}),
+        )
+        await self._store.commit(
+            PutSubscriber(subscriber), self._event("subscriber.created", subscriber_id=subscriber.id)
+        )
+        return msgspec.structs.replace(subscriber, revision=1)
+
+    async def delete_subscriber(self, reference: str) -> None:
+        """Remove the subscriber with all devices."""
+        household = await self.find(reference)
+        subscriber_id = household.subscriber.id
+        await self._store.commit(
+            DeleteSubscriber(subscriber_id), self._event("subscriber.deleted", subscriber_id=subscriber_id)
+        )
+
+    async def delete_device(self, reference: str) -> None:
+        """Remove one device."""
+        _, device = await self.find_device(reference)
+        await self._store.commit(
+            DeleteDevice(device.id),
+            self._event("device.deleted", subscriber_id=device.subscriber_id, device_id=device.id),
+        )
+
+    async def set_values(self, reference: str, values: Mapping[str, str], unset: Sequence[str] = ()) -> list[str]:
+        """Set values of a subscriber, or of one device when the reference is a device id; returns warnings.
+
+        ``values`` is node address (``MO/path``) -> text, ``unset`` are addresses whose value here is taken back. What
+        is set already changes nothing and no version.
+
+        Raises: NotFound for an unknown node, ConfigError for a value that the node cannot have.
+        """
+        warnings: list[str] = []
+        changes: list[tuple[str, str, str | None]] = []
+        for address, text in values.items():
+            managed, path, _ = self._catalogue.find(address)
+            canonical, warning = check_override(self._catalogue, address, text)
+            changes.append((managed.key, "/".join(path), canonical))
+            if warning:
+                warnings.append(warning)
+        for address in unset:
+            managed, path, _ = self._catalogue.find(address)
+            changes.append((managed.key, "/".join(path), None))
+
+        async def attempt() -> None:
+            household = await self.find(reference)
+            device = next((device for device in household.devices if device.id == reference), None)
+            owner: Subscriber | Device = device or household.subscriber
+            overrides = _changed(owner.overrides, changes)
+            if overrides == owner.overrides:
+                return
+            updated = msgspec.structs.replace(owner, overrides=overrides, content_revision=owner.content_revision + 1)
+            write: Write = PutDevice(updated) if isinstance(updated, Device) else PutSubscriber(updated)
+            detail = {f"{mo}/{path}": "" if text is None else text for mo, path, text in changes}
+            event = self._event(
+                "values.changed",
+                subscriber_id=household.subscriber.id,
+                device_id=device.id if device else "",
+                detail=detail,
+            )
+            await self._store.commit(write, event)
+
+        try:
+            await attempt()
+        except Conflict:
+            await attempt()
+        return warnings
+
+    async def add_omadm_device(
+        self,
+        reference: str,
+        *,
+        loc_uri: str,
+        imei: str = "",
+        manufacturer: str = "",
+        model: str = "",
+        auth: AuthType = "md5",
+        client_name: str = "",
+        server_name: str = "",
+    ) -> Account:
+        """A device of the subscriber with a new OMA DM account; passwords are made here and shown this once.
+
+        A device of that IMEI that another protocol already knows gets the account added.
+
+        Raises: NotFound, Conflict when the LocURI is another device's.
+        """
+        household = await self.find(reference)
+        client_password, server_password = secrets.token_urlsafe(18), secrets.token_urlsafe(18)
+        known = next((device for device in household.devices if imei and device.imei == imei), None)
+        device = known or Device(id=next_device_id(household), imei=imei)
+        device = msgspec.structs.replace(
+            device,
+            manufacturer=manufacturer or device.manufacturer,
+            model=model or device.model,
+            omadm=OmaDmState(
+                loc_uri=loc_uri,
+                auth=auth,
+                client=self._credential(client_name or loc_uri, client_password),
+                server=self._credential(server_name or "mogate", server_password),
+            ),
+        )
+        await self._store.commit(
+            PutDevice(device),
+            self._event("device.added", subscriber_id=household.subscriber.id, device_id=device.id),
+        )
+        return Account(device, client_name or loc_uri, client_password, server_name or "mogate", server_password)
+
+    async def enqueue(self, reference: str, verb: Verb, uri: str, value: str | None = None, fmt: str = "") -> Operation:
+        """An operation for the device's next OMA DM session.
+
+        Raises: NotFound.
+        """
+        _, device = await self.find_device(reference)
+        now = self._clock()
+        operation = Operation(
+            id=secrets.token_hex(6), verb=verb, uri=uri, value=value, format=fmt, origin="queue", created_at=now
+        )
+        await self._store.commit(
+            PutOperation(device.id, operation),
+            self._event("operation.queued", subscriber_id=device.subscriber_id, device_id=device.id),
+        )
+        return operation
+
+    def _credential(self, name: str, password: str) -> Credential:
+        digest = account_digest(name, password)
+        return Credential(name=name, secret=self._sealer.seal(digest.encode(), CREDENTIAL_PURPOSE))
+
+    def _event(
+        self, kind: str, *, subscriber_id: str = "", device_id: str = "", detail: dict[str, str] | None = None
+    ) -> Append:
+        return Append(
+            Event(at=self._clock(), kind=kind, subscriber_id=subscriber_id, device_id=device_id, detail=detail or {})
+        )
+
+
+def next_device_id(household: Household) -> str:
+    """The id of the subscriber's next device: numbers are not used twice while a later device exists."""
+    numbers = [int(device.id.rpartition(".")[2]) for device in household.devices]
+    return f"{household.subscriber.id}.{max(numbers, default=0) + 1}"
+
+
+def _readings(reference: str) -> list[tuple[IdentityKind, str]]:
+    """The ways to understand what a person typed, likeliest first."""
+    readings: list[tuple[IdentityKind, str]] = []
+    digits = reference.removeprefix("+")
+    if digits.isascii() and digits.isdecimal():
+        if not reference.startswith("+"):
+            readings += [("imsi", digits), ("imei", digits)]
+        readings.append(("msisdn", "+" + digits))
+    readings.append(("id", reference))
+    if "." in reference:
+        readings.append(("id", reference.rpartition(".")[0]))
+    return readings
+
+
+def _changed(overrides: Overrides, changes: Sequence[tuple[str, str, str | None]]) -> Overrides:
+    result = {mo: dict(leaves) for mo, leaves in overrides.items()}
+    for mo, path, text in changes:
+        if text is None:
+            result.get(mo, {}).pop(path, None)
+        else:
+            result.setdefault(mo, {})[path] = text
+    return {mo: leaves for mo, leaves in result.items() if leaves}

@@ -1,0 +1,113 @@
+"""Answers of the admin API as text for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lxml import etree
+
+from gateway.settings import Listener
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Rows in aligned columns under a head; the last column runs free."""
+    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in (head, *rows)
+    ]
+    return "\n".join(lines)
+
+
+def welcome(bound: Sequence[tuple[Listener, int]], *, demo: bool) -> str:
+    """Where everything listens, and what to try."""
+    lines = ["MOGate serves"]
+    for listener, port in bound:
+        scheme = "https" if listener.certificate else "http"
+        address = listener.address.model_copy(update={"port": port})
+        lines.append(f"  {scheme}://{address}  {', '.join(listener.serves)}")
+    if demo:
+        lines += [
+            "Try, in another terminal:",
+            "  .venv/bin/mogate simulate omadm",
+            "  .venv/bin/mogate simulate rcc14",
+            "  .venv/bin/mogate set alice ims/Timer_T1=3000",
+        ]
+    return "\n".join([*lines, "Ctrl-C stops it; the data stays."])
+
+
+def subscriber(found: Mapping[str, Any]) -> str:
+    """One subscriber with devices and own values."""
+    lines = [
+        f"subscriber {found['id']}   {found['state']}",
+        f"  MSISDN {found['msisdn'] or '-'}   IMSI {', '.join(found['imsis']) or '-'}",
+        f"  tenant {found['tenant'] or '-'}   plan {found['plan'] or '-'}   groups {', '.join(found['groups']) or '-'}",
+    ]
+    lines += [f"  {node} = {value}" for node, value in found["values"].items()]
+    for device in found["devices"]:
+        seen = device["last_seen_at"] or "never"
+        model = f"{device['manufacturer']} {device['model']}".strip() or "-"
+        lines.append(f"  device {device['id']}   IMEI {device['imei'] or '-'}   {model}   "
+                     f"{' '.join(device['protocols']) or '-'}   seen {seen}")  # fmt: skip
+    return "\n".join(lines)
+
+
+def device(found: Mapping[str, Any]) -> str:
+    """One device: both protocols, every leaf's standing, and the operations."""
+    model = f"{found['manufacturer']} {found['model']} {found['software']}".strip() or "-"
+    lines = [f"device {found['id']} of subscriber {found['subscriber_id']}   IMEI {found['imei'] or '-'}   {model}"]
+    if found["omadm"]:
+        omadm = found["omadm"]
+        state = "up to date" if omadm["up_to_date"] else "not up to date"
+        lines.append(f"OMA DM   {omadm['loc_uri']}   {state}   last session {omadm['last_session_at'] or 'never'}")
+        refused = [leaf for leaf in found["leaves"] if leaf["standing"] == "refused"]
+        lines += [f"  REFUSED  {leaf['node']}  {leaf['status']} {leaf['meaning']}" for leaf in refused]
+        rows = [
+            [leaf["node"], _shown(leaf["wanted"]), _shown(leaf["held"]), _code(leaf), leaf["standing"]]
+            for leaf in found["leaves"]
+        ]
+        lines.append(_indented(table(["node", "wanted", "held", "answer", "standing"], rows)))
+    if found["rcc14"]:
+        rcc14 = found["rcc14"]
+        versions = f"{rcc14['version']} due, {rcc14['sent_version']} sent, {rcc14['reported_version']} reported"
+        lines.append(f"RCC.14   version {versions}")
+    for operation in found["operations"]:
+        outcome = "waits" if operation["status"] is None else f"{operation['status']} {operation['meaning']}"
+        lines.append(f"operation {operation['id']}  {operation['verb']} {operation['uri']}  {outcome}")
+        lines += [f"  {uri} = {value}" for uri, value in operation["results"].items()]
+    return "\n".join(lines)
+
+
+def explanation(found: Mapping[str, Any]) -> str:
+    """Each leaf with the layer that set it, and those that lost below it."""
+    lines = [f"device {found['device_id']} of subscriber {found['subscriber_id']}"]
+    for leaf in found["leaves"]:
+        why = f"left out: the subscriber has no {', '.join(leaf['missing'])}" if leaf["missing"] else "taken away"
+        lines.append(f"{leaf['node']} = {leaf['value']}" if leaf["value"] is not None else f"{leaf['node']}: {why}")
+        lines.append(f"    {_source(leaf['winner'])}")
+        lines += [f"    not {_source(loser)}: {loser['template'] or 'taken away'}" for loser in leaf["losers"]]
+    return "\n".join(lines)
+
+
+def document(xml: str) -> str:
+    """A provisioning document laid out for reading."""
+    root = etree.fromstring(xml.encode())
+    return str(etree.tostring(root, pretty_print=True, encoding="unicode")).rstrip()
+
+
+def _source(source: Mapping[str, str]) -> str:
+    return " ".join(part for part in (source["layer"], source["profile"], source["place"]) if part)
+
+
+def _code(leaf: Mapping[str, Any]) -> str:
+    return "-" if leaf["status"] is None else f"{leaf['status']} {leaf['meaning']}"
+
+
+def _shown(value: str | None) -> str:
+    if value is None:
+        return "-"
+    return value if len(value) <= 44 else value[:43] + "…"
+
+
+def _indented(text: str) -> str:
+    return "\n".join("  " + line for line in text.splitlines())

@@ -1,0 +1,207 @@
+"""The gateway's settings: ``gateway.toml``, overridden by ``MOGATE_…`` environment variables.
+
+A nested setting is reached with two underscores: ``MOGATE_OMADM__SERVER_ID`` is ``server_id`` of table ``[omadm]``.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pydantic
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from gateway.errors import ConfigError
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+ServiceName = Literal["omadm", "rcc14-http", "rcc14-https", "admin"]
+Seconds = Annotated[int, Field(gt=0)]
+Bytes = Annotated[int, Field(gt=0)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Address(_Table):
+    """A TCP address to listen on."""
+
+    host: str
+    port: Annotated[int, Field(ge=0, le=65535)]
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def _parse_address(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    host, colon, port = value.rpartition(":")
+    if not colon or not port.isdecimal():
+        raise ValueError(f"{value!r} is not host:port")
+    return {"host": host.strip("[]"), "port": int(port)}
+
+
+class Listener(_Table):
+    """One address with what it serves. ``trusted_gateways`` are the peers whose enrichment headers are believed."""
+
+    name: str
+    address: Annotated[Address, BeforeValidator(_parse_address)]
+    serves: tuple[ServiceName, ...]
+    certificate: Path | None = None
+    key: Path | None = None
+    trusted_gateways: tuple[Network, ...] = ()
+
+    @pydantic.model_validator(mode="after")
+    def _check(self) -> Listener:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key belong together: set both or neither")
+        if "rcc14-https" in self.serves and self.certificate is None:
+            raise ValueError("rcc14-https hands out configurations and needs certificate and key")
+        if self.trusted_gateways and "rcc14-http" not in self.serves:
+            raise ValueError("trusted_gateways only means something where rcc14-http is served")
+        return self
+
+
+class OmaDm(_Table):
+    """OMA DM. ``roots`` says where an MO is mounted on devices that were not asked (key of the MO -> URI)."""
+
+    paths: tuple[str, ...] = ("/omadm",)
+    server_id: str = "mogate"
+    session_seconds: Seconds = 900
+    max_message_bytes: Bytes = 262_144
+    max_failed_attempts: Annotated[int, Field(ge=1)] = 3
+    roots: dict[str, str] = {}
+
+
+class Rcc14(_Table):
+    """RCC.14. ``msisdn_header`` and ``imsi_header`` are the names the operator's gateway writes identities under."""
+
+    paths: tuple[str, ...] = ("/", "/config", "/rcs/config")
+    msisdn_header: str = "X-MSISDN"
+    imsi_header: str = "X-IMSI"
+    cookie_name: str = "acs"
+    cookie_seconds: Seconds = 300
+    token_seconds: Seconds = 2_592_000
+    validity_seconds: Seconds = 1_209_600
+    validity_jitter_percent: Annotated[int, Field(ge=0, le=50)] = 10
+    default_applications: tuple[str, ...] = ("ims", "rcs")
+
+
+class Operator(_Table):
+    """The operator's own networks: PLMNs as MCC and MNC together, which also tells how long an MNC is."""
+
+    plmns: Annotated[tuple[Annotated[str, Field(pattern="^[0-9]{5,6}$")], ...], Field(min_length=1)] = ("00101",)
+
+
+class Catalogue(_Table):
+    """Further DDF directories; and MO identifiers for the shipped DDFs that have none (key of the MO -> identifier)."""
+
+    directories: tuple[Path, ...] = ()
+    identifiers: dict[str, str] = {}
+
+
+class Logging(_Table):
+    """Logs. Subscriber identities are masked unless ``identities`` is "plain"."""
+
+    identities: Literal["masked", "plain"] = "masked"
+    format: Literal["json", "console"] = "json"
+
+
+class Settings(BaseSettings):
+    """Everything an operator can set.
+
+    Paths are relative to the settings file, except ``data``, which is relative to where the gateway is started, and
+    certificates and keys, which are relative to ``data``.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="MOGATE_", env_nested_delimiter="__", extra="forbid", frozen=True)
+
+    data: Path = Path("data")
+    profiles: Path = Path("profiles")
+    mapping: Path = Path("mapping")
+    mo: Path = Path("mo")
+    operator: Operator = Operator()
+    catalogue: Catalogue = Catalogue()
+    listeners: tuple[Listener, ...] = ()
+    omadm: OmaDm = OmaDm()
+    rcc14: Rcc14 = Rcc14()
+    logging: Logging = Logging()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file."""
+        return env_settings, init_settings
+
+    def listener_for(self, service: ServiceName) -> Listener | None:
+        """The first listener that serves it, or None."""
+        return next((listener for listener in self.listeners if service in listener.serves), None)
+
+
+def find_settings_file() -> Path:
+    """``MOGATE_CONFIG`` if set, else ``config/gateway.toml`` here, else the one that was installed with the package.
+
+    Raises: ConfigError when there is none.
+    """
+    if named := os.environ.get("MOGATE_CONFIG"):
+        return Path(named)
+    for candidate in (Path("config/gateway.toml"), Path(sys.prefix) / "share/mogate/config/gateway.toml"):
+        if candidate.is_file():
+            return candidate
+    raise ConfigError("found no config/gateway.toml; name one with MOGATE_CONFIG")
+
+
+def load_settings(file: Path) -> Settings:
+    """The settings of that file and of the environment.
+
+    Raises: ConfigError naming the file and the key.
+    """
+    if not file.is_file():
+        raise ConfigError("there is no such file; name the settings file with MOGATE_CONFIG", file=file)
+    try:
+        content: dict[str, Any] = dict(TomlConfigSettingsSource(Settings, file)())
+    except ValueError as error:
+        raise ConfigError(f"is not TOML: {error}", file=file) from None
+    try:
+        settings = Settings(**content)
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(first["msg"].removeprefix("Value error, "), file=file, key=key) from None
+    return _anchored(settings, file.resolve().parent)
+
+
+def _anchored(settings: Settings, folder: Path) -> Settings:
+    """The same settings with absolute paths."""
+    data = settings.data.absolute()
+    listeners = tuple(
+        listener.model_copy(
+            update={
+                "certificate": listener.certificate and data / listener.certificate,
+                "key": listener.key and data / listener.key,
+            }
+        )
+        for listener in settings.listeners
+    )
+    directories = tuple(folder / directory for directory in settings.catalogue.directories)
+    return settings.model_copy(
+        update={
+            "data": data,
+            "listeners": listeners,
+            "profiles": folder / settings.profiles,
+            "mapping": folder / settings.mapping,
+            "mo": folder / settings.mo,
+            "catalogue": settings.catalogue.model_copy(update={"directories": directories}),
+        }
+    )

@@ -1,0 +1,483 @@
+"""The store in one SQLite file: durable, embedded, the default.
+
+Reads run where they are called, on a connection of their own: a point read takes a few microseconds, less than handing
+it to a thread. Writes that wait at the same moment share one transaction, so one fsync serves them all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, suppress
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+from typing import Any, Self, assert_never
+
+import msgspec
+from msgspec.structs import replace
+
+from gateway.errors import ConfigError, Conflict, Unavailable
+from gateway.fleet.device import Device
+from gateway.fleet.mirror import Mirror
+from gateway.fleet.operation import Operation
+from gateway.fleet.subscriber import Subscriber
+from gateway.store.group_commit import GroupCommit
+from gateway.store.protocol import (
+    Append,
+    Contact,
+    DeleteDevice,
+    DeleteSubscriber,
+    Event,
+    Household,
+    IdentityKind,
+    PutDevice,
+    PutEphemeral,
+    PutMirror,
+    PutOperation,
+    PutSession,
+    PutSubscriber,
+    SessionRecord,
+    TakeEphemeral,
+    Write,
+)
+
+_BUSY_SECONDS = 5
+_CACHED_STATEMENTS = 64
+_SCAN_HOUSEHOLDS = 100
+_EXPIRE_ROWS = 500
+_TOUCH_SECONDS = 1.0
+_PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "temp_store = MEMORY")
+
+# Integer keys stand in for ids in every row below a subscriber or device; they grow, so they also keep the order of
+# creation. NULL means "not findable" in the columns of identities, because NULLs do not clash in a UNIQUE index.
+_MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        """CREATE TABLE subscriber (
+            key INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, revision INTEGER NOT NULL, body BLOB NOT NULL)""",
+        """CREATE TABLE identity (
+            kind TEXT NOT NULL, value TEXT NOT NULL,
+            subscriber INTEGER NOT NULL REFERENCES subscriber ON DELETE CASCADE,
+            PRIMARY KEY (kind, value)) WITHOUT ROWID""",
+        "CREATE INDEX identity_subscriber ON identity (subscriber)",
+        # Several devices may claim one IMEI, as a phone moves between subscribers; the highest claim is the newest.
+        """CREATE TABLE device (
+            key INTEGER PRIMARY KEY, subscriber INTEGER NOT NULL REFERENCES subscriber ON DELETE CASCADE,
+            id TEXT NOT NULL UNIQUE, loc_uri TEXT UNIQUE, imei TEXT, imei_claim INTEGER,
+            revision INTEGER NOT NULL, body BLOB NOT NULL)""",
+        "CREATE INDEX device_subscriber ON device (subscriber)",
+        "CREATE INDEX device_imei ON device (imei, imei_claim) WHERE imei IS NOT NULL",
+        """CREATE TABLE mirror (
+            device INTEGER PRIMARY KEY REFERENCES device ON DELETE CASCADE,
+            revision INTEGER NOT NULL, body BLOB NOT NULL)""",
+        """CREATE TABLE session (
+            device INTEGER PRIMARY KEY REFERENCES device ON DELETE CASCADE,
+            revision INTEGER NOT NULL, expires_at INTEGER NOT NULL, payload BLOB NOT NULL)""",
+        "CREATE INDEX session_end ON session (expires_at)",
+        """CREATE TABLE operation (
+            seq INTEGER PRIMARY KEY, device INTEGER NOT NULL REFERENCES device ON DELETE CASCADE,
+            id TEXT NOT NULL, final INTEGER NOT NULL, body BLOB NOT NULL, UNIQUE (device, id))""",
+        "CREATE INDEX operation_pending ON operation (device) WHERE final = 0",
+        """CREATE TABLE last_seen (
+            device INTEGER PRIMARY KEY REFERENCES device ON DELETE CASCADE, at INTEGER NOT NULL)""",
+        """CREATE TABLE ephemeral (
+            key TEXT PRIMARY KEY, expires_at INTEGER NOT NULL, value BLOB NOT NULL) WITHOUT ROWID""",
+        "CREATE INDEX ephemeral_end ON ephemeral (expires_at)",
+        """CREATE TABLE event (
+            seq INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, kind TEXT NOT NULL,
+            subscriber_id TEXT NOT NULL, device_id TEXT NOT NULL, detail BLOB NOT NULL)""",
+        "CREATE INDEX event_subscriber ON event (subscriber_id)",
+        "CREATE INDEX event_device ON event (device_id)",
+    ),
+)
+
+_HOUSEHOLD = """SELECT s.body, d.body FROM subscriber s LEFT JOIN device d ON d.subscriber = s.key
+    WHERE s.key = (SUBSCRIBER) ORDER BY d.key"""
+_SELECT_HOUSEHOLD = {
+    kind: _HOUSEHOLD.replace("SUBSCRIBER", subscriber)
+    for kind, subscriber in {
+        "id": "SELECT key FROM subscriber WHERE id = ?",
+        "imsi": "SELECT subscriber FROM identity WHERE kind = 'imsi' AND value = ?",
+        "msisdn": "SELECT subscriber FROM identity WHERE kind = 'msisdn' AND value = ?",
+        "imei": "SELECT subscriber FROM device WHERE imei = ? ORDER BY imei_claim DESC LIMIT 1",
+    }.items()
+}
+_SCAN = """SELECT s.body, d.body FROM (SELECT * FROM subscriber WHERE id > ? ORDER BY id LIMIT ?) s
+    LEFT JOIN device d ON d.subscriber = s.key ORDER BY s.id, d.key"""
+_SELECT_OPERATIONS = "SELECT body FROM operation WHERE device = (SELECT key FROM device WHERE id = ?) ORDER BY seq"
+_SELECT_PENDING = """SELECT body FROM operation
+    WHERE device = (SELECT key FROM device WHERE id = ?) AND final = 0 ORDER BY seq"""
+_SELECT_CONTACT = """SELECT s.body, d.body, x.payload, x.expires_at, x.revision, o.body
+    FROM device d JOIN subscriber s ON s.key = d.subscriber
+    LEFT JOIN session x ON x.device = d.key AND x.expires_at > ?
+    LEFT JOIN operation o ON o.device = d.key AND o.final = 0
+    WHERE d.loc_uri = ? ORDER BY o.seq"""
+
+_INSERT_DEVICE = """INSERT INTO device (subscriber, id, loc_uri, imei, imei_claim, revision, body)
+    SELECT key, :id, :loc_uri, :imei, (SELECT ifnull(max(imei_claim), 0) + 1 FROM device WHERE imei = :imei), 1, :body
+    FROM subscriber WHERE id = :subscriber"""
+_UPDATE_DEVICE = """UPDATE device SET revision = revision + 1, body = :body
+    WHERE id = :id AND revision = :revision AND loc_uri IS :loc_uri AND imei IS :imei"""
+_UPDATE_DEVICE_IDENTITIES = """UPDATE device SET revision = revision + 1, body = :body, loc_uri = :loc_uri,
+    imei = :imei, imei_claim = CASE WHEN imei IS :imei THEN imei_claim
+        ELSE (SELECT ifnull(max(imei_claim), 0) + 1 FROM device WHERE imei = :imei) END
+    WHERE id = :id AND revision = :revision"""
+_INSERT_MIRROR = "INSERT INTO mirror (device, revision, body) SELECT key, 1, :body FROM device WHERE id = :device"
+_UPDATE_MIRROR = """UPDATE mirror SET revision = revision + 1, body = :body
+    WHERE device = (SELECT key FROM device WHERE id = :device) AND revision = :revision"""
+_INSERT_SESSION = """INSERT INTO session (device, revision, expires_at, payload)
+    SELECT key, 1, :expires_at, :payload FROM device WHERE id = :device
+    ON CONFLICT (device) DO UPDATE SET revision = 1, expires_at = excluded.expires_at, payload = excluded.payload
+    WHERE session.expires_at <= :now"""
+_UPDATE_SESSION = """UPDATE session SET revision = revision + 1, expires_at = :expires_at, payload = :payload
+    WHERE device = (SELECT key FROM device WHERE id = :device) AND revision = :revision AND expires_at > :now"""
+_EXPIRE = (
+    "DELETE FROM session WHERE device IN (SELECT device FROM session WHERE expires_at <= ? LIMIT ?)",
+    "DELETE FROM ephemeral WHERE key IN (SELECT key FROM ephemeral WHERE expires_at <= ? LIMIT ?)",
+)
+
+_decode_subscriber = msgspec.msgpack.Decoder(Subscriber).decode
+_decode_device = msgspec.msgpack.Decoder(Device).decode
+_decode_mirror = msgspec.msgpack.Decoder(Mirror).decode
+_decode_operation = msgspec.msgpack.Decoder(Operation).decode
+_decode_detail = msgspec.msgpack.Decoder(dict[str, str]).decode
+_encode = msgspec.msgpack.Encoder().encode
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def _to_integer(at: datetime) -> int:
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def _to_datetime(microseconds: int) -> datetime:
+    return _EPOCH + microseconds * _MICROSECOND
+
+
+class SqliteStore:
+    """The gateway's state in one SQLite file (with its ``-wal`` and ``-shm`` beside it); its methods are ``Store``'s.
+
+    One event loop owns an instance. Other processes may have the same file open.
+    """
+
+    def __init__(self, reader: sqlite3.Connection, writer: sqlite3.Connection) -> None:
+        self._reader = reader
+        self._writer = GroupCommit(writer)
+        self._touched: dict[str, datetime] = {}
+        self._write_behind: asyncio.Task[None] | None = None
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """The store in that file, which is created, or brought up to the current schema, when need be.
+
+        Raises: ConfigError when the file cannot be used, is not a store, or is one of a newer gateway.
+        """
+        try:
+            with ExitStack() as undo:
+                # SQLite gives its companion files the mode of this one.
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+                writer = undo.enter_context(closing(_connect(path)))
+                _migrate(writer, path)
+                reader = undo.enter_context(closing(_connect(path)))
+                for connection in (writer, reader):
+                    for pragma in _PRAGMAS:
+                        connection.execute(f"PRAGMA {pragma}")
+                undo.pop_all()
+        except (OSError, sqlite3.Error) as error:
+            raise ConfigError(
+                f"cannot keep the store here ({error}): name a directory that the gateway may write to, "
+                "and that holds no foreign file of this name",
+                file=path,
+            ) from error
+        return cls(reader, writer)
+
+    async def load_household(self, kind: IdentityKind, value: str) -> Household | None:
+        return next(_households(self._read(_SELECT_HOUSEHOLD[kind], value)), None)
+
+    async def load_contact(self, loc_uri: str, now: datetime) -> Contact | None:
+        rows = self._read(_SELECT_CONTACT, _to_integer(now), loc_uri)
+        if not rows:
+            return None
+        subscriber, body, payload, expires_at, revision, _ = rows[0]
+        device = _decode_device(body)
+        session = None
+        if payload is not None:
+            session = SessionRecord(
+                device_id=device.id, payload=payload, expires_at=_to_datetime(expires_at), revision=revision
+            )
+        operations = tuple(_decode_operation(row[5]) for row in rows if row[5] is not None)
+        return Contact(_decode_subscriber(subscriber), device, session, operations)
+
+    async def load_device(self, device_id: str) -> Device | None:
+        rows = self._read("SELECT body FROM device WHERE id = ?", device_id)
+        return _decode_device(rows[0][0]) if rows else None
+
+    async def load_mirror(self, device_id: str) -> Mirror:
+        rows = self._read("SELECT body FROM mirror WHERE device = (SELECT key FROM device WHERE id = ?)", device_id)
+        return _decode_mirror(rows[0][0]) if rows else Mirror(device_id=device_id)
+
+    async def load_operations(self, device_id: str, *, pending_only: bool = True) -> Sequence[Operation]:
+        rows = self._read(_SELECT_PENDING if pending_only else _SELECT_OPERATIONS, device_id)
+        return [_decode_operation(body) for (body,) in rows]
+
+    async def load_ephemeral(self, key: str, now: datetime) -> bytes | None:
+        rows = self._read("SELECT value FROM ephemeral WHERE key = ? AND expires_at > ?", key, _to_integer(now))
+        return rows[0][0] if rows else None
+
+    async def load_last_seen(self, device_ids: Sequence[str]) -> dict[str, datetime]:
+        rows = self._read(
+            """SELECT d.id, l.at FROM json_each(?) AS wanted CROSS JOIN device d ON d.id = wanted.value
+            LEFT JOIN last_seen l ON l.device = d.key""",
+            msgspec.json.encode(device_ids).decode(),
+        )
+        seen = {}
+        for device_id, stored in rows:
+            times = [] if stored is None else [_to_datetime(stored)]
+            if device_id in self._touched:
+                times.append(self._touched[device_id])
+            if times:
+                seen[device_id] = max(times)
+        return seen
+
+    async def scan_households(self, after: str = "") -> AsyncIterator[Household]:
+        while True:
+            households = list(_households(self._read(_SCAN, after, _SCAN_HOUSEHOLDS)))
+            for household in households:
+                yield household
+            if len(households) < _SCAN_HOUSEHOLDS:
+                return
+            after = households[-1].subscriber.id
+            await asyncio.sleep(0)
+
+    async def load_events(
+        self, *, subscriber_id: str = "", device_id: str = "", after_seq: int = 0, limit: int = 100
+    ) -> Sequence[Event]:
+        query = "SELECT seq, at, kind, subscriber_id, device_id, detail FROM event WHERE seq > ?"
+        parameters: list[str | int] = [after_seq]
+        for condition, value in ((" AND device_id = ?", device_id), (" AND subscriber_id = ?", subscriber_id)):
+            if value:
+                query += condition
+                parameters.append(value)
+        rows = self._read(query + " ORDER BY seq LIMIT ?", *parameters, limit)
+        return [
+            Event(
+                seq=seq,
+                at=_to_datetime(at),
+                kind=kind,
+                subscriber_id=subscriber,
+                device_id=device,
+                detail=_decode_detail(detail),
+            )
+            for seq, at, kind, subscriber, device, detail in rows
+        ]
+
+    async def commit(self, *writes: Write) -> None:
+        if self._touched and any(isinstance(write, DeleteDevice | DeleteSubscriber) for write in writes):
+            # A touch noted before the deletion must not outlive it, should the id be used again.
+            await self._save_touches()
+        await self._writer.run(partial(_carry_out, writes))
+
+    def touch(self, device_id: str, at: datetime) -> None:
+        self._touched[device_id] = max(at, self._touched.get(device_id, at))
+        if self._write_behind is None:
+            self._write_behind = asyncio.get_running_loop().create_task(self._save_touches_soon())
+
+    async def expire(self, now: datetime) -> int:
+        total = 0
+        for statement in _EXPIRE:
+            while count := await self._writer.run(partial(_expire, statement, now)):
+                total += count
+        return total
+
+    async def close(self) -> None:
+        if self._write_behind is not None:
+            self._write_behind.cancel()
+        try:
+            if self._touched:
+                await self._save_touches()
+        finally:
+            await self._writer.close()
+            self._reader.close()
+
+    async def _save_touches_soon(self) -> None:
+        while self._touched:
+            await asyncio.sleep(_TOUCH_SECONDS)
+            with suppress(Unavailable):  # what could not be saved stays noted
+                await self._save_touches()
+        self._write_behind = None
+
+    async def _save_touches(self) -> None:
+        touched = dict(self._touched)
+        await self._writer.run(partial(_save_last_seen, touched))
+        self._touched = {key: at for key, at in self._touched.items() if touched.get(key) != at}
+
+    def _read(self, query: str, *parameters: str | int) -> list[tuple[Any, ...]]:
+        try:
+            return self._reader.execute(query, parameters).fetchall()
+        except sqlite3.Error as error:
+            raise Unavailable(f"the store cannot be read: {error}") from error
+
+
+def _carry_out(writes: Iterable[Write], cursor: sqlite3.Cursor) -> None:
+    for write in writes:
+        match write:
+            case PutSession(session, now):
+                _put_session(cursor, session, now)
+            case PutDevice(device):
+                _put_device(cursor, device)
+            case PutMirror(mirror):
+                _put_mirror(cursor, mirror)
+            case PutOperation(device_id, operation):
+                _put_operation(cursor, device_id, operation)
+            case Append(event):
+                _append(cursor, event)
+            case PutEphemeral(key, value, expires_at):
+                cursor.execute(
+                    "INSERT OR REPLACE INTO ephemeral (key, expires_at, value) VALUES (?, ?, ?)",
+                    (key, _to_integer(expires_at), value),
+                )
+            case TakeEphemeral(key, now):
+                cursor.execute("DELETE FROM ephemeral WHERE key = ? AND expires_at > ?", (key, _to_integer(now)))
+                _expect_one(cursor, "the value was taken before, or its time is over")
+            case PutSubscriber(subscriber):
+                _put_subscriber(cursor, subscriber)
+            case DeleteSubscriber(subscriber_id):
+                cursor.execute("DELETE FROM subscriber WHERE id = ?", (subscriber_id,))
+            case DeleteDevice(device_id):
+                cursor.execute("DELETE FROM device WHERE id = ?", (device_id,))
+            case _:
+                assert_never(write)
+
+
+def _put_subscriber(cursor: sqlite3.Cursor, subscriber: Subscriber) -> None:
+    row = {"id": subscriber.id, "revision": subscriber.revision, "body": _next_body(subscriber)}
+    if subscriber.revision == 0:
+        cursor.execute("INSERT INTO subscriber (id, revision, body) VALUES (:id, 1, :body)", row)
+    else:
+        cursor.execute(
+            "UPDATE subscriber SET revision = revision + 1, body = :body WHERE id = :id AND revision = :revision", row
+        )
+        _expect_one(cursor, f"subscriber {subscriber.id} was changed or removed since it was loaded")
+        cursor.execute(
+            "DELETE FROM identity WHERE subscriber = (SELECT key FROM subscriber WHERE id = ?)", (subscriber.id,)
+        )
+    identities = {("imsi", imsi) for imsi in subscriber.imsis} | {("msisdn", subscriber.msisdn)}
+    cursor.executemany(
+        "INSERT INTO identity (kind, value, subscriber) SELECT ?, ?, key FROM subscriber WHERE id = ?",
+        [(kind, value, subscriber.id) for kind, value in identities if value],
+    )
+
+
+def _put_device(cursor: sqlite3.Cursor, device: Device) -> None:
+    row = {
+        "id": device.id,
+        "subscriber": device.subscriber_id,
+        "loc_uri": device.omadm.loc_uri if device.omadm else None,
+        "imei": device.imei or None,
+        "revision": device.revision,
+        "body": _next_body(device),
+    }
+    if device.revision == 0:
+        cursor.execute(_INSERT_DEVICE, row)
+        _expect_one(cursor, f"device {device.id} has no subscriber")
+        return
+    # Most updates leave the identities alone, and then no index needs to be touched.
+    cursor.execute(_UPDATE_DEVICE, row)
+    if cursor.rowcount != 1:
+        cursor.execute(_UPDATE_DEVICE_IDENTITIES, row)
+        _expect_one(cursor, f"device {device.id} was changed or removed since it was loaded")
+
+
+def _put_mirror(cursor: sqlite3.Cursor, mirror: Mirror) -> None:
+    row = {"device": mirror.device_id, "revision": mirror.revision, "body": _next_body(mirror)}
+    cursor.execute(_INSERT_MIRROR if mirror.revision == 0 else _UPDATE_MIRROR, row)
+    _expect_one(cursor, f"the mirror of device {mirror.device_id} was changed or removed since it was loaded")
+
+
+def _put_session(cursor: sqlite3.Cursor, session: SessionRecord, now: datetime) -> None:
+    row = {
+        "device": session.device_id,
+        "revision": session.revision,
+        "expires_at": _to_integer(session.expires_at),
+        "payload": session.payload,
+        "now": _to_integer(now),
+    }
+    cursor.execute(_INSERT_SESSION if session.revision == 0 else _UPDATE_SESSION, row)
+    _expect_one(cursor, f"the session of device {session.device_id} was changed or removed since it was loaded")
+
+
+def _put_operation(cursor: sqlite3.Cursor, device_id: str, operation: Operation) -> None:
+    cursor.execute(
+        """INSERT INTO operation (device, id, final, body) SELECT key, ?, ?, ? FROM device WHERE id = ?
+        ON CONFLICT (device, id) DO UPDATE SET final = excluded.final, body = excluded.body""",
+        (operation.id, operation.status is not None, _encode(operation), device_id),
+    )
+    _expect_one(cursor, f"there is no device {device_id}")
+
+
+def _append(cursor: sqlite3.Cursor, event: Event) -> None:
+    cursor.execute(
+        "INSERT INTO event (at, kind, subscriber_id, device_id, detail) VALUES (?, ?, ?, ?, ?)",
+        (_to_integer(event.at), event.kind, event.subscriber_id, event.device_id, _encode(event.detail)),
+    )
+
+
+def _save_last_seen(touched: dict[str, datetime], cursor: sqlite3.Cursor) -> None:
+    cursor.executemany(
+        """INSERT INTO last_seen (device, at) SELECT key, ? FROM device WHERE id = ?
+        ON CONFLICT (device) DO UPDATE SET at = max(at, excluded.at)""",
+        [(_to_integer(at), device_id) for device_id, at in touched.items()],
+    )
+
+
+def _expire(statement: str, now: datetime, cursor: sqlite3.Cursor) -> int:
+    return cursor.execute(statement, (_to_integer(now), _EXPIRE_ROWS)).rowcount
+
+
+def _expect_one(cursor: sqlite3.Cursor, otherwise: str) -> None:
+    if cursor.rowcount != 1:
+        raise Conflict(otherwise)
+
+
+def _next_body(record: Subscriber | Device | Mirror) -> bytes:
+    """The record as it is stored: with the revision that this write gives it."""
+    return _encode(replace(record, revision=record.revision + 1))
+
+
+def _households(rows: Iterable[tuple[bytes, bytes | None]]) -> Iterator[Household]:
+    """The households in rows of (subscriber, device), which come grouped by subscriber."""
+    for subscriber, group in groupby(rows, key=itemgetter(0)):
+        yield Household(
+            _decode_subscriber(subscriber), tuple(_decode_device(device) for _, device in group if device is not None)
+        )
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(
+        path,
+        timeout=_BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=_CACHED_STATEMENTS,
+    )
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > len(_MIGRATIONS):
+        raise ConfigError(
+            f"this store has schema {version}, of a newer gateway; this one knows up to {len(_MIGRATIONS)}: "
+            "start the newer gateway, or restore a backup from before the upgrade",
+            file=path,
+        )
+    for migration in _MIGRATIONS[version:]:
+        for statement in migration:
+            connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {len(_MIGRATIONS)}")
+    connection.execute("COMMIT")

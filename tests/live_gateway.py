@@ -1,0 +1,122 @@
+"""A real gateway in a process of its own, with ports and data of its own, driven by the commands users have."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+CONFIG = Path(__file__).parents[1] / "config"
+DEADLINE_SECONDS = 60
+
+
+class Gateway:
+    """One data directory with its settings; the server over it can be started, stopped and killed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.ports = dict(zip(("plain", "tls", "admin", "internet"), _free_ports(4), strict=True))
+        self.settings = folder / "gateway.toml"
+        self.settings.write_text(_settings(self.ports))
+        self.environment = os.environ | {
+            "MOGATE_CONFIG": str(self.settings),
+            "MOGATE_DATA": str(folder / "data"),
+            "MOGATE_PROFILES": str(CONFIG / "profiles"),
+            "MOGATE_MAPPING": str(CONFIG / "mapping"),
+            "MOGATE_MO": str(CONFIG / "mo"),
+        }
+        self.process: subprocess.Popen[str] | None = None
+
+    @property
+    def token(self) -> str:
+        return (self.folder / "data" / "admin.token").read_text().strip()
+
+    def url(self, listener: str, path: str = "") -> str:
+        scheme = "https" if listener == "tls" else "http"
+        return f"{scheme}://127.0.0.1:{self.ports[listener]}{path}"
+
+    def start(self) -> str:
+        """Start the server; returns what it printed until it was ready."""
+        command = [sys.executable, "-m", "gateway", "serve"]
+        with (self.folder / "serve.log").open("a") as log:
+            self.process = subprocess.Popen(
+                command, env=self.environment, stdout=subprocess.PIPE, stderr=log, text=True
+            )
+        assert self.process.stdout is not None
+        printed = ""
+        for line in self.process.stdout:
+            printed += line
+            if line.startswith("Ctrl-C"):
+                return printed
+        raise AssertionError(f"the server ended early: {printed}{self.log()}")
+
+    def stop(self, number: int = signal.SIGINT) -> int:
+        """End the server with a signal; returns its exit status."""
+        assert self.process is not None
+        self.process.send_signal(number)
+        status = self.process.wait(DEADLINE_SECONDS)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        self.process = None
+        return status
+
+    def log(self) -> str:
+        return (self.folder / "serve.log").read_text()
+
+    def run(self, *arguments: str, fails: bool = False) -> str:
+        """What a ``mogate`` command printed."""
+        done = subprocess.run(
+            [sys.executable, "-m", "gateway", *arguments],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE_SECONDS,
+            check=False,
+        )
+        assert (done.returncode != 0) == fails, f"{arguments}: {done.stdout}{done.stderr}\n{self.log()[-3000:]}"
+        return done.stderr if fails else done.stdout
+
+    def json(self, *arguments: str) -> Any:
+        """The same as values."""
+        return json.loads(self.run(*arguments, "--json"))
+
+
+@contextlib.contextmanager
+def serving(folder: Path) -> Iterator[Gateway]:
+    """A gateway with the demo operator, serving; its end is clean and its log free of errors."""
+    gateway = Gateway(folder)
+    gateway.run("init", "--demo")
+    gateway.start()
+    try:
+        yield gateway
+    finally:
+        status = gateway.stop() if gateway.process is not None else 0
+    assert status == 0
+    assert '"level":"error"' not in gateway.log(), gateway.log()[-3000:]
+
+
+def _settings(ports: dict[str, int]) -> str:
+    """The shipped settings with other ports, and a plain listener with no gateway of the operator in front of it."""
+    text = (CONFIG / "gateway.toml").read_text()
+    for port, name in ((8080, "plain"), (8443, "tls"), (8081, "admin")):
+        text = re.sub(rf'"127\.0\.0\.1:{port}"', f'"127.0.0.1:{ports[name]}"', text)
+    return text + (
+        f'\n[[listeners]]\nname = "internet"\naddress = "127.0.0.1:{ports["internet"]}"\n'
+        'serves = ["rcc14-http"]\ntrusted_gateways = ["192.0.2.0/24"]\n'
+    )
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports

@@ -1,0 +1,250 @@
+"""Conversations with a device in steps: what the plan sends, what the device answers, what the plan sends then."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from gateway.fleet.device import Credential, OmaDmState
+from gateway.fleet.mirror import Mirror, Read
+from gateway.fleet.operation import Operation
+from gateway.fleet.plan import MAX_ATTEMPTS, RETRY_AFTER, DesiredMo, exhausted, learn, plan
+from gateway.mo.definition import Definition, Occurrence
+from gateway.tree.format import Format
+from gateway.tree.uri import Uri
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+STATE = OmaDmState(loc_uri="IMEI:490154203237518", client=Credential(name="d", secret=b""))
+NO_LIST = OmaDmState(loc_uri=STATE.loc_uri, client=STATE.client, refused_verbs=("list",))
+EMPTY = Mirror(device_id="s.1")
+MOI = "urn:oma:mo:ext-3gpp-ims:1.0"
+
+
+def leaf(name: str, fmt: Format = Format.CHR) -> Definition:
+    return Definition(name, (fmt,), Occurrence.ZERO_OR_ONE)
+
+
+ENTRY = Definition("", (Format.NODE,), Occurrence.ONE_OR_MORE, children=(leaf("Address"),))
+IMS = Definition(
+    "",
+    (Format.NODE,),
+    children=(
+        leaf("Domain"),
+        leaf("Timer_T1", Format.INT),
+        leaf("SMS", Format.BOOL),
+        Definition("PCSCF", (Format.NODE,), children=(ENTRY,)),
+    ),
+)
+VALUES = {"Domain": "ims.example.net", "Timer_T1": "2000", "PCSCF/1/Address": "pcscf.example.net"}
+
+
+def want(values: dict[str, str], root: str = "./IMS") -> DesiredMo:
+    return DesiredMo(MOI, Uri.parse(root), IMS, values)
+
+
+def told(operations: Iterable[Operation]) -> list[str]:
+    return [f"{op.verb} {op.uri}" + ("" if op.value is None else f"={op.value}") for op in operations]
+
+
+def next_of(
+    mirror: Mirror, values: dict[str, str] | None = None, state: OmaDmState = STATE, later: int = 0
+) -> list[str]:
+    return told(plan([want(VALUES if values is None else values)], mirror, state, (), NOW + timedelta(minutes=later)))
+
+
+def answered(mirror: Mirror, values: dict[str, str], statuses: dict[str, int], state: OmaDmState = STATE) -> Mirror:
+    """The mirror after everything planned went out and was answered 200, or as ``statuses`` says by URI."""
+    sent = plan([want(values)], mirror, state, (), NOW)
+    answers = [(operation, statuses.get(operation.uri, 200)) for operation in sent]
+    return mirror.sent(sent, NOW).acknowledged(answers, NOW)
+
+
+def reading(values: dict[str, str]) -> Mirror:
+    """A device whose IMS MO was read in full."""
+    reads = [Read("./IMS", "node"), *(Read(f"./IMS/{path}", value=text) for path, text in values.items())]
+    return EMPTY.read(reads, NOW, complete_root=Uri(("IMS",)))
+
+
+ADDS = [
+    "Add ./IMS",
+    "Add ./IMS/Domain=ims.example.net",
+    "Add ./IMS/PCSCF",
+    "Add ./IMS/PCSCF/1",
+    "Add ./IMS/PCSCF/1/Address=pcscf.example.net",
+    "Add ./IMS/Timer_T1=2000",
+]
+
+
+def test_first_contact_reads_the_mo() -> None:
+    """Of an MO nobody knows anything about, the whole subtree is read first (TNDS 5)."""
+    (get,) = plan([want(VALUES)], EMPTY, STATE, (), NOW)
+    assert (get.verb, get.uri, get.origin, get.created_at) == ("Get", "./IMS?list=StructData", "discover", NOW)
+
+
+def test_an_absent_mo_is_added_parents_first() -> None:
+    """After 404 the MO is created from its root, which carries the MO identifier; then nothing is left to do."""
+    (get,) = plan([want(VALUES)], EMPTY, STATE, (), NOW)
+    mirror = EMPTY.acknowledged([(get, 404)], NOW)
+    operations = plan([want(VALUES)], mirror, STATE, (), NOW)
+    assert told(operations) == ADDS
+    assert [(op.format, op.type) for op in operations[:2]] == [("node", MOI), ("chr", "")]
+    assert {op.origin for op in operations} == {"diff"}
+    assert next_of(answered(mirror, VALUES, {})) == []
+
+
+@pytest.mark.parametrize(
+    ("desired", "operations"),
+    [
+        (VALUES, []),
+        (VALUES | {"Timer_T1": "02000"}, []),
+        (VALUES | {"Timer_T1": "4000"}, ["Replace ./IMS/Timer_T1=4000"]),
+        (VALUES | {"SMS": "true"}, ["Add ./IMS/SMS=true"]),
+        (
+            {"PCSCF/2/Address": "b.example.net"},
+            ["Add ./IMS/PCSCF/2", "Add ./IMS/PCSCF/2/Address=b.example.net", "Delete ./IMS/PCSCF/1"],
+        ),
+        ({"Domain": "ims.example.net"}, []),
+    ],
+)
+def test_only_the_difference_is_sent(desired: dict[str, str], operations: list[str]) -> None:
+    """A device that was read in full gets exactly what it lacks; leaves the operator says nothing of are its own."""
+    assert next_of(reading(VALUES), desired) == operations
+
+
+def test_the_same_plan_has_the_same_ids() -> None:
+    """Ids follow from the content, so planning again changes nothing, and another value is another operation."""
+    first, again = (plan([want(VALUES)], reading({}), STATE, (), NOW + timedelta(days=n)) for n in (0, 1))
+    assert [op.id for op in first] == [op.id for op in again]
+    assert len({op.id for op in first}) == len(first) == 5
+    (one,) = plan([want({"Domain": "a"})], reading({}), STATE, (), NOW)
+    (other,) = plan([want({"Domain": "b"})], reading({}), STATE, (), NOW)
+    assert one.id != other.id
+
+
+def test_a_device_that_reads_no_subtrees_is_written_to_at_once() -> None:
+    """406 (or 405) on ``?list=`` is learnt; from then on Add and its 418 tell what is there."""
+    (get,) = plan([want(VALUES)], EMPTY, STATE, (), NOW)
+    for status in (405, 406):
+        state = learn(STATE, get, status)
+        assert state.refused_verbs == ("list",)
+        assert learn(state, get, status) is state
+        assert next_of(EMPTY, state=state) == ADDS
+    assert learn(STATE, get, 200) is STATE
+    assert learn(STATE, get, 404) is STATE
+
+
+@pytest.mark.parametrize(("status", "verbs"), [(406, ("Copy",)), (405, ()), (500, ())])
+def test_unsupported_commands_are_learnt(status: int, verbs: tuple[str, ...]) -> None:
+    """406 says that the device lacks the command; other refusals speak of one node."""
+    assert learn(STATE, Operation(id="q", verb="Copy", uri="./A"), status).refused_verbs == verbs
+
+
+def test_a_failing_discovery_is_not_repeated() -> None:
+    """Whatever else the device answers to the reading, the next plan goes on without it."""
+    (get,) = plan([want(VALUES)], EMPTY, STATE, (), NOW)
+    assert next_of(EMPTY.acknowledged([(get, 500)], NOW)) == ADDS
+
+
+def test_a_node_that_was_there_is_replaced() -> None:
+    """418 on Add: a leaf gets its value by Replace, an interior node is simply there (RepPro 10)."""
+    mirror = answered(EMPTY, VALUES, {"./IMS": 418, "./IMS/PCSCF": 418, "./IMS/Domain": 418}, NO_LIST)
+    assert next_of(mirror, state=NO_LIST) == ["Replace ./IMS/Domain=ims.example.net"]
+    assert next_of(answered(mirror, VALUES, {}, NO_LIST), state=NO_LIST) == []
+
+
+def test_a_node_that_was_gone_is_added() -> None:
+    """404 on Replace of a value once seen: the node was lost and is created anew."""
+    desired = VALUES | {"Timer_T1": "1"}
+    mirror = answered(reading(VALUES), desired, {"./IMS/Timer_T1": 404})
+    assert next_of(mirror, desired) == ["Add ./IMS/Timer_T1=1"]
+
+
+def test_a_device_that_contradicts_itself_is_left_alone() -> None:
+    """Add answered 418 and Replace 404, over and over, ends after one round."""
+    mirror = reading(VALUES)
+    for _ in range(4):
+        sent = plan([want({"Domain": "x"})], mirror, STATE, (), NOW)
+        mirror = mirror.acknowledged([(op, 418 if op.verb == "Add" else 404) for op in sent], NOW)
+    assert next_of(mirror, {"Domain": "x"}) == []
+
+
+def test_a_refused_leaf_waits_for_another_value() -> None:
+    """A refusal is about this value: another is tried, the same is not, however it is written."""
+    desired = VALUES | {"Timer_T1": "9", "SMS": "true"}
+    mirror = answered(reading(VALUES), desired, {"./IMS/Timer_T1": 425, "./IMS/SMS": 405})
+    assert next_of(mirror, desired, later=60 * 24 * 30) == []
+    assert next_of(mirror, desired | {"Timer_T1": "09", "SMS": "1"}) == []
+    assert next_of(mirror, desired | {"Timer_T1": "8"}) == ["Replace ./IMS/Timer_T1=8"]
+    assert next_of(mirror, desired | {"SMS": "false"}) == ["Add ./IMS/SMS=false"]
+    assert next_of(mirror, VALUES) == []
+
+
+def test_nothing_is_sent_below_a_refused_interior_node() -> None:
+    """What could not be created cannot be filled; the rest of the MO goes on."""
+    below = {"./IMS/PCSCF": 405, "./IMS/PCSCF/1": 404, "./IMS/PCSCF/1/Address": 404}
+    mirror = answered(reading({}), VALUES, below)
+    assert next_of(mirror) == []
+    assert next_of(mirror, VALUES | {"PCSCF/2/Address": "b", "Domain": "d"}) == ["Replace ./IMS/Domain=d"]
+
+
+@pytest.mark.parametrize("status", [215, 216, 417, 420, 503])
+def test_a_refusal_of_the_moment_is_tried_again_later(status: int) -> None:
+    """A busy or full device is asked again after an hour, and so is what fell with its parent."""
+    below = {"./IMS/PCSCF": status, "./IMS/PCSCF/1": 404, "./IMS/PCSCF/1/Address": 404}
+    mirror = answered(reading({}), VALUES, below)
+    minutes = int(RETRY_AFTER.total_seconds()) // 60
+    assert next_of(mirror, later=minutes - 1) == []
+    assert next_of(mirror, later=minutes) == ADDS[2:5]
+
+
+def test_a_list_entry_that_cannot_be_deleted_is_let_be() -> None:
+    """The entry the operator removed costs one Delete; a refused Delete is not repeated."""
+    mirror = reading(VALUES | {"PCSCF/2/Address": "old.example.net"})
+    assert next_of(mirror) == ["Delete ./IMS/PCSCF/2"]
+    for status in (200, 404, 405):
+        assert next_of(answered(mirror, VALUES, {"./IMS/PCSCF/2": status})) == []
+
+
+def test_a_node_of_another_kind_gives_way_first() -> None:
+    """An interior node takes the place of a leaf once the leaf is gone; if it stays, nothing is added there."""
+    mirror = reading({"Domain": "ims.example.net", "Timer_T1": "2000", "PCSCF": "leaf"})
+    assert next_of(mirror) == ["Delete ./IMS/PCSCF"]
+    assert next_of(answered(mirror, VALUES, {})) == ADDS[2:5]
+    assert next_of(answered(mirror, VALUES, {"./IMS/PCSCF": 405})) == []
+
+
+def test_an_unanswered_write_is_sent_again() -> None:
+    """What went out and was never answered has changed nothing that is known."""
+    desired = VALUES | {"Domain": "new"}
+    mirror = reading(VALUES)
+    mirror = mirror.sent(plan([want(desired)], mirror, STATE, (), NOW), NOW)
+    assert next_of(mirror, desired) == ["Replace ./IMS/Domain=new"]
+
+
+def test_operators_operations_come_first_and_end() -> None:
+    """Queued operations precede the plan's own, in their order, until answered or sent too often: then 408."""
+    queue = [
+        Operation(id="1", verb="Exec", uri="./FUMO/Update"),
+        Operation(id="2", verb="Get", uri="./DevDetail", status=200),
+        Operation(id="3", verb="Get", uri="./DevDetail/SwV", attempts=MAX_ATTEMPTS),
+        Operation(id="4", verb="Get", uri="./DevInfo", attempts=MAX_ATTEMPTS - 1),
+    ]
+    operations = plan([want(VALUES | {"Domain": "d"})], reading(VALUES), STATE, queue, NOW)
+    assert [op.id for op in operations[:-1]] == ["1", "4"]
+    assert told(operations[-1:]) == ["Replace ./IMS/Domain=d"]
+    assert [(op.id, op.status, op.status_at) for op in exhausted(queue, NOW)] == [("3", 408, NOW)]
+
+
+def test_each_mo_goes_its_own_way() -> None:
+    """One MO is being discovered while another is brought up to date, and a deep root gets its way first."""
+    desired = [want({"Domain": "a"}), want({"Domain": "b"}, "./Vendor/IMS/2")]
+    assert told(plan(desired, reading({}), STATE, (), NOW)) == [
+        "Get ./Vendor/IMS/2?list=StructData",
+        "Add ./IMS/Domain=a",
+    ]
+    assert told(plan(desired[1:], EMPTY, NO_LIST, (), NOW)) == [
+        "Add ./Vendor",
+        "Add ./Vendor/IMS",
+        "Add ./Vendor/IMS/2",
+        "Add ./Vendor/IMS/2/Domain=b",
+    ]

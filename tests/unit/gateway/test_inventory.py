@@ -1,0 +1,126 @@
+"""The operator's use cases, over a real store."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from gateway.errors import ConfigError, Conflict, NotFound
+from gateway.fleet.device import account_digest
+from gateway.inventory import CREDENTIAL_PURPOSE, Inventory
+from gateway.mo.catalogue import Catalogue
+from gateway.sealing import Sealer
+from gateway.store.sqlite import SqliteStore
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+CATALOGUE = Catalogue.load(Path(__file__).parents[3] / "config" / "mo", identifiers={})
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
+    store = SqliteStore.open(tmp_path / "mogate.db")
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+def sealer() -> Sealer:
+    return Sealer(bytes(32))
+
+
+@pytest.fixture
+async def inventory(store: SqliteStore, sealer: Sealer) -> Inventory:
+    inventory = Inventory(store, CATALOGUE, sealer, lambda: NOW)
+    await inventory.create_subscriber(subscriber_id="ann", imsis=["001010000000001"], msisdn="+15550100001")
+    return inventory
+
+
+@pytest.mark.parametrize(
+    "reference", ["ann", "001010000000001", "+15550100001", "15550100001", "ann.1", "35000000000001"]
+)
+async def test_a_subscriber_is_found_by_any_name(inventory: Inventory, reference: str) -> None:
+    """Id, IMSI, MSISDN with or without +, device id and IMEI all lead to the subscriber."""
+    await inventory.add_omadm_device("ann", loc_uri="IMEI:35000000000001", imei="35000000000001")
+    assert (await inventory.find(reference)).subscriber.id == "ann"
+
+
+async def test_what_nobody_has_is_not_found(inventory: Inventory) -> None:
+    """The message says what was looked for; a subscriber with several devices does not name one."""
+    with pytest.raises(NotFound, match="bob"):
+        await inventory.find("bob")
+    with pytest.raises(NotFound, match="none"):
+        await inventory.find_device("ann")
+    for number in "12":
+        await inventory.add_omadm_device("ann", loc_uri=f"phone-{number}")
+    with pytest.raises(NotFound, match=r"ann\.1, ann\.2"):
+        await inventory.find_device("ann")
+
+
+async def test_identities_belong_to_one_subscriber(inventory: Inventory) -> None:
+    """A second subscriber with the IMSI or the id of the first is refused."""
+    with pytest.raises(Conflict):
+        await inventory.create_subscriber(subscriber_id="eve", imsis=["001010000000001"])
+    with pytest.raises(Conflict):
+        await inventory.create_subscriber(subscriber_id="ann", imsis=[])
+
+
+async def test_a_change_of_values_counts_once(inventory: Inventory) -> None:
+    """A new value makes the content new; the same value again, however it is written, does not."""
+    await inventory.set_values("ann", {"ims/Timer_T1": "3000"})
+    once = (await inventory.find("ann")).subscriber
+    assert once.overrides == {"ims": {"Timer_T1": "3000"}}
+    await inventory.set_values("ann", {"ims/Timer_T1": " 03000 "})
+    assert (await inventory.find("ann")).subscriber == once
+    await inventory.set_values("ann", {}, unset=["ims/Timer_T1"])
+    taken_back = (await inventory.find("ann")).subscriber
+    assert taken_back.overrides == {}
+    assert taken_back.content_revision == once.content_revision + 1
+
+
+async def test_a_device_has_values_of_its_own(inventory: Inventory) -> None:
+    """With a device id the value is set on that device alone."""
+    await inventory.add_omadm_device("ann", loc_uri="phone-1")
+    await inventory.set_values("ann.1", {"ims/Timer_T1": "3000"})
+    household = await inventory.find("ann")
+    assert household.subscriber.overrides == {}
+    assert household.devices[0].overrides == {"ims": {"Timer_T1": "3000"}}
+
+
+@pytest.mark.parametrize(("node", "value", "error"), [
+    ("ims/Timer_T1", "soon", ConfigError),
+    ("ims/Timer_T9", "1", NotFound),
+    ("imz/Timer_T1", "1", NotFound),
+    ("ims/ConRefs", "1", ConfigError),
+])  # fmt: skip
+async def test_impossible_values_are_refused(
+    inventory: Inventory, node: str, value: str, error: type[Exception]
+) -> None:
+    """A value that the node cannot have, or a node that is not there, changes nothing."""
+    with pytest.raises(error, match=node.rpartition("/")[2] if "imz" not in node else "imz"):
+        await inventory.set_values("ann", {"ims/Timer_T2": "20000", node: value})
+    assert (await inventory.find("ann")).subscriber.overrides == {}
+
+
+async def test_a_new_account_keeps_no_password(inventory: Inventory, sealer: Sealer) -> None:
+    """Each direction gets a password of its own, of which only the sealed digest stays.
+
+    Spec: OMA-TS-DM_Security-V1_2 5.3
+    """
+    account = await inventory.add_omadm_device("ann", loc_uri="phone-1", client_name="ann")
+    assert account.client_password != account.server_password
+    state = (await inventory.find("ann")).devices[0].omadm
+    assert state is not None
+    digest = sealer.unseal(state.client.secret, CREDENTIAL_PURPOSE).decode()
+    assert digest == account_digest("ann", account.client_password)
+    assert account.client_password not in repr(state)
+
+
+async def test_two_protocols_of_one_phone_are_one_device(inventory: Inventory) -> None:
+    """An account for an IMEI that is known already is added to that device."""
+    first = await inventory.add_omadm_device("ann", loc_uri="phone-1", imei="35000000000001")
+    second = await inventory.add_omadm_device("ann", loc_uri="phone-2", imei="35000000000001")
+    assert first.device.id == second.device.id
+    assert len((await inventory.find("ann")).devices) == 1

@@ -1,0 +1,67 @@
+"""Settings: the file, the environment over it, and errors that name the place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gateway.errors import ConfigError
+from gateway.settings import find_settings_file, load_settings
+
+SHIPPED = Path(__file__).parents[3] / "config" / "gateway.toml"
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    file = tmp_path / "gateway.toml"
+    file.write_text(text)
+    return file
+
+
+def test_the_shipped_settings_load() -> None:
+    """The file that is shipped is good, and serves everything on loopback only."""
+    settings = load_settings(SHIPPED)
+    assert {service for listener in settings.listeners for service in listener.serves} == {
+        "omadm",
+        "rcc14-http",
+        "rcc14-https",
+        "admin",
+    }
+    assert {listener.address.host for listener in settings.listeners} == {"127.0.0.1"}
+    assert settings.mo == SHIPPED.parent / "mo"
+
+
+def test_the_environment_wins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """``MOGATE_TABLE__KEY`` overrides one key and leaves its neighbours."""
+    file = written(tmp_path, '[omadm]\nserver_id = "file"\nsession_seconds = 60\n')
+    monkeypatch.setenv("MOGATE_OMADM__SERVER_ID", "environment")
+    settings = load_settings(file)
+    assert (settings.omadm.server_id, settings.omadm.session_seconds) == ("environment", 60)
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("data = [", "is not TOML"),
+        ("colour = 1", "colour"),
+        ("[omadm]\nsession_seconds = 0", "omadm.session_seconds"),
+        ("[omadm]\nsession_secs = 9", "omadm.session_secs"),
+        ('[[listeners]]\nname = "x"\naddress = "nowhere"\nserves = ["omadm"]', "listeners.0.address"),
+        ('[[listeners]]\nname = "x"\naddress = "[::1]:1"\nserves = ["rcc14-https"]', "certificate"),
+        ('[[listeners]]\nname = "x"\naddress = "[::1]:1"\nserves = ["omadm"]\ntrusted_gateways = ["::/0"]', "trusted"),
+        ('[operator]\nplmns = ["1"]', "operator.plmns"),
+    ],
+)
+def test_a_bad_setting_is_named(tmp_path: Path, text: str, key: str) -> None:
+    """Each fault names the file and the key."""
+    file = written(tmp_path, text)
+    with pytest.raises(ConfigError, match=key.replace(".", r"\.")) as caught:
+        load_settings(file)
+    assert str(file) in str(caught.value)
+
+
+def test_a_named_file_must_be_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """``MOGATE_CONFIG`` decides, and is not passed over when it names nothing."""
+    monkeypatch.setenv("MOGATE_CONFIG", str(tmp_path / "absent.toml"))
+    with pytest.raises(ConfigError, match="absent"):
+        load_settings(find_settings_file())
