@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import logging
 import signal
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from adapters.provisioning.mapping import Mapping
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from adapters.omadm.handlers import OmaDmFront
+from adapters.provisioning.mapping import Mapping
 from adapters.rcc14.documents import Documents
 from adapters.rcc14.handlers import Rcc14Front
 from adapters.rcc14.session import Terms
@@ -135,11 +137,21 @@ async def serve(settings: Settings, announce: Callable[[Sequence[tuple[Listener,
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
+    logging.getLogger("aiohttp.server").addFilter(_is_fault)
     async with running(settings) as bound:
         logger().info("serving", listeners={listener.name: port for listener, port in bound})
         announce(bound)
         await stop.wait()
         logger().info("stopping")
+
+
+def _is_fault(record: logging.LogRecord) -> bool:
+    """False for aiohttp's word on a request that is no HTTP: it quotes secrets, and is no fault of the gateway's."""
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, HttpProcessingError):
+        logger().info("request_refused", status=error.code, why=type(error).__name__)
+        return False
+    return True
 
 
 def _application(

@@ -18,7 +18,7 @@ from adapters.simulator.rcc14_client import Servers, run_query
 from gateway import app, datadir, report
 from gateway.admin import client
 from gateway.admin.client import segment
-from gateway.errors import ConfigError, MogateError, NotFound
+from gateway.errors import ConfigError, MogateError
 from gateway.mo.outline import as_json, outline
 from gateway.observe import logs
 from gateway.settings import Listener, ServiceName, Settings, find_settings_file, load_settings
@@ -136,7 +136,7 @@ def subscriber() -> None:
 
 @subscriber.command("list")
 @click.option("--after", default="", help="List those after this id.")
-@click.option("--limit", default=100, show_default=True)
+@click.option("--limit", default=100, show_default=True, help="How many.")
 @_printing
 def subscriber_list(after: str, limit: int) -> tuple[object, str]:
     """List subscribers by id."""
@@ -158,11 +158,11 @@ def subscriber_show(ref: str) -> tuple[object, str]:
 
 
 @subscriber.command("add")
-@click.option("--imsi", "imsis", multiple=True)
-@click.option("--msisdn", default="")
-@click.option("--tenant", default="")
-@click.option("--plan", default="")
-@click.option("--group", "groups", multiple=True)
+@click.option("--imsi", "imsis", multiple=True, help="An IMSI; may be given again.")
+@click.option("--msisdn", default="", help="In international form: +15550100001.")
+@click.option("--tenant", default="", help="The tenant (MVNO) whose layer applies.")
+@click.option("--plan", default="", help="The plan whose layer applies.")
+@click.option("--group", "groups", multiple=True, help="A group whose layer applies; may be given again.")
 @_printing
 def subscriber_add(**fields: Any) -> tuple[object, str]:
     """Add a subscriber."""
@@ -198,10 +198,16 @@ def device_show(ref: str) -> tuple[object, str]:
 @device.command("add")
 @click.argument("subscriber_ref")
 @click.option("--loc-uri", required=True, help="What the device sends as Source/LocURI, such as IMEI:001015000000015.")
-@click.option("--imei", default="")
-@click.option("--model", default="")
-@click.option("--manufacturer", default="")
-@click.option("--auth", type=click.Choice(["md5", "basic"]), default="md5", show_default=True)
+@click.option("--imei", default="", help="14 to 16 digits.")
+@click.option("--model", default="", help="What ./DevInfo/Mod will say, for the layer of the model.")
+@click.option("--manufacturer", default="", help="What ./DevInfo/Man will say.")
+@click.option(
+    "--auth",
+    type=click.Choice(["md5", "basic"]),
+    default="md5",
+    show_default=True,
+    help="How the device proves itself.",
+)
 @_printing
 def device_add(subscriber_ref: str, **fields: str) -> tuple[object, str]:
     """Add a device with an OMA DM account; its passwords are shown this once."""
@@ -240,7 +246,7 @@ def set_values(ref: str, assignments: tuple[str, ...]) -> tuple[object, str]:
     for assignment in assignments:
         node, equals, value = assignment.partition("=")
         if not equals:
-            raise NotFound(f"{assignment!r} has no value; write NODE=VALUE, for example ims/Timer_T1=3000")
+            raise click.UsageError(f"{assignment!r} has no value; write NODE=VALUE, for example ims/Timer_T1=3000")
         values[node] = value
     return _change(ref, {"set": values}, [f"{node} = {value}" for node, value in values.items()])
 
@@ -259,10 +265,15 @@ def _change(ref: str, body: dict[str, object], lines: list[str]) -> tuple[object
     return answer, "\n".join([*lines, *(f"warning: {warning}" for warning in answer["warnings"])])
 
 
+_device_option = click.option(
+    "--device", "device_id", default="", help="Id of the device, where the subscriber has several."
+)
+
+
 @main.command()
 @click.argument("ref")
 @click.option("--node", default="", help="Only this node and what is below it.")
-@click.option("--device", "device_id", default="")
+@_device_option
 @_printing
 def explain(ref: str, node: str, device_id: str) -> tuple[object, str]:
     """Say which layer set each value, and which layers lost."""
@@ -273,8 +284,10 @@ def explain(ref: str, node: str, device_id: str) -> tuple[object, str]:
 
 @main.command()
 @click.argument("ref")
-@click.option("--layout", type=click.Choice(["A", "B"]), default="B", show_default=True)
-@click.option("--device", "device_id", default="")
+@click.option(
+    "--layout", type=click.Choice(["A", "B"]), default="B", show_default=True, help="A is for clients up to UP 1.0."
+)
+@_device_option
 @_printing
 def render(ref: str, layout: str, device_id: str) -> tuple[object, str]:
     """Show the RCC.14 document a device would get now."""
@@ -294,33 +307,51 @@ _state_option = click.option(
     default=None,
     help="File with the device's own state; kept between runs.",
 )
-_misbehave_option = click.option(
-    "--misbehave",
-    type=click.Choice(["repeat", "reorder", "truncate", "wrong-nonce"]),
-    default=None,
-    help="Do one thing wrong and show how the gateway takes it.",
-)
+
+
+def _misbehave_option(*choices: str) -> Callable[[Callable[P, Any]], Callable[P, Any]]:
+    return click.option(
+        "--misbehave",
+        type=click.Choice(choices),
+        default=None,
+        help="Do one thing wrong and show how the gateway takes it.",
+    )
+
+
+def _read_refusals(_: click.Context, __: click.Parameter, entries: tuple[str, ...]) -> dict[str, int]:
+    refusals = {}
+    for entry in entries:
+        uri, _equals, code = entry.rpartition("=")
+        if not uri or not code.isdecimal():
+            raise click.BadParameter(f"{entry!r} is not URI=CODE; write for example ./3GPP_IMS/Timer_T1=405")
+        refusals[uri] = int(code)
+    return refusals
 
 
 @simulate.command("omadm")
 @click.option("--wbxml", is_flag=True, help="Speak WBXML instead of XML.")
-@click.option("--refuse", multiple=True, metavar="URI=CODE", help="Answer writes of that node with this status code.")
-@_misbehave_option
+@click.option(
+    "--refuse",
+    multiple=True,
+    callback=_read_refusals,
+    metavar="URI=CODE",
+    help="Answer writes of that node with this status code; may be given again.",
+)
+@_misbehave_option("repeat", "reorder", "truncate", "wrong-nonce")
 @_state_option
 @_printing
 def simulate_omadm(
-    wbxml: bool, refuse: tuple[str, ...], misbehave: str | None, state: Path | None
+    wbxml: bool, refuse: dict[str, int], misbehave: str | None, state: Path | None
 ) -> tuple[object, str]:
     """Run one OMA DM session as the demo phone and print what was said."""
     settings = _settings()
-    refusals = {uri: int(code) for uri, _, code in (entry.rpartition("=") for entry in refuse)}
     transcript = asyncio.run(
         run_session(
             datadir.load_demo(settings).omadm,
             _omadm_url(settings),
             state or datadir.simulator_state(settings, "omadm"),
             wbxml_encoded=wbxml,
-            refuse=refusals,
+            refuse=refuse,
             misbehave=misbehave,
         )
     )
@@ -329,7 +360,7 @@ def simulate_omadm(
 
 @simulate.command("rcc14")
 @click.option("--profile", default="UP_2.4", show_default=True, help="rcs_profile; UP_1.0 and older get layout A.")
-@click.option("--misbehave", type=click.Choice(["repeat", "wrong-cookie", "truncate"]), default=None)
+@_misbehave_option("repeat", "wrong-cookie", "truncate")
 @_state_option
 @_printing
 def simulate_rcc14(profile: str, misbehave: str | None, state: Path | None) -> tuple[object, str]:

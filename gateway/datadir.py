@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import msgspec
@@ -9,7 +10,7 @@ import msgspec
 from gateway import app
 from gateway.admin import auth
 from gateway.demo_tls import ensure_demo_certificates
-from gateway.errors import ConfigError
+from gateway.errors import ConfigError, Conflict
 from gateway.inventory import Inventory
 from gateway.sealing import Sealer, write_secret
 from gateway.settings import Settings
@@ -118,7 +119,9 @@ async def _seed(settings: Settings) -> str:
         sealer = Sealer.load(settings.data / app.KEY_FILE)
         inventory = Inventory(store, app.load_catalogue(settings), sealer, app.now)
         for subscriber in _DEMO_SUBSCRIBERS:
-            await inventory.create_subscriber(**subscriber)  # type: ignore[arg-type]
+            # Those that an interrupted run made are there already.
+            with contextlib.suppress(Conflict):
+                await inventory.create_subscriber(**subscriber)  # type: ignore[arg-type]
         account = await inventory.add_omadm_device(
             "alice",
             loc_uri="IMEI:001015000000015",

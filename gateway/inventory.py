@@ -63,7 +63,9 @@ class Inventory:
         """
         for kind, value in _readings(reference):
             household = await self._store.load_household(kind, value)
-            if household is not None:
+            if household is None:
+                continue
+            if kind != "id" or value == reference or any(device.id == reference for device in household.devices):
                 return household
         raise NotFound(f"no subscriber has the id, IMSI, MSISDN or IMEI {reference!r}, and no device has that id")
 

@@ -47,8 +47,12 @@ class Service:
         return self._profiles.select(subscriber, device)
 
     def variables(self, subscriber: Subscriber, device: Device) -> dict[str, str]:
-        """The variables that fill this device's selection."""
-        return variables_of(subscriber, device, self._plmns)
+        """The variables that fill this device's selection.
+
+        What a device says of itself in characters that no document can carry is as good as not said.
+        """
+        variables = variables_of(subscriber, device, self._plmns)
+        return {name: value for name, value in variables.items() if value.isprintable()}
 
     def configuration(self, subscriber: Subscriber, device: Device) -> Configuration:
         """The values this device shall hold."""

@@ -56,11 +56,6 @@ class Verdict(enum.Enum):
         return self in (Verdict.ACCEPTED, Verdict.ACCEPTED_PREVIOUS_NONCE)
 
 
-def account_digest(name: str, password: str) -> str:
-    """The digest to keep in place of a password: ``B64(MD5(name ":" password))``."""
-    return _b64(_md5(f"{name}:{password}".encode()))
-
-
 def md5_digest(digest: str, nonce: bytes) -> str:
     """The ``Data`` of an md5 ``Cred`` for an account digest and the raw octets of the nonce."""
     return _b64(_md5(digest.encode() + b":" + nonce))

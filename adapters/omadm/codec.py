@@ -31,7 +31,7 @@ from adapters.omadm.messages import (
     SyncML,
     Unknown,
 )
-from adapters.omadm.xml import DECLARATION, decode_xml, encode_xml
+from adapters.omadm.xml import decode_xml, encode_xml
 from adapters.wbxml.codec import DEFAULT_HEADER, Header
 from adapters.wbxml.codec import decode as decode_wbxml
 from adapters.wbxml.codec import encode as encode_wbxml
@@ -118,13 +118,6 @@ def encode(message: SyncML, encoding: Encoding) -> bytes:
     if message.final:
         body.append(("Final", ""))
     return _encode_element(("SyncML", [_sync_hdr_element(message.header), ("SyncBody", body)]), encoding)
-
-
-def measure(command: AnyCommand, encoding: Encoding) -> int:
-    """How many octets a command adds to a message, at most."""
-    size = len(_encode_element(_command_element(command, encoding.wbxml), encoding))
-    # A WBXML header is longer than the page switch that a command may need after another one.
-    return size if encoding.wbxml else size - len(DECLARATION)
 
 
 def _encode_element(root: AnyElement, encoding: Encoding) -> bytes:

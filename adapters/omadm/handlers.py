@@ -97,6 +97,8 @@ class OmaDmFront:
             metrics.dm_messages.labels("wbxml" if encoding.wbxml else "xml").inc()
         except web.HTTPRequestEntityTooLarge:
             response = web.Response(status=413, text=f"over {self._settings.max_message_bytes} octets")
+        except (web.RequestPayloadError, ConnectionError):
+            response = web.Response(status=400, text="the body did not arrive as its headers say")
         except UnsupportedMediaType as error:
             response = web.Response(status=415, text=str(error))
         except LimitExceeded as error:
@@ -142,8 +144,9 @@ class OmaDmFront:
         if session is not None and session.last_request == digest:
             return Exchange(session.last_reply, contact.device.id, "repeated", 0)
 
-        received = receive(session, message, self._peer(contact.device.omadm), nonce=nonce)
-        step = await self._work(contact, received, encoding, now)
+        peer = self._peer(contact.device.omadm)
+        received = receive(session, message, peer, nonce=nonce)
+        step = await self._work(contact, received, peer, encoding, now)
         octets = codec.encode(step.reply.message, encoding)
         writes = step.writes
         if step.device != contact.device:
@@ -163,15 +166,13 @@ class OmaDmFront:
         self._store.touch(contact.device.id, now)
         return Exchange(octets, contact.device.id, received.turn.name.lower(), len(step.reply.sent))
 
-    async def _work(self, contact: Contact, received: Received, encoding: Encoding, now: datetime) -> Step:
+    async def _work(self, contact: Contact, received: Received, peer: Peer, encoding: Encoding, now: datetime) -> Step:
         """What follows from one message: the reply, and the records that change with it.
 
         The mirror is only loaded when something is to be read from or written to it: a device that says nothing new
         and is as it should be costs no more than its session.
         """
         device = _with_nonces(contact.device, received)
-        peer = self._peer(device.omadm) if device.omadm else None
-        assert peer is not None
         if not received.authenticated:
             return Step(device, [], self._respond(received, (), peer, encoding, now))
 

@@ -37,7 +37,7 @@ class Meta(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Cred(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Credentials of the sender: ``type`` is ``syncml:auth-basic`` or ``syncml:auth-md5``; ``data`` as transported."""
+    """Credentials of the sender: ``type`` is ``syncml:auth-basic`` or ``syncml:auth-md5``; ``data`` is base64 text."""
 
     type: str
     data: str

@@ -1,6 +1,6 @@
 """What goes out in one message: operations as commands, as many as the device can take.
 
-Spec: OMA-TS-DM_RepPro-V1_2 6.6; OMA-TS-SyncML_MetaInfo-V1_2 5.3.9 (MaxMsgSize)
+Spec: OMA-TS-DM_RepPro-V1_2 (commands); OMA-TS-SyncML_MetaInfo-V1_2 (MaxMsgSize)
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def pack(
     one Status is refused with 413, one whose value is not of its format with 415. A message that has no room for
     commands although some are planned is not the last of its package, so that the device asks for the next.
 
-    Spec: OMA-TS-DM_Protocol-V1_2 8.1 (Final), OMA-TS-SyncML_RepPro-V1_2 6.1.5
+    Spec: OMA-TS-DM_Protocol-V1_2 6 (multiple messages in a package)
     """
     refused: list[tuple[Operation, StatusCode]] = []
     queue: list[tuple[Operation, Command]] = []
@@ -50,13 +50,12 @@ def pack(
         except ValueError:
             refused.append((operation, StatusCode.UNSUPPORTED_TYPE))
 
-    fitting = _count_fitting(frame, queue, max_bytes, measure)
-    # Beside one Status there is the most room a command will ever get: what fits there waits for a later message.
+    # Beside one Status there is the most room a command will ever get: what fits there can wait for a later message.
     roomiest = replace(frame, commands=frame.commands[:1])
-    while queue and not fitting and not _count_fitting(roomiest, queue[:1], max_bytes, measure):
+    while queue and not _count_fitting(roomiest, queue[:1], max_bytes, measure):
         refused.append((queue.pop(0)[0], StatusCode.TOO_LARGE))
-        fitting = _count_fitting(frame, queue, max_bytes, measure)
 
+    fitting = _count_fitting(frame, queue, max_bytes, measure)
     message = replace(_filled(frame, queue[:fitting]), final=bool(fitting) or not queue)
     return Package(
         message,

@@ -102,7 +102,7 @@ def alerts_of(message: SyncML) -> Iterator[ClientAlert]:
 def read(item: Item, shared: Meta | None, uri: str = "") -> Read:
     """One node as the device tells it; ``shared`` is the Meta of the command, ``uri`` stands in for a missing LocURI.
 
-    Format b64 is how a message carries the value of a bin node.
+    Format b64 is how a message carries the value of a bin node. Of a value in chunks only the existence is told.
 
     Spec: OMA-TS-SyncML_MetaInfo-V1_2 (Format, Type)
     """
@@ -188,7 +188,9 @@ def _name(command: AnyCommand) -> str:
 
 
 def _text(item: Item, carried: Format) -> str | None:
-    """The value of an item as text, ``bin`` as base64; None when it has none, or markup."""
+    """The value of an item as text, ``bin`` as base64; None when it has none, only a part of it, or markup."""
+    if item.more_data:
+        return None
     data = item.data
     if isinstance(data, bytes):
         data = base64.b64encode(data).decode() if carried is Format.BIN else data.decode("utf-8", "replace")

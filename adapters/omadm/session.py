@@ -152,20 +152,20 @@ def receive(session: Session | None, message: SyncML, peer: Peer, *, nonce: byte
     Every well-formed message has its answer. A message that repeats the last one octet by octet is not for this
     function: it gets ``last_reply`` again.
 
-    Spec: OMA-TS-DM_Protocol-V1_2 8; OMA-TS-SyncML_RepPro-V1_2 6.1.11 (MsgID)
+    Spec: OMA-TS-DM_Protocol-V1_2 6, 8; OMA-TS-SyncML_RepPro-V1_2 (MsgID, SessionID)
     """
     header = message.header
-    if (header.ver_dtd, header.ver_proto) != (VER_DTD, VER_PROTO):
-        return Received(session=None, header=header, statuses=(_version_status(header),), turn=Turn.END)
+    if header.ver_dtd != VER_DTD:
+        return _refuse(None, message, StatusCode.DTD_VERSION, Turn.END, offer=VER_DTD)
+    if header.ver_proto != VER_PROTO:
+        return _refuse(None, message, StatusCode.PROTOCOL_VERSION, Turn.END, offer=VER_PROTO)
 
     known = session is not None and session.id == header.session_id
-    if _asks_for_session(message) and (header.msg_id == 1 or not known):
+    if _has_alert(message, *_STARTS) and (header.msg_id == 1 or not known):
         # Some devices give every session the same id: the old one is over.
         outcomes, unanswered = _settle(session) if session else ((), ())
         received = _listen(Session(id=header.session_id), message, peer, nonce)
-        return replace(
-            received, outcomes=outcomes + received.outcomes, unanswered=unanswered + received.unanswered
-        )
+        return replace(received, outcomes=outcomes, unanswered=unanswered)
     if session is None or not known:
         return _refuse(None, message, StatusCode.TIMEOUT, Turn.ABORT)
     if session.ended:
@@ -190,7 +190,7 @@ def respond(
     ``measure`` gives the octets of an encoded message. Operations that do not fit stay planned; when it is not our
     turn they are not taken at all. A reply without commands ends the session.
 
-    Spec: OMA-TS-DM_Protocol-V1_2 8.1, 8.2
+    Spec: OMA-TS-DM_Protocol-V1_2 6, 8; OMA-TS-SyncML_MetaInfo-V1_2 (MaxMsgSize)
     """
     session, turn = received.session, received.turn
     frame = _frame(received, peer)
@@ -262,7 +262,7 @@ def _listen(session: Session, message: SyncML, peer: Peer, nonce: bytes) -> Rece
     turn = Turn.NEXT_MESSAGE
     outcomes: tuple[Outcome, ...] = ()
     unanswered: tuple[Operation, ...] = ()
-    if not answerable or _alerts_with(message, AlertCode.SESSION_ABORT):
+    if not answerable or _has_alert(message, AlertCode.SESSION_ABORT):
         turn = Turn.END
     elif message.final or session.unfinished:
         turn = Turn.COMMANDS
@@ -290,7 +290,7 @@ def _listen(session: Session, message: SyncML, peer: Peer, nonce: bytes) -> Rece
 def _demand_credentials(session: Session, message: SyncML, peer: Peer, nonce: bytes, verdict: Verdict) -> Received:
     """The refusal of every command, with a challenge unless the device has had its chances.
 
-    Spec: OMA-TS-DM_Security-V1_2 5.3; OMA-TS-SyncML_RepPro-V1_2 6.1.2 (Chal)
+    Spec: OMA-TS-DM_Protocol-V1_2 9; OMA-TS-DM_Security-V1_2 5.3
     """
     failures = session.client_failures + 1
     last = failures >= peer.max_failures
@@ -312,26 +312,14 @@ def _break_off(session: Session, message: SyncML, code: StatusCode) -> Received:
     return replace(received, outcomes=outcomes, unanswered=unanswered)
 
 
-def _refuse(session: Session | None, message: SyncML, code: StatusCode, turn: Turn) -> Received:
-    """An answer to the header alone."""
-    return Received(
-        session=session, header=message.header, statuses=(header_status(message.header, code),), turn=turn
-    )
+def _refuse(session: Session | None, message: SyncML, code: StatusCode, turn: Turn, offer: str = "") -> Received:
+    """An answer to the header alone; ``offer`` is the version to use instead."""
+    status = header_status(message.header, code, offer=offer)
+    return Received(session=session, header=message.header, statuses=(status,), turn=turn)
 
 
-def _version_status(header: SyncHdr) -> Status:
-    """The refusal of a version, with the one that is spoken here."""
-    if header.ver_dtd != VER_DTD:
-        return header_status(header, StatusCode.DTD_VERSION, offer=VER_DTD)
-    return header_status(header, StatusCode.PROTOCOL_VERSION, offer=VER_PROTO)
-
-
-def _asks_for_session(message: SyncML) -> bool:
-    return any(_alerts_with(message, code) for code in _STARTS)
-
-
-def _alerts_with(message: SyncML, code: int) -> bool:
-    return any(isinstance(command, Alert) and command.code == code for command in message.commands)
+def _has_alert(message: SyncML, *codes: AlertCode) -> bool:
+    return any(isinstance(command, Alert) and command.code in codes for command in message.commands)
 
 
 def _settle(session: Session) -> tuple[tuple[Outcome, ...], tuple[Operation, ...]]:
@@ -392,7 +380,7 @@ def _hear_answers(session: Session, message: SyncML) -> Session:
             continue
         if isinstance(answer, Results):
             uri = sent.operation.uri.partition("?")[0]
-            reads = tuple(read(item, answer.meta, uri) for item in answer.items if not item.more_data)
+            reads = tuple(read(item, answer.meta, uri) for item in answer.items)
             outstanding[answer.cmd_ref] = replace(sent, reads=sent.reads + reads)
         elif _counts(answer, sent, session):
             outstanding[answer.cmd_ref] = replace(sent, status=int(answer.code))
@@ -410,12 +398,12 @@ def _frame(received: Received, peer: Peer) -> SyncML:
     """The reply before any command."""
     session, client = received.session, received.header
     commands: tuple[AnyCommand, ...] = received.statuses
-    if alert := _TURN_ALERTS.get(received.turn):
-        commands = (*commands, Alert(cmd_id=str(len(commands) + 1), code=alert))
+    if received.turn in _TURN_ALERTS:
+        commands = (*commands, Alert(cmd_id=str(len(commands) + 1), code=_TURN_ALERTS[received.turn]))
     account = peer.server
     if account is not None and received.server_nonce:
         account = replace(account, nonce=received.server_nonce)
-    needs_cred = account is not None and account.nonce and not (session and session.server_proven)
+    proven = session is not None and session.server_proven
     header = SyncHdr(
         session_id=client.session_id,
         msg_id=session.server_msg_id + 1 if session else 1,
@@ -423,6 +411,6 @@ def _frame(received: Received, peer: Peer) -> SyncML:
         source=peer.server_uri,
         source_name=account.name if account else "",
         resp_uri=peer.resp_uri,
-        cred=make_cred(account) if account and needs_cred else None,
+        cred=make_cred(account) if account and account.nonce and not proven else None,
     )
     return SyncML(header=header, commands=commands, final=received.turn is not Turn.NEXT_MESSAGE)

@@ -5,6 +5,7 @@ Spec: OMA-WAP-TS-ProvCont-V1_1 4; RCC.14 (XML document)
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -17,9 +18,8 @@ MAX_BYTES = 1 << 20
 MAX_DEPTH = 32
 MAX_NODES = 20_000
 
-_ESCAPES = str.maketrans(
-    {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\n": "&#10;", "\r": "&#13;", "\t": "&#9;"}
-)
+_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\n": "&#10;", "\r": "&#13;", "\t": "&#9;"}
+_ESCAPED = re.compile('[&<>"]|[^ -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]')
 
 
 class Parm(NamedTuple):
@@ -41,8 +41,11 @@ class Characteristic(NamedTuple):
 
 
 def escape(text: str) -> str:
-    """The text as it stands in an attribute."""
-    return text.translate(_ESCAPES)
+    """The text as it stands in an attribute; a character that XML cannot carry becomes U+FFFD."""
+    # Most values need none of it, and this runs for every variable of every answer.
+    if text.isprintable() and "&" not in text and "<" not in text and ">" not in text and '"' not in text:
+        return text
+    return _ESCAPED.sub(lambda found: _ESCAPES.get(found[0], "\ufffd"), text)
 
 
 def format_characteristic(characteristic: Characteristic) -> str:
@@ -101,10 +104,10 @@ def _read(root: Any) -> Characteristic:
         if tag in ("parm", "param"):
             if event == "start":
                 open_nodes[-1][1].append(Parm(attributes.get("name", ""), attributes.get("value", "")))
-        elif tag not in ("characteristic", ROOT):
+        elif tag != "characteristic" and element is not root:
             raise DecodeError(f"has an element {tag}")
         elif event == "start":
-            open_nodes.append((ROOT if tag == ROOT else attributes.get("type", ""), [], []))
+            open_nodes.append((ROOT if element is root else attributes.get("type", ""), [], []))
         else:
             type_, parms, characteristics = open_nodes.pop()
             closed = Characteristic(type_, tuple(parms), tuple(characteristics))

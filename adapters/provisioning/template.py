@@ -17,17 +17,17 @@ _CLOSE = f"</{ROOT}>".encode()
 
 
 class Template:
-    """Octets with slots. Made by ``compile``."""
+    """XML with slots for variables. Made by ``compile``."""
 
     def __init__(self, pieces: Iterable[str | Slot]) -> None:
         self._slots: list[tuple[int, str]] = []
-        self._pieces: list[bytes] = []
+        self._pieces: list[str] = []
         for index, piece in enumerate(pieces):
             if isinstance(piece, Slot):
                 self._slots.append((index, piece.name))
-                self._pieces.append(b"")
+                self._pieces.append("")
             else:
-                self._pieces.append(piece.encode())
+                self._pieces.append(piece)
         self._names = tuple(dict.fromkeys(name for _, name in self._slots))
 
     def splice(self, variables: Mapping[str, str]) -> bytes:
@@ -35,11 +35,11 @@ class Template:
 
         Raises: KeyError naming the first variable that is not there.
         """
-        written = {name: escape(variables[name]).encode() for name in self._names}
+        written = {name: escape(variables[name]) for name in self._names}
         pieces = self._pieces.copy()
         for index, name in self._slots:
             pieces[index] = written[name]
-        return b"".join(pieces)
+        return "".join(pieces).encode()
 
 
 def compile(characteristics: Iterable[Characteristic]) -> Template:  # noqa: A001 - as re.compile

@@ -5,8 +5,9 @@ Spec: RCC.14 2.2 (request parameters and responses)
 
 from __future__ import annotations
 
+import re
 from typing import Literal, NamedTuple
-from urllib.parse import parse_qsl
+from urllib.parse import unquote_plus
 
 import msgspec
 
@@ -15,6 +16,7 @@ from gateway.errors import DecodeError, LimitExceeded
 MAX_QUERY_BYTES = 8192
 MAX_PARAMETERS = 100
 MAX_VALUE_CHARACTERS = 1024
+MAX_VERS = 0x7FFFFFFF
 
 CONTENT_TYPE = "text/vnd.wap.connectivity-xml; charset=utf-8"
 
@@ -44,15 +46,19 @@ _NAMES = (
     "default_sms_app",
     "device_type",
 )
-_CANONICAL = {name.lower(): name for name in _NAMES} | {name: name for name in _NAMES}
+_CANONICAL = {name.lower(): name for name in _NAMES}
 _KEPT = frozenset(_NAMES) - _SINGLE - {"app", "SMS_port"}
 _RELEASE = ("rcs_profile", "rcs_version", "provisioning_version", "client_version")
+_VERS = re.compile(r"-[1-4]|[0-9]{1,10}", re.ASCII)
+_NUMBER = re.compile(r"[0-9]{3,15}", re.ASCII)
+_PORT = re.compile(r"[0-9]{1,5}", re.ASCII)
 
 
 class Request(msgspec.Struct, frozen=True):
     """What a client asked. Empty text means absent; identities are claims until something proves them.
 
-    ``vers`` is 0 when absent. ``about`` holds what the client says of itself, by parameter name.
+    ``vers`` is 0 when absent; positive it is a version, negative one of the disabled states. ``about`` holds what the
+    client says of itself, by parameter name.
     """
 
     vers: int = 0
@@ -79,8 +85,9 @@ class Request(msgspec.Struct, frozen=True):
         if _IMS_MO in self.apps:
             return "B"
         release = self.about.get("provisioning_version", "").partition(".")[0]
+        profile = self.about.get("rcs_profile", "").upper()
         modern = release.isdecimal() and int(release) >= 4
-        return "B" if modern and self.about.get("rcs_profile", "").startswith(("UP_2", "UP_T")) else "A"
+        return "B" if modern and profile.startswith("UP_") and not profile.startswith("UP_1") else "A"
 
 
 class Answer(NamedTuple):
@@ -97,22 +104,31 @@ class Answer(NamedTuple):
 
 
 def parse_request(query: str) -> Request:
-    """The request that a query string states. Unknown parameters are ignored, names may differ in case.
+    """The request that a query string states. Unknown and empty parameters are ignored, names may differ in case.
 
-    Raises: DecodeError for repeated identities and numbers that are none, LimitExceeded past the bounds.
+    An IMSI or MSISDN that is no number is kept as it came: it is only ever compared. What is no IMEI and no port counts
+    as absent.
+
+    Raises: DecodeError for a repeated identity or a vers that is none, LimitExceeded past the bounds.
     """
-    if len(query) > MAX_QUERY_BYTES:
-        raise LimitExceeded(f"a query of {len(query)} characters is over the limit of {MAX_QUERY_BYTES}")
     try:
-        pairs = parse_qsl(query, max_num_fields=MAX_PARAMETERS)
-    except ValueError:
-        raise LimitExceeded(f"more than {MAX_PARAMETERS} parameters") from None
+        size = len(query.encode())
+    except UnicodeEncodeError:
+        raise DecodeError("the query is not UTF-8") from None
+    if size > MAX_QUERY_BYTES:
+        raise LimitExceeded(f"a query of {size} octets is over the limit of {MAX_QUERY_BYTES}")
+    fields = query.split("&")
+    if len(fields) > MAX_PARAMETERS:
+        raise LimitExceeded(f"more than {MAX_PARAMETERS} parameters")
     values: dict[str, str] = {}
     apps: list[str] = []
-    for written, value in pairs:
-        name = _CANONICAL.get(written) or _CANONICAL.get(written.lower())
-        if name is None:
+    for field in fields:
+        written, _, value = field.partition("=")
+        name = _CANONICAL.get(written.lower())
+        if name is None or not value:
             continue
+        if "%" in value or "+" in value:
+            value = unquote_plus(value)
         if len(value) > MAX_VALUE_CHARACTERS:
             raise LimitExceeded(f"parameter {name} is over {MAX_VALUE_CHARACTERS} characters")
         if name == "app":
@@ -123,10 +139,10 @@ def parse_request(query: str) -> Request:
             values[name] = value
     return Request(
         _parse_vers(values.get("vers", "0")),
-        _digits("IMSI", values.get("IMSI", ""), 6, 15),
+        values.get("IMSI", ""),
         parse_imei(values.get("IMEI", "")),
-        parse_msisdn(values.get("msisdn", "")),
-        values.get("SMS_port", ""),
+        _claimed_msisdn(values.get("msisdn", "")),
+        _parse_port(values.get("SMS_port", "")),
         values.get("token", ""),
         values.get("OTP", ""),
         tuple(apps),
@@ -140,7 +156,9 @@ def parse_msisdn(text: str) -> str:
     Raises: DecodeError when it is no number.
     """
     number = text.strip().removeprefix("+")
-    return "+" + _digits("msisdn", number, 3, 15) if number else ""
+    if not _NUMBER.fullmatch(number):
+        raise DecodeError(f"{text[:20]!r} is no MSISDN")
+    return f"+{number}"
 
 
 def parse_imei(text: str) -> str:
@@ -148,23 +166,24 @@ def parse_imei(text: str) -> str:
 
     Spec: RFC 7254
     """
-    digits = text.removeprefix("urn:gsma:imei:").partition(";")[0].replace("-", "")
+    digits = text.lower().removeprefix("urn:gsma:imei:").partition(";")[0].replace("-", "")
     if digits.isascii() and digits.isdecimal() and 14 <= len(digits) <= 16:
         return digits
     return ""
 
 
 def _parse_vers(text: str) -> int:
+    if not _VERS.fullmatch(text) or int(text) > MAX_VERS:
+        raise DecodeError(f"vers {text[:20]!r} is not -4 to {MAX_VERS}")
+    return int(text)
+
+
+def _claimed_msisdn(text: str) -> str:
     try:
-        vers = int(text[:12])
-    except ValueError:
-        raise DecodeError(f"vers {text[:12]!r} is not a whole number") from None
-    if not -4 <= vers <= 0x7FFFFFFF:
-        raise DecodeError(f"vers {vers} is out of range")
-    return vers
+        return parse_msisdn(text)
+    except DecodeError:
+        return text
 
 
-def _digits(name: str, text: str, low: int, high: int) -> str:
-    if text and not (text.isascii() and text.isdecimal() and low <= len(text) <= high):
-        raise DecodeError(f"{name} is not {low} to {high} digits")
-    return text
+def _parse_port(text: str) -> str:
+    return text if _PORT.fullmatch(text) and int(text) <= 0xFFFF else ""

@@ -15,5 +15,5 @@ def load_memory(file: Path) -> dict[str, Any]:
 def save_memory(file: Path, memory: dict[str, Any]) -> None:
     """Keep it; it holds nonces and tokens, so the file is for this user only."""
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file.touch(mode=0o600)
     file.write_text(json.dumps(memory, indent=1), encoding="utf-8")
-    file.chmod(0o600)

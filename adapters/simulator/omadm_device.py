@@ -93,8 +93,11 @@ async def run_session(
                 reply = wbxml.decode(answer)[1] if wbxml_encoded else _decode_xml(answer)
                 phone.transcript.received(f"HTTP 200, {len(answer)} octets", *_describe(reply))
                 message = phone.answer(reply)
-    except aiohttp.ClientConnectionError as error:
-        raise Unavailable(f"no gateway answers at {url}: {error}; start one with `make run`") from None
+            if phone.msg_id >= MAX_MESSAGES and message is not None:
+                phone.transcript.result = f"no end after {MAX_MESSAGES} messages"
+    except (aiohttp.ClientError, TimeoutError) as error:
+        reason = str(error) or type(error).__name__
+        raise Unavailable(f"no gateway answers at {url} ({reason}); start one with `mogate serve`") from None
     save_memory(state_file, phone.state)
     return phone.finished()
 

@@ -89,8 +89,9 @@ async def run_query(
                 if misbehave == "truncate":
                     query = query[: len(query) // 2] + "%"
                 await _secure_leg(http, servers, tls, query, cookie, state, transcript)
-    except aiohttp.ClientConnectionError as error:
-        raise Unavailable(f"no gateway answers: {error}; start one with `make run`") from None
+    except (aiohttp.ClientError, TimeoutError) as error:
+        reason = str(error) or type(error).__name__
+        raise Unavailable(f"no gateway answers ({reason}); start one with `mogate serve`") from None
     save_memory(state_file, state)
     transcript.values = state.get("values", {})
     return transcript

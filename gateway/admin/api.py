@@ -6,8 +6,11 @@ model; errors of the gateway become answers in one place.
 
 from __future__ import annotations
 
+import re
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
 from http import HTTPStatus
 from typing import Literal, Protocol
 
@@ -24,6 +27,7 @@ from gateway.admin.models import (
     ExplainedLeaf,
     Explanation,
     LeafView,
+    Model,
     NewAccount,
     NewDevice,
     NewOperation,
@@ -149,12 +153,13 @@ class AdminApi:
 
     async def list_subscribers(self, call: Call) -> Sequence[SubscriberView]:
         """Subscribers by ascending id, a page at a time."""
-        limit, views = _limit(call), []
+        limit, page = _limit(call), []
         async for household in self._store.scan_households(call.query.get("after", "")):
-            views.append(await self._subscriber_view(household))
-            if len(views) == limit:
+            page.append(household)
+            if len(page) == limit:
                 break
-        return views
+        seen = await self._store.load_last_seen([device.id for household in page for device in household.devices])
+        return [_subscriber_view(household, seen) for household in page]
 
     async def create_subscriber(self, call: Call) -> SubscriberView:
         """Create one subscriber."""
@@ -162,11 +167,13 @@ class AdminApi:
         subscriber = await self._inventory.create_subscriber(
             subscriber_id=body.id or "", **body.model_dump(exclude={"id"})
         )
-        return await self._subscriber_view(Household(subscriber, ()))
+        return _subscriber_view(Household(subscriber, ()), {})
 
     async def show_subscriber(self, call: Call) -> SubscriberView:
         """One subscriber."""
-        return await self._subscriber_view(await self._inventory.find(call.path["ref"]))
+        household = await self._inventory.find(call.path["ref"])
+        seen = await self._store.load_last_seen([device.id for device in household.devices])
+        return _subscriber_view(household, seen)
 
     async def delete_subscriber(self, call: Call) -> None:
         """Remove one subscriber."""
@@ -179,7 +186,7 @@ class AdminApi:
 
     async def explain(self, call: Call) -> Explanation:
         """Which layer set each leaf, and which lost."""
-        household, device = await self._inventory.find_device(call.query.get("device") or call.path["ref"])
+        household, device = await self._device_asked_for(call)
         leaves = [
             ExplainedLeaf(
                 node=f"{leaf.mo}/{leaf.path}",
@@ -194,7 +201,7 @@ class AdminApi:
 
     async def show_document(self, call: Call) -> Document:
         """The RCC.14 document of one device."""
-        household, device = await self._inventory.find_device(call.query.get("device") or call.path["ref"])
+        household, device = await self._device_asked_for(call)
         asked = call.query.get("layout", "B")
         if asked not in ("A", "B"):
             raise ConfigError(f"{asked!r} is no document layout; there are A and B", key="layout")
@@ -256,31 +263,17 @@ class AdminApi:
         )
         return [EventView(**{name: getattr(event, name) for name in EventView.model_fields}) for event in events]
 
-    async def _subscriber_view(self, household: Household) -> SubscriberView:
-        subscriber, devices = household
-        seen = await self._store.load_last_seen([device.id for device in devices])
-        return SubscriberView(
-            id=subscriber.id,
-            imsis=list(subscriber.imsis),
-            msisdn=subscriber.msisdn,
-            tenant=subscriber.tenant,
-            plan=subscriber.plan,
-            groups=list(subscriber.groups),
-            attributes=subscriber.attributes,
-            values=_flat(subscriber.overrides),
-            state=subscriber.state.name.lower(),
-            devices=[
-                DeviceSummary(
-                    id=device.id,
-                    imei=device.imei,
-                    manufacturer=device.manufacturer,
-                    model=device.model,
-                    protocols=_protocols(device),
-                    last_seen_at=seen.get(device.id),
-                )
-                for device in devices
-            ],
-        )
+    async def _device_asked_for(self, call: Call) -> tuple[Household, Device]:
+        """The device of the query, which must be one of the subscriber's, or else the only one."""
+        device_id = call.query.get("device", "")
+        if not device_id:
+            return await self._inventory.find_device(call.path["ref"])
+        household = await self._inventory.find(call.path["ref"])
+        device = next((device for device in household.devices if device.id == device_id), None)
+        if device is None:
+            known = ", ".join(device.id for device in household.devices) or "none"
+            raise NotFound(f"subscriber {household.subscriber.id} has no device {device_id!r}; devices: {known}")
+        return household, device
 
     def _omadm_view(self, subscriber: Subscriber, device: Device) -> OmaDmView | None:
         state = device.omadm
@@ -300,6 +293,24 @@ class AdminApi:
         self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
         """The one gate: checks the token, and turns errors of the gateway into answers."""
+        started = time.perf_counter()
+        response = await self._guarded(request, handler)
+        seconds = time.perf_counter() - started
+        metrics.observe_http("admin", response.status, seconds)
+        if request.path.startswith("/api/"):
+            logger().info(
+                "request_answered",
+                frontend="admin",
+                method=request.method,
+                route=_route(request),
+                status=response.status,
+                ms=round(seconds * 1000, 2),
+            )
+        return response
+
+    async def _guarded(
+        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
         if request.path.startswith("/api/") and not auth.is_bearer(
             request.headers.get("Authorization", ""), self._token_digest
         ):
@@ -309,19 +320,20 @@ class AdminApi:
             )
         try:
             return await handler(request)
-        except pydantic.ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(str(part) for part in first["loc"]) or "body"
-            return _problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"{place}: {first['msg']}")
         except MogateError as error:
             status = next((status for kind, status in _STATUS_OF if isinstance(error, kind)), HTTPStatus.BAD_REQUEST)
-            return _problem(status, str(error))
+            return _problem(status, str(error), headers=_retry_after(error))
         except web.HTTPException as error:
-            return _problem(HTTPStatus(error.status), error.reason)
+            allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
+            return _problem(HTTPStatus(error.status), f"{request.method} {request.path}: {error.reason}", headers=allow)
+        except (web.RequestPayloadError, ConnectionError):
+            return _problem(HTTPStatus.BAD_REQUEST, "the body did not arrive as its headers say")
         except Exception:
             fault = secrets.token_hex(6)
-            logger().exception("request_failed", frontend="admin", path=request.path, fault=fault)
-            return _problem(HTTPStatus.INTERNAL_SERVER_ERROR, "the gateway failed; its log has the traceback", fault)
+            logger().exception("request_failed", frontend="admin", route=_route(request), fault=fault)
+            return _problem(
+                HTTPStatus.INTERNAL_SERVER_ERROR, "the gateway failed; its log has the traceback", fault=fault
+            )
 
     async def _handle_readyz(self, _: web.Request) -> web.Response:
         await self._store.load_device("")
@@ -334,7 +346,7 @@ def _aiohttp_handler(route: Route) -> Callable[[web.Request], Awaitable[web.Resp
         if unknown:
             known = ", ".join(route.query) or "none"
             raise ConfigError(f"there is no query parameter {', '.join(sorted(unknown))}; known: {known}")
-        body = route.takes.model_validate_json(await request.read()) if route.takes is not None else None
+        body = _checked(route.takes, await request.read()) if route.takes is not None else None
         answer = await route.handler(Call(request.match_info, request.query, body))
         if answer is None:
             return web.Response(status=route.status)
@@ -343,23 +355,45 @@ def _aiohttp_handler(route: Route) -> Callable[[web.Request], Awaitable[web.Resp
     return handle
 
 
+def _checked(model: type[Model], octets: bytes) -> Model:
+    """The body. Raises: ConfigError naming the field."""
+    try:
+        return model.model_validate_json(octets)
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "body"
+        raise ConfigError(first["msg"].removeprefix("Value error, "), key=place) from None
+
+
 async def _handle_metrics(_: web.Request) -> web.Response:
-    return web.Response(body=metrics.render(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
+    return web.Response(body=metrics.render(), headers={"Content-Type": metrics.CONTENT_TYPE})
 
 
 async def _handle_livez(_: web.Request) -> web.Response:
     return web.Response(text="alive\n")
 
 
-def _problem(status: HTTPStatus, error: str, fault: str = "") -> web.Response:
+def _problem(
+    status: HTTPStatus, error: str, *, fault: str = "", headers: Mapping[str, str] | None = None
+) -> web.Response:
     body = pydantic_core.to_json(Problem(error=error, id=fault))
-    return web.Response(status=status, body=body, content_type="application/json")
+    return web.Response(status=status, body=body, content_type="application/json", headers=headers)
+
+
+def _retry_after(error: MogateError) -> dict[str, str]:
+    return {"Retry-After": str(error.retry_after_seconds)} if isinstance(error, Unavailable) else {}
+
+
+def _route(request: web.Request) -> str:
+    """The route without the names in it: whom a request is about is for the event log, not for the process's."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource else ""
 
 
 def _number(call: Call, name: str, default: int) -> int:
     text = call.query.get(name, "")
-    if text and not text.isdecimal():
-        raise ConfigError(f"{text!r} is not a number", key=name)
+    if text and not re.fullmatch("[0-9]{1,18}", text):
+        raise ConfigError(f"{text[:40]!r} is not a number", key=name)
     return int(text) if text else default
 
 
@@ -369,6 +403,32 @@ def _limit(call: Call) -> int:
 
 def _flat(overrides: Overrides) -> dict[str, str]:
     return {f"{mo}/{path}": text for mo, leaves in overrides.items() for path, text in leaves.items()}
+
+
+def _subscriber_view(household: Household, seen: Mapping[str, datetime]) -> SubscriberView:
+    subscriber = household.subscriber
+    return SubscriberView(
+        id=subscriber.id,
+        imsis=list(subscriber.imsis),
+        msisdn=subscriber.msisdn,
+        tenant=subscriber.tenant,
+        plan=subscriber.plan,
+        groups=list(subscriber.groups),
+        attributes=subscriber.attributes,
+        values=_flat(subscriber.overrides),
+        state=subscriber.state.name.lower(),
+        devices=[
+            DeviceSummary(
+                id=device.id,
+                imei=device.imei,
+                manufacturer=device.manufacturer,
+                model=device.model,
+                protocols=_protocols(device),
+                last_seen_at=seen.get(device.id),
+            )
+            for device in household.devices
+        ],
+    )
 
 
 def _protocols(device: Device) -> list[ProtocolName]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
@@ -29,21 +30,25 @@ async def call(
     listener = settings.listener_for("admin")
     if listener is None:
         raise ConfigError("no listener serves admin; add one to the settings", key="listeners")
-    address = listener.address
+    address = f"{'https' if listener.certificate else 'http'}://{listener.address}"
     headers = {"Authorization": f"Bearer {load_token(settings.data)}"}
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
     try:
         async with (
             aiohttp.ClientSession(timeout=timeout, headers=headers) as session,
-            session.request(method, f"http://{address}/api/v1{path}", json=body, params=query) as response,
+            session.request(method, f"{address}/api/v1{path}", json=body, params=query) as response,
         ):
-            text = await response.text()
-            answer = await response.json() if text else None
-            if response.status >= 400:
-                raise Refused(str(answer.get("error", text)) if isinstance(answer, dict) else text)
-            return answer
-    except (aiohttp.ClientConnectionError, TimeoutError) as error:
-        raise Unavailable(f"no gateway answers at {address} ({error}); start one with `mogate serve`") from None
+            octets, status = await response.read(), response.status
+    except (aiohttp.ClientError, TimeoutError) as error:
+        reason = str(error) or type(error).__name__
+        raise Unavailable(f"no gateway answers at {address} ({reason}); start one with `mogate serve`") from None
+    try:
+        answer: Any = json.loads(octets) if octets else None
+        if status >= 400:
+            raise Refused(answer["error"])
+    except (ValueError, TypeError, KeyError):
+        raise Unavailable(f"what answers at {address} is not the admin API of a gateway (HTTP {status})") from None
+    return answer
 
 
 def segment(name: str) -> str:

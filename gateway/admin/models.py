@@ -5,15 +5,27 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from gateway.fleet.operation import Verb
+from gateway.errors import TreeError
+from gateway.tree.format import Format
+from gateway.tree.uri import MAX_URI_BYTES, Address
 
-Digits = Annotated[str, Field(pattern="^[0-9]+$")]
+
+def _address(text: str) -> str:
+    try:
+        Address.parse(text)
+    except TreeError as error:
+        raise ValueError(str(error)) from None
+    return text
+
+
 Identifier = Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,64}$")]
 Msisdn = Annotated[str, Field(pattern=r"^(\+[0-9]{3,15})?$")]
-Name = Annotated[str, Field(max_length=200)]
-
+# What XML 1.0 cannot carry could never be told to a device.
+Text = Annotated[str, Field(pattern=r"^[^\x00-\x08\x0B\x0C\x0E-\x1F\uFFFE\uFFFF]*$")]
+Name = Annotated[Text, Field(max_length=200)]
+NodeAddress = Annotated[Text, Field(min_length=1, max_length=MAX_URI_BYTES), AfterValidator(_address)]
 
 ProtocolName = Literal["omadm", "rcc14"]
 
@@ -85,7 +97,7 @@ class ValuesChanged(Model):
 class NewDevice(Model):
     """A device with an OMA DM account. ``loc_uri`` is what the device sends as its Source/LocURI."""
 
-    loc_uri: Annotated[str, Field(min_length=1, max_length=200)]
+    loc_uri: Annotated[Name, Field(min_length=1)]
     imei: Annotated[str, Field(pattern="^([0-9]{14,16})?$")] = ""
     manufacturer: Name = ""
     model: Name = ""
@@ -174,12 +186,12 @@ class DeviceView(Model):
 
 
 class NewOperation(Model):
-    """An operation for the next OMA DM session."""
+    """An operation for the next OMA DM session. Without ``format`` the value is text."""
 
-    verb: Verb
-    uri: Annotated[str, Field(min_length=1, max_length=2048)]
-    value: str | None = None
-    format: str = ""
+    verb: Literal["Get", "Add", "Replace", "Delete", "Exec"]
+    uri: NodeAddress
+    value: Text | None = None
+    format: Format | Literal[""] = ""
 
 
 class Source(Model):

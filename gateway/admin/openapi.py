@@ -13,11 +13,13 @@ from gateway.admin.models import Model, Problem
 from gateway.admin.routes import Route
 
 _PROBLEMS = {
-    "400": "The request is not understood.",
     "401": "The bearer token is missing or wrong.",
     "404": "Nothing has that name.",
     "409": "The change collides with another one, or an identity is taken.",
-    "422": "A value is not permitted.",
+    "413": "The body is too large.",
+    "422": "A parameter or a field is unknown, or its value is not permitted.",
+    "500": "A fault of the gateway; the id finds its traceback in the log.",
+    "503": "A part that the request needs is down; Retry-After says when to ask again.",
 }
 
 

@@ -53,16 +53,21 @@ def leaf_standings(desired: Mapping[str, DesiredMo], mirror: Mirror) -> list[Lea
 def _stand(fact: Fact | None, wanted: str, fmt: Format) -> Standing:
     if fact is None:
         return Standing.PENDING
-    if fact.refused and _equal(fact.sent, wanted, fmt):
-        return Standing.REFUSED
-    if fact.exists and _equal(fact.effective, wanted, fmt):
-        read_last = fact.read_at is not None and fact.effective == fact.read
-        return Standing.READ_BACK if read_last else Standing.ACKNOWLEDGED
-    if fact.sent_at is not None and fact.status is None and _equal(fact.sent, wanted, fmt):
-        return Standing.SENT
-    if fact.read_at is not None and not fact.removed and fact.read is not None:
-        return Standing.DIFFERS
-    return Standing.PENDING
+    if _equal(fact.effective, wanted, fmt):
+        return Standing.READ_BACK if _read_last(fact) else Standing.ACKNOWLEDGED
+    if _equal(fact.sent, wanted, fmt):
+        if fact.refused:
+            return Standing.REFUSED
+        if fact.status is None:
+            return Standing.SENT
+    return Standing.DIFFERS if _read_last(fact) else Standing.PENDING
+
+
+def _read_last(fact: Fact) -> bool:
+    """Whether what is believed of the node is the device's own word, and not only a write it accepted."""
+    if fact.read is None or fact.read_at is None:
+        return False
+    return fact.acknowledged_at is None or fact.read_at >= fact.acknowledged_at
 
 
 def _equal(held: str | None, wanted: str, fmt: Format) -> bool:

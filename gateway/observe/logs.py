@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from typing import Literal
 
@@ -11,6 +12,8 @@ import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 
 IDENTITIES = frozenset({"imsi", "msisdn", "imei", "impi", "impu", "loc_uri"})
+_NUMBER = re.compile(r"(?<![0-9A-Za-z])(?:[0-9]{14,16}|(?:\+|%2[Bb])[0-9]{7,15})(?![0-9A-Za-z])")
+"""An IMSI, an IMEI or an international MSISDN in the middle of a text."""
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
@@ -21,9 +24,21 @@ def mask(identity: str) -> str:
 
 
 def _mask_identities(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    for name in IDENTITIES & event.keys():
-        event[name] = mask(str(event[name]))
+    for name, value in event.items():
+        if name in IDENTITIES:
+            event[name] = mask(str(value))
+        elif isinstance(value, str):
+            event[name] = _NUMBER.sub(lambda number: mask(number[0]), value)
     return event
+
+
+class _Forward(logging.Handler):
+    """Brings what libraries say by way of ``logging`` into the same stream and form."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        logger().log(
+            record.levelno, "library_said", library=record.name, message=record.getMessage(), exc_info=record.exc_info
+        )
 
 
 def _render(_: WrappedLogger, __: str, event: EventDict) -> bytes:
@@ -35,14 +50,16 @@ def configure(*, identities: Literal["masked", "plain"], form: Literal["json", "
     steps: list[structlog.typing.Processor] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
     ]
     if identities == "masked":
         steps.append(_mask_identities)
     if form == "console":
-        steps += [structlog.dev.set_exc_info, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        plain = structlog.dev.plain_traceback
+        steps.append(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain))
         factory: object = structlog.WriteLoggerFactory(file=sys.stderr)
     else:
-        steps += [structlog.processors.format_exc_info, _render]
+        steps.append(_render)
         factory = structlog.BytesLoggerFactory(file=sys.stderr.buffer)
     structlog.configure(
         processors=steps,
@@ -50,6 +67,7 @@ def configure(*, identities: Literal["masked", "plain"], form: Literal["json", "
         logger_factory=factory,  # type: ignore[arg-type]
         cache_logger_on_first_use=True,
     )
+    logging.basicConfig(level=logging.WARNING, handlers=[_Forward()], force=True)
 
 
 def logger() -> FilteringBoundLogger:

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 import platform
 from importlib.metadata import version
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CONTENT_TYPE_PLAIN_0_0_4,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
+
+CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+
+# The time at which a series began is a series of its own in this format, and of no use to rates.
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 registry = CollectorRegistry()
 
@@ -32,19 +46,31 @@ acs_enrichment = Counter(
 tokens = Counter("mogate_tokens", "RCC.14 tokens.", ["event"], registry=registry)
 build_info = Gauge("mogate_build_info", "The running build.", ["version", "python"], registry=registry)
 
-_KNOWN_LABELS: tuple[tuple[Counter, tuple[str, ...]], ...] = (
-    (dm_messages, ("xml", "wbxml")),
-    (dm_sessions, ("ok", "auth_failed", "aborted")),
-    (acs_documents, ("full", "unchanged", "disabled", "dormant", "reset")),
-    (acs_enrichment, ("trusted", "missing", "untrusted_source", "malformed", "unknown_subscriber")),
-    (tokens, ("issued", "accepted", "refused")),
+KNOWN_LABELS: tuple[tuple[Counter | Histogram, tuple[tuple[str, ...], ...]], ...] = (
+    (http_requests, (("dm", "200"), ("acs", "200"), ("admin", "200"))),
+    (http_seconds, (("dm",), ("acs",), ("admin",))),
+    (dm_messages, (("xml",), ("wbxml",))),
+    (dm_sessions, (("ok",), ("auth_failed",), ("aborted",))),
+    (dm_status_codes, (("200",),)),
+    (acs_documents, (("full",), ("unchanged",), ("disabled",), ("dormant",), ("reset",))),
+    (
+        acs_enrichment,
+        (("trusted",), ("missing",), ("untrusted_source",), ("malformed",), ("unknown_subscriber",)),
+    ),
+    (tokens, (("issued",), ("accepted",), ("refused",))),
 )
+"""The series that are there from the first scrape, so that rates and absence alerts work. Other codes follow."""
+
+
+# Looking a series up by its labels costs more than counting in it.
+_requests = functools.cache(http_requests.labels)
+_seconds = functools.cache(http_seconds.labels)
 
 
 def observe_http(frontend: str, status: int, seconds: float) -> None:
     """Count one answered request of a front end."""
-    http_requests.labels(frontend, status).inc()
-    http_seconds.labels(frontend).observe(seconds)
+    _requests(frontend, status).inc()
+    _seconds(frontend).observe(seconds)
 
 
 def render() -> bytes:
@@ -52,8 +78,7 @@ def render() -> bytes:
     return generate_latest(registry)
 
 
-# Every known series starts at zero, so that rates and absence alerts work from the first scrape.
-for _counter, _values in _KNOWN_LABELS:
-    for _value in _values:
-        _counter.labels(_value)
+for _metric, _series in KNOWN_LABELS:
+    for _values in _series:
+        _metric.labels(*_values)
 build_info.labels(version("mogate"), platform.python_version()).set(1)

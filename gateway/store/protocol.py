@@ -1,8 +1,10 @@
 """What the gateway asks of a store.
 
 The protocol speaks the domain, not keys. Reads that one request needs come back from one call; the writes of one step
-go into one ``commit``, which is atomic and durable when it returns. Records with a ``revision`` are written by
-compare-and-set.
+go into one ``commit``, which is atomic and durable when it returns. Times are kept to the microsecond.
+
+Records with a ``revision`` are written by compare-and-set: the record to write carries the revision it was loaded with
+(0: there is none yet) and is stored with the next one. Whoever goes on with the record after the commit counts it up.
 """
 
 from __future__ import annotations
@@ -64,33 +66,42 @@ class PutSubscriber(NamedTuple):
 
 
 class PutDevice(NamedTuple):
-    """Create (revision 0) or replace the device; its IMEI and LocURI become findable."""
+    """Create (revision 0) or replace the device; its IMEI and LocURI become findable. Needs the subscriber.
+
+    Several devices may have one IMEI, because a phone moves between subscribers.
+    """
 
     device: Device
 
 
 class PutMirror(NamedTuple):
-    """Create (revision 0) or replace the device's reported tree."""
+    """Create (revision 0) or replace the device's reported tree. Needs the device."""
 
     mirror: Mirror
 
 
 class PutSession(NamedTuple):
-    """Create (revision 0) or replace the device's session. A session that ended by ``now`` counts as absent."""
+    """Create (revision 0) or replace the device's session. Needs the device.
+
+    A session that ended by ``now`` counts as absent.
+    """
 
     session: SessionRecord
     now: datetime
 
 
 class PutOperation(NamedTuple):
-    """Create or replace one queued operation of the device. Operations keep the order in which they were created."""
+    """Create or replace one queued operation of the device. Needs the device.
+
+    Operations keep the order in which they were created; one with a status is no longer pending.
+    """
 
     device_id: str
     operation: Operation
 
 
 class PutEphemeral(NamedTuple):
-    """Keep a value under a key until ``expires_at``."""
+    """Keep a value under a key until ``expires_at``, in place of any other."""
 
     key: str
     value: bytes
@@ -105,13 +116,13 @@ class TakeEphemeral(NamedTuple):
 
 
 class DeleteSubscriber(NamedTuple):
-    """Remove the subscriber and everything of its devices."""
+    """Remove the subscriber and everything of its devices, if it is there. The log keeps its events."""
 
     subscriber_id: str
 
 
 class DeleteDevice(NamedTuple):
-    """Remove the device with its mirror, session and operations."""
+    """Remove the device with its mirror, session and operations, if it is there. The log keeps its events."""
 
     device_id: str
 
@@ -143,7 +154,10 @@ class Store(Protocol):
     """
 
     async def load_household(self, kind: IdentityKind, value: str) -> Household | None:
-        """The subscriber that the id, IMSI, MSISDN (or a device IMEI) names, with all its devices; None if unknown."""
+        """The subscriber that the id, IMSI, MSISDN (or a device IMEI) names, with all its devices; None if unknown.
+
+        An IMEI names the device that was given it last.
+        """
         ...
 
     async def load_contact(self, loc_uri: str, now: datetime) -> Contact | None:
@@ -167,10 +181,11 @@ class Store(Protocol):
         ...
 
     async def commit(self, *writes: Write) -> None:
-        """Carry out all writes or none; when it returns they survive a kill -9 of the process.
+        """Carry out all writes, in their order, or none; when it returns they are seen by every later load and survive
+        a kill -9 of the process. A cancelled commit may or may not have happened.
 
-        Raises: Conflict when a record's revision is not the stored one, when an identity (IMSI, MSISDN, LocURI) already
-        belongs to another record, or when a TakeEphemeral finds nothing.
+        Raises: Conflict when a record's revision is not the stored one, when the subscriber or device it needs is not
+        there, when an identity (IMSI, MSISDN, LocURI) belongs to another record, or when a TakeEphemeral finds nothing.
         """
         ...
 
@@ -183,7 +198,10 @@ class Store(Protocol):
         ...
 
     def scan_households(self, after: str = "") -> AsyncIterator[Household]:
-        """Every subscriber with devices, by ascending subscriber id, starting after the given one."""
+        """Every subscriber with devices, by ascending subscriber id, starting after the given one.
+
+        Households that stay are given exactly once, whatever is written meanwhile.
+        """
         ...
 
     async def load_events(
@@ -193,7 +211,7 @@ class Store(Protocol):
         ...
 
     async def expire(self, now: datetime) -> int:
-        """Drop sessions and ephemeral values past their end; returns how many."""
+        """Drop sessions and ephemeral values that ended by ``now``; returns how many."""
         ...
 
     async def close(self) -> None:

@@ -277,10 +277,9 @@ class SqliteStore:
         ]
 
     async def commit(self, *writes: Write) -> None:
-        if self._touched and any(isinstance(write, DeleteDevice | DeleteSubscriber) for write in writes):
-            # A touch noted before the deletion must not outlive it, should the id be used again.
-            await self._save_touches()
-        await self._writer.run(partial(_carry_out, writes))
+        # Touches noted before a deletion go in before it, or they would outlive it should the id be used again.
+        deletes = any(isinstance(write, DeleteDevice | DeleteSubscriber) for write in writes)
+        await self._write(writes, self._touched.copy() if deletes else {})
 
     def touch(self, device_id: str, at: datetime) -> None:
         self._touched[device_id] = max(at, self._touched.get(device_id, at))
@@ -299,7 +298,7 @@ class SqliteStore:
             self._write_behind.cancel()
         try:
             if self._touched:
-                await self._save_touches()
+                await self._write((), self._touched.copy())
         finally:
             await self._writer.close()
             self._reader.close()
@@ -308,13 +307,13 @@ class SqliteStore:
         while self._touched:
             await asyncio.sleep(_TOUCH_SECONDS)
             with suppress(Unavailable):  # what could not be saved stays noted
-                await self._save_touches()
+                await self._write((), self._touched.copy())
         self._write_behind = None
 
-    async def _save_touches(self) -> None:
-        touched = dict(self._touched)
-        await self._writer.run(partial(_save_last_seen, touched))
-        self._touched = {key: at for key, at in self._touched.items() if touched.get(key) != at}
+    async def _write(self, writes: Sequence[Write], touched: dict[str, datetime]) -> None:
+        await self._writer.run(partial(_carry_out, touched, writes))
+        if touched:
+            self._touched = {key: at for key, at in self._touched.items() if touched.get(key) != at}
 
     def _read(self, query: str, *parameters: str | int) -> list[tuple[Any, ...]]:
         try:
@@ -323,7 +322,9 @@ class SqliteStore:
             raise Unavailable(f"the store cannot be read: {error}") from error
 
 
-def _carry_out(writes: Iterable[Write], cursor: sqlite3.Cursor) -> None:
+def _carry_out(touched: dict[str, datetime], writes: Sequence[Write], cursor: sqlite3.Cursor) -> None:
+    if touched:
+        _save_last_seen(cursor, touched)
     for write in writes:
         match write:
             case PutSession(session, now):
@@ -377,7 +378,7 @@ def _put_device(cursor: sqlite3.Cursor, device: Device) -> None:
     row = {
         "id": device.id,
         "subscriber": device.subscriber_id,
-        "loc_uri": device.omadm.loc_uri if device.omadm else None,
+        "loc_uri": (device.omadm.loc_uri or None) if device.omadm else None,
         "imei": device.imei or None,
         "revision": device.revision,
         "body": _next_body(device),
@@ -427,7 +428,7 @@ def _append(cursor: sqlite3.Cursor, event: Event) -> None:
     )
 
 
-def _save_last_seen(touched: dict[str, datetime], cursor: sqlite3.Cursor) -> None:
+def _save_last_seen(cursor: sqlite3.Cursor, touched: dict[str, datetime]) -> None:
     cursor.executemany(
         """INSERT INTO last_seen (device, at) SELECT key, ? FROM device WHERE id = ?
         ON CONFLICT (device) DO UPDATE SET at = max(at, excluded.at)""",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import enum
 import functools
 import ipaddress
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -17,6 +18,8 @@ from adapters.rcc14.messages import parse_msisdn
 from gateway.errors import DecodeError
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_IMSI = re.compile("[0-9]{6,15}", re.ASCII)
 
 
 class Worth(enum.StrEnum):
@@ -59,11 +62,15 @@ def read_enrichment(
         return Enrichment(Worth.MISSING)
     if not is_trusted(peer, gateways):
         return Enrichment(Worth.UNTRUSTED_SOURCE)
-    imsi = imsis[0].strip() if imsis else ""
+    if len(imsis) > 1 or len(msisdns) > 1:
+        return Enrichment(Worth.MALFORMED)
+    imsi, number = "".join(imsis).strip(), "".join(msisdns).strip()
+    if not imsi and not number:
+        return Enrichment(Worth.MISSING)
     try:
-        msisdn = parse_msisdn(msisdns[0]) if msisdns else ""
+        msisdn = parse_msisdn(number) if number else ""
     except DecodeError:
         return Enrichment(Worth.MALFORMED)
-    if len(imsis) > 1 or len(msisdns) > 1 or (imsi and not imsi.isdecimal()):
+    if imsi and not _IMSI.fullmatch(imsi):
         return Enrichment(Worth.MALFORMED)
-    return Enrichment(Worth.TRUSTED, imsi, msisdn) if imsi or msisdn else Enrichment(Worth.MISSING)
+    return Enrichment(Worth.TRUSTED, imsi, msisdn)

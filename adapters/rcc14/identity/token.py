@@ -1,7 +1,7 @@
 """RCC.14 tokens: computed from a key and a serial number, so that nothing worth stealing is stored.
 
 A token reads ``<device id>.<serial>.<mac>``: it says itself where to look. Only the current serial of a device and the
-one before (its replacement may have been lost on the way) are accepted, and only while they are young enough.
+one before (its replacement may have been lost on the way) are accepted, both for as long as the current one lives.
 
 Spec: RCC.14 TOKEN characteristic
 """
@@ -11,7 +11,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from datetime import datetime, timedelta
+import math
+from datetime import datetime
 
 from gateway.fleet.device import Rcc14State
 
@@ -27,22 +28,37 @@ def token_of(device_id: str, serial: int, key: bytes) -> str:
 
 def device_of(token: str) -> str:
     """The id of the device a token claims to be for; empty when it is no token of ours."""
-    parts = token.rsplit(".", 2)
-    return parts[0] if len(parts) == 3 else ""
+    return _parts(token)[0]
+
+
+def is_current(token: str, state: Rcc14State) -> bool:
+    """Whether the token claims the newest serial."""
+    return _parts(token)[1] == str(state.token_serial)
 
 
 def is_valid(token: str, device_id: str, state: Rcc14State, key: bytes, *, now: datetime, life_seconds: int) -> bool:
-    """Whether the device's token is genuine, current and not expired."""
-    if not state.token_serial or state.token_issued_at is None:
+    """Whether the token is genuinely this device's, with its newest serial or the one before, and not expired."""
+    if remaining_seconds(state, now=now, life_seconds=life_seconds) <= 0:
         return False
-    if now >= state.token_issued_at + timedelta(seconds=life_seconds):
-        return False
-    serial = token.rsplit(".", 2)[1]
-    if serial not in (str(state.token_serial), str(state.token_serial - 1)) or serial == "0":
-        return False
-    return hmac.compare_digest(token.encode(), token_of(device_id, int(serial), key).encode())
+    for serial in (state.token_serial, state.token_serial - 1):
+        if serial > 0 and hmac.compare_digest(token.encode(), token_of(device_id, serial, key).encode()):
+            return True
+    return False
+
+
+def remaining_seconds(state: Rcc14State, *, now: datetime, life_seconds: int) -> int:
+    """How long the newest token is still good for; 0 when it has expired or there is none."""
+    if state.token_issued_at is None:
+        return 0
+    return max(0, life_seconds - math.ceil((now - state.token_issued_at).total_seconds()))
 
 
 def is_due(state: Rcc14State, *, now: datetime, life_seconds: int) -> bool:
-    """Whether a new token should be issued: there is none yet, or half the life of the current one is over."""
-    return state.token_issued_at is None or now >= state.token_issued_at + timedelta(seconds=life_seconds / 2)
+    """Whether a new token should be issued: there is none yet, or half the life of the newest one is over."""
+    return remaining_seconds(state, now=now, life_seconds=life_seconds) <= life_seconds / 2
+
+
+def _parts(token: str) -> tuple[str, str]:
+    """The device id and the serial that the token claims, or twice nothing."""
+    parts = token.rsplit(".", 2)
+    return (parts[0], parts[1]) if len(parts) == 3 else ("", "")

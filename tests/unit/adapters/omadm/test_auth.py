@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from adapters.omadm.auth import Account, Verdict, account_digest, chal, make_cred, md5_digest, verify
+from adapters.omadm.auth import Account, Verdict, chal, make_cred, md5_digest, verify
 from adapters.omadm.messages import Chal, Cred
-from gateway.fleet.device import AuthType
+from gateway.fleet.device import AuthType, account_digest
 
 VECTORS = Path(__file__).parents[3] / "vectors" / "omadm" / "digests.txt"
 DIGESTS = [line.split("|") for line in VECTORS.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]

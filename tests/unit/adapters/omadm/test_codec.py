@@ -9,7 +9,7 @@ import libwbxml
 import pytest
 from lxml import etree
 
-from adapters.omadm.codec import Encoding, UnsupportedMediaType, decode, encode, encoding_of, measure
+from adapters.omadm.codec import UnsupportedMediaType, decode, encode, encoding_of
 from adapters.omadm.messages import (
     Alert,
     AnyCommand,
@@ -388,17 +388,6 @@ def test_inline_trees() -> None:
     sent = SyncML(HEADER, (Command("Add", "1", (Item(target="./A", meta=Meta(format="xml"), data=(tree,)),)),))
     for encoding in (XML, WBXML):
         assert decode(encode(sent, encoding), encoding)[0] == sent
-
-
-@pytest.mark.parametrize("encoding", [XML, WBXML], ids=["xml", "wbxml"])
-def test_measure_bounds_what_a_command_adds(encoding: Encoding) -> None:
-    """A message is never longer than its frame and the measures of its commands, and not much shorter."""
-    get = Command("Get", "7", (Item(target="./DevDetail/FwV"),))
-    commands = (*PACKAGE_1.commands, *PACKAGE_3.commands, get)
-    frame = len(encode(SyncML(HEADER, ()), encoding))
-    total = len(encode(SyncML(HEADER, commands), encoding))
-    bound = frame + sum(measure(command, encoding) for command in commands)
-    assert total <= bound <= total + 8 * len(commands)
 
 
 def test_text_that_xml_cannot_carry_is_not_sent() -> None:

@@ -1,0 +1,178 @@
+"""The reference pages that are made from the code: ``python docs/generate.py`` writes them.
+
+With ``--check`` nothing is written, and the exit status is 1 when a page is not what the code says.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gateway import cli
+from gateway.observe import metrics
+from gateway.settings import Settings
+
+FOLDER = Path(__file__).parent / "reference"
+MADE = "<!-- Made by docs/generate.py from the code; do not edit. -->\n"
+
+SETTINGS_PROSE = """\
+An environment variable wins over the file. Lists and tables are written there as JSON. `MOGATE_CONFIG` names the
+settings file; without it, it is `config/gateway.toml` where the gateway is started, or else the installed one.
+"""
+
+CLI_PROSE = """\
+Every command but `serve` prints for people, or with `--json` for machines. The exit status is 0 when it was done, 1
+when it was refused or no gateway answers, 2 when the command itself is mistaken; the reason is on standard error.
+"""
+
+METRICS_PROSE = """\
+The admin listener serves these series at `/metrics`, without a token, in the Prometheus text format 0.0.4, and no
+others. All are there from the first scrape; the series of a code begins when the code first occurs. A histogram `x` is
+exported as `x_bucket`, `x_sum` and `x_count`. Names and labels are a contract: the changelog tells when one changes.
+"""
+
+_SHOWN_AS = {"Address": "`host:port`"}
+Row = tuple[str, ...]
+
+_KINDS = {"string": "text", "integer": "whole number", "boolean": "true or false"}
+
+
+def settings_page() -> str:
+    """Every setting with its type, default and environment variable."""
+    schema = Settings.model_json_schema()
+    lines = ["# Settings", MADE, inspect.cleandoc(schema["description"]), "", SETTINGS_PROSE]
+    lines += ["## Top level", "", *_setting_rows(schema, schema, "MOGATE_")]
+    for name, field in schema["properties"].items():
+        many = field.get("type") == "array"
+        table = _resolve(schema, field["items"] if many else field)
+        if "properties" in table:
+            lines += [f"## `[[{name}]]`" if many else f"## `[{name}]`", "", inspect.cleandoc(table["description"]), ""]
+            lines += _setting_rows(schema, table, "" if many else f"MOGATE_{name.upper()}__")
+    return "\n".join(lines)
+
+
+def cli_page() -> str:
+    """Every command with its arguments and options."""
+    lines = ["# The `mogate` command", MADE, CLI_PROSE]
+    for path, command, context in _commands(cli.main, click.Context(cli.main, info_name="mogate"), ("mogate",)):
+        usage = " ".join([*path, *command.collect_usage_pieces(context)])
+        lines += [f"## {' '.join(path)}", "", f"    {usage}", "", inspect.cleandoc(command.help or ""), ""]
+        options = [param for param in command.params if isinstance(param, click.Option) and param.name != "as_machine"]
+        records = [record for option in options if (record := option.get_help_record(context))]
+        if records:
+            lines += _table(("option", "meaning"), [(f"`{option}`", meaning) for option, meaning in records])
+    return "\n".join(lines)
+
+
+def metrics_page() -> str:
+    """Every metric with its labels; ``/metrics`` serves these and nothing else."""
+    rows: list[Row] = []
+    for family in metrics.registry.collect():
+        values: dict[str, list[str]] = {}
+        for sample in family.samples:
+            for label, value in sample.labels.items():
+                if label != "le" and value not in values.setdefault(label, []):
+                    values[label].append(value)
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        labels = "; ".join(f"`{label}`: {_label_values(label, known)}" for label, known in values.items())
+        rows.append((f"`{name}`", family.type, labels or "none", family.documentation))
+    return "\n".join(["# Metrics", MADE, METRICS_PROSE, *_table(("metric", "type", "labels", "meaning"), rows)])
+
+
+def _label_values(label: str, known: list[str]) -> str:
+    if label == "code":
+        return "each code"
+    if label in ("version", "python"):
+        return "one"
+    return ", ".join(known)
+
+
+def _setting_rows(schema: dict[str, Any], table: dict[str, Any], prefix: str) -> list[str]:
+    rows: list[Row] = []
+    for name, content in table["properties"].items():
+        kind = _resolve(schema, content)
+        if "properties" in kind and kind["title"] not in _SHOWN_AS:
+            continue
+        variable = f"`{prefix}{name.upper()}`" if prefix else "none"
+        default = "required" if name in table.get("required", ()) else _default(content.get("default"))
+        rows.append((f"`{name}`", _kind(schema, content), default, variable))
+    return _table(("key", "value", "default", "environment"), rows)
+
+
+def _kind(schema: dict[str, Any], content: dict[str, Any]) -> str:
+    kind = _resolve(schema, content)
+    if kind.get("title") in _SHOWN_AS:
+        return _SHOWN_AS[kind["title"]]
+    if "anyOf" in kind:
+        return " or ".join(dict.fromkeys(_kind(schema, one) for one in kind["anyOf"] if one.get("type") != "null"))
+    if "enum" in kind:
+        return "one of " + ", ".join(f"`{value}`" for value in kind["enum"])
+    if kind.get("type") == "array":
+        return f"list of: {_kind(schema, kind['items'])}"
+    if kind.get("type") == "object":
+        values = kind.get("additionalProperties")
+        return f"table of: {_kind(schema, values)}" if values else "tables, see below"
+    text = {"path": "path", "ipv4network": "network", "ipv6network": "network"}.get(
+        kind.get("format", ""), _KINDS[kind["type"]]
+    )
+    limits = [
+        f"{sign} {kind[limit]}"
+        for limit, sign in (("exclusiveMinimum", ">"), ("minimum", "≥"), ("maximum", "≤"))
+        if limit in kind
+    ]
+    pattern = f" `{kind['pattern']}`" if "pattern" in kind else ""
+    return text + (f" {', '.join(limits)}" if limits else "") + pattern
+
+
+def _default(value: object) -> str:
+    if value is None or value in ("", [], {}):
+        return "none"
+    if isinstance(value, list):
+        return ", ".join(f"`{one}`" for one in value)
+    return f"`{value}`"
+
+
+def _resolve(schema: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
+    while "$ref" in content:
+        content = schema["$defs"][content["$ref"].rpartition("/")[2]]
+    return content
+
+
+def _commands(
+    command: click.Command, context: click.Context, path: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], click.Command, click.Context]]:
+    """Every command that does something, depth first; a group only leads to its own."""
+    if not isinstance(command, click.Group):
+        yield path, command, context
+        return
+    for name, below in command.commands.items():
+        yield from _commands(below, click.Context(below, parent=context, info_name=name), (*path, name))
+
+
+def _table(head: Row, rows: Sequence[Row]) -> list[str]:
+    lines = [head, ("---",) * len(head), *rows]
+    return [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in lines] + [""]
+
+
+def main(*, check: bool) -> int:
+    """Write the pages, or say which are out of date."""
+    stale = []
+    for name, page in (("settings", settings_page), ("cli", cli_page), ("metrics", metrics_page)):
+        file, text = FOLDER / f"{name}.md", page()
+        if not file.exists() or file.read_text(encoding="utf-8") != text:
+            stale.append(str(file))
+            if not check:
+                file.write_text(text, encoding="utf-8")
+    if check and stale:
+        sys.stderr.write(f"out of date: {', '.join(stale)}; run python docs/generate.py\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(check="--check" in sys.argv[1:]))

@@ -1,0 +1,323 @@
+"""A fleet to measure with: subscribers with an OMA DM phone and an RCC.14 client each, enrolled over the admin API."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+from adapters.omadm.xml import encode_xml
+from adapters.wbxml.codec import encode as encode_wbxml
+from adapters.wbxml.element import AnyElement
+
+from bench.client import Lane, UnexpectedAnswer, request
+
+HOST = "config.rcs.mnc001.mcc001.pub.3gppnetwork.org"
+PLANS = ("premium", "basic")
+VALUE = "ims/Timer_T1"
+"""The node that a change changes: it is in the tree of every phone and in the document of every client."""
+
+_COOKIE = re.compile(rb"\r\nset-cookie: *([^;\r]+)", re.IGNORECASE)
+_TOKEN = re.compile(rb'name="token" value="([^"]+)"')
+_VERSION = re.compile(rb'name="version" value="(-?\d+)"')
+_SESSION_SLOT, _MSG_SLOT, _CRED_SLOT = b"@SESSION@", b"@MSG@", b"@CRED@"
+_NONCE_CHARACTERS = 24  # base64 of 16 octets
+
+
+class Speech(NamedTuple):
+    """One encoding of OMA DM: its media type, how to write it, and what to look for in an answer.
+
+    ``accepted`` occurs where credentials were taken; ``commands`` finds (verb, CmdID).
+    """
+
+    media_type: str
+    encode: Callable[[AnyElement], bytes]
+    accepted: bytes
+    commands: re.Pattern[bytes]
+
+
+XML = Speech(
+    "application/vnd.syncml.dm+xml",
+    encode_xml,
+    b"<Data>212</Data>",
+    re.compile(rb"<(Add|Replace|Get|Delete)><CmdID>(\d+)</CmdID>"),
+)
+# Tags with the content bit, then an inline string: Data 4F, CmdID 4B; Add 45, Replace 60, Get 53, Delete 50.
+WBXML = Speech(
+    "application/vnd.syncml.dm+wbxml",
+    encode_wbxml,
+    b"\x4f\x03212\x00",
+    re.compile(rb"([\x45\x60\x53\x50])\x4b\x03(\d+)\x00"),
+)
+_VERBS = {
+    b"Add": "Add", b"Replace": "Replace", b"Get": "Get", b"Delete": "Delete",
+    b"\x45": "Add", b"\x60": "Replace", b"\x53": "Get", b"\x50": "Delete",
+}  # fmt: skip
+
+
+class Phone:
+    """One OMA DM phone with what it keeps between sessions."""
+
+    def __init__(self, number: int) -> None:
+        self.imei = f"35000001{number:06d}0"
+        self.loc_uri = f"IMEI:{self.imei}"
+        self.sessions = 0
+        self.nonce = b""
+        self.device_id = ""
+        self.account = b""
+        self._packages = {speech: self._package_1(speech) for speech in (XML, WBXML)}
+
+    def take_account(self, answer: dict[str, str]) -> None:
+        """Keep what the admin API said of the new account."""
+        self.device_id = answer["device_id"]
+        self.account = _digest(f"{answer['client_name']}:{answer['client_password']}".encode())
+
+    def package_1(self, speech: Speech, msg_id: int) -> bytes:
+        """The POST that opens a session, with md5 credentials for the nonce last received."""
+        package = self._packages[speech].replace(_SESSION_SLOT, b"%d" % self.sessions)
+        cred = _digest(self.account + b":" + self.nonce)
+        return _post(speech, package.replace(_MSG_SLOT, b"%d" % msg_id).replace(_CRED_SLOT, cred))
+
+    def package_3(self, speech: Speech, msg_id: int, msg_ref: int, commands: list[tuple[bytes, bytes]]) -> bytes:
+        """The POST that answers each command: what is to be read is not there, what is to be written is written."""
+        challenge: AnyElement = ("Chal", [("Meta", [
+            ("Format", "b64"), ("Type", "syncml:auth-md5"), ("NextNonce", "bm9uY2Ugb2YgdGhlIHBob25l"),
+        ])])  # fmt: skip
+        statuses = [_status(1, msg_ref, "0", "SyncHdr", "212", challenge)]
+        for number, (verb, cmd_id) in enumerate(commands, 2):
+            name = _VERBS[verb]
+            statuses.append(_status(number, msg_ref, cmd_id.decode(), name, "404" if name == "Get" else "200"))
+        return _post(speech, speech.encode(self._message(str(self.sessions), str(msg_id), (), statuses)))
+
+    def _package_1(self, speech: Speech) -> bytes:
+        about = {"DevId": self.loc_uri, "Man": "Acme", "Mod": "B7", "DmV": "1.2", "Lang": "en"}
+        items: list[AnyElement] = [
+            ("Item", [
+                ("Source", [("LocURI", f"./DevInfo/{name}")]),
+                ("Meta", [("Format", "chr"), ("Type", "text/plain")]),
+                ("Data", value),
+            ])
+            for name, value in about.items()
+        ]  # fmt: skip
+        cred: AnyElement = (
+            "Cred", [("Meta", [("Format", "b64"), ("Type", "syncml:auth-md5")]), ("Data", _CRED_SLOT.decode())]
+        )  # fmt: skip
+        commands: list[AnyElement] = [
+            ("Alert", [("CmdID", "1"), ("Data", "1201")]), ("Replace", [("CmdID", "2"), *items])
+        ]  # fmt: skip
+        return speech.encode(self._message(_SESSION_SLOT.decode(), _MSG_SLOT.decode(), (cred,), commands))
+
+    def _message(
+        self, session: str, msg_id: str, cred: Sequence[AnyElement], commands: Sequence[AnyElement]
+    ) -> AnyElement:
+        header: list[AnyElement] = [
+            ("VerDTD", "1.2"),
+            ("VerProto", "DM/1.2"),
+            ("SessionID", session),
+            ("MsgID", msg_id),
+            ("Target", [("LocURI", "mogate")]),
+            ("Source", [("LocURI", self.loc_uri), ("LocName", self.loc_uri)]),
+            *cred,
+            ("Meta", [("MaxMsgSize", "16384")]),
+        ]
+        return ("SyncML", [("SyncHdr", header), ("SyncBody", [*commands, ("Final", "")])])
+
+
+class DmSession:
+    """One OMA DM session from package 1 to the end; ``commands`` is how many it must bring, None for any number."""
+
+    def __init__(self, phone: Phone, speech: Speech, commands: int | None) -> None:
+        self._phone = phone
+        self._speech = speech
+        self._expected = commands
+        self._carried_out = 0
+        self._msg_id = 1
+        self._challenged = False
+
+    def first(self) -> bytes:
+        self._phone.sessions += 1
+        return self._phone.package_1(self._speech, self._msg_id)
+
+    def answer(self, head: bytes, body: bytes) -> bytes | None:
+        phone, speech, msg_ref = self._phone, self._speech, self._msg_id
+        accepted = speech.accepted in body
+        if msg_ref == 1 or not accepted:
+            # The NextNonce is the last thing in a reply that is padded base64.
+            end = body.rindex(b"==") + 2
+            phone.nonce = base64.b64decode(body[end - _NONCE_CHARACTERS : end])
+        self._msg_id += 1
+        if not accepted:
+            if self._challenged:
+                raise UnexpectedAnswer(f"credentials refused: {body!r}")
+            self._challenged = True
+            return phone.package_1(speech, self._msg_id)
+        commands = speech.commands.findall(body)
+        if commands:
+            self._carried_out += len(commands)
+            return phone.package_3(speech, self._msg_id, msg_ref, commands)
+        if self._expected not in (None, self._carried_out):
+            raise UnexpectedAnswer(f"{self._carried_out} commands instead of {self._expected}: {body!r}")
+        return None
+
+
+class Client:
+    """One RCC.14 client with what it keeps between queries."""
+
+    def __init__(self, number: int) -> None:
+        self.imsi = _imsi(number)
+        self.imei = f"35000002{number:06d}0"
+        self.device_id = f"{_subscriber_id(number)}.2"
+        self.cookie = ""
+        self.token = ""
+        self.version = 0
+
+
+class Introduction:
+    """The plain leg: an enriched request, answered with a cookie."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def first(self) -> bytes:
+        return request("GET", "/", {"Host": HOST, "X-IMSI": self._client.imsi})
+
+    def answer(self, head: bytes, body: bytes) -> None:
+        cookie = _COOKIE.search(head)
+        if cookie is None:
+            raise UnexpectedAnswer(f"no cookie: {head!r}")
+        self._client.cookie = cookie[1].decode()
+
+
+class Query:
+    """The TLS leg. ``document`` says whether the answer must carry the configuration."""
+
+    def __init__(self, client: Client, *, document: bool, afresh: bool = False) -> None:
+        """``afresh`` asks as a client that holds nothing, whatever it was given."""
+        self._client = client
+        self._document = document
+        self._vers = 0 if afresh else client.version
+
+    def first(self) -> bytes:
+        client = self._client
+        parameters = {
+            "vers": str(self._vers),
+            "rcs_profile": "UP_2.4",
+            "rcs_version": "11.0",
+            "provisioning_version": "5.0",
+            "rcs_state": str(self._vers),
+            "client_vendor": "SIM",
+            "client_version": "MOGbench-1.0",
+            "default_sms_app": "1",
+            "terminal_vendor": "Acme",
+            "terminal_model": "B7",
+            "terminal_sw_version": "1.0",
+            "IMSI": client.imsi,
+            "IMEI": client.imei,
+        }
+        headers = {"Host": HOST, "User-Agent": "IM-client/OMA1.0 Acme/B7", "Accept-Encoding": "identity"}
+        if client.token:
+            parameters["token"] = client.token
+        else:
+            headers["Cookie"] = client.cookie
+        return request("GET", f"/?{urlencode(parameters)}", headers)
+
+    def answer(self, head: bytes, body: bytes) -> None:
+        version, token = _VERSION.search(body), _TOKEN.search(body)
+        if version is None or (b"APPLICATION" in body) != self._document:
+            raise UnexpectedAnswer(f"wanted {'a' if self._document else 'no'} document: {body!r}")
+        self._client.version = int(version[1])
+        if token:
+            self._client.token = token[1].decode()
+
+
+class AdminCall:
+    """One call of the admin API; ``took`` is given the answer's value."""
+
+    def __init__(
+        self, token: str, method: str, path: str, body: Any, took: Callable[[Any], None] = lambda _: None
+    ) -> None:
+        headers = {"Host": "127.0.0.1", "Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        self._octets = request(method, f"/api/v1{path}", headers, json.dumps(body).encode())
+        self._took = took
+
+    def first(self) -> bytes:
+        return self._octets
+
+    def answer(self, head: bytes, body: bytes) -> None:
+        self._took(json.loads(body))
+
+
+class Fleet:
+    """Phones and clients, one of each for every subscriber."""
+
+    def __init__(self, size: int, admin: Lane, admin_token: str) -> None:
+        self.phones = [Phone(number) for number in range(size)]
+        self.clients = [Client(number) for number in range(size)]
+        self._admin = admin
+        self._token = admin_token
+        self._changes = 0
+
+    async def create(self) -> None:
+        """Create every subscriber, and an account for every phone."""
+        subscribers = [
+            {
+                "id": _subscriber_id(number),
+                "imsis": [_imsi(number)],
+                "msisdn": f"+1556{number:07d}",
+                "plan": PLANS[number % len(PLANS)],
+            }
+            for number in range(len(self.phones))
+        ]
+        await self._admin.run(AdminCall(self._token, "POST", "/subscribers", body) for body in subscribers)
+        await self._admin.run(
+            AdminCall(
+                self._token,
+                "POST",
+                f"/subscribers/{_subscriber_id(number)}/devices",
+                {"loc_uri": phone.loc_uri, "imei": phone.imei, "manufacturer": "Acme", "model": "B7"},
+                phone.take_account,
+            )
+            for number, phone in enumerate(self.phones)
+        )
+
+    async def provision(self, plain: Lane, tls: Lane) -> None:
+        """Let every phone and client call for the first time, and take all it is given."""
+        await plain.run(DmSession(phone, XML, None) for phone in self.phones)
+        await plain.run(Introduction(client) for client in self.clients)
+        await tls.run(Query(client, document=True) for client in self.clients)
+
+    async def change(self, devices: Sequence[Phone | Client]) -> None:
+        """Give each of these devices another value."""
+        self._changes += 1
+        body = {"set": {VALUE: str(3000 + self._changes)}}
+        await self._admin.run(
+            AdminCall(self._token, "PATCH", f"/subscribers/{device.device_id}/values", body) for device in devices
+        )
+
+
+def _subscriber_id(number: int) -> str:
+    return f"s{number:06d}"
+
+
+def _imsi(number: int) -> str:
+    return f"001012{number:09d}"
+
+
+def _status(number: int, msg_ref: int, cmd_ref: str, cmd: str, code: str, *more: AnyElement) -> AnyElement:
+    references: list[AnyElement] = [
+        ("CmdID", str(number)), ("MsgRef", str(msg_ref)), ("CmdRef", cmd_ref), ("Cmd", cmd)
+    ]  # fmt: skip
+    return ("Status", [*references, *more, ("Data", code)])
+
+
+def _post(speech: Speech, body: bytes) -> bytes:
+    headers = {"Host": HOST, "User-Agent": "Acme-B7 DM/1.2", "Accept": speech.media_type}
+    return request("POST", "/omadm", headers | {"Content-Type": speech.media_type}, body)
+
+
+def _digest(octets: bytes) -> bytes:
+    return base64.b64encode(hashlib.md5(octets, usedforsecurity=False).digest())

@@ -1,0 +1,108 @@
+"""The figures as JSON and as a table."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import statistics
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bench.codecs import Comparison
+from bench.scenarios import Replay, Round, Scenario
+
+START_MARKS_MIB = (120, 80, 65)
+
+
+def machine() -> dict[str, Any]:
+    """The interpreter build and the machine, without which the figures say nothing."""
+    model = re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text())
+    return {
+        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "python": platform.python_version(),
+        "build": f"{platform.python_implementation()} {' '.join(platform.python_build())}, {platform.python_compiler()}",
+        "machine": f"{model[1] if model else platform.machine()}, {os.cpu_count()} cores",
+    }
+
+
+def spread(values: Sequence[float]) -> dict[str, float]:
+    """Median, quartiles and extremes, to four digits."""
+    low, _, high = statistics.quantiles(values, n=4, method="inclusive") if len(values) > 1 else (values[0],) * 3
+    figures = {"median": statistics.median(values), "q1": low, "q3": high, "min": min(values), "max": max(values)}
+    return {name: float(f"{figure:.4g}") for name, figure in figures.items()}
+
+
+def scenario(scenario: Scenario, rounds: Sequence[Round], exchanges: Sequence[Replay]) -> dict[str, Any]:
+    """One scenario with everything it was computed from."""
+    return {
+        "name": scenario.name,
+        "title": scenario.title,
+        "tls": scenario.tls,
+        "marks": scenario.marks and scenario.marks._asdict(),
+        "exchanges": [{"request_octets": len(one.request), "body_octets": one.site.octets} for one in exchanges],
+        "ratio": spread([one.ratio for one in rounds]),
+        "gateway_us": spread([one.gateway_cpu_seconds / one.requests * 1e6 for one in rounds]),
+        "baseline_us": spread([one.baseline_cpu_seconds / one.requests * 1e6 for one in rounds]),
+        "requests_per_second": spread([one.requests / one.wall_seconds for one in rounds]),
+        "rounds": [one._asdict() for one in rounds],
+    }
+
+
+def codec(comparison: Comparison) -> dict[str, Any]:
+    """One comparison with libwbxml."""
+    return {
+        "name": comparison.name,
+        "octets": comparison.octets,
+        "ours_us": round(comparison.ours_us, 2),
+        "libwbxml_us": round(comparison.libwbxml_us, 2),
+        "ratio": spread(comparison.ratios),
+    }
+
+
+def table(figures: dict[str, Any]) -> str:
+    """All figures for people, beside the marks."""
+    lines = [
+        f"{figures['build']}; {figures['machine']}",
+        "{devices} devices, {connections} connections, {rounds} rounds of {requests}; {log}".format(**figures["run"]),
+        "",
+        _row("speed as a share of bare aiohttp", "median", "q1..q3", "CPU us", "bare us", "req/s", "marks"),
+    ]
+    for one in figures["scenarios"]:
+        ratio = one["ratio"]
+        marks = " / ".join(f"{mark:.2f}" for mark in one["marks"].values()) if one["marks"] else "-"
+        lines.append(
+            _row(
+                one["title"] + (" (TLS)" if one["tls"] else ""),
+                f"{ratio['median']:.2f}",
+                f"{ratio['q1']:.2f}..{ratio['q3']:.2f}",
+                f"{one['gateway_us']['median']:.0f}",
+                f"{one['baseline_us']['median']:.0f}",
+                f"{one['requests_per_second']['median']:.0f}",
+                marks,
+            )
+        )
+    lines += ["", _row("speed as a multiple of libwbxml through ctypes", "median", "q1..q3", "ours us", "its us", "octets")]
+    for one in figures["codecs"]:
+        ratio = one["ratio"]
+        cells = (f"{ratio['median']:.2f}", f"{ratio['q1']:.2f}..{ratio['q3']:.2f}")
+        lines.append(
+            _row(one["name"], *cells, f"{one['ours_us']:.1f}", f"{one['libwbxml_us']:.1f}", str(one["octets"]))
+        )
+    footprint = figures["footprint"]
+    starts = footprint["start_seconds"]
+    marks = " / ".join(map(str, START_MARKS_MIB))
+    lines += [
+        "",
+        f"start to ready: {starts['median']:.2f} s ({starts['min']:.2f}..{starts['max']:.2f})",
+        f"memory at start: {footprint['start_mib']:.0f} MiB (marks {marks}); after the run: {footprint['end_mib']:.0f} MiB",
+        f"on disk: {footprint['device_octets']} octets for a device, of {footprint['devices']} provisioned ones",
+        f"first contact to up to date: {footprint['provisioning_ms']:.1f} ms of CPU for a subscriber's two devices",
+    ]
+    return "\n".join(lines)
+
+
+def _row(name: str, *cells: str) -> str:
+    return f"{name:<48}" + "".join(f"{cell:>12}" for cell in cells[:5]) + "".join(f"  {cell:>20}" for cell in cells[5:])

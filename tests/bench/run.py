@@ -1,0 +1,159 @@
+"""``make bench``: the gateway against a bare HTTP server in one run. Nothing here passes or fails."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sqlite3
+import ssl
+import sys
+import tempfile
+import time
+import urllib.request
+from contextlib import closing
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import uvloop
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from live_gateway import Gateway
+
+from bench import codecs, report
+from bench.client import Lane
+from bench.fleet import Fleet
+from bench.process import cpu_seconds, on_server_core, resident_bytes
+from bench.scenarios import SCENARIOS, Bench, Round
+
+STARTS = 3
+CONNECTIONS = 32
+CODEC_ROUNDS = 100
+VECTORS = Path(__file__).parents[1] / "vectors" / "wbxml"
+
+
+class Size(NamedTuple):
+    """How much is measured."""
+
+    subscribers: int
+    rounds: int
+    requests: int
+
+
+FULL = Size(subscribers=2000, rounds=12, requests=1000)
+QUICK = Size(subscribers=300, rounds=2, requests=300)
+
+
+def main() -> None:
+    """Measure, print the table and write the JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="half a minute in place of three; coarse")
+    parser.add_argument("--json", type=Path, default=Path("build/bench.json"), metavar="FILE")
+    arguments = parser.parse_args()
+    size = QUICK if arguments.quick else FULL
+    with tempfile.TemporaryDirectory(prefix="mogate-bench-") as folder:
+        gateway = Gateway(Path(folder))
+        gateway.run("init", "--demo")
+        starts = [_start_seconds(gateway) for _ in range(STARTS)]
+        try:
+            figures = uvloop.run(_measure(gateway, size, starts))
+        finally:
+            gateway.stop()
+    arguments.json.parent.mkdir(parents=True, exist_ok=True)
+    arguments.json.write_text(json.dumps(figures, indent=1) + "\n")
+    print(report.table(figures))
+
+
+def _start_seconds(gateway: Gateway) -> float:
+    """Start the gateway (anew): seconds from the new process to its first 200 on /readyz."""
+    if gateway.process is not None:
+        gateway.stop()
+    started = time.perf_counter()
+    with on_server_core():
+        gateway.start()
+    with urllib.request.urlopen(gateway.url("admin", "/readyz")) as answer:
+        answer.read()
+    return time.perf_counter() - started
+
+
+async def _measure(gateway: Gateway, size: Size, starts: list[float]) -> dict[str, Any]:
+    assert gateway.process is not None
+    pid = gateway.process.pid
+    start_bytes = resident_bytes(pid)
+    data = gateway.folder / "data"
+    tls = ssl.create_default_context(cafile=str(data / "tls" / "ca.pem"))
+    tls.check_hostname = False
+    lanes = {
+        False: await Lane.open(gateway.ports["plain"], CONNECTIONS),
+        True: await Lane.open(gateway.ports["tls"], CONNECTIONS, tls),
+    }
+    fleet = Fleet(size.subscribers, await Lane.open(gateway.ports["admin"], CONNECTIONS), gateway.token)
+
+    empty_octets = _octets_on_disk(data)
+    await fleet.create()
+    before = cpu_seconds(pid)
+    await fleet.provision(lanes[False], lanes[True])
+    provisioning_seconds = cpu_seconds(pid) - before
+    device_octets = (_octets_on_disk(data) - empty_octets) // (2 * size.subscribers)
+
+    bench = Bench(fleet, lanes, pid)
+    await bench.prepare(data / "tls", tls, CONNECTIONS)
+    try:
+        rounds = await _rounds(bench, size)
+    finally:
+        bench.baseline.stop()
+    package_1 = bench.exchanges(next(one for one in SCENARIOS if one.name == "omadm_wbxml"))[0].request
+    messages = [("package 1", package_1.partition(b"\r\n\r\n")[2])]
+    messages += [(name, bytes.fromhex((VECTORS / f"{name}.hex").read_text())) for name in ("package4",)]
+    return {
+        **report.machine(),
+        "run": {
+            "devices": 2 * size.subscribers,
+            "connections": CONNECTIONS,
+            "rounds": size.rounds,
+            "requests": size.requests,
+            "log": "as shipped, to a file; SQLite on " + _file_system(data),
+        },
+        "scenarios": [report.scenario(one, rounds[one.name], bench.exchanges(one)) for one in SCENARIOS],
+        "codecs": [report.codec(one) for one in codecs.compare(messages, CODEC_ROUNDS)],
+        "footprint": {
+            "start_seconds": report.spread(starts),
+            "start_mib": round(start_bytes / 2**20, 1),
+            "end_mib": round(resident_bytes(pid) / 2**20, 1),
+            "devices": 2 * size.subscribers,
+            "device_octets": device_octets,
+            "provisioning_ms": round(provisioning_seconds / size.subscribers * 1000, 2),
+        },
+    }
+
+
+async def _rounds(bench: Bench, size: Size) -> dict[str, list[Round]]:
+    """Rounds of every scenario by name, interleaved, after one that warms up and is not counted."""
+    for scenario in SCENARIOS:
+        await bench.round(scenario, size.requests, settle_seconds=0)
+    rounds: dict[str, list[Round]] = {scenario.name: [] for scenario in SCENARIOS}
+    for number in range(1, size.rounds + 1):
+        for scenario in SCENARIOS:
+            rounds[scenario.name].append(await bench.round(scenario, size.requests))
+        print(f"\rround {number} of {size.rounds}", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
+    return rounds
+
+
+def _octets_on_disk(data: Path) -> int:
+    """The size of the store, with nothing left in its write-ahead log."""
+    with closing(sqlite3.connect(data / "mogate.db", timeout=10)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    return sum(file.stat().st_size for file in data.glob("mogate.db*"))
+
+
+def _file_system(folder: Path) -> str:
+    """The type of the file system the folder is on: a commit costs what that makes of an fsync."""
+    mounts = [line.split()[1:3] for line in Path("/proc/mounts").read_text().splitlines()]
+    within = [(len(point), kind) for point, kind in mounts if folder.resolve().is_relative_to(point)]
+    return max(within)[1]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,194 @@
+"""What is measured: the table of scenarios, and a round of one of them on the gateway and on the baseline."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import ssl
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from bench.baseline import Baseline, Site
+from bench.client import Conversation, Fixed, Lane, Recorded
+from bench.fleet import WBXML, XML, Client, DmSession, Fleet, Phone, Query, Speech
+from bench.process import cpu_seconds, on_server_core
+
+SETTLE_SECONDS = 1.1
+"""How long the gateway may put off what it need not do at once (when a device was last seen: written every second)."""
+
+T = TypeVar("T")
+
+
+class Marks(NamedTuple):
+    """The share of the baseline's speed to reach."""
+
+    first_cut: float
+    good: float
+    goal: float
+
+
+class Scenario(NamedTuple):
+    """Requests of one kind, as they come from many devices.
+
+    ``devices`` are those that take part; the value of each is changed before every round if ``changed``.
+    """
+
+    name: str
+    title: str
+    tls: bool
+    marks: Marks | None
+    devices: Callable[[Fleet], Sequence[Phone | Client]]
+    conversation: Callable[[Phone | Client], Conversation]
+    changed: bool = False
+
+
+def _query(*, document: bool, afresh: bool = False) -> Callable[[Phone | Client], Conversation]:
+    def make(device: Phone | Client) -> Conversation:
+        assert isinstance(device, Client)
+        return Query(device, document=document, afresh=afresh)
+
+    return make
+
+
+def _session(speech: Speech, commands: int) -> Callable[[Phone | Client], Conversation]:
+    def make(device: Phone | Client) -> Conversation:
+        assert isinstance(device, Phone)
+        return DmSession(device, speech, commands)
+
+    return make
+
+
+# Each scenario of RCC.14 has clients of its own: one that asked for another version before would cost a write.
+SCENARIOS = (
+    Scenario(
+        "rcc14_unchanged", "RCC.14 unchanged", True, Marks(0.50, 0.70, 0.85),
+        lambda fleet: fleet.clients[0::3], _query(document=False),
+    ),
+    Scenario(
+        "rcc14_full", "RCC.14 full document", True, Marks(0.40, 0.60, 0.80),
+        lambda fleet: fleet.clients[1::3], _query(document=True, afresh=True),
+    ),
+    Scenario(
+        "rcc14_changed", "RCC.14 new version", True, None,
+        lambda fleet: fleet.clients[2::3], _query(document=True), changed=True,
+    ),
+    Scenario(
+        "omadm_xml", "OMA DM XML, up to date", False, Marks(0.12, 0.20, 0.30),
+        lambda fleet: fleet.phones, _session(XML, 0),
+    ),
+    Scenario(
+        "omadm_wbxml", "OMA DM WBXML, up to date", False, Marks(0.16, 0.28, 0.45),
+        lambda fleet: fleet.phones, _session(WBXML, 0),
+    ),
+    Scenario(
+        "omadm_xml_change", "OMA DM XML, one change", False, None,
+        lambda fleet: fleet.phones, _session(XML, 1), changed=True,
+    ),
+    Scenario(
+        "omadm_wbxml_change", "OMA DM WBXML, one change", False, None,
+        lambda fleet: fleet.phones, _session(WBXML, 1), changed=True,
+    ),
+)  # fmt: skip
+
+
+class Round(NamedTuple):
+    """What one round of a scenario took. Seconds of CPU are the server's own; ``wall_seconds`` are the gateway's."""
+
+    requests: int
+    gateway_cpu_seconds: float
+    baseline_cpu_seconds: float
+    wall_seconds: float
+
+    @property
+    def ratio(self) -> float:
+        """The gateway's speed as a share of the baseline's."""
+        return self.baseline_cpu_seconds / self.gateway_cpu_seconds
+
+
+class Replay(NamedTuple):
+    """One exchange as the baseline gets it: the same request octets, an answer of the same size."""
+
+    request: bytes
+    site: Site
+
+    @classmethod
+    def of(cls, exchange: tuple[bytes, bytes, bytes], *, tls: bool) -> Replay:
+        sent, head, body = exchange
+        method, target = sent.split(b" ", 2)[:2]
+        content_type = next(
+            line.partition(b":")[2].strip()
+            for line in head.split(b"\r\n")
+            if line.lower().startswith(b"content-type:")
+        )
+        path = target.partition(b"?")[0].decode()
+        return cls(sent, Site(method.decode(), path, content_type.decode(), len(body), tls))
+
+
+class Bench:
+    """The gateway with its fleet, and the baseline with a site for every exchange of every scenario."""
+
+    def __init__(self, fleet: Fleet, lanes: dict[bool, Lane], gateway_pid: int) -> None:
+        self._fleet = fleet
+        self._lanes = lanes
+        self._gateway_pid = gateway_pid
+        self._offset = itertools.count()
+        self._replays: dict[str, list[tuple[Replay, Lane]]] = {}
+        self.baseline: Baseline
+
+    async def prepare(self, tls_folder: Path, tls: ssl.SSLContext, connections: int) -> None:
+        """Record one conversation of every scenario, and start the baseline that answers likewise."""
+        replays = {scenario.name: await self._record(scenario) for scenario in SCENARIOS}
+        sites = [replay.site for exchanges in replays.values() for replay in exchanges]
+        with on_server_core():
+            self.baseline = Baseline(sites, tls_folder)
+        ports = iter(self.baseline.ports)
+        for name, exchanges in replays.items():
+            self._replays[name] = [
+                (replay, await Lane.open(next(ports), connections, tls if replay.site.tls else None))
+                for replay in exchanges
+            ]
+
+    def exchanges(self, scenario: Scenario) -> list[Replay]:
+        """The exchanges of one conversation of the scenario."""
+        return [replay for replay, _ in self._replays[scenario.name]]
+
+    async def round(self, scenario: Scenario, count: int, settle_seconds: float = SETTLE_SECONDS) -> Round:
+        """About that many requests to the gateway, and as many to the baseline.
+
+        The gateway's CPU is read when ``settle_seconds`` have passed since its last answer.
+        """
+        replays = self._replays[scenario.name]
+        devices = await self._devices(scenario, max(1, count // len(replays)))
+        gateway_before, started = cpu_seconds(self._gateway_pid), time.perf_counter()
+        requests = await self._lanes[scenario.tls].run(map(scenario.conversation, devices))
+        ended = time.perf_counter()
+
+        baseline_before = cpu_seconds(self.baseline.pid)
+        for replay, lane in replays:
+            await lane.run([Fixed(replay.request)] * len(devices))
+        baseline_cpu = cpu_seconds(self.baseline.pid) - baseline_before
+        await asyncio.sleep(max(0.0, ended + settle_seconds - time.perf_counter()))
+        gateway_cpu = cpu_seconds(self._gateway_pid) - gateway_before
+        if requests != len(devices) * len(replays):
+            raise AssertionError(f"{scenario.name}: {requests} requests for {len(devices)} devices")
+        return Round(requests, gateway_cpu, baseline_cpu, ended - started)
+
+    async def _record(self, scenario: Scenario) -> list[Replay]:
+        (device,) = await self._devices(scenario, 1)
+        recorded = Recorded(scenario.conversation(device))
+        await self._lanes[scenario.tls].run([recorded])
+        return [Replay.of(exchange, tls=scenario.tls) for exchange in recorded.exchanges]
+
+    async def _devices(self, scenario: Scenario, count: int) -> list[Phone | Client]:
+        """The next devices of the scenario, each at most once where a change is to be made."""
+        devices = _next(scenario.devices(self._fleet), next(self._offset) * count, count, once=scenario.changed)
+        if scenario.changed:
+            await self._fleet.change(devices)
+        return devices
+
+
+def _next(devices: Sequence[T], start: int, count: int, *, once: bool) -> list[T]:
+    count = min(count, len(devices)) if once else count
+    return [devices[(start + number) % len(devices)] for number in range(count)]

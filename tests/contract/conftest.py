@@ -1,0 +1,33 @@
+"""The stores under contract. A new store joins with one opener; the suite runs unchanged."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from gateway.store.protocol import Store
+from gateway.store.sqlite import SqliteStore
+
+OpenStore = Callable[[], Awaitable[Store]]
+
+
+@pytest.fixture(params=["sqlite"])
+async def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[OpenStore]:
+    """Opens one more handle to the state of this test, as another process would; all are closed in the end."""
+    opened: list[Store] = []
+
+    async def open_one() -> Store:
+        store: Store = {"sqlite": lambda: SqliteStore.open(tmp_path / "store.sqlite")}[request.param]()
+        opened.append(store)
+        return store
+
+    yield open_one
+    for store in opened:
+        await store.close()
+
+
+@pytest.fixture
+async def store(open_store: OpenStore) -> Store:
+    return await open_store()

@@ -1,0 +1,356 @@
+"""Whatever octets arrive on whatever listener: an answer, never a fault of the gateway, and nothing lost."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import itertools
+import json
+import re
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from live_gateway import Gateway, serving
+
+from adapters.simulator.omadm_device import run_session
+from adapters.wbxml.codec import encode as encode_wbxml
+
+ANSWER_SECONDS = 5
+XML = "application/vnd.syncml.dm+xml"
+WBXML = "application/vnd.syncml.dm+wbxml"
+DEVICE = "IMEI:001015000000999"
+
+modest = settings(max_examples=80, deadline=None, derandomize=True, database=None)
+
+Markup = tuple[str, Any]
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """One gateway for all of these."""
+    with serving(tmp_path_factory.mktemp("gateway")) as one:
+        yield one
+
+
+@pytest.fixture(autouse=True)
+def unharmed(gateway: Gateway) -> Iterator[None]:
+    """After each test: ready, no fault in the log, and the demo phone still holds what it held and is told nothing."""
+    account = SimpleNamespace(**json.loads((gateway.folder / "data/demo.json").read_text())["omadm"])
+    phone = gateway.folder / "phone.json"
+    before = asyncio.run(run_session(account, gateway.url("plain", "/omadm"), phone))
+    yield
+    assert status_of(exchange(gateway, "admin", request("GET", "/readyz"))) == 200
+    after = asyncio.run(run_session(account, gateway.url("plain", "/omadm"), phone))
+    assert (after.result, after.facts["commands"], after.values) == ("ok", [], before.values)
+    log = gateway.log()
+    assert "request_failed" not in log, log[-4000:]
+    assert "Traceback" not in log, log[-4000:]
+
+
+def exchange(gateway: Gateway, listener: str, octets: bytes) -> bytes:
+    """Everything the gateway answers to one request on a connection of its own, which it closes in time."""
+    with socket.create_connection(("127.0.0.1", gateway.ports[listener]), timeout=ANSWER_SECONDS) as plain:
+        connection = _unverified().wrap_socket(plain) if listener == "tls" else plain
+        answer = b""
+        try:
+            connection.sendall(octets)
+            while part := connection.recv(65536):
+                answer += part
+        except ConnectionError:
+            pass  # closed while there was more to send: what counts is the answer
+        if connection is not plain:
+            connection.close()
+        return answer
+
+
+def status_of(answer: bytes) -> int:
+    """The status of an answer; one that is cut short is none."""
+    found = re.match(rb"HTTP/1\.[01] (\d{3}) ", answer)
+    assert found, answer[:200]
+    return int(found[1])
+
+
+def request(
+    method: str, target: str | bytes, headers: dict[str, str | bytes] | None = None, body: bytes | None = None
+) -> bytes:
+    """The octets of a request after which the gateway is to close."""
+    lines: list[tuple[str, str | bytes]] = [("Host", "localhost"), ("Connection", "close"), *(headers or {}).items()]
+    if body is not None:
+        lines.append(("Content-Length", str(len(body))))
+    head = b"".join(b"%s: %s\r\n" % (_octets(name), _octets(value)) for name, value in lines)
+    return b"%s %s HTTP/1.1\r\n%s\r\n%s" % (_octets(method), _octets(target), head, body or b"")
+
+
+def post(gateway: Gateway, octets: bytes, media_type: str) -> bytes:
+    return exchange(gateway, "plain", request("POST", "/omadm", {"Content-Type": media_type}, octets))
+
+
+def _octets(text: str | bytes) -> bytes:
+    return text if isinstance(text, bytes) else text.encode()
+
+
+def _unverified() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+# A small phone: it can log in, and say anything afterwards.
+
+
+class Phone:
+    """A device that proves itself as it should, in sessions of its own."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        bearer = {"Authorization": f"Bearer {gateway.token}"}
+        body = json.dumps({"loc_uri": DEVICE, "client_name": "fuzz"}).encode()
+        answer = exchange(gateway, "admin", request("POST", "/api/v1/subscribers/bob/devices", bearer, body))
+        self.gateway = gateway
+        self.password = json.loads(answer.partition(b"\r\n\r\n")[2])["client_password"]
+        self.nonce = b"none yet"
+        self.sessions = itertools.count(1)
+        self.session = ""
+
+    def message(self, msg_id: int, *commands: Markup, cred: bool = False) -> Markup:
+        digest = _md5(_md5(f"fuzz:{self.password}".encode()) + b":" + self.nonce).decode()
+        proof = ("Cred", [("Meta", [("Format", "b64"), ("Type", "syncml:auth-md5")]), ("Data", digest)])
+        header = [
+            ("VerDTD", "1.2"), ("VerProto", "DM/1.2"), ("SessionID", self.session), ("MsgID", str(msg_id)),
+            ("Target", [("LocURI", "mogate")]), ("Source", [("LocURI", DEVICE)]), *([proof] if cred else []),
+            ("Meta", [("MaxMsgSize", "6000")]),
+        ]  # fmt: skip
+        return ("SyncML", [("SyncHdr", header), ("SyncBody", [*commands, ("Final", "")])])
+
+    def log_in(self) -> bytes:
+        """The gateway's first commands in a fresh session."""
+        self.session = str(next(self.sessions))
+        for msg_id in (1, 2, 3):
+            answer = post(self.gateway, xml(self.message(msg_id, START, DEV_INFO, cred=True)), XML)
+            if nonce := re.search(rb"<NextNonce[^>]*>([^<]+)<", answer):
+                self.nonce = base64.b64decode(nonce[1])
+            if b"<Data>212</Data>" in answer:
+                self.msg_id = msg_id + 1
+                return answer
+        raise AssertionError(answer)
+
+
+def _md5(octets: bytes) -> bytes:
+    return base64.b64encode(hashlib.md5(octets, usedforsecurity=False).digest())
+
+
+@pytest.fixture(scope="module")
+def phone(gateway: Gateway) -> Phone:
+    """A phone of bob's with an OMA DM account."""
+    return Phone(gateway)
+
+
+def xml(markup: Markup) -> bytes:
+    """The message as XML, whatever is in it."""
+    tag, content = markup
+    inner = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else b"".join(map(xml, content))
+    return b"<%s>%s</%s>" % (tag.encode(), inner, tag.encode())
+
+
+def item(uri: str, data: str, fmt: str = "chr") -> Markup:
+    return ("Item", [("Source", [("LocURI", uri)]), ("Meta", [("Format", fmt)]), ("Data", data)])
+
+
+def status(msg_ref: int, cmd_ref: int, code: int, cmd: str = "Replace", *more: Markup) -> Markup:
+    fields = {"CmdID": cmd_ref + 1, "MsgRef": msg_ref, "CmdRef": cmd_ref, "Cmd": cmd, "Data": code}
+    return ("Status", [*((name, str(value)) for name, value in fields.items()), *more])
+
+
+START = ("Alert", [("CmdID", "1"), ("Data", "1201")])
+DEV_INFO = ("Replace", [("CmdID", "2"), item("./DevInfo/Man", "Acme"), item("./DevInfo/Lang", "en")])
+NEXT_NONCE = ("Chal", [("Meta", [("Format", "b64"), ("Type", "syncml:auth-md5"), ("NextNonce", "MTIzNDU2")])])
+RESULTS = (
+    "Results",
+    [("CmdID", "9"), ("MsgRef", "2"), ("CmdRef", "3"), item("./3GPP_IMS", "", "node"), item("./3GPP_IMS/Timer_T1", "7")],
+)
+BODIES: tuple[tuple[Markup, ...], ...] = (
+    (START, DEV_INFO),
+    (status(2, 0, 212, "SyncHdr"), *(status(2, number, 200, "Get") for number in range(3, 9)), RESULTS),
+    (status(2, 0, 401, "SyncHdr", NEXT_NONCE), status(2, 3, 401)),
+    (status(2, 0, 200, "SyncHdr"), *(status(2, number, 404, "Get") for number in range(3, 20))),
+    (status(2, 0, 200, "SyncHdr"), ("Atomic", [("CmdID", "5"), DEV_INFO, ("Sequence", [("CmdID", "6"), START])])),
+    (("Alert", [("CmdID", "1"), ("Data", "1226"), item("./A", "x"), ("Correlator", "c")]), START),
+    (("Alert", [("CmdID", "1"), ("Data", "1223")]),),
+    (("Replace", [("CmdID", "2"), item("./DevInfo/Man", "QUJD", "bin"), ("Item", [("MoreData", "")])]),),
+)
+TEXTS = st.sampled_from(
+    ["", "0", "-1", "1", "2", "3", "999", "1e9", "٣", "9" * 400, "4294967296", "./", "..", "./A?list=StructData", "?prop=",
+     "./" * 300, "é" * 999, "\x01", "\ufffe", "{imsi}", "%s", "b64", "bin", "node", "syncml:auth-basic", "1200", "DM/1.3"]
+) | st.text(max_size=20)  # fmt: skip
+TAGS = st.sampled_from(
+    ["SyncHdr", "SyncBody", "Status", "Results", "Alert", "Add", "Get", "Exec", "Copy", "Atomic", "Put", "Map", "Item",
+     "Data", "Meta", "Cred", "Chal", "Source", "Target", "LocURI", "CmdID", "MsgRef", "CmdRef", "Final", "MoreData",
+     "NoResp", "MgmtTree", "MetInf", "Type", "Size", "MaxMsgSize", "RespURI"]
+)  # fmt: skip
+
+
+@st.composite
+def mangled(draw: st.DrawFn, message: Markup) -> Markup:
+    """The message with a few elements renamed, emptied, doubled, dropped, swapped or filled with something odd."""
+    for _ in range(draw(st.integers(0, 3))):
+        paths = list(_paths(message))
+        if not 0 < len(paths) < 2000:
+            break
+        message = _changed(message, draw(st.sampled_from(paths)), draw, paths)
+    return message
+
+
+def _paths(markup: Markup, here: tuple[int, ...] = ()) -> Iterator[tuple[int, ...]]:
+    if here:
+        yield here
+    if not isinstance(markup[1], str):
+        for number, child in enumerate(markup[1]):
+            yield from _paths(child, (*here, number))
+
+
+def _at(markup: Markup, path: tuple[int, ...]) -> Markup:
+    for number in path:
+        markup = markup[1][number]
+    return markup
+
+
+def _changed(root: Markup, path: tuple[int, ...], draw: st.DrawFn, paths: list[tuple[int, ...]]) -> Markup:
+    tag, content = _at(root, path)
+    new: list[Markup] = draw(
+        st.one_of(
+            st.just([]),
+            st.integers(2, 600).map(lambda count: [(tag, content)] * count),
+            TAGS.map(lambda other: [(other, content)]),
+            TEXTS.map(lambda text: [(tag, text)]),
+            st.sampled_from(paths).map(lambda other: [_at(root, other)]),
+            st.integers(1, 80).map(lambda depth: [_nested(tag, content, depth)]),
+        )
+    )
+    return _replaced(root, path, new)
+
+
+def _nested(tag: str, content: Any, depth: int) -> Markup:
+    for _ in range(depth):
+        content = [(tag, content)]
+    return (tag, content)
+
+
+def _replaced(markup: Markup, path: tuple[int, ...], new: list[Markup]) -> Markup:
+    tag, content = markup
+    first, *rest = path
+    inner = [_replaced(content[first], tuple(rest), new)] if rest else new
+    return (tag, [*content[:first], *inner, *content[first + 1 :]])
+
+
+def octets_of(message: Markup, data: st.DataObject) -> tuple[bytes, str]:
+    """The message in XML or WBXML, some octets of it flipped, cut or put in."""
+    in_wbxml = data.draw(st.booleans(), "WBXML")
+    try:
+        octets = encode_wbxml(message) if in_wbxml else xml(message)
+    except ValueError:
+        assume(False)
+    for _ in range(data.draw(st.sampled_from([0, 0, 1, 2]), "changes of octets")):
+        start = data.draw(st.integers(0, len(octets)), "from")
+        length = data.draw(st.sampled_from([0, 1, 2, 40, 10_000]), "length")
+        octets = octets[:start] + data.draw(st.binary(max_size=6), "octets") + octets[start + length :]
+    return octets[:400_000], WBXML if in_wbxml else XML
+
+
+@modest
+@given(data=st.data())
+def test_mangled_first_messages_are_answered(gateway: Gateway, phone: Phone, data: st.DataObject) -> None:
+    """A mangled message of nobody's session gets an answer of SyncML, or is refused as none."""
+    message = phone.message(1, *data.draw(st.sampled_from(BODIES), "body"), cred=data.draw(st.booleans(), "cred"))
+    octets, media_type = octets_of(data.draw(mangled(message)), data)
+    assert status_of(post(gateway, octets, media_type)) in (200, 400, 413)
+
+
+@modest
+@given(data=st.data())
+def test_mangled_messages_of_a_proven_device_are_answered(gateway: Gateway, phone: Phone, data: st.DataObject) -> None:
+    """A device that has proved itself and then talks nonsense gets an answer each time, and can log in again."""
+    phone.log_in()
+    for number in range(data.draw(st.integers(1, 3), "messages")):
+        body = data.draw(st.sampled_from(BODIES), "body")
+        octets, media_type = octets_of(data.draw(mangled(phone.message(phone.msg_id + number, *body))), data)
+        assert status_of(post(gateway, octets, media_type)) in (200, 400, 413)
+
+
+ODD = st.binary(max_size=40).map(lambda octets: re.sub(rb"[\r\n\0]", b"", octets)) | st.sampled_from(
+    [b"\xff\xfe", b"\xc3\xa9", b"%", b"%zz", b"%00", b"%ff", b"%ed%a0%80", b"\xed\xa0\x80", b"9" * 5000, b"A" * 20_000,
+     b";" * 300, b"=", b'"', b"-1", b"*", b"..", "٣".encode(), b"alice.1.1.x", b"alice.\xff"]
+)  # fmt: skip
+PARAMETERS = st.sampled_from(
+    [b"vers", b"IMSI", b"imsi", b"IMEI", b"msisdn", b"token", b"OTP", b"app", b"SMS_port", b"rcs_profile", b"limit",
+     b"terminal_vendor", b"terminal_model", b"provisioning_version", b"after", b"node", b"layout", b"device", b"x"]
+)  # fmt: skip
+HEADERS = st.sampled_from(
+    [b"Cookie", b"X-IMSI", b"X-MSISDN", b"Authorization", b"Content-Type", b"Content-Encoding", b"Accept", b"Range",
+     b"Host", b"Expect", b"If-None-Match", b"X-Forwarded-For", b"Upgrade", b"Accept-Encoding", b"Cookie2"]
+)  # fmt: skip
+COOKIES = ODD.map(lambda octets: b"acs=" + octets) | ODD
+QUERIES = st.lists(st.tuples(PARAMETERS, ODD), max_size=4).map(
+    lambda pairs: b"&".join([name + b"=" + value for name, value in pairs])
+)
+PATHS = st.sampled_from([b"/", b"/config", b"/omadm", b"/metrics", b"/readyz", b"/api/v1/subscribers", b"*", b"/%00", b"//"])
+
+
+@modest
+@given(
+    listener=st.sampled_from(["plain", "internet", "tls", "admin"]),
+    method=st.sampled_from([b"GET", b"HEAD", b"POST", b"PUT", b"OPTIONS", b"TRACE", b"CONNECT", b"BREW", b"get", b"\xff"]),
+    path=PATHS,
+    query=QUERIES | ODD,
+    headers=st.lists(st.tuples(HEADERS, COOKIES), max_size=5),
+)
+def test_odd_requests_are_answered(
+    gateway: Gateway,
+    listener: str,
+    method: bytes,
+    path: bytes,
+    query: bytes,
+    headers: list[tuple[bytes, bytes]],
+) -> None:
+    """Any method, path, query and headers get an answer that says whose fault it is: the client's.
+
+    Spec: RFC 9110 15
+    """
+    lines = b"".join(b"%s: %s\r\n" % pair for pair in headers)
+    octets = b"%s %s?%s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n%s\r\n" % (method, path, query, lines)
+    assert_no_fault(exchange(gateway, listener, octets))
+
+
+@modest
+@given(
+    query=st.lists(st.tuples(PARAMETERS, ODD), max_size=3),
+    cookies=st.lists(COOKIES, max_size=3),
+    about=st.lists(st.tuples(st.sampled_from(["terminal_vendor", "friendly_device_name", "app"]), TEXTS), max_size=3),
+)
+def test_odd_queries_of_proven_clients_are_answered(
+    gateway: Gateway, query: list[tuple[bytes, bytes]], cookies: list[bytes], about: list[tuple[str, str]]
+) -> None:
+    """A client whose cookie is good may say of itself what it likes: it gets a document, or is refused.
+
+    Spec: RCC.14 2.2
+    """
+    identity = {"X-IMSI": "001010000000002"}
+    introduced = exchange(gateway, "plain", request("GET", "/", identity))
+    cookie = re.search(rb"Set-Cookie: ([^;]+);", introduced)
+    assert cookie
+    pairs = [*query, *((name.encode(), quote(text.encode("utf-8", "replace")).encode()) for name, text in about)]
+    target = b"/?IMEI=001015000000031&" + b"&".join([name + b"=" + value for name, value in pairs])
+    octets = request("GET", target, {"Cookie": b"; ".join([*cookies, cookie[1]])})
+    assert_no_fault(exchange(gateway, "tls", octets))
+
+
+def assert_no_fault(answer: bytes) -> None:
+    """An answer that is no fault of the gateway's; 511 asks for a proof of identity (RCC.14 2.3)."""
+    code = status_of(answer)
+    assert code < 500 or code == 511, answer[:300]

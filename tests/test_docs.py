@@ -1,0 +1,107 @@
+"""The documentation does what it says: its tour runs against a real gateway, its links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from live_gateway import Gateway, serving
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "deploy").rglob("*.md")]
+DEMO_PORTS = {"8080": "plain", "8443": "tls", "8081": "admin"}
+ANYTHING = "…"
+
+
+class Step(NamedTuple):
+    """A command of the tour with the lines it is shown to print."""
+
+    command: str
+    printed: list[str]
+
+
+def _tour() -> list[Step]:
+    """The steps of the README's console blocks, in order."""
+    steps: list[Step] = []
+    for block in re.findall(r"^```console\n(.*?)^```", README, re.MULTILINE | re.DOTALL):
+        for line in block.splitlines():
+            if line.startswith("$ "):
+                steps.append(Step(line.removeprefix("$ .venv/bin/mogate "), []))
+            else:
+                steps[-1].printed.append(line)
+    return steps
+
+
+def _with_ports(text: str, gateway: Gateway) -> str:
+    """The text with the demo's ports replaced by those of this gateway."""
+    return re.sub(r"(?<=127\.0\.0\.1:)\d+", lambda port: str(gateway.ports[DEMO_PORTS[port[0]]]), text)
+
+
+def _pattern(printed: list[str]) -> re.Pattern[str]:
+    """What matches a shown output: a lone … is any lines, one within a line any text, and white space counts as one."""
+    lines = [" ".join(line.split()) for line in printed]
+    patterns = ["(?:.*\n)*?" if line == ANYTHING else re.escape(line).replace(ANYTHING, ".*") + "\n" for line in lines]
+    return re.compile("".join(patterns))
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """The gateway that ``make run`` starts, with ports of its own."""
+    with serving(tmp_path_factory.mktemp("tour")) as one:
+        yield one
+
+
+def test_the_tour_of_the_readme(gateway: Gateway) -> None:
+    """Every command of the tour succeeds and prints the lines that are shown, in their order."""
+    steps = _tour()
+    assert len(steps) >= 8
+    for command, printed in steps:
+        output = gateway.run(*shlex.split(command))
+        squeezed = "".join(" ".join(line.split()) + "\n" for line in output.splitlines())
+        shown = [_with_ports(line, gateway) for line in printed]
+        assert _pattern(shown).match(squeezed), f"mogate {command} printed:\n{output}"
+
+
+def test_one_change_is_one_command(gateway: Gateway) -> None:
+    """What the tour says of a change holds: exactly one Replace reaches the phone, and nothing the second time."""
+    gateway.run("simulate", "omadm")
+    gateway.run("set", "alice", "ims/Timer_T4=9000")
+    assert gateway.run("simulate", "omadm").count("      Replace ./3GPP_IMS") == 1
+    assert gateway.run("simulate", "omadm").count("      Replace ./3GPP_IMS") == 0
+
+
+def test_the_addresses_of_the_readme_answer(gateway: Gateway) -> None:
+    """Every address given in angle brackets can be fetched."""
+    addresses = re.findall(r"<(http://127\.0\.0\.1:\d+/[^>]+)>", README)
+    assert len(addresses) == 4
+    for address in addresses:
+        with urllib.request.urlopen(_with_ports(address, gateway), timeout=10) as answer:
+            assert answer.status == 200
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    """Relative links name files that are there."""
+    targets = re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", page.read_text())
+    missing = [target for target in targets if not (page.parent / target).exists()]
+    assert not missing
+
+
+def test_the_index_lists_every_page() -> None:
+    """docs/README.md leads to every page of docs."""
+    index = (ROOT / "docs" / "README.md").read_text()
+    pages = [str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md")]
+    assert [page for page in pages if page != "README.md" and f"({page})" not in index] == []
+
+
+def test_every_decision_has_the_same_three_parts() -> None:
+    """A decision says its context, what was decided and what was given up."""
+    for page in (ROOT / "docs" / "adr").glob("*.md"):
+        headings = re.findall(r"^## (.+)$", page.read_text(), re.MULTILINE)
+        assert headings == ["Context", "Decision", "Given up"], page.name

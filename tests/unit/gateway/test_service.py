@@ -1,0 +1,165 @@
+"""The device side's use cases: what to hold, what to tell next, and what answers lead to."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from gateway.fleet.device import Credential, Device, OmaDmState
+from gateway.fleet.mirror import Fact, Mirror, Outcome, Read
+from gateway.fleet.operation import Operation
+from gateway.fleet.plan import MAX_ATTEMPTS
+from gateway.fleet.profile import ProfileSet, parse_profile
+from gateway.fleet.subscriber import Subscriber
+from gateway.mo.catalogue import Catalogue
+from gateway.service import (
+    Service,
+    describe_device,
+    learn_from,
+    outcome_writes,
+    record_outcomes,
+    sent_writes,
+)
+from gateway.status import StatusCode
+from gateway.store.protocol import Append, PutOperation
+from gateway.tree.uri import Uri
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+CATALOGUE = Catalogue.load(Path(__file__).parents[3] / "config" / "mo", identifiers={})
+PROFILE = """\
+name = "all"
+layer = "operator"
+[mo.ims]
+Timer_T1 = 2000
+Private_user_identity = "{impi}"
+[mo.xcap]
+Name = "not mounted anywhere"
+"""
+SUBSCRIBER = Subscriber(id="ann", imsis=("001010000000001",), msisdn="+15550100001")
+DEVICE = Device(id="ann.1", omadm=OmaDmState(loc_uri="phone", client=Credential(name="ann", secret=b"")))
+EMPTY = Mirror(device_id="ann.1")
+GET = Operation(id="q1", verb="Get", uri="./A", origin="queue")
+LIST = Operation(id="d1", verb="Get", uri="./A?list=StructData", origin="discover")
+REPLACE = Operation(id="d2", verb="Replace", uri="./A/B", value="2", origin="diff")
+ADD = Operation(id="d3", verb="Add", uri="./A/B", value="2", origin="diff")
+
+
+@pytest.fixture
+def service() -> Service:
+    profiles = ProfileSet([parse_profile(PROFILE, "all.toml", CATALOGUE)], CATALOGUE)
+    return Service(CATALOGUE, profiles, plmns=["00101"], roots={"ims": "./3GPP_IMS"})
+
+
+def test_a_device_is_to_hold_what_the_profiles_say_where_its_mos_are(service: Service) -> None:
+    """Variables are filled; an MO without a root is left out; the device's own root wins over the settings'."""
+    desired = service.desired_mos(SUBSCRIBER, DEVICE)
+    assert desired.keys() == {"ims"}
+    assert desired["ims"].root == Uri.parse("./3GPP_IMS")
+    impi = "001010000000001@ims.mnc001.mcc001.3gppnetwork.org"
+    assert desired["ims"].values == {"Timer_T1": "2000", "Private_user_identity": impi}
+    assert DEVICE.omadm is not None
+    own = replace(DEVICE, omadm=replace(DEVICE.omadm, roots={"ims": "./Vendor/IMS"}))
+    assert service.desired_mos(SUBSCRIBER, own)["ims"].root == Uri.parse("./Vendor/IMS")
+
+
+def test_the_key_tells_whether_the_configuration_can_have_changed(service: Service) -> None:
+    """Everything a configuration is made of is in the key; a nonce or a session is not."""
+    key = service.configuration_key(SUBSCRIBER, DEVICE)
+    changed = [
+        (replace(SUBSCRIBER, overrides={"ims": {"Timer_T1": "1"}}, content_revision=2), DEVICE),
+        (SUBSCRIBER, replace(DEVICE, overrides={"ims": {"Timer_T1": "1"}}, content_revision=2)),
+    ]
+    assert key not in [service.configuration_key(*one) for one in changed]
+    assert DEVICE.omadm is not None
+    later = replace(DEVICE, revision=9, omadm=replace(DEVICE.omadm, synced="x", last_session_at=NOW))
+    assert service.configuration_key(replace(SUBSCRIBER, revision=9), later) == key
+
+
+def test_what_a_device_passed_over_waits_for_another_session(service: Service) -> None:
+    """An operation it left unanswered just now is not sent again at once; without an account there is nothing to say."""
+    planned = service.next_operations(SUBSCRIBER, DEVICE, EMPTY, [GET], NOW)
+    assert [operation.uri for operation in planned] == ["./A", "./3GPP_IMS?list=StructData"]
+    rest = service.next_operations(SUBSCRIBER, DEVICE, EMPTY, [GET], NOW, {operation.id for operation in planned[:1]})
+    assert rest == planned[1:]
+    assert service.next_operations(SUBSCRIBER, Device(id="ann.2"), EMPTY, [GET], NOW) == ()
+
+
+@pytest.mark.parametrize(
+    ("outcome", "facts"),
+    [
+        (Outcome(GET, StatusCode.OK, (Read("./A", value="1"),)), {"./A": "1", "./A/Old": "old"}),
+        (Outcome(LIST, StatusCode.OK, (Read("./A", "node"), Read("./A/B", value="1"))), {"./A": None, "./A/B": "1"}),
+        (Outcome(LIST, StatusCode.NOT_ALLOWED), {"./A/Old": "old"}),
+        (Outcome(LIST, StatusCode.NOT_FOUND), {}),
+        (Outcome(ADD, StatusCode.OK), {"./A/B": "2", "./A/Old": "old"}),
+        (Outcome(ADD, StatusCode.DEVICE_FULL), {"./A/Old": "old"}),
+    ],
+)
+def test_answers_change_the_mirror(outcome: Outcome, facts: dict[str, str | None]) -> None:
+    """What was read or accepted is believed; a full list tells what is gone as well; a refusal changes no belief."""
+    before = Mirror(device_id="ann.1", facts={"./A/Old": Fact(read="old", read_at=NOW)})
+    after = record_outcomes(before, [outcome], NOW)
+    assert {uri: fact.effective for uri, fact in after.facts.items() if fact.exists} == facts
+    assert after.complete == (("./A",) if len(outcome.reads) > 1 else ())
+
+
+@pytest.mark.parametrize(
+    ("outcome", "kept", "refused"),
+    [
+        (Outcome(GET, StatusCode.OK, (Read("./A", value="1"), Read("./A/B", "node"))), True, False),
+        (Outcome(GET, StatusCode.NOT_FOUND), True, False),
+        (Outcome(replace(REPLACE, origin="queue"), StatusCode.NOT_ALLOWED), True, True),
+        (Outcome(REPLACE, StatusCode.OK), False, False),
+        (Outcome(REPLACE, StatusCode(499)), False, True),
+        (Outcome(ADD, StatusCode.ALREADY_EXISTS), False, False),
+        (Outcome(LIST, StatusCode.NOT_ALLOWED), False, False),
+    ],
+)
+def test_outcomes_are_kept_and_refusals_are_events(outcome: Outcome, kept: bool, refused: bool) -> None:
+    """An operator's operation gets its outcome with what it read; a refused change, whoever asked, is an event."""
+    writes = outcome_writes(DEVICE, [outcome], NOW)
+    puts = [write for write in writes if isinstance(write, PutOperation)]
+    events = [write.event for write in writes if isinstance(write, Append)]
+    assert (len(puts), len(events), len(writes)) == (kept, refused, kept + refused)
+    for put in puts:
+        assert (put.device_id, put.operation.status, put.operation.status_at) == ("ann.1", int(outcome.status), NOW)
+        assert put.operation.results == tuple((read.uri, read.value or "") for read in outcome.reads)
+    for event in events:
+        assert (event.kind, event.subscriber_id, event.device_id, event.at) == ("value.refused", "ann", "ann.1", NOW)
+        assert event.detail["status"].startswith(str(int(outcome.status)))
+
+
+def test_queued_operations_are_counted_and_given_up() -> None:
+    """Each sending of a queued operation counts; one sent too often ends with 408; the gateway's own are not kept."""
+    worn = replace(GET, id="q2", attempts=MAX_ATTEMPTS)
+    first, second = sent_writes(DEVICE, [GET, REPLACE], [GET, worn], NOW)
+    assert isinstance(first, PutOperation)
+    assert isinstance(second, PutOperation)
+    assert (first.operation.id, first.operation.attempts, first.operation.sent_at) == ("q1", 1, NOW)
+    assert (second.operation.id, second.operation.status) == ("q2", 408)
+
+
+def test_a_device_is_known_by_its_answers() -> None:
+    """A command it does not know is remembered; an answer that teaches nothing gives the same object."""
+    assert learn_from(DEVICE, [Outcome(REPLACE, StatusCode.OK)]) is DEVICE
+    learnt = learn_from(DEVICE, [Outcome(LIST, StatusCode.NOT_SUPPORTED)])
+    assert learnt.omadm is not None
+    assert learnt.omadm.refused_verbs == ("list",)
+    bare = Device(id="ann.2")
+    assert learn_from(bare, [Outcome(REPLACE, StatusCode.NOT_SUPPORTED)]) is bare
+
+
+def test_a_device_says_what_it_is_once() -> None:
+    """Make and model count as new content when they change, in either spelling of the URI; the same again does not."""
+    said = [Read("./DevInfo/Man", value="Acme"), Read("DevInfo/Mod", value="B7"), Read("./DevInfo/Lang", value="en")]
+    described = describe_device(DEVICE, said)
+    assert (described.manufacturer, described.model) == ("Acme", "B7")
+    assert described.content_revision == DEVICE.content_revision + 1
+    assert describe_device(described, said) is described
+    other = describe_device(described, [*said[:2], Read("./DevInfo/Lang", value="fr")])
+    assert other is not described
+    assert other.content_revision == described.content_revision
+    assert describe_device(DEVICE, []) is DEVICE
