@@ -30,7 +30,6 @@ from bench.scenarios import SCENARIOS, Bench, Round
 STARTS = 3
 CONNECTIONS = 32
 CODEC_ROUNDS = 100
-VECTORS = Path(__file__).parents[1] / "vectors" / "wbxml"
 
 
 class Size(NamedTuple):
@@ -103,9 +102,11 @@ async def _measure(gateway: Gateway, size: Size, starts: list[float]) -> dict[st
         rounds = await _rounds(bench, size)
     finally:
         bench.baseline.stop()
-    package_1 = bench.exchanges(next(one for one in SCENARIOS if one.name == "omadm_wbxml"))[0].request
-    messages = [("package 1", package_1.partition(b"\r\n\r\n")[2])]
-    messages += [(name, bytes.fromhex((VECTORS / f"{name}.hex").read_text())) for name in ("package4",)]
+    session = bench.exchanges(next(one for one in SCENARIOS if one.name == "omadm_wbxml_change"))
+    messages = [
+        (f"package {number}", exchange.request.partition(b"\r\n\r\n")[2])
+        for number, exchange in zip((1, 3), session, strict=True)
+    ]
     return {
         **report.machine(),
         "run": {

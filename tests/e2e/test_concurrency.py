@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import re
 import signal
 import socket
@@ -25,6 +24,7 @@ from gateway.errors import Unavailable
 XML = "application/vnd.syncml.dm+xml"
 ANSWER_SECONDS = 5
 TIMER = "ims/Timer_T1"
+FIRST_VALUE = 10_000
 
 
 @pytest.fixture(scope="module")
@@ -249,6 +249,8 @@ async def test_killed_under_load_it_knows_everything_it_answered(tmp_path: Path,
     with serving(tmp_path) as gateway:
         async with clients_of(gateway) as crowd:
             accounts = {name: await crowd.account(name, imsi) for name, imsi in people}
+            for account in accounts.values():
+                assert (await crowd.session(account)).result == "ok"
             await _work_until_killed(crowd, people, accounts, told, progress)
         gateway.start()
         async with clients_of(gateway) as crowd:
@@ -279,8 +281,8 @@ async def _work_until_killed(
                 crowd.gateway.stop(signal.SIGKILL)
 
     async def change(name: str, _imsi: str, number: int) -> None:
-        await crowd.set(name, Timer_T1=str(number))
-        told[name].values.append(number)
+        await crowd.set(name, Timer_T1=str(FIRST_VALUE + number))
+        told[name].values.append(FIRST_VALUE + number)
 
     async def manage(name: str, _imsi: str, _number: int) -> None:
         transcript = await crowd.session(accounts[name])
@@ -304,8 +306,7 @@ async def _check(crowd: Crowd, imsi: str, account: SimpleNamespace, name: str, t
     assert int(stored["values"].get(TIMER, 0)) >= max(told.values, default=0)
     device = await crowd.admin("GET", f"/devices/{name}.1")
     held = {leaf["node"]: leaf["held"] for leaf in device["leaves"]}
-    if told.held:
-        assert int(held[TIMER]) == told.held[-1] or int(held[TIMER]) in range(1, max(told.values) + 2)
+    assert int(held[TIMER]) >= max(told.held, default=0)
     for cookie in told.cookies:
         assert (await crowd.document("vers=0", cookie))[0] == 511
     for token in told.tokens[-1:]:
@@ -318,4 +319,5 @@ async def _check(crowd: Crowd, imsi: str, account: SimpleNamespace, name: str, t
     transcript = await crowd.session(account)
     assert transcript.result == "ok"
     assert transcript.values["./3GPP_IMS/Timer_T1"] == "77000"
-    assert json.dumps(transcript.as_json()).count("SyncHdr 401") <= 1
+    said = [line for step in transcript.steps if step.direction == "received" for line in step.says]
+    assert said.count("Status 401 to SyncHdr") + said.count("Status 407 to SyncHdr") <= 1
