@@ -155,8 +155,8 @@ def _commands(
 
 
 def _table(head: Row, rows: Sequence[Row]) -> list[str]:
-    lines = [head, ("---",) * len(head), *rows]
-    return [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in lines] + [""]
+    lines = [head, ("---",) * len(head), *(tuple(cell.replace("|", "\\|") for cell in row) for row in rows)]
+    return [f"| {' | '.join(row)} |" for row in lines] + [""]
 
 
 def main(*, check: bool) -> int:

@@ -69,8 +69,8 @@ def device(found: Mapping[str, Any]) -> str:
         lines.append(_indented(table(["node", "wanted", "held", "answer", "standing"], rows)))
     if found["rcc14"]:
         rcc14 = found["rcc14"]
-        versions = f"{rcc14['version']} due, {rcc14['sent_version']} sent, {rcc14['reported_version']} reported"
-        lines.append(f"RCC.14   version {versions}")
+        reported = "none" if rcc14["reported_version"] is None else rcc14["reported_version"]
+        lines.append(f"RCC.14   version {rcc14['version']} due, {rcc14['sent_version']} sent, {reported} reported")
     for operation in found["operations"]:
         outcome = "waits" if operation["status"] is None else f"{operation['status']} {operation['meaning']}"
         lines.append(f"operation {operation['id']}  {operation['verb']} {operation['uri']}  {outcome}")

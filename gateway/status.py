@@ -121,5 +121,10 @@ class StatusCode(enum.IntEnum):
         """True for a final 2xx code that says the command was carried out or taken on."""
         return 200 <= self < 300 and self not in (self.CANCELLED, self.NOT_EXECUTED, self.ROLLED_BACK)
 
+    @property
+    def known(self) -> str:
+        """The code as text if the specifications name it, else "other": a bounded set."""
+        return str(int(self)) if int(self) in _MEANINGS else "other"
+
     def __str__(self) -> str:
         return f"{int(self)} {self.meaning}"

@@ -94,7 +94,7 @@ class OmaDmFront:
             message, encoding = codec.decode(body, encoding)
             exchange = await self._exchange(message, hashlib.sha256(body).digest(), encoding)
             response = web.Response(body=exchange.octets, headers={"Content-Type": encoding.media_type})
-            metrics.dm_messages.labels("wbxml" if encoding.wbxml else "xml").inc()
+            metrics.count(metrics.dm_messages, "wbxml" if encoding.wbxml else "xml")
         except web.HTTPRequestEntityTooLarge:
             response = web.Response(status=413, text=f"over {self._settings.max_message_bytes} octets")
         except (web.RequestPayloadError, ConnectionError):
@@ -160,7 +160,7 @@ class OmaDmFront:
             )
             writes.append(PutSession(saved, now))
             if step.reply.session.ended:
-                metrics.dm_sessions.labels(_result(received)).inc()
+                metrics.count(metrics.dm_sessions, _result(received))
         if writes:
             await self._store.commit(*writes)
         self._store.touch(contact.device.id, now)
@@ -176,9 +176,12 @@ class OmaDmFront:
         if not received.authenticated:
             return Step(device, [], self._respond(received, (), peer, encoding, now))
 
+        if received.client_nonce is not None or (received.session and received.session.server_msg_id == 0):
+            # The device has just proved who it is: a session begins.
+            device = _with_state(device, last_session_at=now)
         outcomes = received.outcomes
         for outcome in outcomes:
-            metrics.dm_status_codes.labels(int(outcome.status)).inc()
+            metrics.count(metrics.dm_status_codes, outcome.status.known)
         described = describe_device(device, received.reads)
         said_new = described is not device
         device = learn_from(described, outcomes)

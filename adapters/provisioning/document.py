@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any, NamedTuple
-
-from lxml import etree
+from typing import NamedTuple
+from xml.parsers import expat
 
 from gateway.errors import DecodeError, LimitExceeded
 
 ROOT = "wap-provisioningdoc"
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 32
-MAX_NODES = 20_000
+MAX_ELEMENTS = 20_000
 
+_PARM = ("parm", "param")
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\n": "&#10;", "\r": "&#13;", "\t": "&#9;"}
 _ESCAPED = re.compile('[&<>"]|[^ -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]')
 
@@ -56,25 +56,48 @@ def format_characteristic(characteristic: Characteristic) -> str:
 def parse_document(octets: bytes) -> Characteristic:
     """The document's root, a Characteristic of type ``wap-provisioningdoc``.
 
-    ``param`` counts as ``parm`` and attribute names may be in any case: both are found in the field.
+    ``param`` counts as ``parm`` and attribute names may be in any case: both are found in the field. A DOCTYPE may name
+    a DTD, which is never read; one that declares anything is refused.
 
-    Raises: DecodeError, LimitExceeded.
+    Raises: DecodeError; LimitExceeded over 1 MiB, 20 000 elements or 32 levels.
     """
     if len(octets) > MAX_BYTES:
         raise LimitExceeded(f"{len(octets)} octets are over the limit of {MAX_BYTES}")
-    parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True, remove_pis=True
-    )
+    open_nodes: list[tuple[str, list[Parm], list[Characteristic]]] = [("", [], [])]
+    elements = 0
+
+    def start(tag: str, attributes: dict[str, str]) -> None:
+        nonlocal elements
+        elements += 1
+        if elements > MAX_ELEMENTS or len(open_nodes) > MAX_DEPTH:
+            raise LimitExceeded(f"more than {MAX_ELEMENTS} elements, or deeper than {MAX_DEPTH}")
+        local = _local(tag)
+        given = {name.lower(): value for name, value in attributes.items()}
+        if len(open_nodes) == 1:
+            if local != ROOT:
+                raise DecodeError(f"the root is {local[:40]!r}, not {ROOT}")
+            open_nodes.append((ROOT, [], []))
+        elif local in _PARM:
+            open_nodes[-1][1].append(Parm(given.get("name", ""), given.get("value", "")))
+        elif local == "characteristic":
+            open_nodes.append((given.get("type", ""), [], []))
+        else:
+            raise DecodeError(f"has an element {local[:40]!r}")
+
+    def end(tag: str) -> None:
+        if _local(tag) not in _PARM:
+            type_, parms, characteristics = open_nodes.pop()
+            open_nodes[-1][2].append(Characteristic(type_, tuple(parms), tuple(characteristics)))
+
+    parser = expat.ParserCreate()
+    parser.StartElementHandler = start
+    parser.EndElementHandler = end
+    parser.StartDoctypeDeclHandler = _check_doctype
     try:
-        root = etree.fromstring(octets, parser)
-    except (etree.XMLSyntaxError, ValueError) as error:
+        parser.Parse(octets, True)
+    except (expat.ExpatError, LookupError, ValueError) as error:  # the last two: a character set Python cannot map
         raise DecodeError(f"is not XML: {error}") from None
-    dtd = root.getroottree().docinfo.internalDTD
-    if dtd is not None and list(dtd.iterentities()):
-        raise DecodeError("declares entities")
-    if _tag(root) != ROOT:
-        raise DecodeError(f"the root is {_tag(root)}, not {ROOT}")
-    return _read(root)
+    return open_nodes[0][2][0]
 
 
 def _pieces(top: Characteristic) -> Iterator[str]:
@@ -92,29 +115,10 @@ def _pieces(top: Characteristic) -> Iterator[str]:
         stack.extend(reversed(node.characteristics))
 
 
-def _read(root: Any) -> Characteristic:
-    """The tree below the root; each level is finished once all below it is."""
-    open_nodes: list[tuple[str, list[Parm], list[Characteristic]]] = []
-    closed = Characteristic(ROOT)
-    for count, (event, element) in enumerate(etree.iterwalk(root, events=("start", "end"))):
-        if count > 2 * MAX_NODES or len(open_nodes) > MAX_DEPTH:
-            raise LimitExceeded(f"more than {MAX_NODES} elements, or deeper than {MAX_DEPTH}")
-        tag = _tag(element)
-        attributes = {name.lower(): value for name, value in element.attrib.items()}
-        if tag in ("parm", "param"):
-            if event == "start":
-                open_nodes[-1][1].append(Parm(attributes.get("name", ""), attributes.get("value", "")))
-        elif tag != "characteristic" and element is not root:
-            raise DecodeError(f"has an element {tag}")
-        elif event == "start":
-            open_nodes.append((ROOT if element is root else attributes.get("type", ""), [], []))
-        else:
-            type_, parms, characteristics = open_nodes.pop()
-            closed = Characteristic(type_, tuple(parms), tuple(characteristics))
-            if open_nodes:
-                open_nodes[-1][2].append(closed)
-    return closed
+def _local(tag: str) -> str:
+    return tag.rpartition(":")[2]
 
 
-def _tag(element: Any) -> str:
-    return etree.QName(element).localname if isinstance(element.tag, str) else ""
+def _check_doctype(_name: str, _system: str | None, _public: str | None, has_declarations: bool) -> None:
+    if has_declarations:
+        raise DecodeError("has a DOCTYPE with declarations")

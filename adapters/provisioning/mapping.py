@@ -2,7 +2,7 @@
 
 The generic rule: the MO stands in an APPLICATION named by its identifier; interior nodes are characteristics, leaves
 are parms, and each entry of a list is a characteristic of type NODE. Layout A is what clients before UP 2.0 read, B
-what later ones read.
+what later ones read. A leaf called ``version`` has no place in either: clients may take it for the document's version.
 
 Spec: RCC.14 (XML document), RCC.15 (IMS), RCC.07 Annex A (RCS)
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Mapping as Values
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from typing import Literal
 import msgspec
 
 from adapters.provisioning.document import Characteristic, Parm
-from gateway.errors import ConfigError
+from gateway.errors import ConfigError, NotFound
 from gateway.mo.catalogue import Catalogue
 from gateway.mo.definition import UNNAMED, Definition, ManagementObject
 from gateway.tree.format import Format
@@ -33,7 +34,10 @@ TemplatePath = tuple[str, ...]
 LAYOUTS: tuple[Layout, ...] = ("A", "B")
 
 _APP_ID = "AppID"
+_NODE = "NODE"
+_VERSION = "version"
 _NUMBERED = re.compile(r"(.*?)([1-9][0-9]{0,3})", re.ASCII)
+_FIELD = re.compile("field `(.+)`")
 _FALSE_TRUE = {"false": "0", "true": "1"}
 
 
@@ -71,12 +75,13 @@ class _Leaf:
 
 @dataclass(frozen=True, slots=True)
 class _Rules:
-    """One MO in one layout."""
+    """One MO in one layout. ``by_any_case`` finds what is written in other letters than it should be."""
 
     application: str
     lists: Lists
     by_path: dict[TemplatePath, _Leaf] = field(default_factory=dict)
     by_place: dict[TemplatePath, _Leaf] = field(default_factory=dict)
+    by_any_case: dict[TemplatePath, _Leaf] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -112,35 +117,39 @@ class Mapping:
 
         Raises: ConfigError naming file and key.
         """
+        if not directory.is_dir():
+            raise ConfigError("there is no such directory; it holds the mappings", file=directory)
         tables: dict[str, tuple[Path, _File]] = {}
         for path in sorted(directory.glob("*.toml")):
             content = _read(path)
-            if content.mo not in {known.key for known in catalogue}:
-                reason = f"{content.mo!r} is no MO of the catalogue; `mogate mo list` shows them"
-                raise ConfigError(reason, file=path, key="mo")
-            if content.mo in tables:
-                reason = f"{content.mo!r} is mapped by {tables[content.mo][0]} already; remove one"
-                raise ConfigError(reason, file=path, key="mo")
-            tables[content.mo] = (path, content)
+            try:
+                key = catalogue.get(content.mo).key
+            except NotFound as fault:
+                raise ConfigError(str(fault), file=path, key="mo") from None
+            if key in tables:
+                raise ConfigError(f"{key} is mapped by {tables[key][0]} already; remove one", file=path, key="mo")
+            tables[key] = (path, content)
         rules: dict[tuple[str, Layout], _Rules] = {}
-        claims: dict[tuple[str, Layout], str] = {}
+        claims = {managed.moi: managed.key for managed in catalogue if managed.moi}
         for managed in catalogue:
+            if managed.key not in tables and not managed.moi:
+                continue
             path, content = tables.get(managed.key, (directory, _File(managed.key)))
             for layout in LAYOUTS:
-                if managed.key not in tables and not managed.moi:
-                    continue
-                made = _rules(managed, content.table(layout), path, layout)
-                other = claims.setdefault((made.application, layout), managed.key)
+                made = _rules(catalogue, managed, content.table(layout), path, layout)
+                other = claims.setdefault(made.application, managed.key)
                 if other != managed.key:
-                    reason = f"{made.application} is the AppID of {other} already"
+                    reason = f"{made.application} means {other} already; give {managed.key} another"
                     raise ConfigError(reason, file=path, key=f"{layout}.application")
                 rules[managed.key, layout] = made
         return cls(catalogue, rules)
 
     def app_ids(self, mo: str, layout: Layout) -> frozenset[str]:
-        """The values of ``app`` that ask for this MO: its AppID in this layout, and its identifier."""
-        rules = self._rules.get((mo, layout))
-        return frozenset() if rules is None else frozenset({rules.application, self._catalogue.get(mo).moi} - {""})
+        """The values of ``app`` that ask for this MO: its AppID in this layout or an older one, and its identifier."""
+        if (mo, layout) not in self._rules:
+            return frozenset()
+        known = LAYOUTS[: LAYOUTS.index(layout) + 1]
+        return frozenset({self._rules[mo, one].application for one in known} | {self._catalogue.get(mo).moi} - {""})
 
     def carries(self, mo: str, layout: Layout, path: str) -> bool:
         """Whether the layout has a place for this leaf."""
@@ -179,8 +188,9 @@ class Mapping:
     def absorb(self, document: Characteristic) -> tuple[dict[str, dict[str, str]], list[str]]:
         """The values (MO key -> path -> text) that a document states, and what of its applications has no place here.
 
-        Numbered list entries keep their numbers as names; others are named 1, 2, … in the order of the document. Of a
-        parm that is stated twice the first counts.
+        Numbered list entries keep their numbers as names; others, whether they are NODEs or the whole list is repeated,
+        are named 1, 2, … in the order of the document. Names may be in any case. Of a parm that is stated twice the
+        first counts.
         """
         values: dict[str, dict[str, str]] = {}
         unmapped: list[str] = []
@@ -189,7 +199,7 @@ class Mapping:
                 continue
             app_id = next((parm.value for parm in application.parms if parm.name == _APP_ID), "")
             readings = [
-                (mo, *_absorb(rules, application))
+                (mo, *_absorb(self._catalogue.get(mo).root, rules, application))
                 for (mo, _), rules in self._rules.items()
                 if rules.application == app_id
             ]
@@ -198,7 +208,7 @@ class Mapping:
                 continue
             # Both layouts may write an MO under one AppID: the one whose places fit better is meant.
             mo, found, left = min(readings, key=lambda reading: len(reading[2]))
-            values.setdefault(mo, {}).update(found)
+            values[mo] = found | values.get(mo, {})
             unmapped += [f"APPLICATION {app_id}/{place}" for place in left]
         return values, unmapped
 
@@ -206,50 +216,80 @@ class Mapping:
 def _read(file: Path) -> _File:
     try:
         return msgspec.toml.decode(file.read_bytes(), type=_File)
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror}", file=file) from None
     except msgspec.ValidationError as error:
-        reason, _, place = str(error).partition(" - at `$.")
-        raise ConfigError(reason, file=file, key=place.rstrip("`") or None) from None
+        reason, _, place = str(error).partition(" - at `$")
+        named = _FIELD.search(reason)
+        key = f"{place.rstrip('`')}.{named[1] if named else ''}".strip(".")
+        raise ConfigError(reason, file=file, key=key or None) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"is not TOML: {error}", file=file) from None
 
 
-def _rules(managed: ManagementObject, table: _Table, file: Path, layout: Layout) -> _Rules:
+def _rules(catalogue: Catalogue, managed: ManagementObject, table: _Table, file: Path, layout: Layout) -> _Rules:
     """The rules of one MO in one layout."""
 
     def fault(key: str, reason: str) -> ConfigError:
         return ConfigError(reason, file=file, key=f"{layout}.{key}")
 
-    places = {_segments(path): _segments(place) for path, place in table.place.items()}
-    left_out = {_segments(path) for path in table.leave_out}
+    def known(key: str, path: str) -> TemplatePath:
+        try:
+            catalogue.find(f"{managed.key}/{path}")
+        except NotFound as error:
+            raise fault(key, str(error)) from None
+        if _segments(path) not in nodes:
+            raise fault(key, f"{path!r} names an entry of a list: write {UNNAMED} for any")
+        return _segments(path)
+
     nodes = dict(managed.root.walk())
-    for key, named in (("place", places.keys()), ("leave_out", left_out)):
-        if unknown := named - nodes.keys():
-            raise fault(key, f"{'/'.join(min(unknown))!r} is no node of {managed.key}")
+    left_out = {known("leave_out", path) for path in table.leave_out}
+    places = {known("place", path): _segments(place) for path, place in table.place.items()}
     for path, place in places.items():
-        if place.count(UNNAMED) != path.count(UNNAMED):
-            raise fault("place", f"{'/'.join(place)!r} needs {UNNAMED} as often as {'/'.join(path)!r} has it")
+        if reason := _misplaced(path, place):
+            raise fault("place", f"{'/'.join(path)!r} cannot stand at {'/'.join(place)!r}: {reason}")
+    within = _segments(table.within) if table.within else ()
+    if not all(within) or UNNAMED in within:
+        raise fault("within", f"{table.within!r} must name the characteristic around everything else")
 
     rules = _Rules(table.application or managed.moi, table.lists)
     if not rules.application:
         raise fault("application", f"{managed.key} has no identifier of its own: give its AppID")
-    within = (table.within,) if table.within else ()
     for path, definition in nodes.items():
         if definition.is_interior or any(path[:length] in left_out for length in range(1, len(path) + 1)):
             continue
         place = within + _place(path, places)
-        if place == (_APP_ID,):
-            # The APPLICATION's own.
+        if place == (_APP_ID,) or place[-1].casefold() == _VERSION:
+            # The APPLICATION's own, or the document's.
             continue
-        deep = any(UNNAMED in one[:-2] or one[-2:] == (UNNAMED, UNNAMED) for one in (path, place))
-        if deep and table.lists == "numbered":
-            raise fault("lists", f"{'/'.join(path)!r} is too deep in a list to be numbered: leave it out or move it")
+        if table.lists == "numbered" and not (_can_be_numbered(path) and _can_be_numbered(place)):
+            raise fault("lists", f"{'/'.join(path)!r} cannot be numbered: leave it out or move it")
         if place in rules.by_place:
             other = "/".join(rules.by_place[place].path)
             raise fault("place", f"{'/'.join(path)!r} and {other!r} have one place")
         alone = sum(not sibling.is_interior for sibling in nodes[path[:-1]].children) == 1
         leaf = _Leaf(path, place, definition.format, alone)
         rules.by_path[path] = rules.by_place[place] = leaf
+        rules.by_any_case.setdefault(_folded(place), leaf)
     return rules
+
+
+def _misplaced(path: TemplatePath, place: TemplatePath) -> str:
+    """Why the node cannot stand there; empty when it can."""
+    if not all(place):
+        return "a name is empty"
+    if place[-1].casefold() == _VERSION:
+        return "only VERS has a parm of that name"
+    if place.count(UNNAMED) != path.count(UNNAMED):
+        return f"the place needs {UNNAMED} as often as the node has it"
+    return ""
+
+
+def _can_be_numbered(path: TemplatePath) -> bool:
+    """Whether numbers can tell the entries apart: one list, directly around the leaf, whose name ends in no digit."""
+    if UNNAMED not in path[:-1]:
+        return True
+    return UNNAMED not in path[:-2] and path[-1] != UNNAMED and not path[-1][-1].isdecimal()
 
 
 def _place(path: TemplatePath, places: Values[TemplatePath, TemplatePath]) -> TemplatePath:
@@ -267,7 +307,7 @@ def _grow(application: _Growing, leaf: _Leaf, names: list[str], text: str, numbe
         if segment != UNNAMED:
             node = node.child(segment)
         elif not numbered:
-            node = node.child("NODE", next(given))
+            node = node.child(_NODE, next(given))
         elif leaf.alone or len(numbered) > 1:
             name += str(numbered.index(next(given)) + 1)
     if name == UNNAMED:
@@ -277,55 +317,61 @@ def _grow(application: _Growing, leaf: _Leaf, names: list[str], text: str, numbe
     node.parms.append(Parm(name, text))
 
 
-def _absorb(rules: _Rules, application: Characteristic) -> tuple[dict[str, str], list[str]]:
+def _absorb(root: Definition, rules: _Rules, application: Characteristic) -> tuple[dict[str, str], list[str]]:
     """The values of one APPLICATION by path, and the places that no rule knows."""
     found: dict[str, str] = {}
     unmapped: list[str] = []
-    stack: list[tuple[Characteristic, TemplatePath, tuple[str, ...]]] = [(application, (), ())]
+    # Each with its place, the list entries around it, and the entry it is itself where a list is written without NODE.
+    stack: list[tuple[Characteristic, TemplatePath, tuple[str, ...], str]] = [(application, (), (), "1")]
     while stack:
-        node, place, names = stack.pop()
+        node, place, names, turn = stack.pop()
         for name, text in node.parms:
             if not place and name == _APP_ID:
                 continue
-            leaf, entry = _match(rules, place, name)
-            path = _filled(leaf.path, (*names, *entry)) if leaf else None
+            leaf, entry = _match(rules, place, name, turn)
+            path = _filled(root, leaf.path, (*names, *entry)) if leaf else None
             if leaf is None or path is None or path in found:
                 unmapped.append("/".join((*place, name)))
             else:
                 found[path] = _tree_text(leaf.format, text)
-        entries = 0
+        turns: Counter[str] = Counter()
         below = []
         for child in node.characteristics:
-            if child.type == "NODE":
-                entries += 1
-                below.append((child, (*place, UNNAMED), (*names, str(entries))))
+            turns[child.type] += 1
+            turn = str(turns[child.type])
+            if child.type == _NODE:
+                below.append((child, (*place, UNNAMED), (*names, turn), "1"))
             else:
-                below.append((child, (*place, child.type), names))
+                below.append((child, (*place, child.type), names, turn))
         stack.extend(reversed(below))
     return found, unmapped
 
 
-def _match(rules: _Rules, place: TemplatePath, name: str) -> tuple[_Leaf | None, tuple[str, ...]]:
-    """The leaf of a parm, with the names of list entries that the parm's own name tells."""
-    if leaf := rules.by_place.get((*place, name)):
-        return leaf, ()
-    if rules.lists == "numbered":
-        numbered = _NUMBERED.fullmatch(name)
-        if numbered and (leaf := rules.by_place.get((*place, UNNAMED, numbered[1]))):
-            return leaf, (numbered[2],)
-        if leaf := rules.by_place.get((*place, UNNAMED, name)):
-            return leaf, ("1",)
-    if name and "/" not in name and (leaf := rules.by_place.get((*place, UNNAMED))):
-        return leaf, (name,)
+def _match(rules: _Rules, place: TemplatePath, name: str, turn: str) -> tuple[_Leaf | None, tuple[str, ...]]:
+    """The leaf of a parm, and the list entries that are told by the parm's own name or its characteristic's turn."""
+    numbered = _NUMBERED.fullmatch(name)
+    readings: list[tuple[TemplatePath, tuple[str, ...]]] = [
+        ((*place, name), ()),
+        *([((*place, UNNAMED, numbered[1]), (numbered[2],))] if numbered else []),
+        ((*place, UNNAMED, name), (turn,)),
+        ((*place, UNNAMED), (name,)),
+    ]
+    for where, entry in readings:
+        if leaf := rules.by_place.get(where):
+            return leaf, entry
+    for where, entry in readings:
+        if leaf := rules.by_any_case.get(_folded(where)):
+            return leaf, entry
     return None, ()
 
 
-def _filled(path: TemplatePath, names: Sequence[str]) -> str | None:
-    """The path with these list entries; None when it has not as many, as when a document itself says ``<X>``."""
-    if path.count(UNNAMED) != len(names):
+def _filled(root: Definition, path: TemplatePath, names: Sequence[str]) -> str | None:
+    """The path with these list entries; None when they are too few or too many, or the MO means another node."""
+    if path.count(UNNAMED) != len(names) or not all(names):
         return None
     given = iter(names)
-    return "/".join([next(given) if segment == UNNAMED else segment for segment in path])
+    filled = "/".join([next(given) if segment == UNNAMED else segment for segment in path])
+    return filled if _template_path(root, filled)[0] == path else None
 
 
 def _tree_text(fmt: Format, text: str) -> str:
@@ -351,3 +397,7 @@ def _template_path(root: Definition, path: str) -> tuple[TemplatePath, list[str]
 
 def _segments(path: str) -> TemplatePath:
     return tuple(path.split("/"))
+
+
+def _folded(path: TemplatePath) -> TemplatePath:
+    return tuple([segment.casefold() for segment in path])

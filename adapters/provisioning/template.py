@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 
 from adapters.provisioning.document import ROOT, Characteristic, Parm, escape, format_characteristic
 from gateway.fleet.variables import Slot, parse_template
+from gateway.fleet.variables import escape as literal
 
 _OPEN = f'<?xml version="1.0" encoding="UTF-8"?><{ROOT} version="1.1">'.encode()
 _CLOSE = f"</{ROOT}>".encode()
@@ -43,8 +44,8 @@ class Template:
 
 
 def compile(characteristics: Iterable[Characteristic]) -> Template:  # noqa: A001 - as re.compile
-    """The template of these characteristics, whose values may hold ``{variable}``s."""
-    return Template(parse_template("".join(map(format_characteristic, characteristics))))
+    """The template of these characteristics, whose values may hold ``{variable}``s. Braces in names are just braces."""
+    return Template(parse_template("".join(format_characteristic(_named(each)) for each in characteristics)))
 
 
 def document(*parts: bytes) -> bytes:
@@ -71,3 +72,12 @@ def token(value: str, validity_seconds: int) -> bytes:
 def user(msisdn: str) -> bytes:
     """The User characteristic: the number the gateway knows the subscriber by."""
     return format_characteristic(Characteristic("User", (Parm("msisdn", msisdn),))).encode()
+
+
+def _named(characteristic: Characteristic) -> Characteristic:
+    """The characteristic with its names as templates that stand for them, as its values are."""
+    return Characteristic(
+        literal(characteristic.type),
+        tuple([Parm(literal(name), value) for name, value in characteristic.parms]),
+        tuple(map(_named, characteristic.characteristics)),
+    )

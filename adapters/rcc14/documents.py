@@ -11,9 +11,9 @@ from collections.abc import Iterable
 
 from adapters.provisioning import template
 from adapters.provisioning.document import Characteristic
-from adapters.provisioning.mapping import Mapping
+from adapters.provisioning.mapping import Layout, Mapping
 from adapters.provisioning.template import Template
-from adapters.rcc14.messages import Layout, Request
+from adapters.rcc14.messages import Request
 from adapters.rcc14.session import Delivery, Terms, validity_for
 from gateway.fleet.device import Device
 from gateway.fleet.selection import Selection
@@ -32,55 +32,60 @@ class Documents:
         self._service = service
         self._default_mos = tuple(default_mos)
         self._terms = terms
+        self._app_ids = functools.cache(mapping.app_ids)
         self._compiled = functools.lru_cache(MAX_TEMPLATES)(self._compile)
 
     def key(self, subscriber: Subscriber, device: Device, request: Request) -> str:
         """A text that changes whenever the content this client is due could; cheap."""
         configuration = self._service.configuration_key(subscriber, device)
-        return f"{configuration}|{request.release}|{','.join(request.apps)}"
+        mos = self._wanted(subscriber, device, request.layout, request.apps)
+        return f"{configuration}|{self._mapping.digest}|{request.layout}|{','.join(mos)}|{request.release}"
 
     def content(self, subscriber: Subscriber, device: Device, layout: Layout, apps: tuple[str, ...]) -> bytes:
-        """The content: everything of the document but VERS, TOKEN and MSG."""
+        """The content: everything of the document but VERS, TOKEN and MSG.
+
+        ``apps`` are the AppIDs asked for, none for the usual applications. What is not served here is left out.
+        """
         selection = self._service.selection(subscriber, device)
         variables = self._service.variables(subscriber, device)
         missing = selection.variables.difference(variables)
         user = template.user(subscriber.msisdn) if subscriber.msisdn else b""
-        return user + self._compiled(selection, layout, apps, missing).splice(variables)
+        mos = self._wanted(subscriber, device, layout, apps)
+        return user + self._compiled(selection, layout, mos, missing).splice(variables)
 
     def digest(self, content: bytes, request: Request) -> bytes:
         """What identifies the content for this client's release: a new release starts afresh."""
-        return hashlib.sha256(request.release.encode() + b"\n" + content).digest()
+        return hashlib.sha256(f"{request.release}\n".encode() + content).digest()
 
     def document(self, delivery: Delivery, token: str, content: bytes) -> bytes:
         """The whole document; ``token`` and ``content`` may be empty."""
         parts = [template.vers(delivery.version, delivery.validity_seconds)]
         if token:
-            parts.append(template.token(token, self._terms.token_seconds))
+            parts.append(template.token(token, delivery.token_seconds))
         return template.document(*parts, content)
 
     def preview(self, subscriber: Subscriber, device: Device, layout: Layout) -> bytes:
-        """The document this device would get, complete but for its TOKEN."""
-        version = device.rcc14.version if device.rcc14 else 1
+        """The document this device would get while its service is active, complete but for its TOKEN."""
+        version = max(device.rcc14.version, 1) if device.rcc14 else 1
         vers = template.vers(version, validity_for(device.id, self._terms))
         return template.document(vers, self.content(subscriber, device, layout, ()))
 
-    def _compile(
-        self, selection: Selection, layout: Layout, apps: tuple[str, ...], missing: frozenset[str]
-    ) -> Template:
+    def _compile(self, selection: Selection, layout: Layout, mos: tuple[str, ...], missing: frozenset[str]) -> Template:
         """The applications as a template, without the leaves that need a variable this subscriber lacks."""
         applications: list[Characteristic] = []
-        for mo in self._wanted(selection, layout, apps):
+        for mo in mos:
             values = {path: text for path, text in selection.templates(mo).items() if missing.isdisjoint(slots(text))}
             application = self._mapping.render(mo, values, layout)
             if application is not None:
                 applications.append(application)
         return template.compile(applications)
 
-    def _wanted(self, selection: Selection, layout: Layout, apps: tuple[str, ...]) -> list[str]:
-        """The MOs that go into the document: those asked for, or the usual ones, as far as there is anything in them.
+    def _wanted(self, subscriber: Subscriber, device: Device, layout: Layout, apps: tuple[str, ...]) -> tuple[str, ...]:
+        """The MOs that go into the document: the same for the same wish, in whatever order and words it came.
 
         Spec: RCC.14 2.3 (app parameter)
         """
         if not apps:
-            return [mo for mo in self._default_mos if mo in selection.leaves]
-        return [mo for mo in selection.leaves if not self._mapping.app_ids(mo, layout).isdisjoint(apps)]
+            return self._default_mos
+        entitled = self._service.selection(subscriber, device).leaves
+        return tuple([mo for mo in entitled if not self._app_ids(mo, layout).isdisjoint(apps)])

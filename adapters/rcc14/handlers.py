@@ -5,9 +5,10 @@ Spec: RCC.14 2.2 (cellular), 2.3 (non-cellular)
 
 from __future__ import annotations
 
+import functools
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -19,8 +20,9 @@ from adapters.rcc14.identity import token as tokens
 from adapters.rcc14.identity.enrichment import Network, Worth, read_enrichment
 from adapters.rcc14.messages import CONTENT_TYPE, Answer, Request, parse_request
 from adapters.rcc14.session import Kind, Terms, deliver
-from gateway.errors import AuthError, Conflict, DecodeError, Unavailable
+from gateway.errors import AuthError, Conflict, DecodeError, LimitExceeded, Unavailable
 from gateway.fleet.device import Device, Rcc14State
+from gateway.fleet.subscriber import Subscriber
 from gateway.inventory import next_device_id
 from gateway.observe import metrics
 from gateway.observe.logs import logger
@@ -39,13 +41,14 @@ from gateway.store.protocol import (
 COOKIE_BYTES = 18
 MAX_COOKIES = 8
 MAX_DEVICES = 20
+IMEI_DIGITS = 14
 RETRY_AFTER_SECONDS = 30
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
 class Proof(NamedTuple):
-    """Whose request this is and by what: a cookie that is still to be taken, or the token of one device."""
+    """Whose request this is and by what: a cookie, which is still to be taken, or the token of one device."""
 
     household: Household
     cookie: str = ""
@@ -94,6 +97,8 @@ class Rcc14Front:
             answer = await work()
         except AuthError as error:
             answer, reason = Answer(511), str(error)
+        except LimitExceeded as error:
+            answer, reason = Answer(414), str(error)
         except DecodeError as error:
             answer, reason = Answer(400), str(error)
         except Unavailable as error:
@@ -136,15 +141,17 @@ class Rcc14Front:
         if enrichment.worth is not Worth.TRUSTED:
             metrics.acs_enrichment.labels(enrichment.worth.value).inc()
             return Answer(511, what=enrichment.worth.value)
-        kind, value = ("imsi", enrichment.imsi) if enrichment.imsi else ("msisdn", enrichment.msisdn)
-        household = await self._store.load_household("imsi" if kind == "imsi" else "msisdn", value)
-        if household is None or enrichment.msisdn not in ("", household.subscriber.msisdn):
+        if enrichment.imsi:
+            household = await self._store.load_household("imsi", enrichment.imsi)
+        else:
+            household = await self._store.load_household("msisdn", enrichment.msisdn)
+        if household is None or _contradiction(household.subscriber, "", enrichment.msisdn):
             metrics.acs_enrichment.labels("unknown_subscriber").inc()
             return Answer(403, what="unknown subscriber")
         metrics.acs_enrichment.labels("trusted").inc()
-        cookie = f"{household.subscriber.id}.{secrets.token_urlsafe(COOKIE_BYTES)}"
+        cookie = secrets.token_urlsafe(COOKIE_BYTES)
         expires_at = self._clock() + timedelta(seconds=self._settings.cookie_seconds)
-        await self._store.commit(PutEphemeral(_cookie_key(cookie), b"", expires_at))
+        await self._store.commit(PutEphemeral(_cookie_key(cookie), household.subscriber.id.encode(), expires_at))
         return Answer(200, cookie=cookie, what="introduced")
 
     async def _provide(self, request: web.Request) -> Answer:
@@ -156,11 +163,9 @@ class Rcc14Front:
             if proof is None:
                 # Without a number to send an OTP to, and a port to send it to, there is no other way in.
                 return Answer(403 if asked.sms_port else 511, what="no proof of identity")
-            subscriber = proof.household.subscriber
-            if asked.imsi and asked.imsi not in subscriber.imsis:
-                return Answer(403, what="claims the IMSI of somebody else")
-            if asked.msisdn and asked.msisdn != subscriber.msisdn:
-                return Answer(403, what="claims the MSISDN of somebody else")
+            claim = _contradiction(proof.household.subscriber, asked.imsi, asked.msisdn)
+            if claim:
+                return Answer(403, what=f"claims another {claim}")
             try:
                 return await self._deliver(proof, asked, now)
             except Conflict:
@@ -168,65 +173,73 @@ class Rcc14Front:
                 continue
         raise Unavailable("two requests of one device at once", RETRY_AFTER_SECONDS)
 
-    async def _prove(self, asked: Request, cookie_headers: list[str] | tuple[()], now: datetime) -> Proof | None:
-        """Who asks, by cookie or by token; None when the request carries neither.
+    async def _prove(self, asked: Request, cookie_headers: Sequence[str], now: datetime) -> Proof | None:
+        """Who asks, by a live cookie or else by token; None when the request carries neither.
 
         Raises: AuthError when what it carries is not good.
         """
-        if asked.token:
-            device_id = tokens.device_of(asked.token)
-            household = await self._store.load_household("id", device_id.rpartition(".")[0])
-            device = next((one for one in household.devices if one.id == device_id), None) if household else None
-            state = device.rcc14 if device else None
-            if household is None or device is None or state is None or not self._is_valid(asked.token, device, now):
-                metrics.tokens.labels("refused").inc()
-                raise AuthError("the token is not good")
-            metrics.tokens.labels("accepted").inc()
-            return Proof(household, device=device)
         cookies = _read_cookies(cookie_headers, self._settings.cookie_name)
         for cookie in cookies:
-            if await self._store.load_ephemeral(_cookie_key(cookie), now) is not None:
-                household = await self._store.load_household("id", cookie.rpartition(".")[0])
-                if household is not None:
-                    return Proof(household, cookie)
+            subscriber_id = await self._store.load_ephemeral(_cookie_key(cookie), now)
+            household = await self._store.load_household("id", subscriber_id.decode()) if subscriber_id else None
+            if household is not None:
+                return Proof(household, cookie)
+        if asked.token:
+            try:
+                proof = await self._prove_by_token(asked, now)
+            except AuthError:
+                metrics.tokens.labels("refused").inc()
+                raise
+            metrics.tokens.labels("accepted").inc()
+            return proof
         if cookies:
             raise AuthError("the cookie is used up or expired")
         return None
 
-    def _is_valid(self, token: str, device: Device, now: datetime) -> bool:
-        return device.rcc14 is not None and tokens.is_valid(
-            token, device.id, device.rcc14, self._token_key, now=now, life_seconds=self._terms.token_seconds
-        )
+    async def _prove_by_token(self, asked: Request, now: datetime) -> Proof:
+        """Whose token it is.
+
+        Raises: AuthError when it is not good, or comes from another SIM or phone than it was given to: the client
+        drops it then and starts again.
+        """
+        device_id = tokens.device_of(asked.token)
+        household = await self._store.load_household("id", device_id.rpartition(".")[0])
+        device = next((one for one in household.devices if one.id == device_id), None) if household else None
+        if household is None or device is None or device.rcc14 is None:
+            raise AuthError("the token is no device's")
+        life_seconds = self._terms.token_seconds
+        if not tokens.is_valid(
+            asked.token, device_id, device.rcc14, self._token_key, now=now, life_seconds=life_seconds
+        ):
+            raise AuthError("the token is not good")
+        claim = _contradiction(household.subscriber, asked.imsi, asked.msisdn)
+        if claim or (asked.imei and device.imei and not _is_one_imei(asked.imei, device.imei)):
+            raise AuthError(f"the token comes with another {claim or 'IMEI'}")
+        return Proof(household, device=device)
 
     async def _deliver(self, proof: Proof, asked: Request, now: datetime) -> Answer:
         subscriber = proof.household.subscriber
         device = proof.device or _device_of(proof.household, asked)
         if device is None:
             return Answer(403, what="too many devices")
-        state = device.rcc14 or Rcc14State()
-        content = b""
 
-        def digest() -> bytes:
-            nonlocal content
-            content = self._documents.content(subscriber, device, asked.layout, asked.apps)
-            return self._documents.digest(content, asked)
+        @functools.cache
+        def content() -> bytes:
+            return self._documents.content(subscriber, device, asked.layout, asked.apps)
 
         delivery = deliver(
             device.id,
-            state,
+            device.rcc14 or Rcc14State(),
             asked,
             subscriber.state,
             key=self._documents.key(subscriber, device, asked),
-            digest=digest,
+            digest=lambda: self._documents.digest(content(), asked),
             terms=self._terms,
             now=now,
         )
-        if delivery.kind is not Kind.FULL:
-            content = b""
-        elif not content:
-            content = self._documents.content(subscriber, device, asked.layout, asked.apps)
-        token = tokens.token_of(device.id, delivery.state.token_serial, self._token_key) if delivery.issue_token else ""
-        document = self._documents.document(delivery, token, content)
+        serial = delivery.state.token_serial
+        token = tokens.token_of(device.id, serial, self._token_key) if delivery.token_seconds else ""
+        document = self._documents.document(delivery, token, content() if delivery.kind is Kind.FULL else b"")
 
         writes: list[Write] = [TakeEphemeral(_cookie_key(proof.cookie), now)] if proof.cookie else []
         if delivery.state is not device.rcc14:
@@ -242,6 +255,23 @@ class Rcc14Front:
         return Answer(200, document, what=delivery.kind.value, device_id=device.id)
 
 
+def _contradiction(subscriber: Subscriber, imsi: str, msisdn: str) -> str:
+    """Which of two claimed identities is another than the subscriber's; empty when none is.
+
+    Claims that are empty, or of what is not on record, contradict nothing.
+    """
+    if imsi and subscriber.imsis and imsi not in subscriber.imsis:
+        return "IMSI"
+    if msisdn and subscriber.msisdn and msisdn != subscriber.msisdn:
+        return "MSISDN"
+    return ""
+
+
+def _is_one_imei(one: str, other: str) -> bool:
+    """Whether both name one phone: the last digits are a check digit in an IMEI, a software version in an IMEISV."""
+    return one[:IMEI_DIGITS] == other[:IMEI_DIGITS]
+
+
 def _device_of(household: Household, asked: Request) -> Device | None:
     """The subscriber's device that asks, by IMEI or else by make and model; a new one when none fits.
 
@@ -249,7 +279,7 @@ def _device_of(household: Household, asked: Request) -> Device | None:
     """
     vendor, model = asked.about.get("terminal_vendor", ""), asked.about.get("terminal_model", "")
     for device in household.devices:
-        if asked.imei and device.imei[:14] == asked.imei[:14]:
+        if asked.imei and _is_one_imei(asked.imei, device.imei):
             return device
         if not asked.imei and not device.imei and (device.manufacturer, device.model) == (vendor, model):
             return device
@@ -265,7 +295,7 @@ def _device_of(household: Household, asked: Request) -> Device | None:
     )
 
 
-def _read_cookies(headers: list[str] | tuple[()], name: str) -> list[str]:
+def _read_cookies(headers: Sequence[str], name: str) -> list[str]:
     """The values of every cookie of that name, the latest first; headers may repeat and lack spaces."""
     pairs = [pair.strip().partition("=") for header in headers for pair in header.split(";")]
     values = [value.strip().strip('"') for given, _, value in reversed(pairs) if given == name and value]

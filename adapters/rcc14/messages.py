@@ -17,12 +17,14 @@ MAX_QUERY_BYTES = 8192
 MAX_PARAMETERS = 100
 MAX_VALUE_CHARACTERS = 1024
 MAX_VERS = 0x7FFFFFFF
+VERS_USER_DISABLED = -4
 
 CONTENT_TYPE = "text/vnd.wap.connectivity-xml; charset=utf-8"
 
 Layout = Literal["A", "B"]
 
-_IMS_MO = "urn:oma:mo:ext-3gpp-ims:1.0"
+_IMS_A = "ap2001"
+_IMS_B = "urn:oma:mo:ext-3gpp-ims:1.0"
 _SINGLE = frozenset({"IMSI", "msisdn", "token", "OTP", "IMEI", "vers"})
 _NAMES = (
     "vers",
@@ -57,8 +59,8 @@ _PORT = re.compile(r"[0-9]{1,5}", re.ASCII)
 class Request(msgspec.Struct, frozen=True):
     """What a client asked. Empty text means absent; identities are claims until something proves them.
 
-    ``vers`` is 0 when absent; positive it is a version, negative one of the disabled states. ``about`` holds what the
-    client says of itself, by parameter name.
+    ``vers`` is 0 when absent; positive it is a version, negative one of the disabled states. ``apps`` are the AppIDs
+    asked for, as they came. ``about`` holds what the client says of itself, by parameter name.
     """
 
     vers: int = 0
@@ -72,18 +74,22 @@ class Request(msgspec.Struct, frozen=True):
     about: dict[str, str] = {}
 
     @property
-    def release(self) -> str:
+    def release(self) -> tuple[str, ...]:
         """What identifies the client's release: when it changes, the client starts afresh."""
-        return "|".join([self.about.get(name, "") for name in _RELEASE])
+        return tuple([self.about.get(name, "") for name in _RELEASE])
 
     @property
     def layout(self) -> Layout:
         """The document layout this client reads: B from UP 2.0 on, A for everything older.
 
+        Who asks for the IMS application by its name in B gets B; who asks for nothing but its name in A gets A.
+
         Spec: RCC.07 Annex A, RCC.15
         """
-        if _IMS_MO in self.apps:
+        if _IMS_B in self.apps:
             return "B"
+        if self.apps == (_IMS_A,):
+            return "A"
         release = self.about.get("provisioning_version", "").partition(".")[0]
         profile = self.about.get("rcs_profile", "").upper()
         modern = release.isdecimal() and int(release) >= 4

@@ -2,7 +2,7 @@
 
 Pure: a device's RCC.14 state and a request in, the answer's shape and the next state out.
 
-Spec: RCC.14 VERS (version and validity semantics)
+Spec: RCC.14 VERS (version and validity semantics), TOKEN
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
 
-import msgspec
+from msgspec.structs import replace
 
 from adapters.rcc14.identity import token as tokens
-from adapters.rcc14.messages import Request
+from adapters.rcc14.messages import MAX_VERS, VERS_USER_DISABLED, Request
 from gateway.fleet.device import Rcc14State
 from gateway.fleet.subscriber import ServiceState
 
 
 class Kind(enum.StrEnum):
-    """What sort of document goes out."""
+    """What sort of document goes out; only FULL has content in it."""
 
     FULL = "full"
     UNCHANGED = "unchanged"
@@ -32,12 +32,16 @@ class Kind(enum.StrEnum):
 
 
 class Delivery(NamedTuple):
-    """The answer's shape: VERS, whether the content goes with it, whether a TOKEN does; and the state that follows."""
+    """The answer's shape, and the state that follows.
+
+    ``version`` and ``validity_seconds`` are VERS. ``token_seconds`` is how long the TOKEN that goes with it is still
+    good for, 0 when none goes.
+    """
 
     kind: Kind
     version: int
     validity_seconds: int
-    issue_token: bool
+    token_seconds: int
     state: Rcc14State
 
 
@@ -54,6 +58,7 @@ _OFF = {
     ServiceState.DISABLED_PERMANENTLY: (Kind.DISABLED, -1, -1),
     ServiceState.DISABLED_UNTIL_USER: (Kind.DISABLED, -2, -2),
 }
+"""Services that are off: the VERS that says so, version and validity."""
 
 
 def deliver(
@@ -73,31 +78,20 @@ def deliver(
     called when the key is not the one on record. The state that comes back is the same object when nothing is to be
     saved.
     """
+    state = _note(state, request, now)
     if service in _OFF:
         kind, version, validity = _OFF[service]
-        return Delivery(kind, version, validity, False, _noted(state, request, now))
-    validity = validity_for(device_id, terms)
+        return Delivery(kind, version, validity, 0, state)
     if service is ServiceState.DORMANT:
-        return Delivery(Kind.DORMANT, int(service), validity, False, _noted(state, request, now))
-
-    if key != state.key:
-        content = digest()
-        if content == state.digest:
-            state = msgspec.structs.replace(state, key=key)
-        else:
-            state = msgspec.structs.replace(state, key=key, digest=content, version=state.version + 1)
-    if request.vers > state.version:
-        # Clients ignore a version that is not higher than theirs: overtake what this one says it holds.
-        state = msgspec.structs.replace(state, version=request.vers + 1)
-
-    full = request.vers != state.version
-    issue = full
-    if tokens.is_due(state, now=now, life_seconds=terms.token_seconds):
-        state = msgspec.structs.replace(state, token_serial=state.token_serial + 1, token_issued_at=now)
-        issue = True
-    if full and state.sent_version != state.version:
-        state = msgspec.structs.replace(state, sent_version=state.version, sent_at=now)
-    return Delivery(Kind.FULL if full else Kind.UNCHANGED, state.version, validity, issue, _noted(state, request, now))
+        kind, version = Kind.DORMANT, int(service)
+    elif request.vers == VERS_USER_DISABLED:
+        # Only what was sent before is named: a version without its content would later pass for held.
+        kind, version = Kind.UNCHANGED, max(state.version, 1)
+    else:
+        kind, state = _advance(state, request, key, digest, now)
+        version = state.version
+    state, token_seconds = _renew(device_id, state, request, kind, terms, now)
+    return Delivery(kind, version, validity_for(device_id, terms), token_seconds, state)
 
 
 def validity_for(device_id: str, terms: Terms) -> int:
@@ -106,8 +100,42 @@ def validity_for(device_id: str, terms: Terms) -> int:
     return max(1, round(terms.validity_seconds * (1 + share * terms.jitter_percent / 100)))
 
 
-def _noted(state: Rcc14State, request: Request, now: datetime) -> Rcc14State:
-    """The state with what the client said of itself, unchanged if it said nothing new."""
+def _note(state: Rcc14State, request: Request, now: datetime) -> Rcc14State:
+    """The state with what the client said of itself."""
     if request.vers == state.reported_version and request.about == state.parameters:
         return state
-    return msgspec.structs.replace(state, reported_version=request.vers, reported_at=now, parameters=request.about)
+    return replace(state, reported_version=request.vers, reported_at=now, parameters=request.about)
+
+
+def _advance(
+    state: Rcc14State, request: Request, key: str, digest: Callable[[], bytes], now: datetime
+) -> tuple[Kind, Rcc14State]:
+    """Whether the client needs the content, and the state with the version of that content."""
+    is_new = request.vers > state.version
+    if key != state.key:
+        content = digest()
+        is_new = is_new or content != state.digest
+        state = replace(state, key=key, digest=content)
+    if is_new:
+        # Clients ignore a version that is not higher than theirs, so what this one says it holds is overtaken too.
+        # Past the highest version there is no way on: the content goes out under that one again.
+        state = replace(state, version=min(max(request.vers, state.version) + 1, MAX_VERS))
+    elif request.vers == state.version:
+        return Kind.UNCHANGED, state
+    if state.sent_version != state.version:
+        state = replace(state, sent_version=state.version, sent_at=now)
+    return Kind.FULL, state
+
+
+def _renew(
+    device_id: str, state: Rcc14State, request: Request, kind: Kind, terms: Terms, now: datetime
+) -> tuple[Rcc14State, int]:
+    """The state with a new token if one is due, and how long the token that goes out is good for.
+
+    One goes out when it is new, with every content, and to a client that shows any other than the newest.
+    """
+    if tokens.is_due(state, now=now, life_seconds=terms.token_seconds):
+        state = replace(state, token_serial=state.token_serial + 1, token_issued_at=now)
+    elif kind is not Kind.FULL and (not request.token or tokens.is_current(request.token, device_id, state)):
+        return state, 0
+    return state, tokens.remaining_seconds(state, now=now, life_seconds=terms.token_seconds)

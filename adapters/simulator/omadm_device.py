@@ -76,7 +76,10 @@ async def run_session(
     try:
         async with aiohttp.ClientSession(timeout=timeout) as http:
             message: Markup | None = phone.package_1()
-            while message is not None and phone.msg_id < MAX_MESSAGES:
+            while message is not None:
+                if phone.msg_id > MAX_MESSAGES:
+                    phone.transcript.result = f"no end after {MAX_MESSAGES} messages"
+                    break
                 octets = wbxml.encode(message) if wbxml_encoded else _encode_xml(message)
                 if misbehave == "truncate" and phone.msg_id > 1:
                     octets = octets[: len(octets) // 2]
@@ -93,8 +96,6 @@ async def run_session(
                 reply = wbxml.decode(answer)[1] if wbxml_encoded else _decode_xml(answer)
                 phone.transcript.received(f"HTTP 200, {len(answer)} octets", *_describe(reply))
                 message = phone.answer(reply)
-            if phone.msg_id >= MAX_MESSAGES and message is not None:
-                phone.transcript.result = f"no end after {MAX_MESSAGES} messages"
     except (aiohttp.ClientError, TimeoutError) as error:
         reason = str(error) or type(error).__name__
         raise Unavailable(f"no gateway answers at {url} ({reason}); start one with `mogate serve`") from None
@@ -156,11 +157,13 @@ class _Phone:
         if verdict not in (200, 212):
             self.transcript.result = f"the gateway answered SyncHdr with {verdict}"
             return None
-        out: list[Markup] = []
-        header_status, chal = self._judge_server(header)
         commands = [child for child in body[1] if child[0] not in ("Status", "Final")]
         if not commands:
+            # Nothing is answered any more, so no new nonce can be told either.
+            self.server_ok = self.server_ok or self._is_gateway(header)
             return None
+        out: list[Markup] = []
+        header_status, chal = self._judge_server(header)
         out.append(self._status(out, msg_ref, "0", "SyncHdr", header_status, chal=chal))
         for command in commands:
             if command[0] == "Alert" and _text(command, "Data") == "1223":
@@ -237,15 +240,17 @@ class _Phone:
         """The status for the gateway's header, with a challenge: is this really the gateway?"""
         if self.server_ok:
             return 200, []
-        nonce = _unbase64(self.state.get("server_nonce", ""))
-        expected = _md5_credentials(self.account.server_name, self.account.server_password, nonce)
-        given = _text(_child(header, "Cred"), "Data") if _has(header, "Cred") else ""
-        self.server_ok = bool(nonce) and given == expected
+        self.server_ok = self._is_gateway(header)
         self.state["server_nonce"] = base64.b64encode(secrets.token_bytes(16)).decode()
         chal: list[Markup] = [("Chal", [("Meta", [
             ("Format", "b64"), ("Type", "syncml:auth-md5"), ("NextNonce", self.state["server_nonce"]),
         ])])]  # fmt: skip
-        return 212 if self.server_ok else 401 if given else 407, chal
+        return 212 if self.server_ok else 401 if _has(header, "Cred") else 407, chal
+
+    def _is_gateway(self, header: Markup) -> bool:
+        nonce = _unbase64(self.state.get("server_nonce", ""))
+        expected = _md5_credentials(self.account.server_name, self.account.server_password, nonce)
+        return bool(nonce) and _has(header, "Cred") and _text(_child(header, "Cred"), "Data") == expected
 
     def _take_challenge(self, status: Markup) -> None:
         if _has(status, "Chal"):

@@ -5,6 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Literal
 
+MAX_LISTED = 5
+"""How many entries of a fact a person is shown before only their number is."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Step:
@@ -47,5 +50,7 @@ class Transcript:
             lines.append(f"{'-->' if step.direction == 'sent' else '<--'} {step.line}")
             lines += [f"      {line}" for line in step.says]
         lines.append(f"result: {self.result}")
-        lines += [f"  {name}: {value}" for name, value in self.facts.items()]
+        for name, value in self.facts.items():
+            many = isinstance(value, list | dict) and len(value) > MAX_LISTED
+            lines.append(f"  {name}: {len(value) if many else value}")
         return "\n".join(lines)

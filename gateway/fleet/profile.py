@@ -159,7 +159,7 @@ def check_override(catalogue: Catalogue, address: str, text: str) -> tuple[str, 
     """
     _, path, definition = catalogue.find(address)
     try:
-        _check_instance_names(path)
+        _check_instance_names(path, definition)
         return _literal(definition, text)
     except ValueError as fault:
         raise ConfigError(str(fault), key=address) from None
@@ -272,7 +272,7 @@ class _Reading:
     def _find(self, address: str, line: int | None) -> tuple[Node, Definition]:
         try:
             mo, path, definition = self._catalogue.find(address)
-            _check_instance_names(path)
+            _check_instance_names(path, definition)
         except (NotFound, ValueError) as fault:
             raise self._node_fault(str(fault), address, line) from None
         return Node(mo.key, "/".join(path)), definition
@@ -357,9 +357,16 @@ def _check_characters(text: str) -> None:
         raise ValueError(f"{text!r} has a character that no XML document can carry")
 
 
-def _check_instance_names(path: Sequence[str]) -> None:
-    if UNNAMED in path:
-        raise ValueError(f"{UNNAMED} stands for any name; give the node one, such as 1")
+def _check_instance_names(path: Sequence[str], definition: Definition) -> None:
+    for name in path:
+        if name == UNNAMED:
+            raise ValueError(f"{UNNAMED} stands for any name; give the node one, such as 1")
+        if "{" in name or "}" in name:
+            raise ValueError(f"{name!r} has a brace; variables are for values, and names do without")
+        _check_characters(name)
+    # In a provisioning document the leaf is a parm of that name, and clients take it for the document's version.
+    if definition.is_dynamic and not definition.is_interior and path[-1].casefold() == "version":
+        raise ValueError(f"no leaf may be called {path[-1]!r}; provisioning documents keep that name for themselves")
 
 
 def _near(name: object, names: Iterable[str]) -> str:

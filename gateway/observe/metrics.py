@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import platform
 from importlib.metadata import version
+from typing import Any
 
 from prometheus_client import (
     CONTENT_TYPE_PLAIN_0_0_4,
@@ -62,15 +63,21 @@ KNOWN_LABELS: tuple[tuple[Counter | Histogram, tuple[tuple[str, ...], ...]], ...
 """The series that are there from the first scrape, so that rates and absence alerts work. Other codes follow."""
 
 
-# Looking a series up by its labels costs more than counting in it.
-_requests = functools.cache(http_requests.labels)
-_seconds = functools.cache(http_seconds.labels)
+def count(counter: Counter, value: str) -> None:
+    """Count one in the series of that label value."""
+    _series(counter, value).inc()
 
 
 def observe_http(frontend: str, status: int, seconds: float) -> None:
     """Count one answered request of a front end."""
-    _requests(frontend, status).inc()
-    _seconds(frontend).observe(seconds)
+    _series(http_requests, frontend, str(status)).inc()
+    _series(http_seconds, frontend).observe(seconds)
+
+
+@functools.cache
+def _series(metric: Any, *values: str) -> Any:
+    """The series of these label values: looking it up by its labels costs more than counting in it."""
+    return metric.labels(*values)
 
 
 def render() -> bytes:
@@ -78,7 +85,7 @@ def render() -> bytes:
     return generate_latest(registry)
 
 
-for _metric, _series in KNOWN_LABELS:
-    for _values in _series:
+for _metric, _known in KNOWN_LABELS:
+    for _values in _known:
         _metric.labels(*_values)
 build_info.labels(version("mogate"), platform.python_version()).set(1)

@@ -51,6 +51,7 @@ _CACHED_STATEMENTS = 64
 _SCAN_HOUSEHOLDS = 100
 _EXPIRE_ROWS = 500
 _TOUCH_SECONDS = 1.0
+_DELETIONS = frozenset({DeleteSubscriber, DeleteDevice})
 _PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "temp_store = MEMORY")
 
 # Integer keys stand in for ids in every row below a subscriber or device; they grow, so they also keep the order of
@@ -278,8 +279,7 @@ class SqliteStore:
 
     async def commit(self, *writes: Write) -> None:
         # Touches noted before a deletion go in before it, or they would outlive it should the id be used again.
-        deletes = any(isinstance(write, DeleteDevice | DeleteSubscriber) for write in writes)
-        await self._write(writes, self._touched.copy() if deletes else {})
+        await self._write(writes, {} if _DELETIONS.isdisjoint(map(type, writes)) else self._touched.copy())
 
     def touch(self, device_id: str, at: datetime) -> None:
         self._touched[device_id] = max(at, self._touched.get(device_id, at))

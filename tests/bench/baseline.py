@@ -11,7 +11,7 @@ import os
 import ssl
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -70,7 +70,7 @@ async def _serve(plan: Plan) -> None:
     await asyncio.Event().wait()
 
 
-def _answering(site: Site) -> web.Handler:
+def _answering(site: Site) -> Callable[[web.Request], Awaitable[web.Response]]:
     body, headers = b"x" * site.octets, {"Content-Type": site.content_type}
 
     async def handle_get(_: web.Request) -> web.Response:

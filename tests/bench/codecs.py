@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import libwbxml
+
 from adapters.omadm import codec as omadm
 from adapters.wbxml import codec as wbxml
 

@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
+from bench.client import Lane, UnexpectedAnswer, request
+
 from adapters.omadm.xml import encode_xml
 from adapters.wbxml.codec import encode as encode_wbxml
 from adapters.wbxml.element import AnyElement
-
-from bench.client import Lane, UnexpectedAnswer, request
 
 HOST = "config.rcs.mnc001.mcc001.pub.3gppnetwork.org"
 PLANS = ("premium", "basic")

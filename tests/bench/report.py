@@ -23,7 +23,7 @@ def machine() -> dict[str, Any]:
     return {
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
-        "build": f"{platform.python_implementation()} {' '.join(platform.python_build())}, {platform.python_compiler()}",
+        "build": " ".join((platform.python_implementation(), *platform.python_build(), platform.python_compiler())),
         "machine": f"{model[1] if model else platform.machine()}, {os.cpu_count()} cores",
     }
 
@@ -65,8 +65,9 @@ def codec(comparison: Comparison) -> dict[str, Any]:
 def table(figures: dict[str, Any]) -> str:
     """All figures for people, beside the marks."""
     lines = [
-        f"{figures['build']}; {figures['machine']}",
-        "{devices} devices, {connections} connections, {rounds} rounds of {requests}; {log}".format(**figures["run"]),
+        "{python}, {build}; {machine}".format(**figures),
+        "{devices} devices, {connections} connections, {rounds} rounds of {requests} requests; "
+        "log {log}; SQLite on {file_system}".format(**figures["run"]),
         "",
         _row("speed as a share of bare aiohttp", "median", "q1..q3", "CPU us", "bare us", "req/s", "marks"),
     ]
@@ -84,7 +85,10 @@ def table(figures: dict[str, Any]) -> str:
                 marks,
             )
         )
-    lines += ["", _row("speed as a multiple of libwbxml through ctypes", "median", "q1..q3", "ours us", "its us", "octets")]
+    lines += [
+        "",
+        _row("speed as a multiple of libwbxml through ctypes", "median", "q1..q3", "ours us", "its us", "octets"),
+    ]
     for one in figures["codecs"]:
         ratio = one["ratio"]
         cells = (f"{ratio['median']:.2f}", f"{ratio['q1']:.2f}..{ratio['q3']:.2f}")
@@ -97,7 +101,8 @@ def table(figures: dict[str, Any]) -> str:
     lines += [
         "",
         f"start to ready: {starts['median']:.2f} s ({starts['min']:.2f}..{starts['max']:.2f})",
-        f"memory at start: {footprint['start_mib']:.0f} MiB (marks {marks}); after the run: {footprint['end_mib']:.0f} MiB",
+        f"memory at start: {footprint['start_mib']:.0f} MiB (marks {marks}); "
+        f"after the run: {footprint['end_mib']:.0f} MiB",
         f"on disk: {footprint['device_octets']} octets for a device, of {footprint['devices']} provisioned ones",
         f"first contact to up to date: {footprint['provisioning_ms']:.1f} ms of CPU for a subscriber's two devices",
     ]

@@ -118,9 +118,7 @@ class Replay(NamedTuple):
         sent, head, body = exchange
         method, target = sent.split(b" ", 2)[:2]
         content_type = next(
-            line.partition(b":")[2].strip()
-            for line in head.split(b"\r\n")
-            if line.lower().startswith(b"content-type:")
+            line.partition(b":")[2].strip() for line in head.split(b"\r\n") if line.lower().startswith(b"content-type:")
         )
         path = target.partition(b"?")[0].decode()
         return cls(sent, Site(method.decode(), path, content_type.decode(), len(body), tls))

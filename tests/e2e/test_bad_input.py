@@ -146,7 +146,9 @@ def test_a_phone_that_misbehaves_loses_nothing(gateway: Gateway, misbehaviour: s
     assert good["result"] == "ok"
     assert good["values"]["./3GPP_IMS/Timer_T1"] == value
     commands = bad["facts"]["commands"] + good["facts"]["commands"]
-    assert commands.count("Replace ./3GPP_IMS/Timer_T1 200") == 1
+    # What a phone did without its answer coming through is told it again.
+    again = 2 if misbehaviour in ("reorder", "truncate") else 1
+    assert commands.count("Replace ./3GPP_IMS/Timer_T1 200") == again
 
 
 def test_identity_headers_count_only_from_the_operators_gateway(gateway: Gateway) -> None:

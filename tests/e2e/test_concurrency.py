@@ -50,7 +50,9 @@ class Crowd:
             return await answer.json() if answer.content_length else None
 
     async def set(self, reference: str, **values: str) -> None:
-        await self.admin("PATCH", f"/subscribers/{reference}/values", {"set": {f"ims/{k}": v for k, v in values.items()}})
+        await self.admin(
+            "PATCH", f"/subscribers/{reference}/values", {"set": {f"ims/{k}": v for k, v in values.items()}}
+        )
 
     async def account(self, name: str, imsi: str) -> SimpleNamespace:
         """A new subscriber with a phone that has an OMA DM account."""
@@ -189,7 +191,9 @@ async def test_two_operators_at_once_lose_nothing(crowd: Crowd) -> None:
 async def test_a_client_that_hangs_up_in_its_message_is_no_fault(crowd: Crowd, reset: bool) -> None:
     """Connections that end in the middle of a body, or before the answer, leave no error in the log and no harm."""
     message = first_message("hang up")
-    bearer = f"PATCH /api/v1/subscribers/bob/values HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {crowd.gateway.token}\r\n"
+    bearer = (
+        f"PATCH /api/v1/subscribers/bob/values HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {crowd.gateway.token}\r\n"
+    )
     connections = [
         crowd.send(head(len(message)) + message[:100]),
         crowd.send(head(len(message)) + message),

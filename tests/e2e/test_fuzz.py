@@ -10,7 +10,8 @@ import json
 import re
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
@@ -19,6 +20,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from live_gateway import Gateway, serving
+from lxml import etree
 
 from adapters.simulator.omadm_device import run_session
 from adapters.wbxml.codec import encode as encode_wbxml
@@ -45,12 +47,13 @@ def unharmed(gateway: Gateway) -> Iterator[None]:
     """After each test: ready, no fault in the log, and the demo phone still holds what it held and is told nothing."""
     account = SimpleNamespace(**json.loads((gateway.folder / "data/demo.json").read_text())["omadm"])
     phone = gateway.folder / "phone.json"
+    said = len(gateway.log())
     before = asyncio.run(run_session(account, gateway.url("plain", "/omadm"), phone))
     yield
     assert status_of(exchange(gateway, "admin", request("GET", "/readyz"))) == 200
     after = asyncio.run(run_session(account, gateway.url("plain", "/omadm"), phone))
     assert (after.result, after.facts["commands"], after.values) == ("ok", [], before.values)
-    log = gateway.log()
+    log = gateway.log()[said:]
     assert "request_failed" not in log, log[-4000:]
     assert "Traceback" not in log, log[-4000:]
 
@@ -93,6 +96,10 @@ def post(gateway: Gateway, octets: bytes, media_type: str) -> bytes:
     return exchange(gateway, "plain", request("POST", "/omadm", {"Content-Type": media_type}, octets))
 
 
+def content_of(answer: bytes) -> bytes:
+    return answer.partition(b"\r\n\r\n")[2]
+
+
 def _octets(text: str | bytes) -> bytes:
     return text if isinstance(text, bytes) else text.encode()
 
@@ -103,9 +110,6 @@ def _unverified() -> ssl.SSLContext:
     return context
 
 
-# A small phone: it can log in, and say anything afterwards.
-
-
 class Phone:
     """A device that proves itself as it should, in sessions of its own."""
 
@@ -114,10 +118,10 @@ class Phone:
         body = json.dumps({"loc_uri": DEVICE, "client_name": "fuzz"}).encode()
         answer = exchange(gateway, "admin", request("POST", "/api/v1/subscribers/bob/devices", bearer, body))
         self.gateway = gateway
-        self.password = json.loads(answer.partition(b"\r\n\r\n")[2])["client_password"]
+        self.password = json.loads(content_of(answer))["client_password"]
         self.nonce = b"none yet"
         self.sessions = itertools.count(1)
-        self.session = ""
+        self.session = "never used"
 
     def message(self, msg_id: int, *commands: Markup, cred: bool = False) -> Markup:
         digest = _md5(_md5(f"fuzz:{self.password}".encode()) + b":" + self.nonce).decode()
@@ -131,7 +135,7 @@ class Phone:
 
     def log_in(self) -> bytes:
         """The gateway's first commands in a fresh session."""
-        self.session = str(next(self.sessions))
+        self.session = f"{next(self.sessions):08}"
         for msg_id in (1, 2, 3):
             answer = post(self.gateway, xml(self.message(msg_id, START, DEV_INFO, cred=True)), XML)
             if nonce := re.search(rb"<NextNonce[^>]*>([^<]+)<", answer):
@@ -173,7 +177,13 @@ DEV_INFO = ("Replace", [("CmdID", "2"), item("./DevInfo/Man", "Acme"), item("./D
 NEXT_NONCE = ("Chal", [("Meta", [("Format", "b64"), ("Type", "syncml:auth-md5"), ("NextNonce", "MTIzNDU2")])])
 RESULTS = (
     "Results",
-    [("CmdID", "9"), ("MsgRef", "2"), ("CmdRef", "3"), item("./3GPP_IMS", "", "node"), item("./3GPP_IMS/Timer_T1", "7")],
+    [
+        ("CmdID", "9"),
+        ("MsgRef", "2"),
+        ("CmdRef", "3"),
+        item("./3GPP_IMS", "", "node"),
+        item("./3GPP_IMS/Timer_T1", "7"),
+    ],
 )
 BODIES: tuple[tuple[Markup, ...], ...] = (
     (START, DEV_INFO),
@@ -186,8 +196,9 @@ BODIES: tuple[tuple[Markup, ...], ...] = (
     (("Replace", [("CmdID", "2"), item("./DevInfo/Man", "QUJD", "bin"), ("Item", [("MoreData", "")])]),),
 )
 TEXTS = st.sampled_from(
-    ["", "0", "-1", "1", "2", "3", "999", "1e9", "٣", "9" * 400, "4294967296", "./", "..", "./A?list=StructData", "?prop=",
-     "./" * 300, "é" * 999, "\x01", "\ufffe", "{imsi}", "%s", "b64", "bin", "node", "syncml:auth-basic", "1200", "DM/1.3"]
+    ["", "0", "-1", "1", "2", "3", "999", "1e9", "٣", "9" * 400, "4294967296", "./", "..", "./A?list=StructData",
+     "?prop=", "./" * 300, "é" * 999, "\x01", "\ufffe", "{imsi}", "%s", "b64", "bin", "node", "syncml:auth-basic",
+     "1200", "DM/1.3"]
 ) | st.text(max_size=20)  # fmt: skip
 TAGS = st.sampled_from(
     ["SyncHdr", "SyncBody", "Status", "Results", "Alert", "Add", "Get", "Exec", "Copy", "Atomic", "Put", "Map", "Item",
@@ -293,19 +304,23 @@ PARAMETERS = st.sampled_from(
 )  # fmt: skip
 HEADERS = st.sampled_from(
     [b"Cookie", b"X-IMSI", b"X-MSISDN", b"Authorization", b"Content-Type", b"Content-Encoding", b"Accept", b"Range",
-     b"Host", b"Expect", b"If-None-Match", b"X-Forwarded-For", b"Upgrade", b"Accept-Encoding", b"Cookie2"]
+     b"Host", b"If-None-Match", b"X-Forwarded-For", b"Upgrade", b"Accept-Encoding", b"Cookie2"]
 )  # fmt: skip
 COOKIES = ODD.map(lambda octets: b"acs=" + octets) | ODD
 QUERIES = st.lists(st.tuples(PARAMETERS, ODD), max_size=4).map(
     lambda pairs: b"&".join([name + b"=" + value for name, value in pairs])
 )
-PATHS = st.sampled_from([b"/", b"/config", b"/omadm", b"/metrics", b"/readyz", b"/api/v1/subscribers", b"*", b"/%00", b"//"])
+PATHS = st.sampled_from(
+    [b"/", b"/config", b"/omadm", b"/metrics", b"/readyz", b"/api/v1/subscribers", b"*", b"/%00", b"//"]
+)
 
 
 @modest
 @given(
     listener=st.sampled_from(["plain", "internet", "tls", "admin"]),
-    method=st.sampled_from([b"GET", b"HEAD", b"POST", b"PUT", b"OPTIONS", b"TRACE", b"CONNECT", b"BREW", b"get", b"\xff"]),
+    method=st.sampled_from(
+        [b"GET", b"HEAD", b"POST", b"PUT", b"OPTIONS", b"TRACE", b"CONNECT", b"BREW", b"get", b"\xff"]
+    ),
     path=PATHS,
     query=QUERIES | ODD,
     headers=st.lists(st.tuples(HEADERS, COOKIES), max_size=5),
@@ -340,14 +355,151 @@ def test_odd_queries_of_proven_clients_are_answered(
 
     Spec: RCC.14 2.2
     """
-    identity = {"X-IMSI": "001010000000002"}
-    introduced = exchange(gateway, "plain", request("GET", "/", identity))
-    cookie = re.search(rb"Set-Cookie: ([^;]+);", introduced)
-    assert cookie
     pairs = [*query, *((name.encode(), quote(text.encode("utf-8", "replace")).encode()) for name, text in about)]
     target = b"/?IMEI=001015000000031&" + b"&".join([name + b"=" + value for name, value in pairs])
-    octets = request("GET", target, {"Cookie": b"; ".join([*cookies, cookie[1]])})
+    octets = request("GET", target, {"Cookie": b"; ".join([*cookies, cookie_of_bob(gateway)])})
     assert_no_fault(exchange(gateway, "tls", octets))
+
+
+def cookie_of_bob(gateway: Gateway) -> bytes:
+    """A cookie that proves that bob asks."""
+    introduced = exchange(gateway, "plain", request("GET", "/", {"X-IMSI": "001010000000002"}))
+    found = re.search(rb"Set-Cookie: ([^;]+);", introduced)
+    assert found
+    return found[1]
+
+
+def test_odd_words_of_a_device_spoil_no_document(tmp_path: Path) -> None:
+    """A profile may quote what a device says of itself; characters no document can carry do not get into one.
+
+    Spec: W3C XML 1.0 2.2 (Char)
+    """
+    gateway = Gateway(tmp_path)
+    profiles = tmp_path / "profiles"
+    profiles.mkdir()
+    quoting = 'name = "quoting"\nlayer = "operator"\n[mo.ims]\nName = "{manufacturer} {model}"\nTimer_T1 = 1000\n'
+    (profiles / "quoting.toml").write_text(quoting)
+    gateway.environment["MOGATE_PROFILES"] = str(profiles)
+    gateway.run("init", "--demo")
+    gateway.start()
+    try:
+        asked = "/?vers=0&terminal_vendor=%01%00&terminal_model=B7&IMEI=001015000000031"
+        answer = exchange(gateway, "tls", request("GET", asked, {"Cookie": cookie_of_bob(gateway)}))
+        assert status_of(answer) == 200
+        etree.fromstring(content_of(answer))
+        body = json.dumps({"loc_uri": DEVICE, "imei": "001015000000031"}).encode()
+        account = json.loads(content_of(admin(gateway, "POST /subscribers/bob/devices", body)))
+        phone = SimpleNamespace(**account, loc_uri=DEVICE, manufacturer="", model="", server_id="mogate")
+        transcript = asyncio.run(run_session(phone, gateway.url("plain", "/omadm"), tmp_path / "phone.json"))
+        assert (transcript.result, transcript.values["./3GPP_IMS/Timer_T1"]) == ("ok", "1000")
+    finally:
+        gateway.stop()
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=6,
+)
+FIELDS = st.sampled_from(
+    ["id", "imsis", "msisdn", "groups", "attributes", "set", "unset", "loc_uri", "imei", "auth", "client_name", "verb",
+     "uri", "value", "format"]
+)  # fmt: skip
+NODES = st.sampled_from(
+    ["ims/Timer_T1", "ims", "ims/", "//", "rcs/x/../y", "ims/LBO_P-CSCF_Address/1/Address", "é", ""]
+)
+FITTING = (
+    st.dictionaries(FIELDS, JSON, max_size=4)
+    | st.fixed_dictionaries({"set": st.dictionaries(NODES, TEXTS, max_size=3)}, optional={"unset": st.lists(NODES)})
+    | st.fixed_dictionaries({"verb": st.sampled_from(["Get", "Exec", "Add", "Copy"]), "uri": TEXTS, "value": TEXTS})
+)
+BODY = st.one_of(
+    FITTING.map(lambda body: json.dumps(body).encode()),
+    JSON.map(lambda body: json.dumps(body).encode()),
+    st.binary(max_size=40),
+    st.integers(1, 100_000).map(lambda depth: b'{"set":' * depth),
+    st.just(b"[" * 1_100_000),
+)
+
+
+@modest
+@given(
+    call=st.sampled_from(
+        ["POST /subscribers", "PATCH /subscribers/bob/values", "POST /subscribers/carol/devices",
+         "POST /devices/bob.1/operations", "GET /subscribers/carol", "DELETE /subscribers/nobody"]
+    ),
+    body=BODY,
+)  # fmt: skip
+def test_odd_bodies_for_the_admin_api_are_answered(gateway: Gateway, phone: Phone, call: str, body: bytes) -> None:
+    """Whatever a script of the operator's sends is done, or refused with the reason; what was done can be served."""
+    assert status_of(admin(gateway, call, body)) in (200, 201, 400, 404, 409, 413, 422)
+    phone.log_in()
+    for layout in "AB":
+        answer = admin(gateway, f"GET /subscribers/bob/document?device=bob.1&layout={layout}")
+        etree.fromstring(json.loads(content_of(answer))["document"].encode())
+
+
+def admin(gateway: Gateway, call: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> bytes:
+    method, _, path = call.partition(" ")
+    bearer = {"Authorization": f"Bearer {gateway.token}", **(headers or {})}
+    return exchange(gateway, "admin", request(method, f"/api/v1{path}", bearer, body))
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd"])
+def test_bodies_that_are_not_in_their_encoding_are_refused(gateway: Gateway, encoding: str) -> None:
+    """A Content-Encoding that the body does not have, or that is not spoken here, is 400.
+
+    Spec: RFC 9110 8.4
+    """
+    headers = {"Content-Type": XML, "Content-Encoding": encoding}
+    assert status_of(exchange(gateway, "plain", request("POST", "/omadm", headers, b"not so"))) == 400
+    call = "PATCH /subscribers/carol/values"
+    assert status_of(admin(gateway, call, b"not so", {"Content-Encoding": encoding})) == 400
+
+
+@pytest.mark.parametrize("cookie", [b"acs=\xff", b"acs=bob.\xed\xa0\x80", b"acs=.", b"acs=" + b"A" * 6000])
+def test_cookies_of_odd_octets_prove_nothing(gateway: Gateway, cookie: bytes) -> None:
+    """A cookie that was never given out is answered 511, whatever octets it is made of.
+
+    Spec: RCC.14 2.3
+    """
+    assert status_of(exchange(gateway, "tls", request("GET", "/?vers=0", {"Cookie": cookie}))) == 511
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, "9" * 20, "-1", "%D9%A3", "1e3"])
+@pytest.mark.parametrize("name", ["after", "limit"])
+def test_numbers_nobody_counts_to_are_refused(gateway: Gateway, name: str, number: str) -> None:
+    """A query parameter that is no number of a sensible length is 422."""
+    assert status_of(admin(gateway, f"GET /events?{name}={number}")) == 422
+
+
+@pytest.mark.parametrize("call", ["GET /devices/alice.99", "DELETE /devices/alice.99", "DELETE /subscribers/alice.99"])
+def test_a_device_id_that_is_nobodys_names_nobody(gateway: Gateway, call: str) -> None:
+    """An id that no device has does not stand for the device next to it, nor for the subscriber."""
+    assert status_of(admin(gateway, call)) == 404
+    values = b'{"set": {"ims/Timer_T1": "1"}}'
+    assert status_of(admin(gateway, "PATCH /subscribers/alice.99/values", values)) == 404
+
+
+@pytest.mark.parametrize(
+    ("call", "body"),
+    [
+        ("POST /devices/alice.1/operations", {"verb": "Exec", "uri": "./A\x01"}),
+        ("POST /devices/alice.1/operations", {"verb": "Exec", "uri": "./A", "value": "\x00"}),
+        ("POST /subscribers/carol/devices", {"loc_uri": "\x1f"}),
+        ("POST /subscribers", {"attributes": {"colour": "\ufffe"}}),
+        *(
+            ("PATCH /subscribers/alice/values", {"set": {f"ims/LBO_P-CSCF_Address/{name}/Address": "x"}})
+            for name in ("\x01", "..", "a?b", "x" * 3000)
+        ),
+    ],
+)
+def test_what_no_device_could_be_told_is_refused_at_once(gateway: Gateway, call: str, body: object) -> None:
+    """Names and values that no message can carry never reach a session, where they would be in the way for ever.
+
+    Spec: W3C XML 1.0 2.2 (Char); OMA-TS-DM_TND-V1_2 4.2 (node names)
+    """
+    assert status_of(admin(gateway, call, json.dumps(body).encode())) == 422
 
 
 def assert_no_fault(answer: bytes) -> None:

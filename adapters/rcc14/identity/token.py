@@ -28,12 +28,13 @@ def token_of(device_id: str, serial: int, key: bytes) -> str:
 
 def device_of(token: str) -> str:
     """The id of the device a token claims to be for; empty when it is no token of ours."""
-    return _parts(token)[0]
+    parts = token.rsplit(".", 2)
+    return parts[0] if len(parts) == 3 else ""
 
 
-def is_current(token: str, state: Rcc14State) -> bool:
-    """Whether the token claims the newest serial."""
-    return _parts(token)[1] == str(state.token_serial)
+def is_current(token: str, device_id: str, state: Rcc14State) -> bool:
+    """Whether the token claims to be this device's newest; only ``is_valid`` tells whether it is genuine."""
+    return token.rpartition(".")[0] == f"{device_id}.{state.token_serial}"
 
 
 def is_valid(token: str, device_id: str, state: Rcc14State, key: bytes, *, now: datetime, life_seconds: int) -> bool:
@@ -56,9 +57,3 @@ def remaining_seconds(state: Rcc14State, *, now: datetime, life_seconds: int) ->
 def is_due(state: Rcc14State, *, now: datetime, life_seconds: int) -> bool:
     """Whether a new token should be issued: there is none yet, or half the life of the newest one is over."""
     return remaining_seconds(state, now=now, life_seconds=life_seconds) <= life_seconds / 2
-
-
-def _parts(token: str) -> tuple[str, str]:
-    """The device id and the serial that the token claims, or twice nothing."""
-    parts = token.rsplit(".", 2)
-    return (parts[0], parts[1]) if len(parts) == 3 else ("", "")

@@ -33,9 +33,7 @@ def verify(folder: Path, name: x509.DNSName | x509.IPAddress, at: datetime = NOW
 @pytest.mark.parametrize(
     "name", [*map(x509.DNSName, HOSTS), x509.IPAddress(ip_address("127.0.0.1")), x509.IPAddress(ip_address("::1"))]
 )
-def test_the_server_certificate_verifies_by_every_name(
-    folder: Path, name: x509.DNSName | x509.IPAddress
-) -> None:
+def test_the_server_certificate_verifies_by_every_name(folder: Path, name: x509.DNSName | x509.IPAddress) -> None:
     """A verifier that applies the rules of the web accepts it for each name, against the demo CA alone."""
     verify(folder, name)
 

@@ -79,7 +79,7 @@ def test_the_key_tells_whether_the_configuration_can_have_changed(service: Servi
 
 
 def test_what_a_device_passed_over_waits_for_another_session(service: Service) -> None:
-    """An operation it left unanswered just now is not sent again at once; without an account there is nothing to say."""
+    """What it left unanswered just now is not sent again at once; without an account there is nothing to say."""
     planned = service.next_operations(SUBSCRIBER, DEVICE, EMPTY, [GET], NOW)
     assert [operation.uri for operation in planned] == ["./A", "./3GPP_IMS?list=StructData"]
     rest = service.next_operations(SUBSCRIBER, DEVICE, EMPTY, [GET], NOW, {operation.id for operation in planned[:1]})

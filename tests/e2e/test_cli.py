@@ -1,0 +1,167 @@
+"""The command line against a running gateway: text for people, JSON for machines, and honest exits."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+from live_gateway import Gateway, serving
+
+from gateway import cli
+
+READING = (
+    ("init",),
+    ("check",),
+    ("mo", "list"),
+    ("mo", "show", "ims"),
+    ("subscriber", "list"),
+    ("subscriber", "show", "alice"),
+    ("device", "show", "alice.1"),
+    ("device", "send", "alice.1", "get", "./DevInfo/Lang"),
+    ("set", "alice", "ims/Timer_T1=3000"),
+    ("unset", "alice", "ims/Timer_T1"),
+    ("explain", "alice", "--node", "ims", "--device", "alice.1"),
+    ("render", "alice", "--device", "alice.1"),
+    ("simulate", "omadm"),
+    ("simulate", "rcc14"),
+)
+SHOWS = {
+    "check": "in order",
+    "mo list": "identifier",
+    "mo show": "Timer_T1",
+    "subscriber list": "+15550100001",
+    "subscriber show": "device alice.1",
+    "device show": "OMA DM",
+    "device send": "waits for the next session",
+    "set": "ims/Timer_T1 = 3000",
+    "unset": "ims/Timer_T1",
+    "explain": "operator example-mobile",
+    "render": '<characteristic type="APPLICATION">',
+    "simulate omadm": "result: ok",
+    "simulate rcc14": "result: ok",
+}
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    with serving(tmp_path_factory.mktemp("gateway")) as one:
+        yield one
+
+
+@pytest.fixture
+def mogate(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> Iterator[CliRunner]:
+    """Runs commands in this process, with the settings of the gateway."""
+    for name, value in gateway.environment.items():
+        if name.startswith("MOGATE_"):
+            monkeypatch.setenv(name, value)
+    cli._settings.cache_clear()
+    yield CliRunner()
+    cli._settings.cache_clear()
+
+
+def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, (*path, name))
+        else:
+            yield (*path, name), command
+
+
+def test_every_command_has_json_and_says_what_it_does() -> None:
+    """All but ``serve``, which prints while it runs; each has a sentence of help, as has each option."""
+    for path, command in commands(cli.main):
+        options = {option.name: option for option in command.params if isinstance(option, click.Option)}
+        assert ("as_machine" in options) is (path != ("serve",)), path
+        assert command.help, path
+        assert all(option.help for option in options.values()), path
+
+
+@pytest.mark.parametrize("arguments", READING, ids=" ".join)
+def test_a_command_prints_for_people_and_for_machines(mogate: CliRunner, arguments: tuple[str, ...]) -> None:
+    """``--json`` is one JSON value and nothing else; the text has the thing asked for, in lines that can be read."""
+    machine = mogate.invoke(cli.main, [*arguments, "--json"])
+    assert (machine.exit_code, machine.stderr) == (0, "")
+    assert isinstance(json.loads(machine.stdout), dict | list)
+    people = mogate.invoke(cli.main, list(arguments))
+    assert (people.exit_code, people.stderr) == (0, "")
+    name = " ".join(arguments[:2] if arguments[0] in ("mo", "subscriber", "device", "simulate") else arguments[:1])
+    assert SHOWS.get(name, "data:") in people.stdout
+    assert not people.stdout.startswith(("{", "["))
+    assert "\x1b" not in people.stdout
+
+
+def test_a_subscriber_with_a_device_comes_and_goes(mogate: CliRunner) -> None:
+    """Add, show and delete, for people and for machines."""
+
+    def ran(*arguments: str) -> str:
+        done = mogate.invoke(cli.main, arguments)
+        assert (done.exit_code, done.stderr) == (0, ""), arguments
+        return done.stdout
+
+    made = json.loads(ran("subscriber", "add", "--imsi", "001010000000088", "--group", "a", "--group", "b", "--json"))
+    account = ran("device", "add", made["id"], "--loc-uri", "phone")
+    assert f"device_id: {made['id']}.1" in account
+    assert "client_password: " in account
+    shown = json.loads(ran("subscriber", "show", "001010000000088", "--json"))
+    assert (shown["groups"], len(shown["devices"])) == (["a", "b"], 1)
+    assert json.loads(ran("device", "delete", f"{made['id']}.1", "--json")) == {"deleted": f"{made['id']}.1"}
+    assert ran("subscriber", "delete", "001010000000088") == "deleted 001010000000088\n"
+    assert mogate.invoke(cli.main, ["subscriber", "show", made["id"]]).exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "says"),
+    [
+        (("subscriber", "show", "nobody"), 1, "nobody"),
+        (("subscriber", "add", "--imsi", "12"), 1, "imsis"),
+        (("subscriber", "add", "--msisdn", "+15550100001"), 1, "in the way"),
+        (("device", "send", "alice.1", "get", "./A//B"), 1, "uri"),
+        (("device", "send", "alice.1", "copy", "./A"), 2, "copy"),
+        (("set", "alice", "ims/Timer_T1"), 2, "NODE=VALUE"),
+        (("simulate", "omadm", "--refuse", "./A"), 2, "URI=CODE"),
+        (("simulate", "omadm", "--refuse", "./A=no"), 2, "URI=CODE"),
+        (("simulate", "omadm", "--misbehave", "shout"), 2, "shout"),
+        (("mo", "show", "imz"), 1, "imz"),
+        (("render", "alice", "--device", "bob.1"), 1, "bob.1"),
+        (("launch",), 2, "launch"),
+    ],
+)
+def test_a_mistake_ends_with_a_word_and_a_status(
+    mogate: CliRunner, arguments: tuple[str, ...], status: int, says: str
+) -> None:
+    """1 when it was refused, 2 when the command is mistaken; the reason alone on standard error, never a traceback."""
+    done = mogate.invoke(cli.main, arguments)
+    assert (done.exit_code, done.stdout) == (status, "")
+    assert says in done.stderr
+    assert isinstance(done.exception, SystemExit)
+
+
+def test_init_again_keeps_everything(gateway: Gateway, mogate: CliRunner) -> None:
+    """While the gateway serves and after: keys, token, certificates and the demo stay to the octet."""
+    data = gateway.folder / "data"
+    kept = ("seal.key", "admin.token", "demo.json", "tls/ca.pem", "tls/ca.key", "tls/server.pem", "tls/server.key")
+
+    def contents() -> list[bytes]:
+        return [(data / name).read_bytes() for name in kept]
+
+    before = contents()
+    done = mogate.invoke(cli.main, ["init", "--demo", "--json"])
+    assert json.loads(done.stdout)["demo"] == "was there"
+    assert contents() == before
+    assert mogate.invoke(cli.main, ["subscriber", "show", "alice"]).exit_code == 0
+
+
+def test_without_a_gateway_the_mend_is_said(mogate: CliRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No settings, no data directory: each is named with what to do."""
+    monkeypatch.setenv("MOGATE_DATA", str(tmp_path / "empty"))
+    cli._settings.cache_clear()
+    done = mogate.invoke(cli.main, ["subscriber", "list"])
+    assert (done.exit_code, "mogate init" in done.stderr) == (1, True)
+    monkeypatch.setenv("MOGATE_CONFIG", str(tmp_path / "absent.toml"))
+    cli._settings.cache_clear()
+    done = mogate.invoke(cli.main, ["check"])
+    assert (done.exit_code, "absent.toml" in done.stderr) == (1, True)

@@ -1,0 +1,60 @@
+"""A small operator: the shipped DDFs and mappings, and one profile with three MOs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from adapters.provisioning.mapping import Mapping
+from adapters.rcc14.documents import Documents
+from adapters.rcc14.session import Terms
+from gateway.fleet.profile import ProfileSet, parse_profile
+from gateway.mo.catalogue import Catalogue
+from gateway.service import Service
+
+CONFIG = Path(__file__).parents[4] / "config"
+PROFILE = """\
+name = "all"
+layer = "operator"
+[mo.ims]
+Timer_T1 = 2000
+Private_user_identity = "{impi}"
+[mo.rcs]
+"SERVICES/ChatAuth" = 1
+[mo.nas-config]
+NAS_SignallingPriority = 1
+"""
+
+
+@pytest.fixture(scope="session")
+def catalogue() -> Catalogue:
+    return Catalogue.load(CONFIG / "mo", identifiers={"rcs": "example.net:mo:rcs:1.0"})
+
+
+@pytest.fixture(scope="session")
+def mapping(catalogue: Catalogue) -> Mapping:
+    return Mapping.load(CONFIG / "mapping", catalogue)
+
+
+@pytest.fixture
+def terms() -> Terms:
+    return Terms(validity_seconds=86400, jitter_percent=0, token_seconds=1000)
+
+
+@pytest.fixture
+def make_documents(catalogue: Catalogue, mapping: Mapping, terms: Terms) -> Callable[..., Documents]:
+    """Documents of this mapping and these default MOs; those of the operator unless told otherwise."""
+    profiles = ProfileSet([parse_profile(PROFILE, "all.toml", catalogue)], catalogue)
+    service = Service(catalogue, profiles, plmns=["00101"], roots={})
+
+    def make(mapped: Mapping = mapping, default_mos: tuple[str, ...] = ("ims", "rcs")) -> Documents:
+        return Documents(mapped, service, default_mos=default_mos, terms=terms)
+
+    return make
+
+
+@pytest.fixture
+def documents(make_documents: Callable[..., Documents]) -> Documents:
+    return make_documents()

@@ -1,0 +1,156 @@
+"""What goes into a document, and by what a client's due content is known."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from lxml import etree
+from msgspec.structs import replace
+
+from adapters.provisioning.mapping import Mapping
+from adapters.rcc14.documents import Documents
+from adapters.rcc14.messages import Request, parse_request
+from adapters.rcc14.session import Delivery, Kind
+from gateway.fleet.device import Device, Rcc14State
+from gateway.fleet.subscriber import Subscriber
+from gateway.mo.catalogue import Catalogue
+
+CONFIG = Path(__file__).parents[4] / "config"
+ANN = Subscriber(id="ann", imsis=("001010000000001",), msisdn="+15550100001")
+PHONE = Device(id="ann.1")
+IMS_B = "urn:oma:mo:ext-3gpp-ims:1.0"
+NAS = "urn:oma:mo:ext-3gpp-nas-config:1.0"
+UP_2 = "rcs_profile=UP_2.4&provisioning_version=5.0"
+
+
+def asking(query: str) -> Request:
+    return parse_request(query)
+
+
+def app_ids(documents: Documents, query: str, subscriber: Subscriber = ANN) -> list[str]:
+    request = asking(query)
+    root = etree.fromstring(
+        documents.document(
+            Delivery(Kind.FULL, 1, 60, 0, Rcc14State()),
+            "",
+            documents.content(subscriber, PHONE, request.layout, request.apps),
+        )
+    )
+    return [str(app_id) for app_id in root.xpath("characteristic[@type='APPLICATION']/parm[@name='AppID']/@value")]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("", ["ap2001", "ap2002"]),
+        (UP_2, [IMS_B, "ap2002"]),
+        ("app=ap2002", ["ap2002"]),
+        ("app=ap2001&app=ap2002", ["ap2001", "ap2002"]),
+        ("app=ap2002&app=ap2001", ["ap2001", "ap2002"]),
+        (f"app={IMS_B}", [IMS_B]),
+        (f"{UP_2}&app=ap2001", ["ap2001"]),
+        (f"app={NAS}", [NAS]),
+        ("app=ap2002&app=ap2003&app=ap2002", ["ap2002"]),
+        ("app=ap2003", []),
+        ("app=Ap2002", []),
+    ],
+)
+def test_a_client_gets_what_it_asks_for(documents: Documents, query: str, expected: list[str]) -> None:
+    """The usual applications, or those of the asked-for that there are; each once (RCC.14 2.3, app parameter)."""
+    assert app_ids(documents, query) == expected
+
+
+def test_what_lacks_a_variable_is_left_out(documents: Documents) -> None:
+    """A leaf that cannot be filled for this subscriber is not there, and the others are; values are escaped."""
+    with_sim = documents.content(ANN, PHONE, "B", ())
+    without = documents.content(replace(ANN, imsis=()), PHONE, "B", ())
+    impi = b"001010000000001@ims.mnc001.mcc001.3gppnetwork.org"
+    assert impi in with_sim
+    assert b"Private_User_Identity" not in without
+    assert b'<parm name="Timer_T1" value="2000"/>' in without
+
+
+@pytest.mark.parametrize(("msisdn", "user"), [("+15550100001", ["+15550100001"]), ("", [])])
+def test_the_number_is_told_when_it_is_known(documents: Documents, msisdn: str, user: list[str]) -> None:
+    """User/msisdn is the number on record, and no User stands there without one."""
+    content = documents.content(replace(ANN, msisdn=msisdn), PHONE, "A", ())
+    root = etree.fromstring(b"<d>" + content + b"</d>")
+    assert root.xpath("characteristic[@type='User']/parm[@name='msisdn']/@value") == user
+
+
+@pytest.mark.parametrize("content", [b"", b'<characteristic type="APPLICATION"/>'])
+@pytest.mark.parametrize("token", ["", "ann.1.1.MAC"])
+def test_the_frame(documents: Documents, token: str, content: bytes) -> None:
+    """VERS comes first, then the TOKEN with what is left of its life, if one goes out; then the content."""
+    delivery = Delivery(Kind.FULL, 7, 86400, 321, Rcc14State())
+    root = etree.fromstring(documents.document(delivery, token, content))
+    parms = [(one.get("type"), [(parm.get("name"), parm.get("value")) for parm in one]) for one in root]
+    expected = [("VERS", [("version", "7"), ("validity", "86400")])]
+    if token:
+        expected.append(("TOKEN", [("token", token), ("validity", "321")]))
+    assert parms == expected + ([("APPLICATION", [])] if content else [])
+
+
+@pytest.mark.parametrize(("state", "version"), [(None, "1"), (Rcc14State(), "1"), (Rcc14State(version=4), "4")])
+def test_a_preview_is_the_document_without_its_token(
+    documents: Documents, state: Rcc14State | None, version: str
+) -> None:
+    """It has the version the device is due, and a validity: it could be handed out."""
+    root = etree.fromstring(documents.preview(ANN, replace(PHONE, rcc14=state), "B"))
+    assert [one.get("type") for one in root] == ["VERS", "User", "APPLICATION", "APPLICATION"]
+    assert [parm.get("value") for parm in root[0]] == [version, "86400"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (UP_2, UP_2 + "&vers=3&token=t&rcs_state=3&terminal_sw_version=9", True),
+        ("app=ap2001&app=ap2002", "app=ap2002&app=ap2001&app=ap2002", True),
+        ("app=ap2002", "app=ap2002&app=ap2003", True),
+        ("app=ap2003", "app=ap2004&app=nonsense", True),
+        (f"app={NAS}", f"app={NAS}&app=%7C%2C", True),
+        ("", "app=ap2003", False),
+        ("", "app=ap2002", False),
+        ("app=ap2001", "app=ap2002", False),
+        ("app=ap2001", "app=ap2001,ap2002", False),
+        ("app=ap2001", f"app={IMS_B}", False),
+        ("", UP_2, False),
+        ("client_version=1", "client_version=2", False),
+        ("rcs_version=1", "client_version=1", False),
+    ],
+)
+def test_the_key_follows_what_the_client_is_due(documents: Documents, one: str, other: str, same: bool) -> None:
+    """Release, layout and served applications are in the key; order, repetition and what is not served are not."""
+    keys = {documents.key(ANN, PHONE, asking(query)) for query in (one, other)}
+    assert len(keys) == (1 if same else 2)
+
+
+def test_the_key_follows_the_operator(
+    make_documents: Callable[..., Documents], catalogue: Catalogue, tmp_path: Path
+) -> None:
+    """An edited mapping, other default MOs and a changed subscriber or device make another key; a restart does not."""
+    shutil.copytree(CONFIG / "mapping", tmp_path, dirs_exist_ok=True)
+    rcs = tmp_path / "rcs.toml"
+    rcs.write_text(rcs.read_text().replace('application = "ap2002"', 'application = "ap2999"'))
+    edited = make_documents(Mapping.load(tmp_path, catalogue))
+    request = asking("app=ap2001")
+    key = make_documents().key(ANN, PHONE, request)
+    assert make_documents().key(ANN, PHONE, request) == key
+    assert edited.key(ANN, PHONE, request) != key
+    assert make_documents().key(replace(ANN, content_revision=2), PHONE, request) != key
+    assert make_documents().key(ANN, replace(PHONE, content_revision=2), request) != key
+
+    usual = make_documents().key(ANN, PHONE, Request())
+    assert make_documents(default_mos=("rcs",)).key(ANN, PHONE, Request()) != usual
+    assert make_documents(default_mos=("ims",)).key(ANN, PHONE, Request()) != usual
+
+
+def test_the_digest_tells_contents_and_releases_apart(documents: Documents) -> None:
+    """A new release starts afresh even with the same content (RCC.14 VERS); a new state of the client does not."""
+    old, new = asking("client_version=1"), asking("client_version=2")
+    assert documents.digest(b"content", old) == documents.digest(b"content", asking("client_version=1&rcs_state=-4"))
+    assert documents.digest(b"content", old) != documents.digest(b"other", old)
+    assert documents.digest(b"content", old) != documents.digest(b"content", new)

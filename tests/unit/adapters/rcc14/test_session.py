@@ -1,0 +1,229 @@
+"""What a proven client is answered: every case of version, validity and token, and what is saved of it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from msgspec.structs import replace
+
+from adapters.rcc14.identity.token import token_of
+from adapters.rcc14.messages import MAX_VERS, Request
+from adapters.rcc14.session import Delivery, Kind, Terms, deliver, validity_for
+from gateway.fleet.device import Rcc14State
+from gateway.fleet.subscriber import ServiceState
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+TERMS = Terms(validity_seconds=86400, jitter_percent=0, token_seconds=1000)
+OLD, NEW = b"old content", b"new content"
+ABOUT = {"rcs_profile": "UP_2.4", "rcs_state": "5"}
+HELD = Rcc14State(
+    version=5,
+    digest=OLD,
+    key="k",
+    sent_version=5,
+    sent_at=NOW - timedelta(days=3),
+    reported_version=5,
+    reported_at=NOW - timedelta(days=2),
+    token_serial=3,
+    token_issued_at=NOW - timedelta(seconds=100),
+    parameters=ABOUT,
+)
+
+
+def ask(
+    state: Rcc14State,
+    vers: int,
+    service: ServiceState = ServiceState.ACTIVE,
+    *,
+    content: bytes = OLD,
+    token: str = "",
+    now: datetime = NOW,
+) -> Delivery:
+    """The answer to a client that holds this version and is due this content."""
+    request = Request(vers=vers, token=token, about=ABOUT)
+    key = "k" if content == OLD else "other"
+    return deliver("alice.1", state, request, service, key=key, digest=lambda: content, terms=TERMS, now=now)
+
+
+@pytest.mark.parametrize(
+    ("vers", "content", "kind", "version"),
+    [
+        (5, OLD, Kind.UNCHANGED, 5),
+        (0, OLD, Kind.FULL, 5),
+        (4, OLD, Kind.FULL, 5),
+        (6, OLD, Kind.FULL, 7),
+        (90, OLD, Kind.FULL, 91),
+        (-1, OLD, Kind.FULL, 5),
+        (-2, OLD, Kind.FULL, 5),
+        (-3, OLD, Kind.FULL, 5),
+        (-4, OLD, Kind.UNCHANGED, 5),
+        (5, NEW, Kind.FULL, 6),
+        (0, NEW, Kind.FULL, 6),
+        (4, NEW, Kind.FULL, 6),
+        (6, NEW, Kind.FULL, 7),
+        (7, NEW, Kind.FULL, 8),
+        (90, NEW, Kind.FULL, 91),
+        (-1, NEW, Kind.FULL, 6),
+        (-4, NEW, Kind.UNCHANGED, 5),
+    ],
+)
+def test_the_version_a_client_is_due(vers: int, content: bytes, kind: Kind, version: int) -> None:
+    """New content is one version more than either side knows of; who holds it gets VERS alone (RCC.14 VERS)."""
+    delivery = ask(HELD, vers, content=content)
+    assert (delivery.kind, delivery.version, delivery.validity_seconds) == (kind, version, 86400)
+    assert (delivery.state.version, delivery.state.sent_version) == (version, version)
+    assert delivery.state.reported_version == vers
+
+
+@pytest.mark.parametrize(
+    ("vers", "kind", "version", "follows"),
+    [(0, Kind.FULL, 1, 1), (1, Kind.FULL, 2, 2), (9, Kind.FULL, 10, 10), (-4, Kind.UNCHANGED, 1, 0)],
+)
+def test_a_device_that_is_new(vers: int, kind: Kind, version: int, follows: int) -> None:
+    """The first version is 1, or one more than the client brings along; VERS is positive, content or not."""
+    delivery = ask(Rcc14State(), vers, content=NEW)
+    assert (delivery.kind, delivery.version, delivery.state.version) == (kind, version, follows)
+    assert delivery.token_seconds == TERMS.token_seconds
+    assert delivery.state.token_serial == 1
+
+
+def test_a_user_who_comes_back_gets_the_content() -> None:
+    """The version named to a client that was switched off (-4) is none that it could later be thought to hold."""
+    switched_off = ask(Rcc14State(), -4, content=NEW)
+    back = ask(switched_off.state, switched_off.version, content=NEW)
+    assert (back.kind, back.version) == (Kind.FULL, 2)
+
+
+@pytest.mark.parametrize("content", [OLD, NEW])
+def test_the_highest_version_is_the_end(content: bytes) -> None:
+    """A version never grows out of 31 bits; content that is due goes out under the highest one, and only once."""
+    delivery = ask(HELD, MAX_VERS, content=content)
+    assert (delivery.kind, delivery.version) == (Kind.FULL, MAX_VERS)
+    assert ask(delivery.state, MAX_VERS, content=content).kind is Kind.UNCHANGED
+    changed = ask(replace(delivery.state, digest=b"another", key="another"), MAX_VERS, content=content)
+    assert (changed.kind, changed.version) == (Kind.FULL, MAX_VERS)
+
+
+@pytest.mark.parametrize(
+    ("service", "kind", "version", "validity"),
+    [
+        (ServiceState.DISABLED, Kind.RESET, 0, 0),
+        (ServiceState.DISABLED_PERMANENTLY, Kind.DISABLED, -1, -1),
+        (ServiceState.DISABLED_UNTIL_USER, Kind.DISABLED, -2, -2),
+        (ServiceState.DORMANT, Kind.DORMANT, -3, 86400),
+    ],
+)
+@pytest.mark.parametrize("vers", [5, 0, 90, -2, -4])
+@pytest.mark.parametrize("content", [OLD, NEW])
+def test_a_service_that_is_off(
+    service: ServiceState, kind: Kind, version: int, validity: int, vers: int, content: bytes
+) -> None:
+    """0, -1 and -2 take the configuration away, -3 puts it to sleep; the version waits for the service to return."""
+    delivery = ask(HELD, vers, service, content=content)
+    assert (delivery.kind, delivery.version, delivery.validity_seconds) == (kind, version, validity)
+    assert delivery.token_seconds == 0
+    assert (delivery.state.version, delivery.state.digest, delivery.state.token_serial) == (5, OLD, 3)
+    assert delivery.state.reported_version == vers
+
+
+@pytest.mark.parametrize(
+    ("service", "serial"),
+    [
+        (ServiceState.ACTIVE, 4),
+        (ServiceState.DORMANT, 4),
+        (ServiceState.DISABLED, 3),
+        (ServiceState.DISABLED_PERMANENTLY, 3),
+        (ServiceState.DISABLED_UNTIL_USER, 3),
+    ],
+)
+def test_tokens_are_renewed_while_there_is_something_to_ask_for(service: ServiceState, serial: int) -> None:
+    """From half a token's life on the next answer brings a new one, to the dormant too (RCC.14 TOKEN)."""
+    later = NOW + timedelta(seconds=400)
+    assert ask(HELD, 5, service, now=later - timedelta(seconds=1)).token_seconds == 0
+    delivery = ask(HELD, 5, service, now=later)
+    assert delivery.state.token_serial == serial
+    assert delivery.token_seconds == (TERMS.token_seconds if serial == 4 else 0)
+    assert delivery.state.token_issued_at == (later if serial == 4 else HELD.token_issued_at)
+
+
+@pytest.mark.parametrize(
+    ("vers", "serial", "device_id", "seconds"),
+    [
+        (0, None, "", 900),
+        (0, 3, "alice.1", 900),
+        (5, None, "", 0),
+        (5, 3, "alice.1", 0),
+        (5, 2, "alice.1", 900),
+        (5, 3, "alice.2", 900),
+        (-4, 2, "alice.1", 900),
+    ],
+)
+def test_the_newest_token_goes_with_content_and_to_who_shows_another(
+    vers: int, serial: int | None, device_id: str, seconds: int
+) -> None:
+    """It is the one on record, for what is left of its life: an answer that was lost must not lock the client out."""
+    token = "" if serial is None else token_of(device_id, serial, b"key")
+    delivery = ask(HELD, vers, token=token)
+    assert delivery.token_seconds == seconds
+    assert delivery.state.token_serial == 3
+
+
+@pytest.mark.parametrize("service", ServiceState)
+@pytest.mark.parametrize("vers", [5, 4, 0, -4])
+def test_nothing_new_is_nothing_to_save(service: ServiceState, vers: int) -> None:
+    """A client that asks once more as before leaves the very state that was there, and no content is looked at."""
+
+    def unread() -> bytes:
+        raise AssertionError("the content was rendered")
+
+    state = replace(HELD, reported_version=vers)
+    request = Request(vers=vers, token=token_of("alice.1", 3, b"key"), about=dict(ABOUT))
+    delivery = deliver("alice.1", state, request, service, key="k", digest=unread, terms=TERMS, now=NOW)
+    assert delivery.state is state
+
+
+def test_what_is_noted_and_when() -> None:
+    """What went out in full, and what the client said of itself, are kept with their times."""
+    delivery = ask(HELD, 4, content=NEW)
+    assert (delivery.state.sent_version, delivery.state.sent_at) == (6, NOW)
+    assert (delivery.state.reported_version, delivery.state.reported_at) == (4, NOW)
+    changed = deliver(
+        "alice.1",
+        HELD,
+        Request(vers=5, about=ABOUT | {"rcs_state": "-3"}),
+        ServiceState.ACTIVE,
+        key="k",
+        digest=lambda: OLD,
+        terms=TERMS,
+        now=NOW,
+    )
+    assert changed.kind is Kind.UNCHANGED
+    assert (changed.state.parameters["rcs_state"], changed.state.reported_at) == ("-3", NOW)
+
+
+def test_other_inputs_of_the_same_content_are_no_new_version() -> None:
+    """The content decides, not what it was made from; the inputs are remembered so that it is not made again."""
+    delivery = deliver(
+        "alice.1",
+        HELD,
+        Request(vers=5, about=ABOUT),
+        ServiceState.ACTIVE,
+        key="other",
+        digest=lambda: OLD,
+        terms=TERMS,
+        now=NOW,
+    )
+    assert delivery == Delivery(Kind.UNCHANGED, 5, 86400, 0, replace(HELD, key="other"))
+
+
+@pytest.mark.parametrize(
+    ("validity", "jitter", "low", "high"), [(86400, 10, 77760, 95040), (86400, 0, 86400, 86400), (1, 50, 1, 1)]
+)
+def test_validities_are_spread_and_stay(validity: int, jitter: int, low: int, high: int) -> None:
+    """Clients come back within the jitter, spread over all of it, and each always after the same time."""
+    terms = Terms(validity, jitter, 1000)
+    given = [validity_for(f"subscriber-{number}.1", terms) for number in range(1000)]
+    assert low <= min(given) <= max(given) <= high
+    assert max(given) - min(given) >= 0.9 * (high - low)
+    assert given == [validity_for(f"subscriber-{number}.1", terms) for number in range(1000)]

@@ -1,0 +1,58 @@
+"""The admin API without a gateway around it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+
+from gateway.admin.api import AdminApi
+from gateway.fleet.device import Device
+from gateway.fleet.profile import ProfileSet
+from gateway.fleet.subscriber import Subscriber
+from gateway.inventory import Inventory
+from gateway.mo.catalogue import Catalogue
+from gateway.sealing import Sealer
+from gateway.service import Service
+from gateway.store.sqlite import SqliteStore
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+CATALOGUE = Catalogue.load(Path(__file__).parents[4] / "config" / "mo", identifiers={})
+TOKEN = "the-token"
+
+
+class Documents:
+    """Fails, as no adapter is here."""
+
+    def preview(self, subscriber: Subscriber, device: Device, layout: Literal["A", "B"]) -> bytes:
+        raise RuntimeError(f"cannot render for IMSI {subscriber.imsi}")
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
+    store = SqliteStore.open(tmp_path / "mogate.db")
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+def api(store: SqliteStore) -> AdminApi:
+    return AdminApi(
+        store=store,
+        service=Service(CATALOGUE, ProfileSet([], CATALOGUE), plmns=["00101"], roots={"ims": "./IMS"}),
+        inventory=Inventory(store, CATALOGUE, Sealer(bytes(32)), lambda: NOW),
+        documents=Documents(),
+        token_digest=hashlib.sha256(TOKEN.encode()).digest(),
+    )
+
+
+@pytest.fixture
+async def client(api: AdminApi) -> AsyncIterator[TestClient]:
+    """A client that carries the token."""
+    async with TestClient(TestServer(api.application()), headers={"Authorization": f"Bearer {TOKEN}"}) as client:
+        yield client

@@ -1,0 +1,120 @@
+"""Answers as text for people: what matters is there, in lines that can be read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gateway import report
+from gateway.settings import Listener
+
+LEAF: dict[str, Any] = {
+    "node": "ims/T1", "uri": "./IMS/T1", "wanted": "2000", "held": "1000", "status": 405,
+    "meaning": "command not allowed", "standing": "refused",
+}  # fmt: skip
+DEVICE: dict[str, Any] = {
+    "id": "ann.1", "subscriber_id": "ann", "imei": "", "manufacturer": "Acme", "model": "B7", "software": "",
+    "omadm": None, "rcc14": None, "leaves": [], "operations": [],
+}  # fmt: skip
+OMADM: dict[str, Any] = {"loc_uri": "IMEI:1", "up_to_date": False, "last_session_at": None}
+
+
+def test_a_table_is_aligned() -> None:
+    """Columns are as wide as their widest cell, and lines end where their text ends."""
+    assert report.table(["id", "plan"], [["alice", "basic"], ["b", ""]]).splitlines() == [
+        "id     plan",
+        "alice  basic",
+        "b",
+    ]
+    assert report.table(["id", "plan"], []) == "id  plan"
+
+
+@pytest.mark.parametrize("demo", [True, False])
+def test_the_welcome_says_where_and_what_to_try(demo: bool) -> None:
+    """Each listener with the port it got and what it serves; the demo's commands only where there is a demo."""
+    plain = Listener.model_validate({"name": "plain", "address": "[::1]:0", "serves": ["omadm", "rcc14-http"]})
+    tls = Listener.model_validate(
+        {"name": "tls", "address": "127.0.0.1:8443", "serves": ["omadm"], "certificate": "c", "key": "k"}
+    )
+    text = report.welcome([(plain, 4711), (tls, 8443)], demo=demo)
+    assert "http://[::1]:4711  omadm, rcc14-http" in text
+    assert "https://127.0.0.1:8443  omadm" in text
+    assert ("mogate simulate omadm" in text) is demo
+    assert text.endswith("Ctrl-C stops it; the data stays.")
+
+
+def test_a_subscriber_is_shown_with_devices_and_values() -> None:
+    """What is not known is a dash; own values and each device have a line."""
+    device = {"id": "ann.1", "imei": "", "manufacturer": "", "model": "B7", "protocols": [], "last_seen_at": None}
+    found = {
+        "id": "ann", "state": "active", "msisdn": "", "imsis": ["1", "2"], "tenant": "", "plan": "basic", "groups": [],
+        "values": {"ims/T1": "3000"}, "devices": [device],
+    }  # fmt: skip
+    assert report.subscriber(found).splitlines() == [
+        "subscriber ann   active",
+        "  MSISDN -   IMSI 1, 2",
+        "  tenant -   plan basic   groups -",
+        "  ims/T1 = 3000",
+        "  device ann.1   IMEI -   B7   -   seen never",
+    ]
+
+
+def test_a_refusal_stands_out() -> None:
+    """A refused leaf comes first, with the code and what it means; then every leaf in a table."""
+    held = LEAF | {"node": "ims/T2", "wanted": "x" * 60, "held": None, "status": None, "standing": "pending"}
+    lines = report.device(DEVICE | {"omadm": OMADM, "leaves": [LEAF, held]}).splitlines()
+    assert lines[0] == "device ann.1 of subscriber ann   IMEI -   Acme B7"
+    assert lines[1] == "OMA DM   IMEI:1   not up to date   last session never"
+    assert lines[2] == "  REFUSED  ims/T1  405 command not allowed"
+    assert [line.split() for line in lines[3:]] == [
+        ["node", "wanted", "held", "answer", "standing"],
+        ["ims/T1", "2000", "1000", "405", "command", "not", "allowed", "refused"],
+        ["ims/T2", "x" * 43 + "…", "-", "-", "pending"],
+    ]
+
+
+def test_versions_and_operations_are_shown() -> None:
+    """RCC.14 tells three versions apart; an operation waits, or has an outcome with what it read."""
+    rcc14 = {"version": 3, "sent_version": 2, "reported_version": None}
+    waiting = {"id": "1", "verb": "Exec", "uri": "./A", "status": None, "meaning": None, "results": {}}
+    done = waiting | {"id": "2", "verb": "Get", "status": 200, "meaning": "OK", "results": {"./A": "x"}}
+    assert report.device(DEVICE | {"rcc14": rcc14, "operations": [waiting, done]}).splitlines()[1:] == [
+        "RCC.14   version 3 due, 2 sent, none reported",
+        "operation 1  Exec ./A  waits",
+        "operation 2  Get ./A  200 OK",
+        "  ./A = x",
+    ]
+
+
+def test_an_explanation_names_winner_and_losers() -> None:
+    """A value with its layer, file and line; one that is missing a variable; one that a layer took away."""
+
+    def source(layer: str, template: str | None = "t") -> dict[str, str | None]:
+        return {"layer": layer, "profile": "p", "place": "p.toml:3", "template": template}
+
+    leaf = {"node": "ims/A", "value": "1", "missing": [], "winner": source("plan"), "losers": [source("operator", "0")]}
+    leaves = [
+        leaf,
+        leaf | {"node": "ims/B", "value": None, "missing": ["imsi", "tel"], "losers": []},
+        leaf | {"node": "ims/C", "value": None, "winner": source("model", None), "losers": [source("operator", None)]},
+    ]
+    text = report.explanation({"device_id": "ann.1", "subscriber_id": "ann", "leaves": leaves})
+    assert text.splitlines() == [
+        "device ann.1 of subscriber ann",
+        "ims/A = 1",
+        "    plan p p.toml:3",
+        "    not operator p p.toml:3: 0",
+        "ims/B: left out: the subscriber has no imsi, tel",
+        "    plan p p.toml:3",
+        "ims/C: taken away",
+        "    model p p.toml:3",
+        "    not operator p p.toml:3: taken away",
+    ]
+
+
+def test_a_document_is_laid_out() -> None:
+    """One element a line, indented, with nothing lost."""
+    text = report.document('<wap-provisioningdoc><characteristic type="VERS"><parm name="version" value="1"/>'
+                           "</characteristic></wap-provisioningdoc>")  # fmt: skip
+    assert text.splitlines()[1:3] == ['  <characteristic type="VERS">', '    <parm name="version" value="1"/>']
