@@ -296,10 +296,13 @@ def _device_of(household: Household, asked: Request) -> Device | None:
 
 
 def _read_cookies(headers: Sequence[str], name: str) -> list[str]:
-    """The values of every cookie of that name, the latest first; headers may repeat and lack spaces."""
+    """The values of every cookie of that name, the latest first; headers may repeat and lack spaces.
+
+    What is not ASCII was never given out, and no store could look it up.
+    """
     pairs = [pair.strip().partition("=") for header in headers for pair in header.split(";")]
     values = [value.strip().strip('"') for given, _, value in reversed(pairs) if given == name and value]
-    return values[:MAX_COOKIES]
+    return [value for value in values if value.isascii()][:MAX_COOKIES]
 
 
 def _cookie_key(cookie: str) -> str:

@@ -6,11 +6,12 @@ Spec: RCC.14 2.2 (request parameters and responses)
 from __future__ import annotations
 
 import re
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 from urllib.parse import unquote_plus
 
 import msgspec
 
+from adapters.provisioning.mapping import Layout
 from gateway.errors import DecodeError, LimitExceeded
 
 MAX_QUERY_BYTES = 8192
@@ -20,8 +21,6 @@ MAX_VERS = 0x7FFFFFFF
 VERS_USER_DISABLED = -4
 
 CONTENT_TYPE = "text/vnd.wap.connectivity-xml; charset=utf-8"
-
-Layout = Literal["A", "B"]
 
 _IMS_A = "ap2001"
 _IMS_B = "urn:oma:mo:ext-3gpp-ims:1.0"

@@ -26,6 +26,7 @@ from gateway.tree.format import Format
 
 MAX_SELECTIONS = 256
 MAX_OVERRIDDEN = 1024
+MAX_NAME_LENGTH = 200
 
 _LAYERS = (Layer.OPERATOR, Layer.TENANT, Layer.MODEL, Layer.PLAN, Layer.GROUP)
 _KEYS = ("name", "layer", "match", "unset", "mo")
@@ -363,6 +364,11 @@ def _check_instance_names(path: Sequence[str], definition: Definition) -> None:
             raise ValueError(f"{UNNAMED} stands for any name; give the node one, such as 1")
         if "{" in name or "}" in name:
             raise ValueError(f"{name!r} has a brace; variables are for values, and names do without")
+        if name in (".", "..") or "?" in name or len(name) > MAX_NAME_LENGTH:
+            raise ValueError(
+                f"{name[:40]!r} is no name of a node: names have at most {MAX_NAME_LENGTH} characters, no question mark, "
+                "and are neither . nor .."
+            )
         _check_characters(name)
     # In a provisioning document the leaf is a parm of that name, and clients take it for the document's version.
     if definition.is_dynamic and not definition.is_interior and path[-1].casefold() == "version":

@@ -151,7 +151,10 @@ def test_the_most_that_is_read(octets: bytes) -> None:
     ],
 )
 def test_escape(text: str, written: str, read: str) -> None:
-    """Attributes are escaped by XML's rules; what no document can carry becomes U+FFFD. Spec: XML 1.0 2.2, 2.3, 3.3.3"""
+    """Attributes are escaped by XML's rules; what no document can carry becomes U+FFFD.
+
+    Spec: XML 1.0 2.2, 2.3, 3.3.3
+    """
     assert escape(text) == written
     assert etree.fromstring(f'<a b="{written}"/>').get("b") == read
 

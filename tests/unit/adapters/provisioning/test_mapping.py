@@ -86,6 +86,7 @@ def test_absorb_what_other_servers_write(mapping: Mapping, vectors: Path, values
             "APPLICATION ap2001/Vendor/thing",
             "APPLICATION ap2002/SERVICES/ChatAuth",
             "APPLICATION ap2002/SERVICEPROVIDEREXT/joyn",
+            "APPLICATION ap2002/SERVICEPROVIDEREXT/",
             "APPLICATION ap2004",
         ],
     )
@@ -200,7 +201,8 @@ print(Mapping.load(pathlib.Path(sys.argv[2]), Catalogue.load(pathlib.Path(sys.ar
 def test_a_file_may_change_anything(catalogue: Catalogue, tmp_path: Path, name: str) -> None:
     """A file names its MO by key or identifier; a moved node takes along what is below it, the longest match wins."""
     (tmp_path / "a.toml").write_text(
-        f'mo = "{name}"\n[B]\nwithin = "x/y"\nleave_out = ["ICSI_List"]\n[B.place]\n"Ext" = "Z"\n"Ext/GSMA/AppRef" = "R"'
+        f'mo = "{name}"\n[B]\nwithin = "x/y"\nleave_out = ["ICSI_List"]\n'
+        '[B.place]\nExt = "Z"\n"Ext/GSMA/AppRef" = "R"\n'
     )
     mapping = Mapping.load(tmp_path, catalogue)
     values = {"Ext/GSMA/NatUrlFmt": "1", "Ext/GSMA/AppRef": "r", "ICSI_List/1/ICSI": "i"}
@@ -260,7 +262,7 @@ def test_faults(catalogue: Catalogue, tmp_path: Path, content: str, key: str | N
 
 
 def test_faults_of_files(catalogue: Catalogue, tmp_path: Path) -> None:
-    """A missing directory, a file that cannot be read, one that is not text, and two files that want the same are named."""
+    """A missing directory, an unreadable file, and two files that want the same MO or AppID are named."""
     with pytest.raises(ConfigError, match="there is no such directory") as caught:
         Mapping.load(tmp_path / "missing", catalogue)
     assert caught.value.file == tmp_path / "missing"
@@ -291,3 +293,13 @@ def test_names_that_end_in_digits_cannot_be_numbered(catalogue: Catalogue, tmp_p
     )
     with pytest.raises(ConfigError, match="'ConRefs/<X>/ConRef' cannot be numbered"):
         Mapping.load(tmp_path, catalogue)
+
+
+def test_the_file_in_the_reference(catalogue: Catalogue, tmp_path: Path) -> None:
+    """The example of the reference page can be used as it stands."""
+    page = (ROOT / "docs" / "reference" / "mapping.md").read_text()
+    (tmp_path / "ims.toml").write_text(page.partition("```toml\n")[2].partition("```")[0])
+    mapping = Mapping.load(tmp_path, catalogue)
+    values = {"Ext/GSMA/AuthType": "AKA", "Timer_T1": "1", "SNPN_Configuration/1/Timer_T1": "1"}
+    assert parms(below(mapping.render("ims", values, "A"), "APPAUTH")) == [("AuthType", "AKA")]
+    assert ("Timer_T1", "1") in below(mapping.render("ims", values, "B"), "3GPP_IMS").parms
