@@ -22,7 +22,7 @@ check: $(INSTALLED) ## Check format, lint and types.
 	@$(BIN)/ruff check
 	@$(BIN)/mypy
 
-bench: $(INSTALLED) ## Measure the gateway against a bare HTTP server.
+bench: needs ## Measure the gateway against a bare HTTP server.
 	@$(BIN)/python tests/bench/run.py
 
 lock: $(INSTALLED) ## Renew requirements.lock from the ranges in setup.cfg.

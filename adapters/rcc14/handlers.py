@@ -5,7 +5,6 @@ Spec: RCC.14 2.2 (cellular), 2.3 (non-cellular)
 
 from __future__ import annotations
 
-import functools
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -139,16 +138,16 @@ class Rcc14Front:
             gateways,
         )
         if enrichment.worth is not Worth.TRUSTED:
-            metrics.acs_enrichment.labels(enrichment.worth.value).inc()
+            metrics.count(metrics.acs_enrichment, enrichment.worth.value)
             return Answer(511, what=enrichment.worth.value)
         if enrichment.imsi:
             household = await self._store.load_household("imsi", enrichment.imsi)
         else:
             household = await self._store.load_household("msisdn", enrichment.msisdn)
         if household is None or _contradiction(household.subscriber, "", enrichment.msisdn):
-            metrics.acs_enrichment.labels("unknown_subscriber").inc()
+            metrics.count(metrics.acs_enrichment, "unknown_subscriber")
             return Answer(403, what="unknown subscriber")
-        metrics.acs_enrichment.labels("trusted").inc()
+        metrics.count(metrics.acs_enrichment, "trusted")
         cookie = secrets.token_urlsafe(COOKIE_BYTES)
         expires_at = self._clock() + timedelta(seconds=self._settings.cookie_seconds)
         await self._store.commit(PutEphemeral(_cookie_key(cookie), household.subscriber.id.encode(), expires_at))
@@ -188,9 +187,9 @@ class Rcc14Front:
             try:
                 proof = await self._prove_by_token(asked, now)
             except AuthError:
-                metrics.tokens.labels("refused").inc()
+                metrics.count(metrics.tokens, "refused")
                 raise
-            metrics.tokens.labels("accepted").inc()
+            metrics.count(metrics.tokens, "accepted")
             return proof
         if cookies:
             raise AuthError("the cookie is used up or expired")
@@ -223,9 +222,12 @@ class Rcc14Front:
         if device is None:
             return Answer(403, what="too many devices")
 
-        @functools.cache
-        def content() -> bytes:
-            return self._documents.content(subscriber, device, asked.layout, asked.apps)
+        content = b""
+
+        def digest() -> bytes:
+            nonlocal content
+            content = self._documents.content(subscriber, device, asked.layout, asked.apps)
+            return self._documents.digest(content, asked)
 
         delivery = deliver(
             device.id,
@@ -233,13 +235,17 @@ class Rcc14Front:
             asked,
             subscriber.state,
             key=self._documents.key(subscriber, device, asked),
-            digest=lambda: self._documents.digest(content(), asked),
+            digest=digest,
             terms=self._terms,
             now=now,
         )
         serial = delivery.state.token_serial
         token = tokens.token_of(device.id, serial, self._token_key) if delivery.token_seconds else ""
-        document = self._documents.document(delivery, token, content() if delivery.kind is Kind.FULL else b"")
+        if delivery.kind is not Kind.FULL:
+            content = b""
+        elif not content:
+            content = self._documents.content(subscriber, device, asked.layout, asked.apps)
+        document = self._documents.document(delivery, token, content)
 
         writes: list[Write] = [TakeEphemeral(_cookie_key(proof.cookie), now)] if proof.cookie else []
         if delivery.state is not device.rcc14:
@@ -249,9 +255,9 @@ class Rcc14Front:
         if writes:
             await self._store.commit(*writes)
         self._store.touch(device.id, now)
-        metrics.acs_documents.labels(delivery.kind.value).inc()
+        metrics.count(metrics.acs_documents, delivery.kind.value)
         if token:
-            metrics.tokens.labels("issued").inc()
+            metrics.count(metrics.tokens, "issued")
         return Answer(200, document, what=delivery.kind.value, device_id=device.id)
 
 

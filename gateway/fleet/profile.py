@@ -366,8 +366,8 @@ def _check_instance_names(path: Sequence[str], definition: Definition) -> None:
             raise ValueError(f"{name!r} has a brace; variables are for values, and names do without")
         if name in (".", "..") or "?" in name or len(name) > MAX_NAME_LENGTH:
             raise ValueError(
-                f"{name[:40]!r} is no name of a node: names have at most {MAX_NAME_LENGTH} characters, no question mark, "
-                "and are neither . nor .."
+                f"{name[:40]!r} is no name of a node: a name has at most {MAX_NAME_LENGTH} characters, no question "
+                "mark, and is neither . nor .."
             )
         _check_characters(name)
     # In a provisioning document the leaf is a parm of that name, and clients take it for the document's version.

@@ -13,6 +13,7 @@ from aiohttp.test_utils import TestClient
 from structlog.testing import LogCapture
 
 from gateway.errors import Unavailable
+from gateway.observe.logs import logger
 from gateway.store.sqlite import SqliteStore
 
 JSON = {"Content-Type": "application/json"}
@@ -23,8 +24,10 @@ def log() -> Iterator[LogCapture]:
     capture = LogCapture()
     before = structlog.get_config()
     structlog.configure(processors=[capture], cache_logger_on_first_use=False)
+    logger.cache_clear()
     yield capture
     structlog.configure(**before)
+    logger.cache_clear()
 
 
 async def refused(client: TestClient, method: str, path: str, status: int, **arguments: Any) -> dict[str, str]:
