@@ -13,7 +13,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from gateway.fleet.device import OmaDmState
-from gateway.fleet.mirror import Mirror
+from gateway.fleet.mirror import Fact, Mirror
 from gateway.fleet.operation import Operation
 from gateway.mo.definition import Definition
 from gateway.status import StatusCode
@@ -56,14 +56,15 @@ def plan(
     anything below an interior node that it would not add; refusals of the moment are tried again after RETRY_AFTER.
     """
     waiting = [operation for operation in queued if operation.status is None and operation.attempts < MAX_ATTEMPTS]
-    known: list[DesiredMo] = []
+    lacking: list[DesiredMo] = []
     unknown: list[Uri] = []
     for mo in desired:
-        if LIST in state.refused_verbs or mirror.knows(mo.root):
-            known.append(mo)
-        else:
+        if LIST not in state.refused_verbs and not mirror.knows(mo.root):
             unknown.append(mo.root)
-    edits = diff(_desired_tree(known), _reported_tree(mirror), roots=[mo.root for mo in known])
+        elif not _holds(mirror, mo):
+            lacking.append(mo)
+    roots = [mo.root for mo in lacking]
+    edits = diff(_desired_tree(lacking), _reported_tree(mirror, roots), roots=roots)
     return (
         *waiting,
         *(_discovery(root, now) for root in unknown),
@@ -91,6 +92,34 @@ def learn(state: OmaDmState, operation: Operation, status: int) -> OmaDmState:
     return replace(state, refused_verbs=(*state.refused_verbs, lacking))
 
 
+def _holds(mirror: Mirror, mo: DesiredMo) -> bool:
+    """True when the device is known to hold just what it shall of this MO, so that no tree needs to be built."""
+    root = f"{mo.root}/"
+    leaves = {root + path: path for path in mo.values}
+    interiors = {root + path[:end] for path in mo.values for end, sign in enumerate(path) if sign == "/"}
+    held = 0
+    for uri, fact in mirror.facts.items():
+        if not uri.startswith(root) or not fact.exists:
+            continue
+        if uri in interiors:
+            if fact.format != Format.NODE:
+                return False
+            continue
+        path = leaves.get(uri)
+        if path is None or not _equal(mo, path, fact):
+            return False
+        held += 1
+    return 0 < held == len(leaves)
+
+
+def _equal(mo: DesiredMo, path: str, fact: Fact) -> bool:
+    held, wanted = fact.effective, mo.values[path]
+    if held == wanted:
+        return fact.format != Format.NODE
+    definition = mo.definition.find(tuple(path.split("/")))
+    return definition is not None and definition.format.same(held, wanted)
+
+
 def _desired_tree(desired: Iterable[DesiredMo]) -> ManagementTree:
     tree = ManagementTree()
     for mo in desired:
@@ -105,10 +134,11 @@ def _desired_tree(desired: Iterable[DesiredMo]) -> ManagementTree:
     return tree
 
 
-def _reported_tree(mirror: Mirror) -> ManagementTree:
+def _reported_tree(mirror: Mirror, roots: Sequence[Uri]) -> ManagementTree:
     tree = ManagementTree()
+    within = tuple(f"{root}/" for root in roots)
     for uri, fact in mirror.facts.items():
-        if fact.exists:
+        if fact.exists and f"{uri}/".startswith(within):
             tree.record(Uri.parse(uri), fact.effective, Format.parse(fact.format), fact.type)
     return tree
 

@@ -248,3 +248,20 @@ def test_each_mo_goes_its_own_way() -> None:
         "Add ./Vendor/IMS/2",
         "Add ./Vendor/IMS/2/Domain=b",
     ]
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (Read("./IMS/PCSCF/2", "node"), ["Delete ./IMS/PCSCF/2"]),
+        (Read("./IMS/PCSCF/2/Address", value="old.example.net"), ["Delete ./IMS/PCSCF/2"]),
+        (Read("./IMS/Domain", "node"), ["Delete ./IMS/Domain"]),
+        (Read("./IMS/PCSCF/1/Address", value="old"), ["Replace ./IMS/PCSCF/1/Address=pcscf.example.net"]),
+        (Read("./IMS/Timer_T1", "int", value=" 02000"), []),
+        (Read("./IMS/PCSCF/1", "node"), []),
+        (Read("./Other/Leaf", value="x"), []),
+    ],
+)
+def test_almost_right_is_not_right(said: Read, expected: list[str]) -> None:
+    """One node too many, of another kind or with another value is seen, however much else is as it should be."""
+    assert next_of(reading(VALUES).read([said], NOW)) == expected
