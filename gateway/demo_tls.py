@@ -24,6 +24,7 @@ def ensure_demo_certificates(folder: Path, host_names: tuple[str, ...], now: dat
     ca_file, ca_key_file = folder / "ca.pem", folder / "ca.key"
     server_file, server_key_file = folder / "server.pem", folder / "server.key"
     if not ca_file.exists():
+        ca_key_file.unlink(missing_ok=True)
         ca_key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "MOGate demo CA (not for use in a network)")])
         ca = (
@@ -40,7 +41,8 @@ def ensure_demo_certificates(folder: Path, host_names: tuple[str, ...], now: dat
         if end > now + datetime.timedelta(days=_RENEW_DAYS):
             return
         server_file.unlink()
-        server_key_file.unlink(missing_ok=True)
+    # A key without its certificate is what an interrupted run leaves.
+    server_key_file.unlink(missing_ok=True)
     ca = x509.load_pem_x509_certificate(ca_file.read_bytes())
     signer = serialization.load_pem_private_key(ca_key_file.read_bytes(), password=None)
     if not isinstance(signer, ec.EllipticCurvePrivateKey):

@@ -107,10 +107,24 @@ class Inventory:
             groups=tuple(groups),
             attributes=dict(attributes or {}),
         )
-        await self._store.commit(
-            PutSubscriber(subscriber), self._event("subscriber.created", subscriber_id=subscriber.id)
-        )
+        try:
+            await self._store.commit(
+                PutSubscriber(subscriber), self._event("subscriber.created", subscriber_id=subscriber.id)
+            )
+        except Conflict:
+            raise Conflict(await self._taken(subscriber)) from None
         return msgspec.structs.replace(subscriber, revision=1)
+
+    async def _taken(self, subscriber: Subscriber) -> str:
+        """Which identity of a new subscriber is another's already, for people."""
+        identities: list[tuple[IdentityKind, str]] = [("id", subscriber.id), ("msisdn", subscriber.msisdn)]
+        identities += [("imsi", imsi) for imsi in subscriber.imsis]
+        for kind, value in identities:
+            household = await self._store.load_household(kind, value) if value else None
+            if household is not None:
+                owner = household.subscriber.id
+                return f"{kind} {value} belongs to subscriber {owner} already; change or delete that one first"
+        return "another change was quicker; try again"
 
     async def delete_subscriber(self, reference: str) -> None:
         """Remove the subscriber with all devices."""

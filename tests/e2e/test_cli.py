@@ -118,7 +118,7 @@ def test_a_subscriber_with_a_device_comes_and_goes(mogate: CliRunner) -> None:
     [
         (("subscriber", "show", "nobody"), 1, "nobody"),
         (("subscriber", "add", "--imsi", "12"), 1, "imsis"),
-        (("subscriber", "add", "--msisdn", "+15550100001"), 1, "in the way"),
+        (("subscriber", "add", "--msisdn", "+15550100001"), 1, "already"),
         (("device", "send", "alice.1", "get", "./A//B"), 1, "uri"),
         (("device", "send", "alice.1", "copy", "./A"), 2, "copy"),
         (("set", "alice", "ims/Timer_T1"), 2, "NODE=VALUE"),

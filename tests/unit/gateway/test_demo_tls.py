@@ -66,3 +66,15 @@ def test_a_server_certificate_is_renewed_near_its_end(folder: Path, days: int, r
     changed = {name for name in before if before[name] != after[name]}
     assert changed == ({"server.pem", "server.key"} if renewed else set())
     verify(folder, x509.DNSName(HOSTS[0]), NOW + timedelta(days=days))
+
+
+def test_an_interrupted_run_is_made_good(folder: Path) -> None:
+    """Keys whose certificates were never written are replaced together with them."""
+    (folder / "ca.pem").unlink()
+    (folder / "server.pem").unlink()
+    ensure_demo_certificates(folder, HOSTS, NOW)
+    for name in ("ca", "server"):
+        key = load_pem_private_key((folder / f"{name}.key").read_bytes(), None)
+        certificate = x509.load_pem_x509_certificate((folder / f"{name}.pem").read_bytes())
+        assert key.public_key() == certificate.public_key()
+    verify(folder, x509.DNSName(HOSTS[0]))

@@ -124,3 +124,9 @@ async def test_two_protocols_of_one_phone_are_one_device(inventory: Inventory) -
     second = await inventory.add_omadm_device("ann", loc_uri="phone-2", imei="35000000000001")
     assert first.device.id == second.device.id
     assert len((await inventory.find("ann")).devices) == 1
+
+
+async def test_a_taken_identity_is_named(inventory: Inventory) -> None:
+    """The refusal says which identity is taken and whose it is, in words of people."""
+    with pytest.raises(Conflict, match=r"imsi 001010000000001 belongs to subscriber ann"):
+        await inventory.create_subscriber(subscriber_id="eve", imsis=["001010000000001"])
