@@ -31,10 +31,6 @@ class LimitExceeded(DecodeError):
     """The input is over a size, depth or count limit. Becomes HTTP 413."""
 
 
-class SequenceError(MogateError):
-    """A good message at the wrong moment. Each protocol has its own answer to it."""
-
-
 class TreeError(MogateError):
     """The tree or the DDF refuses one operation. Caught in one place and becomes a status."""
 

@@ -17,8 +17,6 @@ from gateway.tree.format import Format
 Right = Literal["Add", "Delete", "Exec", "Get", "Replace"]
 """The commands an ACL speaks of; Copy has no entry, it needs Get on its source and Add at its target."""
 
-PropertyName = Literal["ACL", "Format", "Name", "Size", "Title", "TStamp", "Type", "VerNo"]
-
 _RIGHTS: tuple[Right, ...] = get_args(Right)
 _NOT_IN_ID = frozenset("=&*+") | frozenset(" \t\r\n")
 _EVERYONE = frozenset({"*"})
