@@ -108,6 +108,18 @@ class PutEphemeral(NamedTuple):
     expires_at: datetime
 
 
+class ClaimEphemeral(NamedTuple):
+    """The same for a key that is free; the whole commit is refused with Conflict when one under it lives past ``now``.
+
+    Of several at once, in whatever process, one succeeds: what may happen a limited number of times claims a place.
+    """
+
+    key: str
+    value: bytes
+    expires_at: datetime
+    now: datetime
+
+
 class TakeEphemeral(NamedTuple):
     """Remove the key; the whole commit is refused with Conflict when it is absent or ended by ``now`` (single use)."""
 
@@ -140,6 +152,7 @@ Write = (
     | PutSession
     | PutOperation
     | PutEphemeral
+    | ClaimEphemeral
     | TakeEphemeral
     | DeleteSubscriber
     | DeleteDevice
@@ -185,7 +198,8 @@ class Store(Protocol):
         a kill -9 of the process. A cancelled commit may or may not have happened.
 
         Raises: Conflict when a record's revision is not the stored one, when the subscriber or device it needs is not
-        there, when an identity (IMSI, MSISDN, LocURI) belongs to another record, or when a TakeEphemeral finds nothing.
+        there, when an identity (IMSI, MSISDN, LocURI) belongs to another record, when a TakeEphemeral finds nothing,
+        or when a ClaimEphemeral finds something.
         """
         ...
 

@@ -29,6 +29,7 @@ from gateway.fleet.subscriber import Subscriber
 from gateway.store.group_commit import GroupCommit
 from gateway.store.protocol import (
     Append,
+    ClaimEphemeral,
     Contact,
     DeleteDevice,
     DeleteSubscriber,
@@ -342,6 +343,13 @@ def _carry_out(touched: dict[str, datetime], writes: Sequence[Write], cursor: sq
                     "INSERT OR REPLACE INTO ephemeral (key, expires_at, value) VALUES (?, ?, ?)",
                     (key, _to_integer(expires_at), value),
                 )
+            case ClaimEphemeral(key, value, expires_at, now):
+                cursor.execute(
+                    """INSERT INTO ephemeral (key, expires_at, value) VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE
+                    SET expires_at = excluded.expires_at, value = excluded.value WHERE ephemeral.expires_at <= ?""",
+                    (key, _to_integer(expires_at), value, _to_integer(now)),
+                )
+                _expect_one(cursor, "the place is taken")
             case TakeEphemeral(key, now):
                 cursor.execute("DELETE FROM ephemeral WHERE key = ? AND expires_at > ?", (key, _to_integer(now)))
                 _expect_one(cursor, "the value was taken before, or its time is over")

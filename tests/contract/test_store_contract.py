@@ -17,6 +17,7 @@ from gateway.fleet.operation import Operation
 from gateway.fleet.subscriber import ServiceState, Subscriber
 from gateway.store.protocol import (
     Append,
+    ClaimEphemeral,
     DeleteDevice,
     DeleteSubscriber,
     Event,
@@ -441,6 +442,18 @@ async def test_an_ephemeral_value_lives_until_its_end(store: Store) -> None:
         await store.commit(TakeEphemeral("k", LATER))
     await store.commit(TakeEphemeral("k", LATER - MOMENT))
     assert await store.load_ephemeral("k", NOW) is None
+
+
+async def test_a_place_is_claimed_once(open_store: OpenStore) -> None:
+    """Of many who claim a key at once, through several connections, one gets it, until its end."""
+    stores = [await open_store() for _ in range(2)]
+    claim = ClaimEphemeral("place", b"mine", LATER, NOW)
+    outcomes = await asyncio.gather(
+        *(store.commit(claim) for _ in range(8) for store in stores), return_exceptions=True
+    )
+    assert [type(outcome) for outcome in outcomes if outcome is not None] == [Conflict] * 15
+    await stores[0].commit(ClaimEphemeral("place", b"theirs", LATER + MOMENT, LATER))
+    assert await stores[1].load_ephemeral("place", LATER) == b"theirs"
 
 
 async def test_an_ephemeral_value_is_taken_once(open_store: OpenStore) -> None:

@@ -20,6 +20,7 @@ from gateway.fleet.operation import Operation
 from gateway.fleet.subscriber import Subscriber
 from gateway.store.protocol import (
     Append,
+    ClaimEphemeral,
     Contact,
     DeleteDevice,
     DeleteSubscriber,
@@ -103,6 +104,9 @@ class Model:
                 expect(device_id in self.devices)
                 self.operations[device_id, operation.id] = operation
             case PutEphemeral(key, value, expires_at):
+                self.ephemerals[key] = (value, expires_at)
+            case ClaimEphemeral(key, value, expires_at, now):
+                expect(key not in self.ephemerals or self.ephemerals[key][1] <= now)
                 self.ephemerals[key] = (value, expires_at)
             case TakeEphemeral(key, now):
                 expect(key in self.ephemerals and self.ephemerals[key][1] > now)
@@ -214,6 +218,10 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(key=st.sampled_from(KEYS), value=st.binary(max_size=3), life=hours)
     def put_ephemeral(self, key: str, value: bytes, life: int) -> None:
         self.batch.append(PutEphemeral(key, value, self.now + timedelta(hours=life)))
+
+    @rule(key=st.sampled_from(KEYS), value=st.binary(max_size=3), life=hours)
+    def claim_ephemeral(self, key: str, value: bytes, life: int) -> None:
+        self.batch.append(ClaimEphemeral(key, value, self.now + timedelta(hours=life), self.now))
 
     @rule(key=st.sampled_from(KEYS))
     def take_ephemeral(self, key: str) -> None:
