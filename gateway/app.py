@@ -23,6 +23,9 @@ from adapters.rcc14.handlers import Rcc14Front
 from adapters.rcc14.session import Terms
 from gateway.admin.api import AdminApi
 from gateway.admin.auth import load_token
+from gateway.admin.devices import DeviceRoutes
+from gateway.admin.events import EventRoutes
+from gateway.admin.subscribers import SubscriberRoutes
 from gateway.errors import ConfigError
 from gateway.fleet.profile import ProfileSet, load_profiles
 from gateway.inventory import Inventory
@@ -106,10 +109,10 @@ async def running(settings: Settings) -> AsyncIterator[Sequence[tuple[Listener, 
             clock=now,
         )
         admin = AdminApi(
+            SubscriberRoutes(store, service, inventory, documents).routes(),
+            DeviceRoutes(store, service, inventory).routes(),
+            EventRoutes(store).routes(),
             store=store,
-            service=service,
-            inventory=inventory,
-            documents=documents,
             token_digest=hashlib.sha256(token.encode()).digest(),
         )
         bound = []

@@ -69,14 +69,18 @@ class Inventory:
                 return household
         raise NotFound(f"no subscriber has the id, IMSI, MSISDN or IMEI {reference!r}, and no device has that id")
 
-    async def find_device(self, reference: str) -> tuple[Household, Device]:
+    async def find_device(self, reference: str, device_id: str = "") -> tuple[Household, Device]:
         """The device that a device id or an IMEI names, or the only device of the subscriber that it names.
+
+        With ``device_id`` it is that device of theirs.
 
         Raises: NotFound when there is none, or more than one to choose from.
         """
         household = await self.find(reference)
+        if device_id:
+            reference = device_id
         named = [device for device in household.devices if reference == device.id or reference == device.imei]
-        if not named and len(household.devices) != 1:
+        if not named and (device_id or len(household.devices) != 1):
             known = ", ".join(device.id for device in household.devices) or "none"
             raise NotFound(
                 f"{reference!r} does not name one device; devices of subscriber {household.subscriber.id}: {known}"

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from gateway.admin.models import Model
+from gateway.errors import ConfigError
+
+MAX_LISTED = 1000
 
 
 class Call(NamedTuple):
@@ -14,6 +18,18 @@ class Call(NamedTuple):
     path: Mapping[str, str]
     query: Mapping[str, str]
     body: Any
+
+    def number(self, name: str, default: int) -> int:
+        """A query parameter that is a whole number. Raises: ConfigError when it is none."""
+        text = self.query.get(name, "")
+        if text and not re.fullmatch("[0-9]{1,18}", text):
+            raise ConfigError(f"{text[:40]!r} is not a number", key=name)
+        return int(text) if text else default
+
+    @property
+    def limit(self) -> int:
+        """How many the caller wants listed, within bounds."""
+        return max(1, min(self.number("limit", 100), MAX_LISTED))
 
 
 class Route(NamedTuple):

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from live_gateway import Gateway, serving
 
 from gateway import cli
+from gateway.cli import common
 
 READING = (
     ("init",),
@@ -58,9 +59,9 @@ def mogate(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> Iterator[CliRun
     for name, value in gateway.environment.items():
         if name.startswith("MOGATE_"):
             monkeypatch.setenv(name, value)
-    cli._settings.cache_clear()
+    common.settings.cache_clear()
     yield CliRunner()
-    cli._settings.cache_clear()
+    common.settings.cache_clear()
 
 
 def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
@@ -158,10 +159,10 @@ def test_init_again_keeps_everything(gateway: Gateway, mogate: CliRunner) -> Non
 def test_without_a_gateway_the_mend_is_said(mogate: CliRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No settings, no data directory: each is named with what to do."""
     monkeypatch.setenv("MOGATE_DATA", str(tmp_path / "empty"))
-    cli._settings.cache_clear()
+    common.settings.cache_clear()
     done = mogate.invoke(cli.main, ["subscriber", "list"])
     assert (done.exit_code, "mogate init" in done.stderr) == (1, True)
     monkeypatch.setenv("MOGATE_CONFIG", str(tmp_path / "absent.toml"))
-    cli._settings.cache_clear()
+    common.settings.cache_clear()
     done = mogate.invoke(cli.main, ["check"])
     assert (done.exit_code, "absent.toml" in done.stderr) == (1, True)

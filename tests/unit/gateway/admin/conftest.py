@@ -12,6 +12,9 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from gateway.admin.api import AdminApi
+from gateway.admin.devices import DeviceRoutes
+from gateway.admin.events import EventRoutes
+from gateway.admin.subscribers import SubscriberRoutes
 from gateway.fleet.device import Device
 from gateway.fleet.profile import ProfileSet
 from gateway.fleet.subscriber import Subscriber
@@ -42,11 +45,13 @@ async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
 
 @pytest.fixture
 def api(store: SqliteStore) -> AdminApi:
+    service = Service(CATALOGUE, ProfileSet([], CATALOGUE), plmns=["00101"], roots={"ims": "./IMS"})
+    inventory = Inventory(store, CATALOGUE, Sealer(bytes(32)), lambda: NOW)
     return AdminApi(
+        SubscriberRoutes(store, service, inventory, Documents()).routes(),
+        DeviceRoutes(store, service, inventory).routes(),
+        EventRoutes(store).routes(),
         store=store,
-        service=Service(CATALOGUE, ProfileSet([], CATALOGUE), plmns=["00101"], roots={"ims": "./IMS"}),
-        inventory=Inventory(store, CATALOGUE, Sealer(bytes(32)), lambda: NOW),
-        documents=Documents(),
         token_digest=hashlib.sha256(TOKEN.encode()).digest(),
     )
 

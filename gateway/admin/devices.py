@@ -1,0 +1,141 @@
+"""The admin API's routes for devices: the account, every leaf's standing, and queued operations."""
+
+from __future__ import annotations
+
+from gateway.admin.models import (
+    DeviceView,
+    LeafView,
+    NewAccount,
+    NewDevice,
+    NewOperation,
+    OmaDmView,
+    OperationView,
+    Rcc14View,
+)
+from gateway.admin.routes import Call, Route
+from gateway.admin.subscribers import flat
+from gateway.fleet.device import Device
+from gateway.fleet.operation import Operation
+from gateway.fleet.standing import LeafStanding, leaf_standings
+from gateway.fleet.subscriber import Subscriber
+from gateway.inventory import Inventory
+from gateway.service import Service
+from gateway.status import StatusCode
+from gateway.store.protocol import Store
+
+
+class DeviceRoutes:
+    """What can be done with devices."""
+
+    def __init__(self, store: Store, service: Service, inventory: Inventory) -> None:
+        self._store = store
+        self._service = service
+        self._inventory = inventory
+
+    def routes(self) -> tuple[Route, ...]:
+        """The route table."""
+        return (
+            Route(
+                "POST", "/subscribers/{ref}/devices", self.create_device, "Add a device with an OMA DM account",
+                takes=NewDevice, gives=NewAccount, status=201,
+            ),
+            Route("GET", "/devices/{ref}", self.show_device, "One device, leaf by leaf", gives=DeviceView),
+            Route("DELETE", "/devices/{ref}", self.delete_device, "Remove a device", status=204),
+            Route(
+                "POST", "/devices/{ref}/operations", self.create_operation, "Queue an operation for the next session",
+                takes=NewOperation, gives=OperationView, status=201,
+            ),
+        )  # fmt: skip
+
+    async def create_device(self, call: Call) -> NewAccount:
+        """Add a device with a new OMA DM account."""
+        body: NewDevice = call.body
+        account = await self._inventory.add_omadm_device(call.path["ref"], **body.model_dump())
+        return NewAccount(device_id=account.device.id, **{
+            name: value for name, value in account._asdict().items() if name != "device"
+        })  # fmt: skip
+
+    async def show_device(self, call: Call) -> DeviceView:
+        """One device with every leaf's standing and all its operations."""
+        household, device = await self._inventory.find_device(call.path["ref"])
+        mirror = await self._store.load_mirror(device.id)
+        operations = await self._store.load_operations(device.id, pending_only=False)
+        seen = await self._store.load_last_seen([device.id])
+        standings: list[LeafStanding] = []
+        if device.omadm is not None:
+            desired = self._service.desired_mos(household.subscriber, device)
+            standings = leaf_standings(desired, mirror)
+        return DeviceView(
+            id=device.id,
+            subscriber_id=device.subscriber_id,
+            imei=device.imei,
+            manufacturer=device.manufacturer,
+            model=device.model,
+            software=device.software,
+            values=flat(device.overrides),
+            last_seen_at=seen.get(device.id),
+            omadm=self._omadm_view(household.subscriber, device),
+            rcc14=_rcc14_view(device),
+            leaves=[_leaf_view(standing) for standing in standings],
+            operations=[_operation_view(operation) for operation in operations],
+        )
+
+    async def delete_device(self, call: Call) -> None:
+        """Remove one device."""
+        await self._inventory.delete_device(call.path["ref"])
+
+    async def create_operation(self, call: Call) -> OperationView:
+        """Queue one operation."""
+        body: NewOperation = call.body
+        operation = await self._inventory.enqueue(call.path["ref"], body.verb, body.uri, body.value, body.format)
+        return _operation_view(operation)
+
+    def _omadm_view(self, subscriber: Subscriber, device: Device) -> OmaDmView | None:
+        state = device.omadm
+        if state is None:
+            return None
+        return OmaDmView(
+            loc_uri=state.loc_uri,
+            auth=state.auth,
+            last_session_at=state.last_session_at,
+            up_to_date=state.synced == self._service.configuration_key(subscriber, device),
+            failed_attempts=state.failed_attempts,
+            refused_verbs=list(state.refused_verbs),
+        )
+
+
+def _rcc14_view(device: Device) -> Rcc14View | None:
+    state = device.rcc14
+    return None if state is None else Rcc14View(**{name: getattr(state, name) for name in Rcc14View.model_fields})
+
+
+def _leaf_view(standing: LeafStanding) -> LeafView:
+    fact = standing.fact
+    status = fact.status if fact else None
+    return LeafView(
+        node=standing.node,
+        uri=standing.uri,
+        wanted=standing.wanted,
+        sent=fact.sent if fact else None,
+        sent_at=fact.sent_at if fact else None,
+        status=status,
+        meaning=None if status is None else StatusCode(status).meaning,
+        status_at=fact.status_at if fact else None,
+        held=fact.effective if fact else None,
+        read_at=fact.read_at if fact else None,
+        standing=standing.standing.value,
+    )
+
+
+def _operation_view(operation: Operation) -> OperationView:
+    return OperationView(
+        id=operation.id,
+        verb=operation.verb,
+        uri=operation.uri,
+        value=operation.value,
+        created_at=operation.created_at,
+        sent_at=operation.sent_at,
+        status=operation.status,
+        meaning=None if operation.status is None else StatusCode(operation.status).meaning,
+        results=dict(operation.results),
+    )

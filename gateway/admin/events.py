@@ -1,0 +1,40 @@
+"""The admin API's route for the event log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gateway.admin.models import EventView
+from gateway.admin.routes import MAX_LISTED, Call, Route
+from gateway.store.protocol import Store
+
+
+class EventRoutes:
+    """What happened, to subscribers and devices."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def routes(self) -> tuple[Route, ...]:
+        """The route table."""
+        return (
+            Route(
+                "GET", "/events", self.list_events, "What happened, oldest first", gives=EventView, many=True,
+                query={
+                    "subscriber": "of this subscriber id",
+                    "device": "of this device id",
+                    "after": "after this seq",
+                    "limit": f"how many, at most {MAX_LISTED}",
+                },
+            ),
+        )  # fmt: skip
+
+    async def list_events(self, call: Call) -> Sequence[EventView]:
+        """Events, a page at a time."""
+        events = await self._store.load_events(
+            subscriber_id=call.query.get("subscriber", ""),
+            device_id=call.query.get("device", ""),
+            after_seq=call.number("after", 0),
+            limit=call.limit,
+        )
+        return [EventView(**{name: getattr(event, name) for name in EventView.model_fields}) for event in events]

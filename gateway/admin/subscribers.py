@@ -1,0 +1,169 @@
+"""The admin API's routes for subscribers: who they are, what they are to hold, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Literal, Protocol
+
+from gateway.admin.models import (
+    DeviceSummary,
+    Document,
+    ExplainedLeaf,
+    Explanation,
+    NewSubscriber,
+    ProtocolName,
+    Source,
+    SubscriberView,
+    Values,
+    ValuesChanged,
+)
+from gateway.admin.routes import MAX_LISTED, Call, Route
+from gateway.errors import ConfigError
+from gateway.fleet.device import Device
+from gateway.fleet.subscriber import Overrides, Subscriber
+from gateway.inventory import Inventory
+from gateway.service import Service
+from gateway.store.protocol import Household, Store
+
+
+class DocumentRenderer(Protocol):
+    """Renders the RCC.14 document one device would get; the adapter that can is handed in at start."""
+
+    def preview(self, subscriber: Subscriber, device: Device, layout: Literal["A", "B"]) -> bytes:
+        """The document, complete but for its TOKEN."""
+        ...
+
+
+class SubscriberRoutes:
+    """What can be done with subscribers."""
+
+    def __init__(self, store: Store, service: Service, inventory: Inventory, documents: DocumentRenderer) -> None:
+        self._store = store
+        self._service = service
+        self._inventory = inventory
+        self._documents = documents
+
+    def routes(self) -> tuple[Route, ...]:
+        """The route table."""
+        device = {"device": "device id, where the subscriber has several devices"}
+        return (
+            Route(
+                "GET", "/subscribers", self.list_subscribers, "Subscribers by ascending id",
+                gives=SubscriberView, many=True,
+                query={"after": "list those after this id", "limit": f"how many, at most {MAX_LISTED}"},
+            ),
+            Route(
+                "POST", "/subscribers", self.create_subscriber, "Create a subscriber",
+                takes=NewSubscriber, gives=SubscriberView, status=201,
+            ),
+            Route("GET", "/subscribers/{ref}", self.show_subscriber, "One subscriber", gives=SubscriberView),
+            Route("DELETE", "/subscribers/{ref}", self.delete_subscriber, "Remove a subscriber", status=204),
+            Route(
+                "PATCH", "/subscribers/{ref}/values", self.set_values, "Set or take back values",
+                takes=Values, gives=ValuesChanged,
+            ),
+            Route(
+                "GET", "/subscribers/{ref}/explain", self.explain, "Why the values are what they are",
+                gives=Explanation, query=device | {"node": "only this node and what is below it"},
+            ),
+            Route(
+                "GET", "/subscribers/{ref}/document", self.show_document, "The RCC.14 document as it would be sent",
+                gives=Document, query=device | {"layout": "A or B"},
+            ),
+        )  # fmt: skip
+
+    async def list_subscribers(self, call: Call) -> Sequence[SubscriberView]:
+        """Subscribers by ascending id, a page at a time."""
+        limit, page = call.limit, []
+        async for household in self._store.scan_households(call.query.get("after", "")):
+            page.append(household)
+            if len(page) == limit:
+                break
+        seen = await self._store.load_last_seen([device.id for household in page for device in household.devices])
+        return [_subscriber_view(household, seen) for household in page]
+
+    async def create_subscriber(self, call: Call) -> SubscriberView:
+        """Create one subscriber."""
+        body: NewSubscriber = call.body
+        subscriber = await self._inventory.create_subscriber(
+            subscriber_id=body.id or "", **body.model_dump(exclude={"id"})
+        )
+        return _subscriber_view(Household(subscriber, ()), {})
+
+    async def show_subscriber(self, call: Call) -> SubscriberView:
+        """One subscriber."""
+        household = await self._inventory.find(call.path["ref"])
+        seen = await self._store.load_last_seen([device.id for device in household.devices])
+        return _subscriber_view(household, seen)
+
+    async def delete_subscriber(self, call: Call) -> None:
+        """Remove one subscriber."""
+        await self._inventory.delete_subscriber(call.path["ref"])
+
+    async def set_values(self, call: Call) -> ValuesChanged:
+        """Set and take back values of a subscriber or, with a device id, of that device."""
+        body: Values = call.body
+        return ValuesChanged(warnings=await self._inventory.set_values(call.path["ref"], body.set, body.unset))
+
+    async def explain(self, call: Call) -> Explanation:
+        """Which layer set each leaf, and which lost."""
+        household, device = await self._inventory.find_device(call.path["ref"], call.query.get("device", ""))
+        leaves = [
+            ExplainedLeaf(
+                node=f"{leaf.mo}/{leaf.path}",
+                value=leaf.value,
+                missing=list(leaf.missing),
+                winner=Source(**leaf.winner._asdict()),
+                losers=[Source(**loser._asdict()) for loser in leaf.losers],
+            )
+            for leaf in self._service.explain(household.subscriber, device, call.query.get("node", ""))
+        ]
+        return Explanation(subscriber_id=household.subscriber.id, device_id=device.id, leaves=leaves)
+
+    async def show_document(self, call: Call) -> Document:
+        """The RCC.14 document of one device."""
+        household, device = await self._inventory.find_device(call.path["ref"], call.query.get("device", ""))
+        asked = call.query.get("layout", "B")
+        if asked not in ("A", "B"):
+            raise ConfigError(f"{asked!r} is no document layout; there are A and B", key="layout")
+        layout: Literal["A", "B"] = "A" if asked == "A" else "B"
+        document = self._documents.preview(household.subscriber, device, layout)
+        version = device.rcc14.version if device.rcc14 else 0
+        return Document(layout=layout, version=version, document=document.decode())
+
+
+def flat(overrides: Overrides) -> dict[str, str]:
+    """Values by node, as they are written to be set: MO/path."""
+    return {f"{mo}/{path}": text for mo, leaves in overrides.items() for path, text in leaves.items()}
+
+
+def _subscriber_view(household: Household, seen: Mapping[str, datetime]) -> SubscriberView:
+    subscriber = household.subscriber
+    return SubscriberView(
+        id=subscriber.id,
+        imsis=list(subscriber.imsis),
+        msisdn=subscriber.msisdn,
+        tenant=subscriber.tenant,
+        plan=subscriber.plan,
+        groups=list(subscriber.groups),
+        attributes=subscriber.attributes,
+        values=flat(subscriber.overrides),
+        state=subscriber.state.name.lower(),
+        devices=[
+            DeviceSummary(
+                id=device.id,
+                imei=device.imei,
+                manufacturer=device.manufacturer,
+                model=device.model,
+                protocols=_protocols(device),
+                last_seen_at=seen.get(device.id),
+            )
+            for device in household.devices
+        ],
+    )
+
+
+def _protocols(device: Device) -> list[ProtocolName]:
+    spoken: list[tuple[ProtocolName, object]] = [("omadm", device.omadm), ("rcc14", device.rcc14)]
+    return [name for name, state in spoken if state is not None]

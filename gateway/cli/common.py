@@ -1,0 +1,53 @@
+"""What the commands share: how they print, how errors end, how they ask the gateway."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+from collections.abc import Callable
+from typing import Any, ParamSpec
+
+import click
+
+from gateway.admin import client
+from gateway.errors import MogateError
+from gateway.settings import Settings, find_settings_file, load_settings
+
+P = ParamSpec("P")
+
+
+def printing(command: Callable[P, Any]) -> Callable[P, None]:
+    """Print what the command returns: (value for --json, text for people), or nothing."""
+
+    @click.option("--json", "as_machine", is_flag=True, help="Print JSON.")
+    @functools.wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
+        machine = bool(kwargs.pop("as_machine"))
+        printed = command(*args, **kwargs)
+        if printed is not None:
+            value, text = printed
+            click.echo(json.dumps(value, indent=2) if machine else text)
+
+    return wrapped
+
+
+class Group(click.Group):
+    """Ends with the gateway's own message, not a traceback, when something is wrong with what was asked."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except MogateError as error:
+            raise click.ClickException(str(error)) from None
+
+
+def api(method: str, path: str, **arguments: Any) -> Any:
+    """What the admin API of the running gateway answers. Raises: MogateError."""
+    return asyncio.run(client.call(settings(), method, path, **arguments))
+
+
+@functools.cache
+def settings() -> Settings:
+    """The settings of this installation."""
+    return load_settings(find_settings_file())

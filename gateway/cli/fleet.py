@@ -1,0 +1,121 @@
+"""Commands for subscribers and devices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from gateway import report
+from gateway.admin.client import segment
+from gateway.cli.common import api, printing
+
+
+@click.group()
+def subscriber() -> None:
+    """Subscribers."""
+
+
+@subscriber.command("list")
+@click.option("--after", default="", help="List those after this id.")
+@click.option("--limit", default=100, show_default=True, help="How many.")
+@printing
+def subscriber_list(after: str, limit: int) -> tuple[object, str]:
+    """List subscribers by id."""
+    found = api("GET", "/subscribers", query={"after": after, "limit": str(limit)})
+    rows = [
+        [one["id"], one["msisdn"], ", ".join(one["imsis"]), one["tenant"], one["plan"], str(len(one["devices"]))]
+        for one in found
+    ]
+    return found, report.table(["id", "MSISDN", "IMSI", "tenant", "plan", "devices"], rows)
+
+
+@subscriber.command("show")
+@click.argument("ref")
+@printing
+def subscriber_show(ref: str) -> tuple[object, str]:
+    """Show the subscriber that an id, IMSI, MSISDN or IMEI names."""
+    found = api("GET", f"/subscribers/{segment(ref)}")
+    return found, report.subscriber(found)
+
+
+@subscriber.command("add")
+@click.option("--imsi", "imsis", multiple=True, help="An IMSI; may be given again.")
+@click.option("--msisdn", default="", help="In international form: +15550100001.")
+@click.option("--tenant", default="", help="The tenant (MVNO) whose layer applies.")
+@click.option("--plan", default="", help="The plan whose layer applies.")
+@click.option("--group", "groups", multiple=True, help="A group whose layer applies; may be given again.")
+@printing
+def subscriber_add(**fields: Any) -> tuple[object, str]:
+    """Add a subscriber."""
+    made = api(
+        "POST", "/subscribers", body={**fields, "imsis": list(fields["imsis"]), "groups": list(fields["groups"])}
+    )
+    return made, f"subscriber {made['id']}"
+
+
+@subscriber.command("delete")
+@click.argument("ref")
+@printing
+def subscriber_delete(ref: str) -> tuple[object, str]:
+    """Remove a subscriber with all devices."""
+    api("DELETE", f"/subscribers/{segment(ref)}")
+    return {"deleted": ref}, f"deleted {ref}"
+
+
+@click.group()
+def device() -> None:
+    """Devices."""
+
+
+@device.command("show")
+@click.argument("ref")
+@printing
+def device_show(ref: str) -> tuple[object, str]:
+    """Show a device: every leaf wanted, sent, answered (with the code) and read back. REF is a device id or an IMEI."""
+    found = api("GET", f"/devices/{segment(ref)}")
+    return found, report.device(found)
+
+
+@device.command("add")
+@click.argument("subscriber_ref")
+@click.option("--loc-uri", required=True, help="What the device sends as Source/LocURI, such as IMEI:001015000000015.")
+@click.option("--imei", default="", help="14 to 16 digits.")
+@click.option("--model", default="", help="What ./DevInfo/Mod will say, for the layer of the model.")
+@click.option("--manufacturer", default="", help="What ./DevInfo/Man will say.")
+@click.option(
+    "--auth",
+    type=click.Choice(["md5", "basic"]),
+    default="md5",
+    show_default=True,
+    help="How the device proves itself.",
+)
+@printing
+def device_add(subscriber_ref: str, **fields: str) -> tuple[object, str]:
+    """Add a device with an OMA DM account; its passwords are shown this once."""
+    made = api("POST", f"/subscribers/{segment(subscriber_ref)}/devices", body=fields)
+    return made, "\n".join(f"{name}: {value}" for name, value in made.items())
+
+
+@device.command("delete")
+@click.argument("ref")
+@printing
+def device_delete(ref: str) -> tuple[object, str]:
+    """Remove a device."""
+    api("DELETE", f"/devices/{segment(ref)}")
+    return {"deleted": ref}, f"deleted {ref}"
+
+
+@device.command("send")
+@click.argument("ref")
+@click.argument("verb", type=click.Choice(["Get", "Add", "Replace", "Delete", "Exec"], case_sensitive=False))
+@click.argument("uri")
+@click.argument("value", required=False)
+@printing
+def device_send(ref: str, verb: str, uri: str, value: str | None) -> tuple[object, str]:
+    """Queue one OMA DM command for the device's next session."""
+    made = api("POST", f"/devices/{segment(ref)}/operations", body={"verb": verb, "uri": uri, "value": value})
+    return made, f"operation {made['id']} waits for the next session"
+
+
+COMMANDS = (subscriber, device)
