@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import conformance
 
 from gateway import cli
 from gateway.observe import metrics
@@ -162,8 +163,10 @@ def _table(head: Row, rows: Sequence[Row]) -> list[str]:
 def main(*, check: bool) -> int:
     """Write the pages, or say which are out of date."""
     stale = []
-    for name, page in (("settings", settings_page), ("cli", cli_page), ("metrics", metrics_page)):
-        file, text = FOLDER / f"{name}.md", page()
+    pages = {"settings": settings_page(), "cli": cli_page(), "metrics": metrics_page()}
+    pages |= {name: "\n".join([lines[0], MADE, *lines[2:]]) for name, lines in conformance.pages().items()}
+    for name, text in pages.items():
+        file = FOLDER / f"{name}.md"
         if not file.exists() or file.read_text(encoding="utf-8") != text:
             stale.append(str(file))
             if not check:
