@@ -6,6 +6,7 @@ With ``--check`` nothing is written, and the exit status is 1 when a page is not
 from __future__ import annotations
 
 import inspect
+import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -135,6 +136,8 @@ def _default(value: object) -> str:
         return "none"
     if isinstance(value, list):
         return ", ".join(f"`{one}`" for one in value)
+    if isinstance(value, dict):
+        return f"`{json.dumps(value, ensure_ascii=False)}`"
     return f"`{value}`"
 
 

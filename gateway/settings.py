@@ -92,6 +92,89 @@ class Rcc14(_Table):
     default_applications: tuple[str, ...] = ("ims", "rcs")
 
 
+class Sms(_Table):
+    """Short messages. ``bearer`` carries them: "file" writes them to ``sms.jsonl`` in the data directory, for labs."""
+
+    bearer: Literal["none", "file"] = "none"
+
+
+class Otp(_Table):
+    """One-time passwords by SMS, for RCC.14 clients that nothing else vouches for; needs a bearer in ``[sms]``.
+
+    ``attempts`` is how often one code may be tried. In each ``window_seconds``, ``per_msisdn``, ``per_imsi`` and
+    ``per_address`` codes are sent for one number, SIM and client address (0: no limit). ``ports`` "text" sends every
+    code as text for the user, whatever port a client asks for. ``unknown_numbers`` "silent" answers a number that is
+    nobody's as if a code were on its way, "refuse" answers 403. ``texts`` are by language, the first for clients that
+    like none of them; ``{code}`` stands for the code and ``{page}`` for the address of the page to enter it on.
+    """
+
+    digits: Annotated[int, Field(ge=6, le=10)] = 6
+    seconds: Seconds = 600
+    attempts: Annotated[int, Field(ge=1, le=10)] = 3
+    window_seconds: Seconds = 3600
+    per_msisdn: Annotated[int, Field(ge=1, le=100)] = 5
+    per_imsi: Annotated[int, Field(ge=0, le=100)] = 5
+    per_address: Annotated[int, Field(ge=0, le=100)] = 30
+    ports: Literal["client", "text"] = "client"
+    unknown_numbers: Literal["silent", "refuse"] = "silent"
+    texts: Annotated[dict[str, str], Field(min_length=1)] = {
+        "en": "{code} is your code to set up messaging. Never pass it on.",
+        "de": "{code} ist Ihr Code zum Einrichten der Nachrichten. Geben Sie ihn nie weiter.",
+    }
+
+    @pydantic.field_validator("texts")
+    @classmethod
+    def _check_texts(cls, texts: dict[str, str]) -> dict[str, str]:
+        for language, text in texts.items():
+            if "{code}" not in text:
+                raise ValueError(f"the text for {language} does not say {{code}}")
+        return texts
+
+
+PAGE_TEXTS = ("title", "intro", "number", "code", "button", "done", "wrong", "wait")
+
+
+class Page(_Table):
+    """The web page for entering a code, next to RCC.14 on its TLS listeners; an empty ``path`` leaves it out.
+
+    ``url`` is what ``{page}`` stands for in the SMS. ``texts`` are by language and name, the first language for
+    browsers that like none of them.
+    """
+
+    path: Annotated[str, Field(pattern="^(/[A-Za-z0-9._~/-]+)?$")] = "/verify"
+    url: str = ""
+    texts: Annotated[dict[str, dict[str, str]], Field(min_length=1)] = {
+        "en": {
+            "title": "Set up messaging",
+            "intro": "Enter your number with its country code, and the code that we sent to it.",
+            "number": "Mobile number",
+            "code": "Code",
+            "button": "Confirm",
+            "done": "Thank you. Your phone will finish setting up by itself.",
+            "wrong": "This number and code do not fit together, or the code is too old. Try again.",
+            "wait": "That was too often. Wait an hour and try again.",
+        },
+        "de": {
+            "title": "Nachrichten einrichten",
+            "intro": "Geben Sie Ihre Nummer mit Landesvorwahl und den Code ein, den wir an sie gesandt haben.",
+            "number": "Mobilnummer",
+            "code": "Code",
+            "button": "Bestätigen",
+            "done": "Vielen Dank. Ihr Telefon richtet sich nun selbst fertig ein.",
+            "wrong": "Nummer und Code passen nicht zueinander, oder der Code ist zu alt. Versuchen Sie es noch einmal.",
+            "wait": "Das war zu oft. Versuchen Sie es in einer Stunde noch einmal.",
+        },
+    }
+
+    @pydantic.field_validator("texts")
+    @classmethod
+    def _check_texts(cls, texts: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+        for language, named in texts.items():
+            if set(named) != set(PAGE_TEXTS):
+                raise ValueError(f"the texts for {language} are to be {', '.join(PAGE_TEXTS)}, no more and no fewer")
+        return texts
+
+
 class Operator(_Table):
     """The operator's own networks: PLMNs as MCC and MNC together, which also tells how long an MNC is."""
 
@@ -130,6 +213,9 @@ class Settings(BaseSettings):
     listeners: tuple[Listener, ...] = ()
     omadm: OmaDm = OmaDm()
     rcc14: Rcc14 = Rcc14()
+    sms: Sms = Sms()
+    otp: Otp = Otp()
+    page: Page = Page()
     logging: Logging = Logging()
 
     @classmethod

@@ -25,7 +25,13 @@ TIERS = (
 COMPOSITION_ROOTS = {"gateway.app", "gateway.cli.simulate"}
 SHARED_ADAPTERS = {"wbxml", "provisioning", "sms"}
 PURE_TIERS = 3
-IMPURE_ADAPTER_PARTS = {"handlers", "documents", "simulator"}  # handlers, what they ask the service with, and clients
+IMPURE_ADAPTER_PARTS = {
+    "handlers",
+    "documents",
+    "simulator",
+    "proving",
+    "bearer",
+}  # handlers, what they ask the service with, clients, and what asks other servers
 IMPURE_LIBRARIES = {
     "aiohttp", "asyncio", "http", "os", "random", "redis", "secrets", "socket", "sqlite3", "structlog", "subprocess",
     "threading", "time", "uuid", "uvloop",

@@ -96,9 +96,9 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Answer(NamedTuple):
-    """What goes back: a status, and for 200 either a document or an empty body with a cookie value.
+    """What goes back: a status, and for 200 a document, a cookie value or both; an empty body needs a cookie.
 
-    ``what`` and ``device_id`` are for the log.
+    ``cookie_seconds`` is the cookie's life, 0 for the usual one. ``what`` and ``device_id`` are for the log.
     """
 
     status: int
@@ -106,6 +106,7 @@ class Answer(NamedTuple):
     cookie: str = ""
     what: str = ""
     device_id: str = ""
+    cookie_seconds: int = 0
 
 
 def parse_request(query: str) -> Request:

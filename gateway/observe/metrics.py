@@ -45,6 +45,7 @@ acs_enrichment = Counter(
     registry=registry,
 )
 tokens = Counter("mogate_tokens", "RCC.14 tokens.", ["event"], registry=registry)
+otp = Counter("mogate_otp", "One-time passwords by SMS, by what became of them.", ["stage"], registry=registry)
 build_info = Gauge("mogate_build_info", "The running build.", ["version", "python"], registry=registry)
 
 KNOWN_LABELS: tuple[tuple[Counter | Histogram, tuple[tuple[str, ...], ...]], ...] = (
@@ -58,6 +59,7 @@ KNOWN_LABELS: tuple[tuple[Counter | Histogram, tuple[tuple[str, ...], ...]], ...
         acs_enrichment,
         (("trusted",), ("missing",), ("untrusted_source",), ("malformed",), ("unknown_subscriber",)),
     ),
+    (otp, (("sent",), ("failed",), ("verified",), ("wrong",), ("expired",), ("throttled",))),
     (tokens, (("issued",), ("accepted",), ("refused",))),
 )
 """The series that are there from the first scrape, so that rates and absence alerts work. Other codes follow."""

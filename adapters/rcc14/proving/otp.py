@@ -1,0 +1,210 @@
+"""The OTP method with its store and bearer: sends a code to the number on record, and takes it back.
+
+Nothing in an answer tells whether a number is anybody's: it is the same answer after the same work, and the SMS leaves
+behind it.
+
+Spec: RCC.14 2.3 (configuration over non-3GPP access)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import secrets
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+
+from adapters.rcc14.identity import otp
+from adapters.rcc14.messages import Answer, Request
+from adapters.rcc14.proving.proof import Proof, claim, cookie_key
+from adapters.sms.bearer import Bearer
+from adapters.sms.message import ShortMessage, encode_user_data
+from gateway.errors import AuthError, ConfigError, Conflict, Unavailable
+from gateway.observe import metrics
+from gateway.observe.logs import logger
+from gateway.settings import Otp
+from gateway.store.protocol import Append, Event, Household, PutEphemeral, Store, TakeEphemeral, Write
+
+COOKIE_BYTES = 18
+CODE_OCTETS = 16
+
+_decode = msgspec.msgpack.Decoder(otp.Waiting).decode
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class OneTimePasswords:
+    """Codes by SMS. ``page`` is the address of the page to enter one on, for the operator's texts."""
+
+    def __init__(self, store: Store, bearer: Bearer, settings: Otp, *, key: bytes, page: str = "") -> None:
+        self._store = store
+        self._bearer = bearer
+        self._settings = settings
+        self._key = key
+        self._page = page
+        self._sending: set[asyncio.Task[None]] = set()
+        for language in settings.texts:
+            sample = otp.write_message("0" * settings.digits, "", 0, settings.texts, language, page)
+            try:
+                encode_user_data(sample)
+            except ValueError as error:
+                raise ConfigError(str(error), key=f"otp.texts.{language}") from None
+
+    async def start(
+        self, asked: Request, household: Household | None, *, peer: str, accept_language: str, now: datetime
+    ) -> Answer:
+        """Send a code to the subscriber's number and give the client the cookie to come back with.
+
+        Without a household, or a number on its record, the answer is the same and no SMS goes.
+
+        Raises: Unavailable when the number, the SIM or the address has had its share for now.
+        """
+        number = household.subscriber.msisdn if household else ""
+        if not number and self._settings.unknown_numbers == "refuse":
+            return Answer(403, what="unknown number")
+        cookie = secrets.token_urlsafe(COOKIE_BYTES)
+        await self._ration(asked, household, cookie, peer, now)
+        code = otp.make_code(secrets.token_bytes(CODE_OCTETS), self._settings.digits)
+        digest = otp.digest_code(code, cookie, self._key)
+        waiting = otp.Waiting(household.subscriber.id if household and number else "", asked, digest)
+        expires_at = now + timedelta(seconds=self._settings.seconds)
+        writes: list[Write] = [PutEphemeral(_key(cookie), _encode(waiting), expires_at)]
+        if waiting.subscriber_id:
+            writes.append(Append(Event(at=now, kind="otp.sent", subscriber_id=waiting.subscriber_id)))
+        await self._store.commit(*writes)
+        port = 0 if self._settings.ports == "text" else int(asked.sms_port or 0)
+        if waiting.subscriber_id:
+            self._send_soon(otp.write_message(code, number, port, self._settings.texts, accept_language, self._page))
+        says_port = self._settings.ports == "text" and asked.sms_port not in ("", "0")
+        return Answer(
+            200,
+            otp.POLICY_DOCUMENT if says_port else b"",
+            cookie=cookie,
+            cookie_seconds=self._settings.seconds,
+            what="otp",
+        )
+
+    async def check(self, given: str, cookies: Sequence[str], now: datetime) -> Proof:
+        """Whose code it is that a client brings back with its cookie; each try counts.
+
+        Raises: AuthError when it is not right, too late or one try too many.
+        """
+        for cookie in cookies:
+            waiting = await self._load(cookie, now)
+            if waiting is None:
+                continue
+            tries = otp.limit_keys("otp-try", cookie, self._settings.attempts)
+            if not await claim(self._store, tries, b"", now=now, seconds=self._settings.seconds):
+                metrics.count(metrics.otp, "throttled")
+                raise AuthError("no tries left for this code")
+            proof = await self._proof(given, cookie, waiting, now)
+            if proof is None:
+                metrics.count(metrics.otp, "wrong")
+                raise AuthError("the code is wrong")
+            metrics.count(metrics.otp, "verified")
+            return proof
+        metrics.count(metrics.otp, "expired")
+        raise AuthError("no code is waited for, or it is too late for it")
+
+    async def confirm(self, number: str, given: str, *, peer: str, now: datetime) -> bool:
+        """Whether that is a code on its way to that number; the cookie of the client it was sent for is good then.
+
+        Tries count by number and by address, apart from those of the client itself: nobody can use up another's.
+
+        Raises: Unavailable when the number or the address had its share of tries.
+        """
+        settings = self._settings
+        for purpose, subject, count in (
+            ("page-address", _address(peer), settings.per_address),
+            ("page-msisdn", number, settings.attempts * settings.per_msisdn),
+        ):
+            places = otp.limit_keys(purpose, subject, count)
+            if count and not await claim(self._store, places, b"", now=now, seconds=settings.window_seconds):
+                metrics.count(metrics.otp, "throttled")
+                raise Unavailable("too many tries", settings.window_seconds)
+        for place in otp.limit_keys("msisdn", number, settings.per_msisdn):
+            cookie = (await self._store.load_ephemeral(place, now) or b"").decode()
+            waiting = await self._load(cookie, now)
+            proof = await self._proof(given, cookie, waiting, now) if waiting else None
+            if proof is None:
+                continue
+            expires_at = now + timedelta(seconds=settings.seconds)
+            subscriber_id = proof.household.subscriber.id.encode()
+            try:
+                await self._store.commit(*proof.spends, PutEphemeral(cookie_key(cookie), subscriber_id, expires_at))
+            except Conflict:
+                break
+            metrics.count(metrics.otp, "verified")
+            return True
+        metrics.count(metrics.otp, "wrong")
+        return False
+
+    async def close(self) -> None:
+        """Wait for messages that are still to be handed over."""
+        await asyncio.gather(*self._sending)
+
+    async def _load(self, cookie: str, now: datetime) -> otp.Waiting | None:
+        kept = await self._store.load_ephemeral(_key(cookie), now)
+        return None if kept is None else _decode(kept)
+
+    async def _proof(self, given: str, cookie: str, waiting: otp.Waiting, now: datetime) -> Proof | None:
+        if not otp.is_code(given, cookie, waiting, self._key):
+            return None
+        household = await self._store.load_household("id", waiting.subscriber_id)
+        if household is None:
+            return None
+        spends = (
+            TakeEphemeral(_key(cookie), now),
+            Append(Event(at=now, kind="otp.verified", subscriber_id=waiting.subscriber_id)),
+        )
+        return Proof(household, waiting.asked, spends, by="otp")
+
+    async def _ration(self, asked: Request, household: Household | None, cookie: str, peer: str, now: datetime) -> None:
+        """Count this message against its address, SIM and number, known or not.
+
+        Raises: Unavailable when one of them has had its share.
+        """
+        settings = self._settings
+        number = household.subscriber.msisdn if household else asked.msisdn
+        shares = (
+            ("address", _address(peer), settings.per_address),
+            ("imsi", asked.imsi or number, settings.per_imsi),
+            ("msisdn", number or asked.imsi, settings.per_msisdn),
+        )
+        for kind, subject, count in shares:
+            if not count:
+                continue
+            places = otp.limit_keys(kind, subject, count)
+            if not await claim(self._store, places, cookie.encode(), now=now, seconds=settings.window_seconds):
+                metrics.count(metrics.otp, "throttled")
+                raise Unavailable(f"too many codes for one {kind}", settings.window_seconds)
+
+    def _send_soon(self, message: ShortMessage) -> None:
+        task = asyncio.get_running_loop().create_task(self._send(message))
+        self._sending.add(task)
+        task.add_done_callback(self._sending.discard)
+
+    async def _send(self, message: ShortMessage) -> None:
+        try:
+            await self._bearer.send(message)
+        except Unavailable as error:
+            metrics.count(metrics.otp, "failed")
+            logger().error("sms_not_sent", why=str(error))
+        else:
+            metrics.count(metrics.otp, "sent")
+
+
+def _key(cookie: str) -> str:
+    return f"rcc14-otp:{cookie}"
+
+
+def _address(peer: str) -> str:
+    """The address as it is counted: an IPv6 host has a whole /64 to choose from."""
+    try:
+        address = ipaddress.ip_address(peer)
+    except ValueError:
+        return peer
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is None:
+        return str(ipaddress.ip_network((address, 64), strict=False))
+    return str(address)

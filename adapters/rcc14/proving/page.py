@@ -1,0 +1,121 @@
+"""The page on which a user enters number and code, for clients that have no box of their own for it.
+
+It confirms a client that is waiting: the code's SMS was sent for that client's request, and it is that client's cookie
+which is good from then on. Whoever enters the code gets nothing from the page but a word of thanks.
+
+Spec: RCC.14 2.3 (SMS_port 0); the page itself is outside of it
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from html import escape
+from urllib.parse import parse_qs
+
+from aiohttp import web
+
+from adapters.rcc14.language import choose_language
+from adapters.rcc14.messages import parse_msisdn
+from adapters.rcc14.proving.otp import OneTimePasswords
+from gateway.errors import DecodeError, MogateError, Unavailable
+from gateway.observe import metrics
+from gateway.observe.logs import logger
+
+MAX_FORM_BYTES = 2048
+MAX_FIELDS = 5
+FORM_COOKIE = "__Host-form"
+FORM_BYTES = 18
+
+_STYLE = (
+    "body{font:1.1rem/1.5 system-ui,sans-serif;max-width:26rem;margin:3rem auto;padding:0 1rem}"
+    "label,input,button{display:block;width:100%;box-sizing:border-box;font:inherit}"
+    "input,button{margin:.3rem 0 1rem;padding:.6rem}"
+)
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": (
+        f"default-src 'none'; style-src 'sha256-{base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()}';"
+        " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+_PAGE = """<!DOCTYPE html>
+<html lang="{language}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>{title}</title><style>{style}</style></head><body><h1>{title}</h1><p>{says}</p>{form}</body></html>
+"""
+_FORM = """<form method="post"><input type="hidden" name="form" value="{form}">
+<label for="number">{number}</label><input id="number" name="number" type="tel" autocomplete="tel" required>
+<label for="code">{code}</label><input id="code" name="code" inputmode="numeric" autocomplete="one-time-code" required>
+<button>{button}</button></form>"""
+
+
+class CodePage:
+    """The page with its two methods; ``texts`` are the operator's, by language and name."""
+
+    def __init__(
+        self, codes: OneTimePasswords, texts: Mapping[str, Mapping[str, str]], clock: Callable[[], datetime]
+    ) -> None:
+        self._codes = codes
+        self._texts = texts
+        self._clock = clock
+
+    async def handle_get(self, request: web.Request) -> web.Response:
+        """Show the form."""
+        return self._show(request, 200, "intro", time.perf_counter())
+
+    async def handle_post(self, request: web.Request) -> web.Response:
+        """Take number and code."""
+        started = time.perf_counter()
+        try:
+            number, code = await _read_form(request)
+            right = await self._codes.confirm(number, code, peer=request.remote or "", now=self._clock())
+        except DecodeError:
+            return self._show(request, 400, "wrong", started)
+        except Unavailable:
+            return self._show(request, 429, "wait", started)
+        except MogateError as error:
+            logger().error("request_failed", frontend="acs", why=str(error))
+            return self._show(request, 503, "wait", started)
+        return self._show(request, 200 if right else 403, "done" if right else "wrong", started)
+
+    def _show(self, request: web.Request, status: int, says: str, started: float) -> web.Response:
+        language = choose_language(request.headers.get("Accept-Language", ""), tuple(self._texts))
+        texts = {name: escape(text) for name, text in self._texts[language].items()}
+        headers = dict(_HEADERS)
+        form = ""
+        if says != "done":
+            value = secrets.token_urlsafe(FORM_BYTES)
+            headers["Set-Cookie"] = f"{FORM_COOKIE}={value}; Path=/; Secure; HttpOnly; SameSite=Strict"
+            form = _FORM.format(form=value, **texts)
+        page = _PAGE.format(language=escape(language), title=texts["title"], style=_STYLE, says=texts[says], form=form)
+        elapsed = time.perf_counter() - started
+        metrics.observe_http("acs", status, elapsed)
+        logger().info("request_answered", frontend="acs", leg="page", status=status, what=says)
+        return web.Response(
+            status=status, body=page.encode(), content_type="text/html", charset="utf-8", headers=headers
+        )
+
+
+async def _read_form(request: web.Request) -> tuple[str, str]:
+    """Number and code as they were entered.
+
+    Raises: DecodeError when the form is not one that this browser was shown here: another site may have sent it.
+    """
+    body = await request.read()
+    if request.content_type != "application/x-www-form-urlencoded" or len(body) > MAX_FORM_BYTES:
+        raise DecodeError("not the form of this page")
+    try:
+        fields = {name: values[-1] for name, values in parse_qs(body.decode(), max_num_fields=MAX_FIELDS).items()}
+    except ValueError as error:
+        raise DecodeError(str(error)) from None
+    shown, given = request.cookies.get(FORM_COOKIE, ""), fields.get("form", "")
+    if not shown or not hmac.compare_digest(shown.encode(), given.encode()):
+        raise DecodeError("the form was not shown to this browser")
+    return parse_msisdn(fields.get("number", "").replace(" ", "")), fields.get("code", "")
