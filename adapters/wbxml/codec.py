@@ -30,7 +30,7 @@ from adapters.wbxml.tables import (
 from gateway.errors import DecodeError, LimitExceeded
 
 _UTF8 = 106
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _NAME = re.compile(r"[^\W\d][\w.-]*")
 
 _END = bytes((END,))
@@ -88,14 +88,10 @@ def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[Header, AnyEle
     # No SyncML document ends in NUL. The END put behind it closes an imaginary element around the root.
     data = data.rstrip(b"\0") + _END
     try:
-        header, strings, start = _decode_header(data, limits)
+        header, strings, start = decode_header(data, limits)
         return header, _decode_body(data, start, strings, limits)
-    except UnicodeDecodeError as error:
-        raise DecodeError(f"text is not {error.encoding}: {error.reason}") from None
-    except ValueError:  # bytes.index: no terminator
-        raise DecodeError("a string has no end", len(data) - 1) from None
-    except IndexError:
-        raise DecodeError("the document ends too early", len(data) - 1) from None
+    except (UnicodeDecodeError, ValueError, IndexError) as error:
+        raise malformed(error, len(data) - 1) from None
 
 
 def encode(root: AnyElement, header: Header = DEFAULT_HEADER) -> bytes:
@@ -131,17 +127,27 @@ def encode(root: AnyElement, header: Header = DEFAULT_HEADER) -> bytes:
                 write(_END_TEXT)
             else:
                 octets = content.encode() if isinstance(content, str) else content
-                write(start + _OPAQUE + _uint(len(octets)) + octets + _END)
+                write(start + _OPAQUE + encode_uint(len(octets)) + octets + _END)
         else:
             if not outer:
-                return _encode_header(header, table) + b"".join(body)
+                return encode_header(header, bytes(table)) + b"".join(body)
             write(_END)
             siblings, vocabulary = outer.pop()
 
 
-def _encode_header(header: Header, table: bytearray) -> bytes:
-    public_id = _uint(header.public_id) if header.public_id else b"\0\0"
-    return bytes((header.version,)) + public_id + bytes((_UTF8,)) + _uint(len(table)) + table
+def malformed(error: Exception, end: int) -> DecodeError:
+    """What an error of Python's says of the document whose last octet is at ``end``."""
+    if isinstance(error, UnicodeDecodeError):
+        return DecodeError(f"text is not {error.encoding}: {error.reason}")
+    if isinstance(error, ValueError):  # bytes.index: no terminator
+        return DecodeError("a string has no end", end)
+    return DecodeError("the document ends too early", end)
+
+
+def encode_header(header: Header, table: bytes) -> bytes:
+    """What stands before the body, ``table`` being the string table."""
+    public_id = encode_uint(header.public_id) if header.public_id else b"\0\0"
+    return bytes((header.version,)) + public_id + bytes((_UTF8,)) + encode_uint(len(table)) + table
 
 
 def _literal(tag: str, page: int, vocabulary: dict[str, Tag], table: bytearray) -> Tag:
@@ -151,12 +157,12 @@ def _literal(tag: str, page: int, vocabulary: dict[str, Tag], table: bytearray) 
     if offset < 0:
         offset = len(table)
         table += name
-    start = bytes((LITERAL | WITH_CONTENT,)) + _uint(offset)
+    start = bytes((LITERAL | WITH_CONTENT,)) + encode_uint(offset)
     # With END even when empty: an offset may end in NUL, and a document must not.
     return Tag(page, start + _END, start, start + bytes((STR_I,)), vocabulary)
 
 
-def _uint(value: int) -> bytes:
+def encode_uint(value: int) -> bytes:
     """``value`` as mb_u_int32."""
     octets = [value & 0x7F]
     while value := value >> 7:
@@ -164,7 +170,7 @@ def _uint(value: int) -> bytes:
     return bytes(reversed(octets))
 
 
-class _Strings:
+class Strings:
     """The strings of one document: how they are written, its string table, and how much may still be taken from it."""
 
     __slots__ = ("allowance", "encoding", "end", "table")
@@ -185,7 +191,7 @@ class _Strings:
 
     def referenced(self, data: bytes, pos: int) -> tuple[str, int]:
         """The string-table entry whose offset is at ``pos``, and the position behind the offset."""
-        offset, behind = _read_uint(data, pos)
+        offset, behind = decode_uint(data, pos)
         if offset >= len(self.table) - len(self.end):
             raise DecodeError("a reference points outside the string table", pos)
         text, stop = self.inline(self.table, offset)
@@ -195,30 +201,31 @@ class _Strings:
         return text, behind
 
 
-def _decode_header(data: bytes, limits: Limits) -> tuple[Header, _Strings, int]:
+def decode_header(data: bytes, limits: Limits) -> tuple[Header, Strings, int]:
+    """The header, the strings it defines and the position of the body. Raises: DecodeError, and see ``malformed``."""
     version = data[0]
     if version not in (1, 2, 3):
         raise DecodeError(f"WBXML version octet {version:#04x} is not 1.1, 1.2 or 1.3", 0)
-    public_id, pos = _read_uint(data, 1)
+    public_id, pos = decode_uint(data, 1)
     public_id_pos = pos
     if public_id == 0:
-        _, pos = _read_uint(data, pos)
-    charset, pos = _read_uint(data, pos)
+        _, pos = decode_uint(data, pos)
+    charset, pos = decode_uint(data, pos)
     encoding = ENCODINGS.get(charset)
     if encoding is None:
         raise DecodeError(f"unknown character set {charset}", pos)
-    table_bytes, pos = _read_uint(data, pos)
+    table_bytes, pos = decode_uint(data, pos)
     if table_bytes > limits.string_table_bytes:
         raise LimitExceeded(f"the string table has {table_bytes} octets, more than {limits.string_table_bytes}", pos)
     body = pos + table_bytes
     if body >= len(data):
         raise DecodeError("the document ends before its body", pos)
-    strings = _Strings(encoding, data[pos:body], limits.referenced_bytes)
+    strings = Strings(encoding, data[pos:body], limits.referenced_bytes)
     public_text = "" if public_id else strings.referenced(data, public_id_pos)[0]
     return Header(version, public_id, public_text, charset), strings, body
 
 
-def _decode_body(data: bytes, pos: int, strings: _Strings, limits: Limits) -> AnyElement:
+def _decode_body(data: bytes, pos: int, strings: Strings, limits: Limits) -> AnyElement:
     # The hot path: a leaf with one inline string, which is most of a message, takes one turn of the loop.
     index, encoding, is_narrow = data.index, strings.encoding, len(strings.end) == 1
     tags, max_level, max_elements = TAGS[SYNCML], limits.depth, limits.elements
@@ -248,10 +255,10 @@ def _decode_body(data: bytes, pos: int, strings: _Strings, limits: Limits) -> An
                 max_level = limits.tree_depth if page == DDF else limits.depth
                 continue
             if token & ~WITH_CONTENT != LITERAL:
-                fragment, pos = _read_fragment(token, data, pos, strings)
+                fragment, pos = read_fragment(token, data, pos, strings)
                 fragments.append(fragment)
                 continue
-            tag, pos = _read_literal(data, pos, strings)
+            tag, pos = read_literal(data, pos, strings)
         elements += 1
         if elements > max_elements or level >= max_level:
             raise LimitExceeded(f"more than {max_elements} elements, or nested deeper than {max_level}", pos)
@@ -271,7 +278,7 @@ def _decode_body(data: bytes, pos: int, strings: _Strings, limits: Limits) -> An
     return children[0]
 
 
-def _read_uint(data: bytes, pos: int) -> tuple[int, int]:
+def decode_uint(data: bytes, pos: int) -> tuple[int, int]:
     """The mb_u_int32 at ``pos`` and the position behind it."""
     value = 0
     for behind in range(pos + 1, pos + 6):
@@ -284,30 +291,30 @@ def _read_uint(data: bytes, pos: int) -> tuple[int, int]:
     raise DecodeError("an integer is longer than 32 bits", pos)
 
 
-def _read_literal(data: bytes, pos: int, strings: _Strings) -> tuple[str, int]:
+def read_literal(data: bytes, pos: int, strings: Strings) -> tuple[str, int]:
     name, behind = strings.referenced(data, pos)
     if _NAME.fullmatch(name) is None:
         raise DecodeError("a literal tag is not a name", pos)
     return name, behind
 
 
-def _read_fragment(token: int, data: bytes, pos: int, strings: _Strings) -> tuple[str | bytes, int]:
+def read_fragment(token: int, data: bytes, pos: int, strings: Strings) -> tuple[str | bytes, int]:
     """One piece of character data and the position behind it."""
     if token == STR_I:
         return strings.inline(data, pos)
     if token == STR_T:
         return strings.referenced(data, pos)
     if token == OPAQUE:
-        length, start = _read_uint(data, pos)
+        length, start = decode_uint(data, pos)
         if start + length >= len(data):
             raise DecodeError(f"{length} octets of opaque data run past the end", pos)
         return data[start : start + length], start + length
     if token == ENTITY:
-        code, behind = _read_uint(data, pos)
-        if code > 0x10FFFF or _NOT_XML.match(chr(code)):
+        code, behind = decode_uint(data, pos)
+        if code > 0x10FFFF or NOT_XML.match(chr(code)):
             raise DecodeError(f"entity {code:#x} is not a character of XML", pos)
         return chr(code), behind
-    raise DecodeError(f"token {token:#04x} has no place in a SyncML document", pos - 1)
+    raise DecodeError(f"token {token:#04x} has no place here", pos - 1)
 
 
 def _content(fragments: list[str | bytes], children: list[AnyElement], pos: int) -> str | bytes | list[AnyElement]:
@@ -322,7 +329,7 @@ def _content(fragments: list[str | bytes], children: list[AnyElement], pos: int)
         text = octets.decode()
     except UnicodeDecodeError:
         return octets
-    return text if is_text or not _NOT_XML.search(text) else octets
+    return text if is_text or not NOT_XML.search(text) else octets
 
 
 def _drop_white_space(fragments: list[str | bytes], pos: int) -> None:
