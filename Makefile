@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 APT := DEBIAN_FRONTEND=noninteractive apt-get -qq
 
-.PHONY: help run test check bench lock clean needs
+.PHONY: help run test check bench fuzz lock clean needs
 
 help: ## List the commands.
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /make \1\t/' | expand -t 14
@@ -24,6 +24,9 @@ check: $(INSTALLED) ## Check format, lint and types.
 
 bench: needs ## Measure the gateway against a bare HTTP server.
 	@$(BIN)/python tests/bench/run.py
+
+fuzz: $(INSTALLED) ## Fuzz one reader, keeping the inputs found: make fuzz TARGET=read_wbxml SECONDS=60.
+	@$(BIN)/python tests/fuzz/run.py $(TARGET) -max_total_time=$(or $(SECONDS),60) tests/fuzz/corpus/$(TARGET)
 
 lock: $(INSTALLED) ## Renew requirements.lock from the ranges in setup.cfg.
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --extra dev \

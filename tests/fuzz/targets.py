@@ -1,0 +1,110 @@
+"""What is fuzzed: everything that reads octets of strangers. A target returns, or refuses with DecodeError; no more."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+
+from msgspec.structs import replace
+
+from adapters.omadm import codec
+from adapters.omadm.auth import Account, make_cred
+from adapters.omadm.messages import SyncML
+from adapters.omadm.session import Peer, Session, decode_session, encode_session, receive, respond
+from adapters.omadm.xml import decode_xml, encode_xml
+from adapters.provisioning.document import parse_document
+from adapters.rcc14.messages import parse_request
+from adapters.wbxml import codec as wbxml
+from gateway.errors import DecodeError
+from gateway.fleet.operation import Operation
+
+NOW = datetime.datetime(2026, 3, 1, tzinfo=datetime.UTC)
+XML = codec.encoding_of("application/vnd.syncml.dm+xml")
+WBXML = codec.encoding_of("application/vnd.syncml.dm+wbxml")
+SEPARATOR = b"\n\n"
+"""Between the messages of a session in the fuzzer's octets."""
+
+_CLIENT = Account("phone", "digest", b"nonce")
+_PEER = Peer(server_uri="https://dm.example.net/omadm", client=_CLIENT, server=Account("gateway", "other", b"nonce"))
+_WORK = tuple(
+    Operation(id=str(number), verb=verb, uri=uri, format="chr", value=value, created_at=NOW)
+    for number, (verb, uri, value) in enumerate(
+        [("Get", "./A?list=StructData", None), ("Add", "./A/B", "b"), ("Replace", "./A/C", "c" * 700)]
+    )
+)
+
+
+def read_wbxml(octets: bytes) -> None:
+    """WBXML to elements; what was read can be written and read again, and is the same then."""
+    header, root = wbxml.decode(octets)
+    assert wbxml.decode(wbxml.encode(root, header))[1] == root
+
+
+def read_xml(octets: bytes) -> None:
+    """XML to elements; what was read can be written and read again, and is the same then."""
+    root = decode_xml(octets)
+    assert decode_xml(encode_xml(root)) == root
+
+
+def read_syncml_xml(octets: bytes) -> None:
+    """A SyncML message as XML."""
+    _read_again(*codec.decode(octets, XML))
+
+
+def read_syncml_wbxml(octets: bytes) -> None:
+    """A SyncML message as WBXML."""
+    _read_again(*codec.decode(octets, WBXML))
+
+
+def read_provisioning(octets: bytes) -> None:
+    """A wap-provisioningdoc as XML."""
+    parse_document(octets)
+
+
+def read_query(octets: bytes) -> None:
+    """The query of an RCC.14 request, as aiohttp hands it over."""
+    parse_request(octets.decode("utf-8", "surrogateescape"))
+
+
+def hold_session(octets: bytes) -> None:
+    """A session with a phone that has proved who it is and then says whatever it likes, message after message."""
+    session: Session | None = None
+    for number, part in enumerate(octets.split(SEPARATOR)[:6]):
+        try:
+            message, _ = codec.decode(part, XML)
+        except DecodeError:
+            continue
+        proven = replace(message, header=replace(message.header, cred=make_cred(_CLIENT)))
+        received = receive(session, proven, _PEER, nonce=bytes([number]) * 16)
+        work = _WORK if received.wants_work and number < 4 else ()
+        reply = respond(received, work, _PEER, measure=_measure, now=NOW)
+        codec.decode(codec.encode(reply.message, XML), XML)
+        if reply.session is not None:
+            session = reply.session
+            assert decode_session(encode_session(session)) == session
+
+
+def _measure(message: SyncML) -> int:
+    return len(codec.encode(message, XML))
+
+
+def _read_again(message: SyncML, encoding: codec.Encoding) -> None:
+    try:
+        octets = codec.encode(message, encoding)
+    except ValueError:  # text that only one of the two encodings can carry
+        return
+    codec.decode(octets, encoding)
+
+
+TARGETS: dict[str, Callable[[bytes], None]] = {
+    function.__name__: function
+    for function in (
+        read_wbxml,
+        read_xml,
+        read_syncml_xml,
+        read_syncml_wbxml,
+        read_provisioning,
+        read_query,
+        hold_session,
+    )
+}
