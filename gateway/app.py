@@ -37,7 +37,6 @@ from gateway.settings import Listener, Settings
 from gateway.store.sqlite import SqliteStore
 
 DATABASE_FILE = "mogate.db"
-KEY_FILE = "seal.key"
 HOUSEKEEPING_SECONDS = 60
 
 
@@ -81,7 +80,7 @@ async def running(settings: Settings) -> AsyncIterator[Sequence[tuple[Listener, 
     Raises: ConfigError when the settings, a file they name or the data directory is not fit for use.
     """
     configuration = load_configuration(settings)
-    sealer = Sealer.load(settings.data / KEY_FILE)
+    sealer = Sealer.load(settings.seal_key)
     token = load_token(settings.data)
     store = SqliteStore.open(settings.data / DATABASE_FILE)
     async with contextlib.AsyncExitStack() as stack:

@@ -79,7 +79,7 @@ async def initialise(settings: Settings, *, demo: bool) -> dict[str, str]:
     data = settings.data
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        Sealer.create(data / app.KEY_FILE)
+        Sealer.create(settings.seal_key)
         auth.create_token(data)
         if demo:
             ensure_demo_certificates(data / "tls", (DEMO_HOST, "localhost"), app.now())
@@ -116,7 +116,7 @@ def simulator_state(settings: Settings, name: str) -> Path:
 async def _seed(settings: Settings) -> str:
     store = SqliteStore.open(settings.data / app.DATABASE_FILE)
     try:
-        sealer = Sealer.load(settings.data / app.KEY_FILE)
+        sealer = Sealer.load(settings.seal_key)
         inventory = Inventory(store, app.load_catalogue(settings), sealer, app.now)
         for subscriber in _DEMO_SUBSCRIBERS:
             # Those that an interrupted run made are there already.

@@ -199,12 +199,14 @@ class Settings(BaseSettings):
     """Everything an operator can set.
 
     Paths are relative to the settings file, except ``data``, which is relative to where the gateway is started, and
-    certificates and keys, which are relative to ``data``.
+    certificates and keys, which are relative to ``data``. ``seal_key`` seals the secrets in the store: every gateway on
+    one store has the same.
     """
 
     model_config = SettingsConfigDict(env_prefix="MOGATE_", env_nested_delimiter="__", extra="forbid", frozen=True)
 
     data: Path = Path("data")
+    seal_key: Path = Path("seal.key")
     profiles: Path = Path("profiles")
     mapping: Path = Path("mapping")
     mo: Path = Path("mo")
@@ -284,6 +286,7 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
     return settings.model_copy(
         update={
             "data": data,
+            "seal_key": data / settings.seal_key,
             "listeners": listeners,
             "profiles": folder / settings.profiles,
             "mapping": folder / settings.mapping,

@@ -20,7 +20,8 @@ SECRETS = ("seal.key", "admin.token", "demo.json", "tls/ca.key", "tls/server.key
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(data=tmp_path / "new" / "data", mo=CONFIG / "mo")
+    data = tmp_path / "new" / "data"
+    return Settings(data=data, seal_key=data / "seal.key", mo=CONFIG / "mo")
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -51,10 +52,21 @@ async def test_the_demo_has_somebody_to_serve(settings: Settings) -> None:
     (phone,) = households["alice"].devices
     assert phone.omadm is not None
     assert (phone.omadm.loc_uri, phone.omadm.client.name) == (demo.omadm.loc_uri, demo.omadm.client_name)
-    assert Sealer.load(settings.data / app.KEY_FILE).unseal(phone.omadm.client.secret, CREDENTIAL_PURPOSE)
+    assert Sealer.load(settings.seal_key).unseal(phone.omadm.client.secret, CREDENTIAL_PURPOSE)
     assert stat.S_IMODE(settings.data.stat().st_mode) == 0o700
     for name in SECRETS:
         assert stat.S_IMODE((settings.data / name).stat().st_mode) == 0o600, name
+
+
+async def test_the_key_may_lie_elsewhere(settings: Settings, tmp_path: Path) -> None:
+    """A key kept apart from the data, as several gateways on one store share it, is used and not made anew."""
+    elsewhere = tmp_path / "keys" / "seal.key"
+    elsewhere.parent.mkdir()
+    Sealer.create(elsewhere)
+    key = elsewhere.read_bytes()
+    await datadir.initialise(settings.model_copy(update={"seal_key": elsewhere}), demo=True)
+    assert elsewhere.read_bytes() == key
+    assert not (settings.data / "seal.key").exists()
 
 
 @pytest.mark.parametrize("demo", [False, True])
@@ -78,7 +90,7 @@ async def test_an_interrupted_run_is_finished_by_the_next(settings: Settings) ->
     assert demo.omadm.client_password != first.omadm.client_password
     store = SqliteStore.open(settings.data / app.DATABASE_FILE)
     try:
-        inventory = Inventory(store, app.load_catalogue(settings), Sealer.load(settings.data / app.KEY_FILE), app.now)
+        inventory = Inventory(store, app.load_catalogue(settings), Sealer.load(settings.seal_key), app.now)
         _, phone = await inventory.find_device("alice")
     finally:
         await store.close()
