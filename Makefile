@@ -46,11 +46,16 @@ $(INSTALLED): requirements.lock setup.cfg pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# What the tests need that is not a Python package, by the name Debian gives it.
+# What the tests need that is not a Python package: a command, and the Debian package that brings it.
+NEEDS := \
+	nginx:nginx-light \
+	tshark:tshark \
+	wbxml2xml:libwbxml2-utils
+
 needs: $(INSTALLED)
-	@missing=; \
-	$(BIN)/python -c 'import ctypes; ctypes.CDLL("libwbxml2.so.1")' 2>/dev/null || missing="$$missing libwbxml2-1"; \
+	@PATH="$$PATH:/usr/sbin:/sbin"; missing=; \
+	for need in $(NEEDS); do command -v "$${need%%:*}" >/dev/null || missing="$$missing $${need##*:}"; done; \
 	if [ -z "$$missing" ]; then exit 0; fi; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; \
-	then $(APT) update && $(APT) install -y --no-install-recommends $$missing >/dev/null; \
+	then $(APT) update && RUNLEVEL=1 $(APT) install -y --no-install-recommends $$missing >/dev/null; \
 	else echo "The tests need packages that are not here. As root: apt-get install$$missing" >&2; exit 1; fi
