@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from gateway.observe import logs
 from gateway.observe.logs import mask
 
 # A process of its own: logging is set up once, for the whole process.
@@ -26,6 +30,27 @@ try:
 except ValueError:
     log.exception("request_failed")
     logging.getLogger("asyncio").exception("loop")
+"""
+
+
+# What is on standard error at moments of a loop that is busy, and of one that dies.
+LOOP_PROGRAM = """\
+import asyncio, os, sys
+from gateway.observe import logs
+logs.configure(identities="masked", form="json")
+log = logs.logger()
+async def main():
+    log.info("first")
+    log.info("second")
+    print(os.fstat(2).st_size)
+    log.warning("third")
+    print(os.fstat(2).st_size)
+    log.info("fourth")
+    await asyncio.sleep(0)
+    print(os.fstat(2).st_size)
+    log.info("fifth")
+    raise SystemExit(3)
+asyncio.run(main())
 """
 
 
@@ -77,3 +102,30 @@ def test_identities_are_masked_unless_the_operator_wants_them(form: Literal["jso
         assert identity not in masked
         assert identity in plain
     assert "001*********001" in masked
+
+
+def test_lines_are_written_in_order_and_none_is_lost(tmp_path: Path) -> None:
+    """Lines go out together when the loop has dealt with what is at hand; a warning, and the end, wait for nothing."""
+    file = tmp_path / "log"
+    with file.open("wb") as stderr:
+        command = [sys.executable, "-c", LOOP_PROGRAM]
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=stderr, text=True, check=False, timeout=60)
+    assert done.returncode == 3
+    lines = file.read_bytes().splitlines(keepends=True)
+    events = ["first", "second", "third", "fourth", "fifth"]
+    assert [json.loads(line)["event"] for line in lines] == events
+    ends = [0, sum(map(len, lines[:3])), sum(map(len, lines[:4]))]
+    assert [int(size) for size in done.stdout.split()] == ends
+
+
+@given(
+    before=st.text('ax+%2B0123456789 "', max_size=20),
+    number=st.from_regex(r"[0-9]{14,16}|(\+|%2[Bb])[0-9]{7,15}", fullmatch=True),
+    after=st.text('ax+%2B "', max_size=20),
+)
+def test_no_surroundings_hide_a_number(before: str, number: str, after: str) -> None:
+    """An IMSI, IMEI or international number is masked wherever it stands apart from other digits."""
+    line = f"{before}/{number}/{after}".encode()
+    masked = logs._mask_numbers(None, "info", line)
+    assert f"/{number}/".encode() not in masked
+    assert len(masked) == len(line)
