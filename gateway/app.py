@@ -21,6 +21,7 @@ from adapters.provisioning.mapping import Mapping
 from adapters.rcc14.documents import Documents
 from adapters.rcc14.handlers import Rcc14Front
 from adapters.rcc14.session import Terms
+from gateway import front
 from gateway.admin.api import AdminApi
 from gateway.admin.auth import load_token
 from gateway.admin.devices import DeviceRoutes
@@ -38,6 +39,7 @@ from gateway.store.sqlite import SqliteStore
 
 DATABASE_FILE = "mogate.db"
 HOUSEKEEPING_SECONDS = 60
+SHUTDOWN_SECONDS = 5
 
 
 class Configuration(NamedTuple):
@@ -116,8 +118,7 @@ async def running(settings: Settings) -> AsyncIterator[Sequence[tuple[Listener, 
         )
         bound = []
         for listener in settings.listeners:
-            app = _application(listener, settings, omadm, rcc14, admin)
-            runner = web.AppRunner(app, access_log=None, shutdown_timeout=5)
+            runner = _runner(listener, settings, omadm, rcc14, admin)
             await runner.setup()
             stack.push_async_callback(runner.cleanup)
             address = listener.address
@@ -168,24 +169,23 @@ def _spare_the_collector() -> None:
     gc.set_threshold(20_000, 20, 20)
 
 
-def _application(
+def _runner(
     listener: Listener, settings: Settings, omadm: OmaDmFront, rcc14: Rcc14Front, admin: AdminApi
-) -> web.Application:
+) -> web.BaseRunner:
     if "admin" in listener.serves:
         if len(listener.serves) > 1:
             raise ConfigError("admin has a listener of its own: serve nothing else there", key=listener.name)
-        return admin.application()
-    app = web.Application(client_max_size=settings.omadm.max_message_bytes)
+        return web.AppRunner(admin.application(), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
+    routes: list[front.Route] = []
     if "omadm" in listener.serves:
-        for path in settings.omadm.paths:
-            app.router.add_post(path, omadm.handle)
+        routes += [("POST", path, omadm.handle) for path in settings.omadm.paths]
     if "rcc14-http" in listener.serves:
-        for path in settings.rcc14.paths:
-            app.router.add_get(path, rcc14.plain_leg(listener.trusted_gateways), allow_head=False)
+        introduce = rcc14.plain_leg(listener.trusted_gateways)
+        routes += [("GET", path, introduce) for path in settings.rcc14.paths]
     elif "rcc14-https" in listener.serves:
-        for path in settings.rcc14.paths:
-            app.router.add_get(path, rcc14.handle_secure, allow_head=False)
-    return app
+        routes += [("GET", path, rcc14.handle_secure) for path in settings.rcc14.paths]
+    server = front.server(routes, settings.omadm.max_message_bytes)
+    return web.ServerRunner(server, shutdown_timeout=SHUTDOWN_SECONDS)
 
 
 def _tls(listener: Listener) -> ssl.SSLContext | None:

@@ -16,7 +16,7 @@ TIERS = (
     ("gateway.tree", "gateway.mo"),
     ("gateway.fleet",),
     ("gateway.store.protocol", "gateway.sealing", "gateway.settings", "gateway.service", "gateway.inventory"),
-    ("gateway.store", "gateway.observe", "gateway.admin", "gateway.report", "gateway.demo_tls"),
+    ("gateway.store", "gateway.observe", "gateway.front", "gateway.admin", "gateway.report", "gateway.demo_tls"),
     ("adapters",),
     ("gateway.app", "gateway.datadir", "gateway.cli", "gateway.__main__"),
 )

@@ -33,6 +33,7 @@ from adapters.omadm.session import (
 from gateway.errors import Conflict, DecodeError, LimitExceeded, Unavailable
 from gateway.fleet.device import Credential, Device, OmaDmState
 from gateway.fleet.operation import Operation
+from gateway.front import Response
 from gateway.inventory import CREDENTIAL_PURPOSE
 from gateway.observe import metrics
 from gateway.observe.logs import logger
@@ -51,6 +52,8 @@ from gateway.store.protocol import Contact, PutDevice, PutMirror, PutSession, Se
 
 NONCE_BYTES = 16
 RETRY_AFTER_SECONDS = 5
+
+_TEXT = {"Content-Type": "text/plain; charset=utf-8"}
 
 
 class Exchange(NamedTuple):
@@ -84,45 +87,45 @@ class OmaDmFront:
         # A device that nobody knows is challenged like one that is known, against credentials nobody has.
         self._stranger = Account(name="", digest=secrets.token_hex(NONCE_BYTES), nonce=secrets.token_bytes(NONCE_BYTES))
 
-    async def handle(self, request: web.Request) -> web.Response:
+    async def handle(self, request: web.BaseRequest) -> Response:
         """Answer one message, in the encoding it came in."""
         started = time.perf_counter()
-        exchange = None
+        exchange, status, reason, headers = None, 200, "", _TEXT
         try:
             encoding = codec.encoding_of(request.headers.get("Content-Type", ""))
             body = await request.read()
             message, encoding = codec.decode(body, encoding)
             exchange = await self._exchange(message, hashlib.sha256(body).digest(), encoding)
-            response = web.Response(body=exchange.octets, headers={"Content-Type": encoding.media_type})
+            headers = {"Content-Type": encoding.media_type}
             metrics.count(metrics.dm_messages, "wbxml" if encoding.wbxml else "xml")
         except web.HTTPRequestEntityTooLarge:
-            response = web.Response(status=413, text=f"over {self._settings.max_message_bytes} octets")
+            status, reason = 413, f"over {self._settings.max_message_bytes} octets"
         except (web.RequestPayloadError, ConnectionError):
-            response = web.Response(status=400, text="the body did not arrive as its headers say")
+            status, reason = 400, "the body did not arrive as its headers say"
         except UnsupportedMediaType as error:
-            response = web.Response(status=415, text=str(error))
+            status, reason = 415, str(error)
         except LimitExceeded as error:
-            response = web.Response(status=413, text=str(error))
+            status, reason = 413, str(error)
         except DecodeError as error:
-            response = web.Response(status=400, text=str(error))
+            status, reason = 400, str(error)
         except Unavailable as error:
-            response = web.Response(status=503, headers={"Retry-After": str(error.retry_after_seconds)})
+            status, headers = 503, {"Retry-After": str(error.retry_after_seconds)}
         except Exception:
             fault = secrets.token_hex(6)
             logger().exception("request_failed", frontend="dm", fault=fault)
-            response = web.Response(status=500, text=f"fault {fault}")
+            status, reason = 500, f"fault {fault}"
         seconds = time.perf_counter() - started
-        metrics.observe_http("dm", response.status, seconds)
+        metrics.observe_http("dm", status, seconds)
         logger().info(
             "message_answered",
             frontend="dm",
-            status=response.status,
+            status=status,
             device=exchange.device_id if exchange else "",
-            turn=exchange.turn if exchange else response.text,
+            turn=exchange.turn if exchange else reason,
             commands=exchange.commands if exchange else 0,
             ms=round(seconds * 1000, 2),
         )
-        return response
+        return Response(status, exchange.octets if exchange else reason.encode(), headers)
 
     async def _exchange(self, message: SyncML, digest: bytes, encoding: Encoding) -> Exchange:
         for _ in range(2):

@@ -22,6 +22,7 @@ from adapters.rcc14.session import Kind, Terms, deliver
 from gateway.errors import AuthError, Conflict, DecodeError, LimitExceeded, Unavailable
 from gateway.fleet.device import Device, Rcc14State
 from gateway.fleet.subscriber import Subscriber
+from gateway.front import Handler, Response, query_of
 from gateway.inventory import next_device_id
 from gateway.observe import metrics
 from gateway.observe.logs import logger
@@ -42,8 +43,6 @@ MAX_COOKIES = 8
 MAX_DEVICES = 20
 IMEI_DIGITS = 14
 RETRY_AFTER_SECONDS = 30
-
-Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
 class Proof(NamedTuple):
@@ -77,18 +76,16 @@ class Rcc14Front:
     def plain_leg(self, gateways: tuple[Network, ...]) -> Handler:
         """The handler of a plain listener that believes identity headers from these networks."""
 
-        async def handle_plain(request: web.Request) -> web.Response:
-            return await self._answered(request, lambda: self._introduce(request, gateways), secure=False)
+        async def handle_plain(request: web.BaseRequest) -> Response:
+            return await self._answered(lambda: self._introduce(request, gateways), secure=False)
 
         return handle_plain
 
-    async def handle_secure(self, request: web.Request) -> web.Response:
+    async def handle_secure(self, request: web.BaseRequest) -> Response:
         """Answer one request of the TLS leg."""
-        return await self._answered(request, lambda: self._provide(request), secure=True)
+        return await self._answered(lambda: self._provide(request), secure=True)
 
-    async def _answered(
-        self, request: web.Request, work: Callable[[], Awaitable[Answer]], *, secure: bool
-    ) -> web.Response:
+    async def _answered(self, work: Callable[[], Awaitable[Answer]], *, secure: bool) -> Response:
         """The work's answer as a response. Bodies of errors stay empty: clients take them for documents."""
         started = time.perf_counter()
         answer, headers, reason = Answer(500), {"Cache-Control": "no-cache, no-store"}, ""
@@ -112,7 +109,7 @@ class Rcc14Front:
             # No Secure attribute: the cookie of the plain leg must come back on the TLS leg.
             seconds = self._settings.cookie_seconds
             headers["Set-Cookie"] = f"{self._settings.cookie_name}={answer.cookie}; Path=/; Max-Age={seconds}; HttpOnly"
-        response = web.Response(status=answer.status, body=answer.document, headers=headers)
+        response = Response(answer.status, answer.document, headers)
         elapsed = time.perf_counter() - started
         metrics.observe_http("acs", answer.status, elapsed)
         logger().info(
@@ -126,7 +123,7 @@ class Rcc14Front:
         )
         return response
 
-    async def _introduce(self, request: web.Request, gateways: tuple[Network, ...]) -> Answer:
+    async def _introduce(self, request: web.BaseRequest, gateways: tuple[Network, ...]) -> Answer:
         """The plain leg: an empty answer with a cookie for a caller the packet core vouches for, else 511.
 
         Parameters are ignored here: nothing that came in clear from the phone counts.
@@ -153,9 +150,9 @@ class Rcc14Front:
         await self._store.commit(PutEphemeral(_cookie_key(cookie), household.subscriber.id.encode(), expires_at))
         return Answer(200, cookie=cookie, what="introduced")
 
-    async def _provide(self, request: web.Request) -> Answer:
+    async def _provide(self, request: web.BaseRequest) -> Answer:
         """The TLS leg: a document for a client that proves who it is."""
-        asked = parse_request(request.rel_url.raw_query_string)
+        asked = parse_request(query_of(request))
         for _ in range(2):
             now = self._clock()
             proof = await self._prove(asked, request.headers.getall("Cookie", ()), now)
