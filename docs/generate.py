@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 import conformance
+import mo_pages
 
 from gateway import cli
 from gateway.observe import metrics
@@ -167,13 +168,20 @@ def main(*, check: bool) -> int:
     """Write the pages, or say which are out of date."""
     stale = []
     pages = {"settings": settings_page(), "cli": cli_page(), "metrics": metrics_page()}
-    pages |= {name: "\n".join([lines[0], MADE, *lines[2:]]) for name, lines in conformance.pages().items()}
+    made = conformance.pages() | mo_pages.pages()
+    pages |= {name: "\n".join([lines[0], MADE, *lines[2:]]) for name, lines in made.items()}
     for name, text in pages.items():
         file = FOLDER / f"{name}.md"
         if not file.exists() or file.read_text(encoding="utf-8") != text:
             stale.append(str(file))
             if not check:
+                file.parent.mkdir(exist_ok=True)
                 file.write_text(text, encoding="utf-8")
+    for file in (FOLDER / "mo").glob("*.md"):
+        if f"mo/{file.stem}" not in pages:
+            stale.append(str(file))
+            if not check:
+                file.unlink()
     if check and stale:
         sys.stderr.write(f"out of date: {', '.join(stale)}; run python docs/generate.py\n")
         return 1

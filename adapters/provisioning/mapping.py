@@ -16,72 +16,29 @@ from collections.abc import Mapping as Values
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
-
-import msgspec
 
 from adapters.provisioning.document import Characteristic, Parm
-from gateway.errors import ConfigError, NotFound
+from adapters.provisioning.rules import (
+    APP_ID,
+    LAYOUTS,
+    Layout,
+    Leaf,
+    Rules,
+    TemplatePath,
+    folded,
+    load_rules,
+    template_path,
+)
 from gateway.mo.catalogue import Catalogue
-from gateway.mo.definition import UNNAMED, Definition, ManagementObject
+from gateway.mo.definition import UNNAMED, Definition
 from gateway.tree.format import Format
 
-Layout = Literal["A", "B"]
-Lists = Literal["NODE", "numbered"]
-TemplatePath = tuple[str, ...]
-"""A path with list entries written ``<X>``."""
+__all__ = ["LAYOUTS", "Layout", "Mapping"]
 
-LAYOUTS: tuple[Layout, ...] = ("A", "B")
-
-_APP_ID = "AppID"
 _NODE = "NODE"
-_VERSION = "version"
+_APPLICATION = "APPLICATION"
 _NUMBERED = re.compile(r"(.*?)([1-9][0-9]{0,3})", re.ASCII)
-_FIELD = re.compile("field `(.+)`")
 _FALSE_TRUE = {"false": "0", "true": "1"}
-
-
-class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a mapping file says of one layout; nothing at all is the generic rule."""
-
-    application: str = ""
-    within: str = ""
-    lists: Lists = "NODE"
-    leave_out: tuple[str, ...] = ()
-    place: dict[str, str] = {}
-
-
-class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    mo: str
-    A: _Table = _Table()
-    B: _Table = _Table()
-
-    def table(self, layout: Layout) -> _Table:
-        return self.A if layout == "A" else self.B
-
-
-@dataclass(frozen=True, slots=True)
-class _Leaf:
-    """One leaf: where it stands in the MO and where below the APPLICATION, with ``<X>`` as often in both.
-
-    ``alone`` when entries of its list have no other leaf.
-    """
-
-    path: TemplatePath
-    place: TemplatePath
-    format: Format
-    alone: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Rules:
-    """One MO in one layout. ``by_any_case`` finds what is written in other letters than it should be."""
-
-    application: str
-    lists: Lists
-    by_path: dict[TemplatePath, _Leaf] = field(default_factory=dict)
-    by_place: dict[TemplatePath, _Leaf] = field(default_factory=dict)
-    by_any_case: dict[TemplatePath, _Leaf] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -106,7 +63,7 @@ class Mapping:
     ``digest`` changes whenever any of them could be rendered otherwise, and is the same in every process.
     """
 
-    def __init__(self, catalogue: Catalogue, rules: Values[tuple[str, Layout], _Rules]) -> None:
+    def __init__(self, catalogue: Catalogue, rules: Values[tuple[str, Layout], Rules]) -> None:
         self._catalogue = catalogue
         self._rules = rules
         self.digest = hashlib.blake2b(repr(rules).encode(), digest_size=8).hexdigest()
@@ -117,32 +74,7 @@ class Mapping:
 
         Raises: ConfigError naming file and key.
         """
-        if not directory.is_dir():
-            raise ConfigError("there is no such directory; it holds the mappings", file=directory)
-        tables: dict[str, tuple[Path, _File]] = {}
-        for path in sorted(directory.glob("*.toml")):
-            content = _read(path)
-            try:
-                key = catalogue.get(content.mo).key
-            except NotFound as fault:
-                raise ConfigError(str(fault), file=path, key="mo") from None
-            if key in tables:
-                raise ConfigError(f"{key} is mapped by {tables[key][0]} already; remove one", file=path, key="mo")
-            tables[key] = (path, content)
-        rules: dict[tuple[str, Layout], _Rules] = {}
-        claims = {managed.moi: managed.key for managed in catalogue if managed.moi}
-        for managed in catalogue:
-            if managed.key not in tables and not managed.moi:
-                continue
-            path, content = tables.get(managed.key, (directory, _File(managed.key)))
-            for layout in LAYOUTS:
-                made = _rules(catalogue, managed, content.table(layout), path, layout)
-                other = claims.setdefault(made.application, managed.key)
-                if other != managed.key:
-                    reason = f"{made.application} means {other} already; give {managed.key} another"
-                    raise ConfigError(reason, file=path, key=f"{layout}.application")
-                rules[managed.key, layout] = made
-        return cls(catalogue, rules)
+        return cls(catalogue, load_rules(directory, catalogue))
 
     def app_ids(self, mo: str, layout: Layout) -> frozenset[str]:
         """The values of ``app`` that ask for this MO: its AppID in this layout or an older one, and its identifier."""
@@ -154,7 +86,11 @@ class Mapping:
     def carries(self, mo: str, layout: Layout, path: str) -> bool:
         """Whether the layout has a place for this leaf."""
         rules = self._rules.get((mo, layout))
-        return rules is not None and _template_path(self._catalogue.get(mo).root, path)[0] in rules.by_path
+        return rules is not None and template_path(self._catalogue.get(mo).root, path)[0] in rules.by_path
+
+    def rules(self, mo: str, layout: Layout) -> Rules | None:
+        """Where the MO's leaves stand in this layout; None for an MO without any AppID."""
+        return self._rules.get((mo, layout))
 
     def render(self, mo: str, values: Values[str, str], layout: Layout) -> Characteristic | None:
         """The MO's APPLICATION with these values (path -> text); None when nothing of it has a place in the layout.
@@ -166,10 +102,10 @@ class Mapping:
         if rules is None:
             return None
         root = self._catalogue.get(mo).root
-        placed: list[tuple[_Leaf, list[str], str]] = []
+        placed: list[tuple[Leaf, list[str], str]] = []
         entries: dict[TemplatePath, list[str]] = {}
         for path, text in values.items():
-            template, names = _template_path(root, path)
+            template, names = template_path(root, path)
             leaf = rules.by_path.get(template)
             if leaf is None:
                 continue
@@ -180,9 +116,9 @@ class Mapping:
                     known.append(names[-1])
         if not placed:
             return None
-        application = _Growing("APPLICATION", [Parm(_APP_ID, rules.application)])
+        application = _Growing(_APPLICATION, [Parm(rules.app_id, rules.application)])
         for leaf, names, text in placed:
-            _grow(application, leaf, names, text, entries.get(leaf.path[:-1], ()) if rules.lists == "numbered" else ())
+            _grow(application, rules, leaf, names, text, entries.get(leaf.path[:-1], ()))
         return application.done()
 
     def absorb(self, document: Characteristic) -> tuple[dict[str, dict[str, str]], list[str]]:
@@ -195,9 +131,9 @@ class Mapping:
         values: dict[str, dict[str, str]] = {}
         unmapped: list[str] = []
         for application in document.characteristics:
-            if application.type != "APPLICATION":
+            if application.type.upper() != _APPLICATION:
                 continue
-            app_id = next((parm.value for parm in application.parms if parm.name == _APP_ID), "")
+            app_id = next((parm.value for parm in application.parms if _names_application(parm.name)), "")
             readings = [
                 (mo, *_absorb(self._catalogue.get(mo).root, rules, application))
                 for (mo, _), rules in self._rules.items()
@@ -213,111 +149,25 @@ class Mapping:
         return values, unmapped
 
 
-def _read(file: Path) -> _File:
-    try:
-        return msgspec.toml.decode(file.read_bytes(), type=_File)
-    except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror}", file=file) from None
-    except msgspec.ValidationError as error:
-        reason, _, place = str(error).partition(" - at `$")
-        named = _FIELD.search(reason)
-        key = f"{place.rstrip('`')}.{named[1] if named else ''}".strip(".")
-        raise ConfigError(reason, file=file, key=key or None) from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"is not TOML: {error}", file=file) from None
-
-
-def _rules(catalogue: Catalogue, managed: ManagementObject, table: _Table, file: Path, layout: Layout) -> _Rules:
-    """The rules of one MO in one layout."""
-
-    def fault(key: str, reason: str) -> ConfigError:
-        return ConfigError(reason, file=file, key=f"{layout}.{key}")
-
-    def known(key: str, path: str) -> TemplatePath:
-        try:
-            catalogue.find(f"{managed.key}/{path}")
-        except NotFound as error:
-            raise fault(key, str(error)) from None
-        if _segments(path) not in nodes:
-            raise fault(key, f"{path!r} names an entry of a list: write {UNNAMED} for any")
-        return _segments(path)
-
-    nodes = dict(managed.root.walk())
-    left_out = {known("leave_out", path) for path in table.leave_out}
-    places = {known("place", path): _segments(place) for path, place in table.place.items()}
-    for path, place in places.items():
-        if reason := _misplaced(path, place):
-            raise fault("place", f"{'/'.join(path)!r} cannot stand at {'/'.join(place)!r}: {reason}")
-    within = _segments(table.within) if table.within else ()
-    if not all(within) or UNNAMED in within:
-        raise fault("within", f"{table.within!r} must name the characteristic around everything else")
-
-    rules = _Rules(table.application or managed.moi, table.lists)
-    if not rules.application:
-        raise fault("application", f"{managed.key} has no identifier of its own: give its AppID")
-    for path, definition in nodes.items():
-        if definition.is_interior or any(path[:length] in left_out for length in range(1, len(path) + 1)):
-            continue
-        place = within + _place(path, places)
-        if place == (_APP_ID,) or place[-1].casefold() == _VERSION:
-            # The APPLICATION's own, or the document's.
-            continue
-        if table.lists == "numbered" and not (_can_be_numbered(path) and _can_be_numbered(place)):
-            raise fault("lists", f"{'/'.join(path)!r} cannot be numbered: leave it out or move it")
-        if place in rules.by_place:
-            other = "/".join(rules.by_place[place].path)
-            raise fault("place", f"{'/'.join(path)!r} and {other!r} have one place")
-        alone = sum(not sibling.is_interior for sibling in nodes[path[:-1]].children) == 1
-        leaf = _Leaf(path, place, definition.format, alone)
-        rules.by_path[path] = rules.by_place[place] = leaf
-        rules.by_any_case.setdefault(_folded(place), leaf)
-    return rules
-
-
-def _misplaced(path: TemplatePath, place: TemplatePath) -> str:
-    """Why the node cannot stand there; empty when it can."""
-    if not all(place):
-        return "a name is empty"
-    if place[-1].casefold() == _VERSION:
-        return "only VERS has a parm of that name"
-    if place.count(UNNAMED) != path.count(UNNAMED):
-        return f"the place needs {UNNAMED} as often as the node has it"
-    return ""
-
-
-def _can_be_numbered(path: TemplatePath) -> bool:
-    """Whether numbers can tell the entries apart: one list, directly around the leaf, whose name ends in no digit."""
-    if UNNAMED not in path[:-1]:
-        return True
-    return UNNAMED not in path[:-2] and path[-1] != UNNAMED and not path[-1][-1].isdecimal()
-
-
-def _place(path: TemplatePath, places: Values[TemplatePath, TemplatePath]) -> TemplatePath:
-    """Where the node stands: the longest part of its path that has a place of its own, and the rest as in the MO."""
-    for length in range(len(path), 0, -1):
-        if path[:length] in places:
-            return (*places[path[:length]], *path[length:])
-    return path
-
-
-def _grow(application: _Growing, leaf: _Leaf, names: list[str], text: str, numbered: Sequence[str]) -> None:
-    """Put one parm into its place; ``numbered`` are the entries of its list where lists are numbered."""
+def _grow(application: _Growing, rules: Rules, leaf: Leaf, names: list[str], text: str, entries: Sequence[str]) -> None:
+    """Put one parm into its place; ``entries`` are the names in its list, in the order of the values."""
     node, given, name = application, iter(names), leaf.place[-1]
-    for segment in leaf.place[:-1]:
+    for index, segment in enumerate(leaf.place[:-1], start=1):
         if segment != UNNAMED:
-            node = node.child(segment)
-        elif not numbered:
+            is_repeated = rules.lists == "repeated" and leaf.place[index] == UNNAMED
+            node = node.child(segment, next(given) if is_repeated else "")
+        elif rules.lists == "NODE":
             node = node.child(_NODE, next(given))
-        elif leaf.alone or len(numbered) > 1:
-            name += str(numbered.index(next(given)) + 1)
+        elif rules.lists == "numbered" and (leaf.alone or len(entries) > 1):
+            name += str(entries.index(next(given)) + 1)
     if name == UNNAMED:
         name = next(given)
     if leaf.format is Format.BOOL:
         text = _FALSE_TRUE.get(text, text)
-    node.parms.append(Parm(name, text))
+    node.parms.append(Parm(name, leaf.words.get(text, text)))
 
 
-def _absorb(root: Definition, rules: _Rules, application: Characteristic) -> tuple[dict[str, str], list[str]]:
+def _absorb(root: Definition, rules: Rules, application: Characteristic) -> tuple[dict[str, str], list[str]]:
     """The values of one APPLICATION by path, and the places that no rule knows."""
     found: dict[str, str] = {}
     unmapped: list[str] = []
@@ -326,14 +176,14 @@ def _absorb(root: Definition, rules: _Rules, application: Characteristic) -> tup
     while stack:
         node, place, names, turn = stack.pop()
         for name, text in node.parms:
-            if not place and name == _APP_ID:
+            if not place and _names_application(name):
                 continue
             leaf, entry = _match(rules, place, name, turn)
             path = _filled(root, leaf.path, (*names, *entry)) if leaf else None
             if leaf is None or path is None or path in found:
                 unmapped.append("/".join((*place, name)))
             else:
-                found[path] = _tree_text(leaf.format, text)
+                found[path] = _tree_text(leaf, text)
         turns: Counter[str] = Counter()
         below = []
         for child in node.characteristics:
@@ -341,13 +191,15 @@ def _absorb(root: Definition, rules: _Rules, application: Characteristic) -> tup
             turn = str(turns[child.type])
             if child.type == _NODE:
                 below.append((child, (*place, UNNAMED), (*names, turn), "1"))
+            elif (*place, child.type) in rules.lists_at:
+                below.append((child, (*place, child.type, UNNAMED), (*names, turn), "1"))
             else:
                 below.append((child, (*place, child.type), names, turn))
         stack.extend(reversed(below))
     return found, unmapped
 
 
-def _match(rules: _Rules, place: TemplatePath, name: str, turn: str) -> tuple[_Leaf | None, tuple[str, ...]]:
+def _match(rules: Rules, place: TemplatePath, name: str, turn: str) -> tuple[Leaf | None, tuple[str, ...]]:
     """The leaf of a parm, and the list entries that are told by the parm's own name or its characteristic's turn."""
     numbered = _NUMBERED.fullmatch(name)
     readings: list[tuple[TemplatePath, tuple[str, ...]]] = [
@@ -360,7 +212,7 @@ def _match(rules: _Rules, place: TemplatePath, name: str, turn: str) -> tuple[_L
         if leaf := rules.by_place.get(where):
             return leaf, entry
     for where, entry in readings:
-        if leaf := rules.by_any_case.get(_folded(where)):
+        if leaf := rules.by_any_case.get(folded(where)):
             return leaf, entry
     return None, ()
 
@@ -371,33 +223,16 @@ def _filled(root: Definition, path: TemplatePath, names: Sequence[str]) -> str |
         return None
     given = iter(names)
     filled = "/".join([next(given) if segment == UNNAMED else segment for segment in path])
-    return filled if _template_path(root, filled)[0] == path else None
+    return filled if template_path(root, filled)[0] == path else None
 
 
-def _tree_text(fmt: Format, text: str) -> str:
+def _tree_text(leaf: Leaf, text: str) -> str:
+    text = next((value for value, word in leaf.words.items() if word == text), text)
     try:
-        return fmt.canonical(text) if fmt is Format.BOOL else text
+        return leaf.format.canonical(text) if leaf.format is Format.BOOL else text
     except ValueError:
         return text
 
 
-def _template_path(root: Definition, path: str) -> tuple[TemplatePath, list[str]]:
-    """The path with list entries written ``<X>``, and the names of those entries."""
-    node: Definition | None = root
-    template, entries = [], []
-    for name in path.split("/"):
-        node = node.child(name) if node else None
-        if node is not None and node.is_dynamic:
-            template.append(UNNAMED)
-            entries.append(name)
-        else:
-            template.append(name)
-    return tuple(template), entries
-
-
-def _segments(path: str) -> TemplatePath:
-    return tuple(path.split("/"))
-
-
-def _folded(path: TemplatePath) -> TemplatePath:
-    return tuple([segment.casefold() for segment in path])
+def _names_application(parm: str) -> bool:
+    return parm.casefold() == APP_ID.casefold()

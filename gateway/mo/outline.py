@@ -66,7 +66,7 @@ def _rows(node: Definition, branch: str, stem: str) -> Iterator[tuple[str, ...]]
         "/".join(node.formats),
         occurrence,
         ",".join(sorted(node.access)) or "-",
-        _provenance(node.provenance),
+        provenance_text(node.provenance),
         "; ".join(filter(None, (str(node.permitted), default, node.provenance.note))),
     )
     for position, child in enumerate(node.children, start=1):
@@ -74,7 +74,8 @@ def _rows(node: Definition, branch: str, stem: str) -> Iterator[tuple[str, ...]]
         yield from _rows(child, stem + ("└─ " if last else "├─ "), stem + ("   " if last else "│  "))
 
 
-def _provenance(provenance: Provenance) -> str:
+def provenance_text(provenance: Provenance) -> str:
+    """Where a definition comes from, for people."""
     if not provenance.status:
         return "operator's own"
     return provenance.status if provenance.confirmed else f"provisional: {provenance.status}"

@@ -19,6 +19,7 @@ READING = (
     ("check",),
     ("mo", "list"),
     ("mo", "show", "ims"),
+    ("mapping", "check"),
     ("subscriber", "list"),
     ("subscriber", "show", "alice"),
     ("device", "show", "alice.1"),
@@ -34,6 +35,7 @@ SHOWS = {
     "check": "in order",
     "mo list": "identifier",
     "mo show": "Timer_T1",
+    "mapping check": "RCC.15 writes it with capitals",
     "subscriber list": "+15550100001",
     "subscriber show": "device alice.1",
     "device show": "OMA DM",
@@ -89,7 +91,9 @@ def test_a_command_prints_for_people_and_for_machines(mogate: CliRunner, argumen
     assert isinstance(json.loads(machine.stdout), dict | list)
     people = mogate.invoke(cli.main, list(arguments))
     assert (people.exit_code, people.stderr) == (0, "")
-    name = " ".join(arguments[:2] if arguments[0] in ("mo", "subscriber", "device", "simulate") else arguments[:1])
+    name = " ".join(
+        arguments[:2] if arguments[0] in ("mo", "mapping", "subscriber", "device", "simulate") else arguments[:1]
+    )
     assert SHOWS.get(name, "data:") in people.stdout
     assert not people.stdout.startswith(("{", "["))
     assert "\x1b" not in people.stdout
