@@ -23,7 +23,7 @@ class Gateway:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.ports = dict(zip(("plain", "tls", "admin", "internet"), _free_ports(4), strict=True))
+        self.ports = dict(zip(("plain", "tls", "admin", "internet"), free_ports(4), strict=True))
         self.settings = folder / "gateway.toml"
         self.settings.write_text(_settings(self.ports))
         self.environment = os.environ | {
@@ -114,7 +114,8 @@ def _settings(ports: dict[str, int]) -> str:
     )
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [one.getsockname()[1] for one in sockets]
     for one in sockets:
