@@ -19,14 +19,46 @@ _SMS_DELIVER_WITH_HEADER = bytes.fromhex("44 0B 91 5155000010F1 00 04 6211628100
 
 def dissect(user_data: Sequence[bytes]) -> str:
     """What tshark says of short messages with these user data, each a packet: all layers, reassembled."""
+    return _dissect("gsm_sms", [_SMS_DELIVER_WITH_HEADER + bytes((len(one),)) + one for one in user_data])
+
+
+def wbxml_elements(documents: Sequence[bytes]) -> list[tuple[str, object]]:
+    """The roots of WBXML documents as tshark reads them: (name, text or children), as our codec gives them."""
+    frames = _dissect("wbxml", documents).split("\nFrame ")
+    return [_element(frame) for frame in frames]
+
+
+def _dissect(protocol: str, packets: Sequence[bytes]) -> str:
     with tempfile.TemporaryDirectory() as folder:
-        capture = Path(folder) / "sms.pcap"
-        capture.write_bytes(_capture([_SMS_DELIVER_WITH_HEADER + bytes((len(one),)) + one for one in user_data]))
+        capture = Path(folder) / "packets.pcap"
+        capture.write_bytes(_capture(packets))
         command = [
             "tshark", "-r", str(capture), "-V", "-o", "gsm_sms.reassemble:TRUE",
-            "-o", 'uat:user_dlts:"User 0 (DLT=147)","gsm_sms","0","","0",""',
+            "-o", f'uat:user_dlts:"User 0 (DLT=147)","{protocol}","0","","0",""',
         ]  # fmt: skip
         return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
+
+
+def _element(dissection: str) -> tuple[str, object]:
+    """The root element out of the lines of a rendering: a tag, a text in quotes, or the end of a tag, one on each."""
+    open_elements: list[tuple[str, list[object]]] = [("", [])]
+    for line in wbxml_rendering(dissection).decode().splitlines():
+        if line.startswith("</"):
+            tag, content = open_elements.pop()
+            is_text = any(isinstance(piece, str) for piece in content) or not content
+            element = (tag, "".join(map(str, content)) if is_text else content)
+            open_elements[-1][1].append(element)
+        elif line.startswith("<"):
+            tag = line.strip("</ >")
+            if line.endswith("/>"):
+                open_elements[-1][1].append((tag, ""))
+            else:
+                open_elements.append((tag, []))
+        elif line:
+            open_elements[-1][1].append(line[1:-1])
+    (root,) = open_elements[0][1]
+    assert isinstance(root, tuple)
+    return root
 
 
 def _capture(packets: Sequence[bytes]) -> bytes:
