@@ -50,11 +50,14 @@ class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mo: str
-    A: _Table = _Table()
-    B: _Table = _Table()
+    A: _Table | None = None
+    B: _Table | None = None
+    both: _Table | None = None
 
-    def table(self, layout: Layout) -> _Table:
-        return self.A if layout == "A" else self.B
+    def table(self, layout: Layout) -> tuple[str, _Table]:
+        """The name and the content of the table that speaks of this layout."""
+        own = self.A if layout == "A" else self.B
+        return ("both", self.both) if own is None and self.both is not None else (layout, own or _Table())
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +125,12 @@ def load_rules(directory: Path, catalogue: Catalogue) -> dict[tuple[str, Layout]
             continue
         path, content = tables.get(managed.key, (directory, _File(managed.key)))
         for layout in LAYOUTS:
-            made = _Reading(catalogue, managed, content.table(layout), path, layout).rules()
+            name, table = content.table(layout)
+            made = _Reading(catalogue, managed, table, path, name).rules()
             other = claims.setdefault(made.application, managed.key)
             if other != managed.key:
                 reason = f"{made.application} means {other} already; give {managed.key} another"
-                raise ConfigError(reason, file=path, key=f"{layout}.application")
+                raise ConfigError(reason, file=path, key=f"{name}.application")
             rules[managed.key, layout] = made
     return rules
 
@@ -134,14 +138,12 @@ def load_rules(directory: Path, catalogue: Catalogue) -> dict[tuple[str, Layout]
 class _Reading:
     """The reading of one table: what all its errors need to name their place."""
 
-    def __init__(
-        self, catalogue: Catalogue, managed: ManagementObject, table: _Table, file: Path, layout: Layout
-    ) -> None:
+    def __init__(self, catalogue: Catalogue, managed: ManagementObject, table: _Table, file: Path, name: str) -> None:
         self._catalogue = catalogue
         self._managed = managed
         self._table = table
         self._file = file
-        self._layout = layout
+        self._name = name
         self._nodes = dict(managed.root.walk())
 
     def rules(self) -> Rules:
@@ -236,7 +238,7 @@ class _Reading:
         return _segments(path)
 
     def _fault(self, key: str, reason: str) -> ConfigError:
-        return ConfigError(reason, file=self._file, key=f"{self._layout}.{key}")
+        return ConfigError(reason, file=self._file, key=f"{self._name}.{key}")
 
 
 def template_path(root: Definition, path: str) -> tuple[TemplatePath, list[str]]:

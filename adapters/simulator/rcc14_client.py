@@ -173,7 +173,9 @@ def _walk(node: Any, path: str) -> list[tuple[str, str]]:
     for child in node:
         name = child.get("name") if child.tag == "parm" else child.get("type")
         if child.tag == "characteristic" and name == "APPLICATION":
-            name = "APPLICATION[{}]".format(child.find("parm[@name='AppID']").get("value"))
+            # w7 is registered by OMA CP, which writes the name in capitals.
+            ids = [parm.get("value") for parm in child.findall("parm") if parm.get("name", "").upper() == "APPID"]
+            name = f"APPLICATION[{ids[0] if ids else ''}]"
         counts[name] = counts.get(name, 0) + 1
         here = f"{path}{name}" + (f"#{counts[name]}" if counts[name] > 1 else "")
         if child.tag == "parm":

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.provisioning.document import Characteristic, parse_document
+from adapters.provisioning.document import Characteristic, Parm, parse_document
 from adapters.provisioning.mapping import LAYOUTS, Layout, Mapping
 from gateway.errors import ConfigError
 from gateway.mo.catalogue import Catalogue
@@ -315,3 +315,66 @@ def test_the_file_in_the_reference(catalogue: Catalogue, tmp_path: Path) -> None
     values = {"Ext/GSMA/AuthType": "AKA", "Timer_T1": "1", "SNPN_Configuration/1/Timer_T1": "1"}
     assert parms(below(mapping.render("ims", values, "A"), "APPAUTH")) == [("AuthType", "AKA")]
     assert ("Timer_T1", "1") in below(mapping.render("ims", values, "B"), "3GPP_IMS").parms
+
+
+def test_an_account_is_written_as_oma_cp_registers_it(mapping: Mapping) -> None:
+    """An OMA DM account is application w7: names in capitals, lists repeat their characteristic, and AAUTHLEVEL says
+    to whom somebody is proved.
+
+    Spec: OMA-SUP-ac_w7_dm-V1_0; OMA-TS-DM_StdObj-V1_2 (mapping of w7 to DMAcc)
+    """
+    values = {
+        "ServerID": "mdm.example.org",
+        "AppAddr/1/Addr": "https://mdm.example.org/dm",
+        "AppAddr/1/Port/1/PortNbr": "443",
+        "AppAuth/1/AAuthLevel": "SRVCRED",
+        "AppAuth/1/AAuthSecret": "one",
+        "AppAuth/2/AAuthLevel": "CLCRED",
+        "AppAuth/2/AAuthSecret": "two",
+    }
+    for layout in LAYOUTS:
+        written = mapping.render("dmacc", values, layout)
+        assert written == Characteristic(
+            "APPLICATION",
+            (Parm("APPID", "w7"), Parm("PROVIDER-ID", "mdm.example.org")),
+            (
+                Characteristic(
+                    "APPADDR",
+                    (Parm("ADDR", "https://mdm.example.org/dm"),),
+                    (Characteristic("PORT", (Parm("PORTNBR", "443"),)),),
+                ),
+                Characteristic("APPAUTH", (Parm("AAUTHLEVEL", "CLIENT"), Parm("AAUTHSECRET", "one"))),
+                Characteristic("APPAUTH", (Parm("AAUTHLEVEL", "APPSRV"), Parm("AAUTHSECRET", "two"))),
+            ),
+        )
+        assert mapping.absorb(Characteristic("", (), (written,))) == ({"dmacc": values}, [])
+
+
+@pytest.mark.parametrize(
+    ("content", "node"),
+    [
+        (
+            b'<characteristic type="LBO_P-CSCF_Address"><characteristic type="LBO_P-CSCF_Addresses">'
+            b'<parm name="Address1" value="x"/></characteristic></characteristic>',
+            "LBO_P-CSCF_Address/1/Address",
+        ),
+        (
+            b'<characteristic type="Public_User_Identity_List"><characteristic type="Public_User_Identities">'
+            b'<parm name="Public_User_Identity" value="x"/></characteristic></characteristic>',
+            "Public_user_identity_List/1/Public_user_identity",
+        ),
+        (
+            b'<characteristic type="Ext"><characteristic type="joyn"><parm name="uuid_Value" value="x"/>'
+            b"</characteristic></characteristic>",
+            "Ext/GSMA/uuid_Value",
+        ),
+    ],
+)
+def test_what_joyn_documents_have_is_read(mapping: Mapping, content: bytes, node: str) -> None:
+    """Wrappers that some servers of the joyn profiles put around lists and vendor nodes do not hide what is in them."""
+    document = (
+        b'<wap-provisioningdoc><characteristic type="APPLICATION"><parm name="APPID" value="ap2001"/>'
+        + content
+        + b"</characteristic></wap-provisioningdoc>"
+    )
+    assert mapping.absorb(parse_document(document)) == ({"ims": {node: "x"}}, [])
