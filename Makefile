@@ -49,6 +49,7 @@ $(INSTALLED): requirements.lock setup.cfg pyproject.toml
 # What the tests need that is not a Python package: a command, and the Debian package that brings it.
 NEEDS := \
 	nginx:nginx-light \
+	redis-server:redis-server \
 	tshark:tshark \
 	wbxml2xml:libwbxml2-utils
 

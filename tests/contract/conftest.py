@@ -6,20 +6,20 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from stores import OPENERS
 
 from gateway.store.protocol import Store
-from gateway.store.sqlite import SqliteStore
 
 OpenStore = Callable[[], Awaitable[Store]]
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture(params=OPENERS)
 async def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[OpenStore]:
     """Opens one more handle to the state of this test, as another process would; all are closed in the end."""
     opened: list[Store] = []
 
     async def open_one() -> Store:
-        store: Store = {"sqlite": lambda: SqliteStore.open(tmp_path / "store.sqlite")}[request.param]()
+        store = await OPENERS[request.param](tmp_path)
         opened.append(store)
         return store
 

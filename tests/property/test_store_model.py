@@ -12,6 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from msgspec.structs import replace
+from stores import OPENERS
 
 from gateway.errors import Conflict
 from gateway.fleet.device import Credential, Device, OmaDmState
@@ -36,7 +37,6 @@ from gateway.store.protocol import (
     TakeEphemeral,
     Write,
 )
-from gateway.store.sqlite import SqliteStore
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 SUBSCRIBERS = ("a", "a.1", "b")
@@ -161,6 +161,8 @@ def loc_uri(device: Device) -> str:
 class StoreMachine(RuleBasedStateMachine):
     """Builds batches write by write, commits some of them together, and reopens the store now and then."""
 
+    kind = "sqlite"
+
     def __init__(self) -> None:
         super().__init__()
         self.directory = tempfile.TemporaryDirectory()
@@ -172,7 +174,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.open()
 
     def open(self) -> None:
-        self.store = SqliteStore.open(Path(self.directory.name) / "store.sqlite")
+        self.store = self.runner.run(OPENERS[self.kind](Path(self.directory.name)))
 
     def teardown(self) -> None:
         self.runner.run(self.store.close())
@@ -335,5 +337,21 @@ class StoreMachine(RuleBasedStateMachine):
         assert await store.load_last_seen(DEVICES) == model.seen
 
 
+class RedisMachine(StoreMachine):
+    """The same over one Redis server."""
+
+    kind = "redis"
+
+
+class ClusterMachine(StoreMachine):
+    """The same over a Redis Cluster, where a commit may be a transaction over several nodes."""
+
+    kind = "cluster"
+
+
 StoreMachine.TestCase.settings = settings(max_examples=50, stateful_step_count=40, deadline=None)
+RedisMachine.TestCase.settings = settings(max_examples=20, stateful_step_count=40, deadline=None)
+ClusterMachine.TestCase.settings = settings(max_examples=20, stateful_step_count=40, deadline=None)
 test_store_model = StoreMachine.TestCase
+test_redis_model = RedisMachine.TestCase
+test_cluster_model = ClusterMachine.TestCase

@@ -1,0 +1,234 @@
+"""Where everything lies in Redis, and its encoding.
+
+Keys of one subscriber share a hash tag, so one script on one node can check and write them together. What leads to a
+subscriber (identities), the ordered list of subscribers and the log have tags of their own.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+import zlib
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+
+from gateway.fleet.device import Device
+from gateway.fleet.operation import Operation
+from gateway.fleet.subscriber import Subscriber
+
+SCHEMA_VERSION = 1
+BUCKETS = 65_536
+"""Hashes that identities are spread over. Up to some two million devices each stays small enough for the encoding in
+which an entry costs no more than its text (``hash-max-listpack-entries``)."""
+SHARDS = 16
+"""Sorted sets that the ids of subscribers, and the ends of what expires, are spread over."""
+STAMP_BYTES = 8
+HEAD_BYTES = 20
+
+Kind = Literal["home", "mirror", "session", "pending", "final", "ephemeral", "claim", "claims"]
+_HEADED = frozenset({"mirror", "session", "ephemeral"})
+
+
+class Address(NamedTuple):
+    """One cell: a string key, or a field of a hash. The kind decides its encoding."""
+
+    kind: Kind
+    key: str
+    field: str = ""
+
+
+class Head(NamedTuple):
+    """What precedes the octets of a mirror, session or ephemeral value."""
+
+    revision: int
+    end: int = 0
+
+
+class Place(msgspec.Struct, array_like=True, frozen=True):
+    """A device in its household. ``operations`` counts those ever created, which gives them their order."""
+
+    device: Device
+    operations: int = 0
+
+
+class Home(msgspec.Struct, array_like=True, frozen=True):
+    """A subscriber with all devices in the order they were first seen: one value, because they are read together."""
+
+    subscriber: Subscriber
+    places: tuple[Place, ...] = ()
+
+    def place(self, device_id: str) -> Place | None:
+        """The place of that device."""
+        return next((place for place in self.places if place.device.id == device_id), None)
+
+
+Pending = tuple[tuple[int, Operation], ...]
+"""Operations without a final status, each with its number."""
+
+_decode_home = msgspec.msgpack.Decoder(Home).decode
+_decode_pending = msgspec.msgpack.Decoder(Pending).decode
+_decode_claims = msgspec.msgpack.Decoder(tuple[str, ...]).decode
+decode_final = msgspec.msgpack.Decoder(tuple[int, Operation]).decode
+encode = msgspec.msgpack.Encoder().encode
+
+_HEAD = struct.Struct(">Iq")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def to_integer(at: datetime) -> int:
+    """Microseconds since 1970."""
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def to_datetime(microseconds: int) -> datetime:
+    """The reverse of ``to_integer``."""
+    return _EPOCH + microseconds * _MICROSECOND
+
+
+class Keys:
+    """The names of all keys below one namespace."""
+
+    def __init__(self, namespace: str) -> None:
+        self.namespace = namespace
+        self.log = f"{namespace}e{{log}}"
+        self.transactions = f"{namespace}t{{log}}"
+        self.schema = f"{namespace}v{{log}}"
+
+    def home(self, subscriber_id: str) -> Address:
+        return Address("home", f"{self.namespace}h{{{_quoted(subscriber_id)}}}")
+
+    def mirror(self, device_id: str) -> Address:
+        return Address("mirror", self._of_device("m", device_id))
+
+    def session(self, device_id: str) -> Address:
+        return Address("session", self._of_device("x", device_id))
+
+    def pending(self, device_id: str) -> Address:
+        return Address("pending", self._of_device("o", device_id))
+
+    def final(self, device_id: str, operation_id: str) -> Address:
+        return Address("final", self._of_device("f", device_id), f"o{operation_id}")
+
+    def ephemeral(self, key: str) -> Address:
+        return Address("ephemeral", f"{self.namespace}k{{k{_quoted(key)}}}")
+
+    def identity(self, kind: str, value: str) -> Address:
+        """The cell that says whose identity it is. Several devices may claim an IMEI, the last one is the newest."""
+        return Address("claims" if kind == "imei" else "claim", *self._bucket(_LETTERS[kind] + value))
+
+    def seen(self, device_id: str) -> tuple[str, str]:
+        """Hash and field of when the device was last seen."""
+        return self._bucket("t" + device_id)
+
+    def ids(self, subscriber_id: str) -> str:
+        """The sorted set that has this subscriber's id."""
+        return f"{self.namespace}s{{s{zlib.crc32(subscriber_id.encode()) % SHARDS}}}"
+
+    def all_ids(self) -> list[str]:
+        return [f"{self.namespace}s{{s{n}}}" for n in range(SHARDS)]
+
+    def ends(self, key: str) -> str:
+        """The sorted set that has the end of the session or ephemeral value under this key."""
+        return f"{self.namespace}z{{z{zlib.crc32(key.encode()) % SHARDS}}}"
+
+    def all_ends(self) -> list[str]:
+        return [f"{self.namespace}z{{z{n}}}" for n in range(SHARDS)]
+
+    def lock(self, group: str) -> str:
+        """Says which transaction holds the cells of that hash tag."""
+        return f"{self.namespace}l{{{group}}}"
+
+    def decision(self, group: str, transaction: str) -> str:
+        """Says what became of a transaction; lies where it is decided."""
+        return f"{self.namespace}d{{{group}}}{transaction}"
+
+    def events_of(self, kind: Literal["s", "d"], name: str) -> str:
+        """The sorted set of the numbers of the events that name this subscriber or device."""
+        return f"{self.namespace}e{{log}}{kind}{name}"
+
+    def _of_device(self, letter: str, device_id: str) -> str:
+        subscriber_id, _, suffix = device_id.rpartition(".")
+        return f"{self.namespace}{letter}{{{_quoted(subscriber_id)}}}{suffix}"
+
+    def _bucket(self, field: str) -> tuple[str, str]:
+        return f"{self.namespace}i{{b{zlib.crc32(field.encode()) % BUCKETS}}}", field
+
+
+_HARMLESS = re.compile(r"[^%{}\n]+").fullmatch
+_LETTERS = {"imsi": "i", "msisdn": "m", "imei": "e", "loc_uri": "u"}
+
+
+def _quoted(text: str) -> str:
+    """The text as a hash tag: never empty, without braces, which end it, and line ends, which end a lock's name."""
+    if _HARMLESS(text):
+        return text
+    return text.replace("%", "%25").replace("{", "%7B").replace("}", "%7D").replace("\n", "%0A") or "%"
+
+
+def tag(key: str) -> str:
+    """The hash tag of a key: the same tag, the same node."""
+    return key[key.index("{") + 1 : key.index("}")]
+
+
+def reading(address: Address) -> tuple[str | int, ...]:
+    """The command that reads as much of the cell as a commit needs to know."""
+    if address.field:
+        return ("HGET", address.key, address.field)
+    if address.kind in _HEADED:
+        return ("GETRANGE", address.key, 0, HEAD_BYTES - 1)
+    return ("GET", address.key)
+
+
+def parse_cell(address: Address, raw: bytes | None) -> tuple[bytes, Any]:
+    """What to compare the cell with before it is written, and its value (None: absent)."""
+    if not raw:
+        return b"", None
+    if address.kind == "claim":
+        return raw, raw.decode()
+    if address.kind == "claims":
+        return raw, _decode_claims(raw)
+    if address.kind == "final":
+        return raw, decode_final(raw)
+    value: Any
+    if address.kind in _HEADED:
+        value = Head(*_HEAD.unpack_from(raw, STAMP_BYTES))
+    else:
+        value = (_decode_home if address.kind == "home" else _decode_pending)(raw[STAMP_BYTES:])
+    return raw[:STAMP_BYTES], value
+
+
+def split_headed(raw: bytes) -> tuple[Head, bytes]:
+    """Head and octets of a mirror, session or ephemeral value that was read whole."""
+    return Head(*_HEAD.unpack_from(raw, STAMP_BYTES)), raw[HEAD_BYTES:]
+
+
+def encode_headed(stamp: bytes, head: Head, body: bytes) -> bytes:
+    return stamp + _HEAD.pack(*head) + body
+
+
+def encode_stamped(stamp: bytes, value: Home | Pending) -> bytes:
+    return stamp + encode(value)
+
+
+def identities_of(home: Home) -> Sequence[tuple[str, str, str]]:
+    """Every identity of a household as (kind, value, whose): of the subscriber, then of its devices."""
+    found = identities_of_subscriber(home.subscriber)
+    for place in home.places:
+        found += identities_of_device(place.device)
+    return found
+
+
+def identities_of_subscriber(subscriber: Subscriber) -> list[tuple[str, str, str]]:
+    found = [("imsi", imsi, subscriber.id) for imsi in dict.fromkeys(subscriber.imsis) if imsi]
+    return found + ([("msisdn", subscriber.msisdn, subscriber.id)] if subscriber.msisdn else [])
+
+
+def identities_of_device(device: Device) -> list[tuple[str, str, str]]:
+    found = [("imei", device.imei, device.id)] if device.imei else []
+    if device.omadm is not None and device.omadm.loc_uri:
+        found.append(("loc_uri", device.omadm.loc_uri, device.id))
+    return found

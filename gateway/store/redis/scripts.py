@@ -1,0 +1,135 @@
+"""The functions that run inside Redis: what they check and write, nobody sees half done."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import NamedTuple
+
+
+class Script(NamedTuple):
+    """Source and digest of one function."""
+
+    source: str
+    digest: str
+
+
+# ARGV is a run of items: the number of checks, each (index of key, field or "", expected); then commands, each (number
+# of words, verb, index of key, further words) to the end.
+_PRELUDE = r"""
+local function check(keys, items, at)
+  for _ = 1, tonumber(items[at]) do
+    local key, field, expected = keys[tonumber(items[at + 1])], items[at + 2], items[at + 3]
+    local found
+    if field == '' then found = redis.call('GETRANGE', key, 0, 7) else found = redis.call('HGET', key, field) or '' end
+    if found ~= expected then return nil end
+    at = at + 3
+  end
+  return at + 1
+end
+local function holder(lock)
+  return string.match(lock, '^[^\n]*')
+end
+local function log(key, body, kept, ...)
+  local id = redis.call('XADD', key, 'MAXLEN', '~', kept, '0-*', 'e', body)
+  local number = string.sub(id, 3)
+  for _, index in ipairs({...}) do
+    redis.call('ZADD', index, number, number)
+    redis.call('ZREMRANGEBYSCORE', index, '-inf', number - kept)
+    redis.call('EXPIRE', index, 7776000)
+  end
+end
+local function run(keys, items, at)
+  while items[at] do
+    local last = at + tonumber(items[at])
+    local verb, key = items[at + 1], keys[tonumber(items[at + 2])]
+    if verb == 'LOG' then log(key, unpack(items, at + 3, last))
+    else redis.call(verb, key, unpack(items, at + 3, last)) end
+    at = last + 1
+  end
+end
+"""
+
+
+def _script(body: str) -> Script:
+    source = _PRELUDE + body
+    return Script(source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())
+
+
+COMMIT = _script(r"""
+local lock = redis.call('GET', KEYS[1])
+if lock then return holder(lock) end
+local at = check(KEYS, ARGV, 1)
+if not at then return 'STALE' end
+run(KEYS, ARGV, at)
+return 'OK'
+""")
+"""KEYS: lock, cells. OK; STALE when a check fails; or the name of the transaction that holds the group."""
+
+DECIDE = _script(r"""
+local lock = redis.call('GET', KEYS[1])
+if lock then return holder(lock) end
+if redis.call('EXISTS', KEYS[2]) == 1 then return 'STALE' end
+local at = check(KEYS, ARGV, 1)
+if not at then return 'STALE' end
+run(KEYS, ARGV, at)
+redis.call('SET', KEYS[2], 'committed', 'EX', 2592000)
+return 'OK'
+""")
+"""KEYS: lock, decision, cells. COMMIT of the group that decides a transaction over several, unless it was given up."""
+
+PREPARE = _script(r"""
+local lock = redis.call('GET', KEYS[1])
+if lock then return holder(lock) end
+local at = check(KEYS, ARGV, 2)
+if not at then return 'STALE' end
+local rest = {}
+for n = at, #ARGV do rest[#rest + 1] = ARGV[n] end
+redis.call('SET', KEYS[1], ARGV[1] .. '\n' .. cmsgpack.pack({KEYS, rest}))
+return 'OK'
+""")
+"""KEYS: lock, cells. ARGV: name of the transaction, items. Writes nothing but the lock, which keeps the commands."""
+
+FINISH = _script(r"""
+local lock = redis.call('GET', KEYS[1])
+if not lock or holder(lock) ~= ARGV[1] then return 0 end
+if ARGV[2] == 'committed' then
+  local held = cmsgpack.unpack(string.sub(lock, #ARGV[1] + 2))
+  run(held[1], held[2], 1)
+end
+redis.call('DEL', KEYS[1])
+return 1
+""")
+"""KEYS: lock. ARGV: transaction, its fate. Carries out or drops what PREPARE kept; again is harmless."""
+
+FATE = _script(r"""
+local fate = redis.call('GET', KEYS[1])
+if fate then return fate end
+redis.call('SET', KEYS[1], 'given up', 'EX', 86400)
+return 'given up'
+""")
+"""KEYS: decision. What became of a transaction; one that is not decided never will be."""
+
+CLOSE = _script(r"""
+if redis.call('HDEL', KEYS[1], ARGV[1]) == 1 and ARGV[2] == 'committed' then run(KEYS, ARGV, 3) end
+return 1
+""")
+"""KEYS: register, log. ARGV: transaction, its fate, commands. Takes it off the register; writes its events, once."""
+
+TOUCH = _script(r"""
+local seen = redis.call('HGET', KEYS[1], ARGV[1])
+if not seen or tonumber(seen) < tonumber(ARGV[2]) then redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) end
+return 1
+""")
+"""KEYS: hash. ARGV: field, microseconds. Keeps the newest."""
+
+DROP = _script(r"""
+local head = redis.call('GETRANGE', KEYS[1], 12, 19)
+if head == '' then return 0 end
+local at = struct.unpack('>i8', head)
+if at > tonumber(ARGV[1]) then return at end
+redis.call('DEL', KEYS[1])
+return -1
+""")
+"""KEYS: value with a head. ARGV: now. -1: it had ended and is gone; 0: it was gone before; else its end."""
+
+ALL = (COMMIT, DECIDE, PREPARE, FINISH, FATE, CLOSE, TOUCH, DROP)

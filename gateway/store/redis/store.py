@@ -1,0 +1,501 @@
+"""The store in Redis or Valkey: one server, a primary watched by Sentinel, or a Cluster; for many workers and machines.
+
+A commit is planned here, from values that were read before, and carried out there by one script that first checks that
+they are still the same. What a load has just read is remembered for the commit that follows it, so a request costs one
+round trip to load and one to commit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
+from typing import Any, Self
+
+import msgspec
+from msgspec.structs import replace
+
+from gateway.errors import ConfigError, Conflict, Unavailable
+from gateway.fleet.device import Device
+from gateway.fleet.mirror import Mirror
+from gateway.fleet.operation import Operation
+from gateway.store.protocol import (
+    Append,
+    ClaimEphemeral,
+    Contact,
+    DeleteDevice,
+    DeleteSubscriber,
+    Event,
+    Household,
+    IdentityKind,
+    PutDevice,
+    PutEphemeral,
+    PutMirror,
+    PutOperation,
+    PutSession,
+    PutSubscriber,
+    SessionRecord,
+    TakeEphemeral,
+    Write,
+)
+from gateway.store.redis import scripts
+from gateway.store.redis.layout import (
+    SCHEMA_VERSION,
+    Address,
+    Home,
+    Keys,
+    Pending,
+    decode_final,
+    identities_of_device,
+    identities_of_subscriber,
+    parse_cell,
+    reading,
+    split_headed,
+    to_datetime,
+    to_integer,
+)
+from gateway.store.redis.plan import Cell, Plan, make_plan, reads_of
+from gateway.store.redis.servers import Errand, Servers
+from gateway.store.redis.transaction import Transactions
+from gateway.store.redis.turns import Turns
+
+_ATTEMPTS = 40
+_TOUCH_SECONDS = 1.0
+_EXPIRE_ROWS = 500
+_SCAN_IDS = 100
+_EVENT_PAGE = 500
+_REMEMBERED = 4096
+_DELETIONS = (DeleteSubscriber, DeleteDevice)
+
+_decode_mirror = msgspec.msgpack.Decoder(Mirror).decode
+_decode_event = msgspec.msgpack.Decoder(Event).decode
+
+
+class RedisStore:
+    """The gateway's state in Redis; its methods are ``Store``'s. One event loop owns an instance."""
+
+    def __init__(self, servers: Servers, keys: Keys, kept_events: int) -> None:
+        self._servers = servers
+        self._keys = keys
+        self._kept_events = kept_events
+        self._transactions = Transactions(servers, keys)
+        self._turns = Turns()
+        self._known: dict[Address, Cell] = {}
+        self._owners: dict[tuple[str, str], str] = {}
+        self._touched: dict[str, datetime] = {}
+        self._write_behind: asyncio.Task[None] | None = None
+        self._closed = False
+
+    @classmethod
+    async def open(cls, servers: Servers, *, namespace: str = "mogate:", kept_events: int = 1_000_000) -> Self:
+        """The store under that namespace, which is begun when there is none.
+
+        Raises: Unavailable; ConfigError when it is one of a newer gateway.
+        """
+        keys = Keys(namespace)
+        try:
+            _, version = await servers.run(
+                [
+                    Errand(keys.schema, ("SET", keys.schema, SCHEMA_VERSION, "NX"), write=True),
+                    Errand(keys.schema, ("GET", keys.schema)),
+                ]
+            )
+            if int(version) > SCHEMA_VERSION:
+                raise ConfigError(
+                    f"the store under {namespace!r} in Redis has schema {int(version)}, of a newer gateway; this one "
+                    f"knows up to {SCHEMA_VERSION}: start the newer one, or restore a backup from before the upgrade",
+                    key="store.url",
+                )
+        except BaseException:
+            servers.close()
+            raise
+        return cls(servers, keys, kept_events)
+
+    async def load_household(self, kind: IdentityKind, value: str) -> Household | None:
+        home = await self._find(kind, value)
+        return None if home is None else _household(home)
+
+    async def load_contact(self, loc_uri: str, now: datetime) -> Contact | None:
+        for device_id in [self._owners.get(("loc_uri", loc_uri)), None]:
+            if device_id is None:
+                device_id = await self._owner("loc_uri", loc_uri)
+                if device_id is None:
+                    return None
+            home_at, session_at, pending_at = (
+                self._keys.home(device_id.rpartition(".")[0]),
+                self._keys.session(device_id),
+                self._keys.pending(device_id),
+            )
+            raw_home, raw_session, raw_pending = await self._get(home_at.key, session_at.key, pending_at.key)
+            home: Home | None = self._learn(home_at, raw_home)
+            place = home.place(device_id) if home else None
+            if (
+                home is None
+                or place is None
+                or ("loc_uri", loc_uri, device_id) not in identities_of_device(place.device)
+            ):
+                self._owners.pop(("loc_uri", loc_uri), None)
+                continue
+            pending: Pending = self._learn(pending_at, raw_pending) or ()
+            self._learn(session_at, raw_session)
+            session = None
+            if raw_session:
+                head, payload = split_headed(raw_session)
+                if head.end > to_integer(now):
+                    session = SessionRecord(
+                        device_id=device_id,
+                        payload=payload,
+                        expires_at=to_datetime(head.end),
+                        revision=head.revision,
+                    )
+            return Contact(home.subscriber, place.device, session, tuple(one for _, one in pending))
+        return None
+
+    async def load_device(self, device_id: str) -> Device | None:
+        address = self._keys.home(device_id.rpartition(".")[0])
+        home: Home | None = self._learn(address, (await self._get(address.key))[0])
+        place = home.place(device_id) if home else None
+        return place.device if place else None
+
+    async def load_mirror(self, device_id: str) -> Mirror:
+        address = self._keys.mirror(device_id)
+        (raw,) = await self._get(address.key)
+        self._learn(address, raw)
+        return _decode_mirror(split_headed(raw)[1]) if raw else Mirror(device_id=device_id)
+
+    async def load_operations(self, device_id: str, *, pending_only: bool = True) -> Sequence[Operation]:
+        address = self._keys.pending(device_id)
+        if pending_only:
+            pending: Pending = self._learn(address, (await self._get(address.key))[0]) or ()
+            return [operation for _, operation in pending]
+        history = self._keys.final(device_id, "").key
+        raw, answered = await self._servers.run(
+            [Errand(address.key, ("GET", address.key)), Errand(history, ("HVALS", history))]
+        )
+        numbered = [*(self._learn(address, raw) or ()), *map(decode_final, answered)]
+        return [operation for _, operation in sorted(numbered, key=lambda entry: entry[0])]
+
+    async def load_ephemeral(self, key: str, now: datetime) -> bytes | None:
+        address = self._keys.ephemeral(key)
+        (raw,) = await self._get(address.key)
+        self._learn(address, raw)
+        if not raw:
+            return None
+        head, value = split_headed(raw)
+        return value if head.end > to_integer(now) else None
+
+    async def load_last_seen(self, device_ids: Sequence[str]) -> dict[str, datetime]:
+        wanted = dict.fromkeys(device_ids)
+        homes = {self._keys.home(one.rpartition(".")[0]): None for one in wanted}
+        cells = [(name, field) for name, field in map(self._keys.seen, wanted)]
+        raws = await self._servers.run(
+            [Errand(one.key, ("GET", one.key)) for one in homes]
+            + [Errand(name, ("HGET", name, field)) for name, field in cells]
+        )
+        loaded = [parse_cell(address, raw)[1] for address, raw in zip(homes, raws, strict=False)]
+        present = {place.device.id for home in loaded if home is not None for place in home.places}
+        seen = {}
+        for device_id, raw in zip(wanted, raws[len(homes) :], strict=True):
+            times = [self._touched[device_id]] if device_id in self._touched else []
+            times += [to_datetime(int(raw))] if raw else []
+            if times and device_id in present:
+                seen[device_id] = max(times)
+        return seen
+
+    async def scan_households(self, after: str = "") -> AsyncIterator[Household]:
+        shards: dict[str, deque[str]] = {name: deque() for name in self._keys.all_ids()}
+        lows = dict.fromkeys(shards, after)
+        while shards:
+            for name, found in zip(shards, await self._next_ids(shards, lows), strict=True):
+                if found is not None:
+                    shards[name].extend(found)
+                    lows[name] = found[-1] if found else ""
+            shards = {name: ids for name, ids in shards.items() if ids}
+            # Up to the first shard that runs out, what is smallest here is smallest everywhere.
+            page: list[str] = []
+            while shards and len(page) < _SCAN_IDS:
+                name, ids = min(shards.items(), key=lambda shard: shard[1][0])
+                page.append(ids.popleft())
+                if not ids:
+                    break
+            homes = [self._keys.home(one) for one in page]
+            for address, raw in zip(homes, await self._get(*(one.key for one in homes)), strict=True):
+                home = parse_cell(address, raw)[1]
+                if home is not None:
+                    yield _household(home)
+
+    async def load_events(
+        self, *, subscriber_id: str = "", device_id: str = "", after_seq: int = 0, limit: int = 100
+    ) -> Sequence[Event]:
+        found: list[Event] = []
+        while len(found) < limit:
+            page = await self._events_after(subscriber_id, device_id, after_seq)
+            if not page:
+                break
+            after_seq = page[-1].seq
+            found += [
+                event
+                for event in page
+                if subscriber_id in ("", event.subscriber_id) and device_id in ("", event.device_id)
+            ]
+        return found[:limit]
+
+    async def commit(self, *writes: Write) -> None:
+        if not writes:
+            return
+        if self._closed:
+            raise Unavailable("the store is closed")
+        if any(isinstance(write, _DELETIONS) for write in writes):
+            # Touches noted before a deletion go in before it, or they would outlive it should the id be used again.
+            await self._save_touches()
+        names = self._touches_only(writes)
+        turn, before = self._turns.take(names)
+        if names is None:
+            # A transaction that began is not left half way because its caller gave up.
+            task = asyncio.create_task(self._take_turn(writes, turn, before, names))
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())
+            await asyncio.shield(task)
+        else:
+            await self._take_turn(writes, turn, before, names)
+
+    def touch(self, device_id: str, at: datetime) -> None:
+        self._touched[device_id] = max(at, self._touched.get(device_id, at))
+        if self._write_behind is None:
+            self._write_behind = asyncio.get_running_loop().create_task(self._save_touches_soon())
+
+    async def expire(self, now: datetime) -> int:
+        until, total = to_integer(now), 0
+        for name in self._keys.all_ends():
+            while True:
+                (found,) = await self._servers.run(
+                    [Errand(name, ("ZRANGE", name, "-inf", until, "BYSCORE", "LIMIT", 0, _EXPIRE_ROWS))]
+                )
+                if not found:
+                    break
+                await self._servers.run([Errand(name, ("ZREM", name, *found))])
+                keys = [key.decode() for key in found]
+                fates = await self._servers.run(
+                    [Errand(key, _call(scripts.DROP, key, until), write=True) for key in keys]
+                )
+                total += fates.count(-1)
+                await self._servers.run(
+                    [Errand(name, ("ZADD", name, end, key)) for key, end in zip(keys, fates, strict=True) if end > 0]
+                )
+        await self._transactions.repair()
+        return total
+
+    async def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        if self._write_behind is not None:
+            self._write_behind.cancel()
+        await self._turns.finished()
+        try:
+            await self._save_touches()
+        finally:
+            self._servers.close()
+
+    async def _take_turn(
+        self,
+        writes: Sequence[Write],
+        turn: asyncio.Future[None],
+        before: Sequence[asyncio.Future[None]],
+        names: frozenset[str] | None,
+    ) -> None:
+        try:
+            if before:
+                await asyncio.wait(before)
+            await self._carry_out(writes)
+        finally:
+            self._turns.end(turn, names)
+
+    async def _carry_out(self, writes: Sequence[Write]) -> None:
+        addresses = reads_of(self._keys, writes)
+        cells = {address: self._known[address] for address in addresses if address in self._known}
+        fresh = not cells
+        for _ in range(_ATTEMPTS):
+            await self._read_into(cells, [one for one in addresses if one not in cells])
+            try:
+                plan = await self._plan(writes, cells)
+                if await self._transactions.commit(plan):
+                    self._forget(plan.checks)
+                    return
+            except Conflict:
+                if fresh:
+                    raise
+            # What was remembered is no longer so: this time from what is there now.
+            self._forget(cells)
+            cells, fresh = {}, True
+        raise Conflict("others write the same records again and again")
+
+    async def _plan(self, writes: Sequence[Write], cells: dict[Address, Cell]) -> Plan:
+        while True:
+            plan = make_plan(
+                self._keys,
+                writes,
+                cells,
+                now_milliseconds=time.time_ns() // 1_000_000,
+                stamp=os.urandom(8),
+                kept_events=self._kept_events,
+            )
+            if not plan.missing:
+                return plan
+            await self._read_into(cells, list(plan.missing))
+
+    async def _read_into(self, cells: dict[Address, Cell], addresses: Sequence[Address]) -> None:
+        if addresses:
+            raws = await self._servers.run([Errand(one.key, reading(one)) for one in addresses])
+            cells.update((one, parse_cell(one, raw)) for one, raw in zip(addresses, raws, strict=True))
+
+    def _touches_only(self, writes: Iterable[Write]) -> frozenset[str] | None:
+        """What these writes touch, when that is known and leaves all identities where they are; else None."""
+        names: set[str] = set()
+        for write in writes:
+            match write:
+                case PutSubscriber(subscriber):
+                    home = self._known.get(self._keys.home(subscriber.id), (b"", None))[1]
+                    if home is None or (
+                        identities_of_subscriber(home.subscriber) != identities_of_subscriber(subscriber)
+                    ):
+                        return None
+                    names.add(f"h{subscriber.id}")
+                case PutDevice(device):
+                    home = self._known.get(self._keys.home(device.subscriber_id), (b"", None))[1]
+                    place = home.place(device.id) if home else None
+                    if place is None or identities_of_device(place.device) != identities_of_device(device):
+                        return None
+                    names.add(f"h{device.subscriber_id}")
+                case PutMirror(mirror):
+                    names.add(f"h{mirror.device_id.rpartition('.')[0]}")
+                case PutSession(session, _):
+                    names.add(f"h{session.device_id.rpartition('.')[0]}")
+                case PutOperation(device_id, _):
+                    names.add(f"h{device_id.rpartition('.')[0]}")
+                case PutEphemeral(key) | ClaimEphemeral(key) | TakeEphemeral(key):
+                    names.add(f"k{key}")
+                case Append(event):
+                    names |= {f"h{event.subscriber_id}", f"h{event.device_id.rpartition('.')[0]}"}
+                case _:
+                    return None
+        return None if self._turns.is_taken(names) else frozenset(names)
+
+    async def _find(self, kind: IdentityKind, value: str) -> Home | None:
+        """The household that an identity names."""
+        for owner in [value if kind == "id" else self._owners.get((kind, value)), None]:
+            if owner is None:
+                owner = await self._owner(kind, value)
+                if owner is None:
+                    return None
+            address = self._keys.home(owner.rpartition(".")[0] if kind == "imei" else owner)
+            home: Home | None = self._learn(address, (await self._get(address.key))[0])
+            if kind == "id":
+                return home
+            if home is not None and _has(home, kind, value, owner):
+                return home
+            self._owners.pop((kind, value), None)
+        return None
+
+    async def _owner(self, kind: str, value: str) -> str | None:
+        """Whose identity it is, which is remembered. Whoever uses it sees to it that the owner still has it."""
+        if not value:
+            return None
+        address = self._keys.identity(kind, value)
+        (raw,) = await self._servers.run([Errand(address.key, reading(address))])
+        claimed = parse_cell(address, raw)[1]
+        if claimed is None:
+            return None
+        owner: str = claimed if isinstance(claimed, str) else claimed[-1]
+        if kind != "imei":  # an IMEI may get another owner while this one keeps it
+            self._owners[kind, value] = owner
+            if len(self._owners) > 4 * _REMEMBERED:
+                del self._owners[next(iter(self._owners))]
+        return owner
+
+    async def _get(self, *keys: str) -> list[bytes | None]:
+        return await self._servers.run([Errand(key, ("GET", key)) for key in keys])
+
+    def _learn(self, address: Address, raw: bytes | None) -> Any:
+        """The value of a cell, which is remembered for the commit that follows."""
+        cell = parse_cell(address, raw)
+        self._known.pop(address, None)
+        self._known[address] = cell
+        if len(self._known) > _REMEMBERED:
+            del self._known[next(iter(self._known))]
+        return cell[1]
+
+    def _forget(self, addresses: Iterable[Address]) -> None:
+        for address in addresses:
+            self._known.pop(address, None)
+
+    async def _next_ids(self, shards: Mapping[str, deque[str]], lows: Mapping[str, str]) -> list[list[str] | None]:
+        """The next ids of each shard that has run out, None for the others."""
+        empty = [name for name, ids in shards.items() if not ids]
+        found = await self._servers.run(
+            [
+                Errand(
+                    name,
+                    ("ZRANGE", name, f"({lows[name]}" if lows[name] else "-", "+", "BYLEX", "LIMIT", 0, _SCAN_IDS),
+                )
+                for name in empty
+            ]
+        )
+        fresh = dict(zip(empty, found, strict=True))
+        return [[one.decode() for one in fresh[name]] if name in fresh else None for name in shards]
+
+    async def _events_after(self, subscriber_id: str, device_id: str, after_seq: int) -> Sequence[Event]:
+        log = self._keys.log
+        if not (subscriber_id or device_id):
+            (entries,) = await self._servers.run(
+                [Errand(log, ("XRANGE", log, f"(0-{after_seq}", "+", "COUNT", _EVENT_PAGE))]
+            )
+        else:
+            index = self._keys.events_of("d", device_id) if device_id else self._keys.events_of("s", subscriber_id)
+            (numbers,) = await self._servers.run(
+                [Errand(index, ("ZRANGE", index, f"({after_seq}", "+inf", "BYSCORE", "LIMIT", 0, _EVENT_PAGE))]
+            )
+            ids = [f"0-{number.decode()}" for number in numbers]
+            entries = [
+                entry
+                for answer in await self._servers.run([Errand(log, ("XRANGE", log, one, one)) for one in ids])
+                for entry in answer
+            ]
+        return [replace(_decode_event(fields[1]), seq=int(name.partition(b"-")[2])) for name, fields in entries]
+
+    async def _save_touches_soon(self) -> None:
+        while self._touched:
+            await asyncio.sleep(_TOUCH_SECONDS)
+            with suppress(Unavailable):  # what could not be saved stays noted
+                await self._save_touches()
+        self._write_behind = None
+
+    async def _save_touches(self) -> None:
+        touched = self._touched.copy()
+        await self._servers.run(
+            [
+                Errand(name, _call(scripts.TOUCH, name, field, to_integer(at)))
+                for (name, field), at in ((self._keys.seen(device_id), at) for device_id, at in touched.items())
+            ]
+        )
+        self._touched = {key: at for key, at in self._touched.items() if touched.get(key) != at}
+
+
+def _household(home: Home) -> Household:
+    return Household(home.subscriber, tuple(place.device for place in home.places))
+
+
+def _has(home: Home, kind: str, value: str, owner: str) -> bool:
+    """Whether the household has the identity that led to it."""
+    held = identities_of_subscriber(home.subscriber)
+    if kind == "imei":
+        place = home.place(owner)
+        held = identities_of_device(place.device) if place else []
+    return (kind, value, owner) in held
+
+
+def _call(script: scripts.Script, key: str, *arguments: str | int) -> tuple[str | int, ...]:
+    return ("EVALSHA", script.digest, 1, key, *arguments)

@@ -1,0 +1,191 @@
+"""A commit over several nodes of a Cluster, cut off at every point where its process can die."""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import redis_servers
+from msgspec.structs import replace
+
+from gateway.errors import ConfigError, Conflict
+from gateway.fleet.device import Credential, Device, OmaDmState
+from gateway.fleet.subscriber import Subscriber
+from gateway.store.protocol import Append, DeleteSubscriber, Event, PutDevice, PutEphemeral, PutSubscriber, Store, Write
+from gateway.store.redis import transaction
+from gateway.store.redis.layout import SCHEMA_VERSION
+from gateway.store.redis.link import Access
+from gateway.store.redis.location import Location
+from gateway.store.redis.servers import ClusterServers, Errand
+from gateway.store.redis.store import RedisStore
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+PHONE = OmaDmState(loc_uri="IMEI:35", client=Credential(name="n", secret=b"s"))
+
+BEFORE: tuple[Write, ...] = (
+    PutSubscriber(Subscriber(id="a", imsis=("1", "2"), msisdn="+1")),
+    PutDevice(Device(id="a.1", imei="35", omadm=PHONE)),
+    PutSubscriber(Subscriber(id="b")),
+    PutDevice(Device(id="b.1")),
+    PutSubscriber(Subscriber(id="c", imsis=("3",))),
+)
+CHANGE: tuple[Write, ...] = (
+    PutSubscriber(Subscriber(id="a", imsis=("1",), revision=1)),
+    PutDevice(Device(id="a.1", imei="36", revision=1)),
+    PutSubscriber(Subscriber(id="b", imsis=("2",), msisdn="+1", revision=1)),
+    PutDevice(Device(id="b.1", imei="35", omadm=PHONE, revision=1)),
+    DeleteSubscriber("c"),
+    PutSubscriber(Subscriber(id="d", imsis=("3",))),
+    Append(Event(at=NOW, kind="moved", subscriber_id="a", device_id="a.1")),
+)
+
+
+class Cut(Exception):
+    """The process died here."""
+
+
+class MortalServers(ClusterServers):
+    """Servers to which only so many more errands get through."""
+
+    left: float = float("inf")
+
+    async def run(self, errands: Sequence[Errand]) -> list[Any]:
+        through = errands[: int(min(self.left, len(errands)))]
+        answers = await super().run(through)
+        self.left -= len(through)
+        if len(through) < len(errands):
+            raise Cut
+        return answers
+
+
+async def everything(store: Store) -> object:
+    """All that can be found in the store, by every way to it."""
+    found = [household async for household in store.scan_households()]
+    names = [("imsi", n) for n in "123"] + [("msisdn", "+1"), ("imei", "35"), ("imei", "36")]
+    owners = [await store.load_household(kind, value) for kind, value in names]  # type: ignore[arg-type]
+    contact = await store.load_contact("IMEI:35", NOW)
+    events = [
+        [event.kind for event in await store.load_events(**filters)]
+        for filters in ({}, {"subscriber_id": "a"}, {"device_id": "a.1"})
+    ]
+    return found, owners, contact, events
+
+
+async def opened(namespace: str) -> RedisStore:
+    return await RedisStore.open(Location.parse(redis_servers.cluster().url).connect(), namespace=namespace)
+
+
+async def state_after(*commits: Sequence[Write]) -> object:
+    store = await opened(f"{uuid.uuid4().hex}:")
+    for writes in commits:
+        await store.commit(*writes)
+    found = await everything(store)
+    await store.close()
+    return found
+
+
+@pytest.mark.parametrize("mender", ["housekeeping", "next writer"])
+async def test_a_commit_cut_off_anywhere_is_whole_or_nothing(monkeypatch: pytest.MonkeyPatch, mender: str) -> None:
+    """Wherever its process dies, housekeeping or the next writer that meets it finishes it or takes it back."""
+    monkeypatch.setattr(transaction, "PATIENCE_SECONDS", 0.02)
+    monkeypatch.setattr(transaction, "REPAIR_SECONDS", 0)
+    before, after = await state_after(BEFORE), await state_after(BEFORE, CHANGE)
+    assert before != after
+    outcomes = []
+    for through in itertools.count():
+        namespace = f"{uuid.uuid4().hex}:"
+        servers = MortalServers(Location.parse(redis_servers.cluster().url).servers, Access())
+        dying = await RedisStore.open(servers, namespace=namespace)
+        await dying.commit(*BEFORE)
+        servers.left = through
+        survived = True
+        try:
+            await dying.commit(*CHANGE)
+        except Cut:
+            survived = False
+        servers.close()
+        heir = await opened(namespace)
+        if mender == "next writer":
+            # Compare-and-set of every record that the commit touched, as far as they can be found.
+            for write in [*CHANGE[:4], DeleteSubscriber("c"), DeleteSubscriber("d")]:
+                await _rewrite(heir, write)
+            found = [household async for household in heir.scan_households()]
+            ids = [household.subscriber.id for household in found]
+            assert ids == ["a", "b"]
+            moved = found[1].subscriber.imsis == ("2",)
+            assert moved == (found[0].subscriber.imsis == ("1",))
+            await heir.expire(NOW)
+            assert [event.kind for event in await heir.load_events()] == (["moved"] if moved else [])
+            outcomes.append(moved)
+        else:
+            await heir.expire(NOW)
+            state = await everything(heir)
+            assert state in (before, after)
+            outcomes.append(state == after)
+        left = await _keys(namespace)
+        assert not [key for key in left if key.startswith((f"{namespace}l", f"{namespace}t"))], left
+        await heir.close()
+        if survived:
+            break
+    assert outcomes == sorted(outcomes), "once decided, it stays so"
+    assert outcomes[0] is False
+    assert outcomes[-1] is True
+    assert outcomes.count(True) > 3, "the process also died after the decision"
+
+
+async def _rewrite(store: Store, write: Write) -> None:
+    """Write a record again. It may have changed by the very meeting, so a Conflict is an answer, once."""
+    try:
+        await _rewrite_once(store, write)
+    except Conflict:
+        await _rewrite_once(store, write)
+
+
+async def _rewrite_once(store: Store, write: Write) -> None:
+    if isinstance(write, PutSubscriber):
+        household = await store.load_household("id", write.subscriber.id)
+        assert household is not None
+        same = household.subscriber
+        # Giving an identity up and claiming it again meets whoever holds it.
+        await store.commit(PutSubscriber(replace(same, imsis=(), msisdn="")))
+        await store.commit(PutSubscriber(replace(same, revision=same.revision + 1)))
+    elif isinstance(write, PutDevice):
+        device = await store.load_device(write.device.id)
+        assert device is not None
+        await store.commit(PutDevice(replace(device, imei="", omadm=None)))
+        await store.commit(PutDevice(replace(device, revision=device.revision + 1)))
+    else:
+        await store.commit(write)
+
+
+async def _keys(namespace: str) -> list[str]:
+    servers = Location.parse(redis_servers.cluster().url).connect()
+    found: list[str] = []
+    for link in await servers.links():
+        found += [key.decode() for key in await link.request(("KEYS", f"{namespace}*"))]
+    servers.close()
+    return found
+
+
+async def test_an_ephemeral_value_outlives_its_end_in_redis_by_an_hour_at_most() -> None:
+    """What expires does so in Redis itself, even when no housekeeping comes."""
+    namespace = f"{uuid.uuid4().hex}:"
+    server = redis_servers.single()
+    store = await RedisStore.open(Location.parse(server.url).connect(), namespace=namespace)
+    await store.commit(PutEphemeral("k", b"", datetime.now(UTC) + timedelta(minutes=1)))
+    await store.close()
+    (key,) = server.cli("--scan", "--pattern", f"{namespace}k*").splitlines()
+    assert 0 < int(server.cli("PTTL", key)) <= 61 * 60_000
+
+
+async def test_a_store_of_a_newer_gateway_is_refused() -> None:
+    """The schema version in the store is compared before anything is read or written."""
+    namespace = f"{uuid.uuid4().hex}:"
+    server = redis_servers.single()
+    server.cli("SET", f"{namespace}v{{log}}", str(SCHEMA_VERSION + 1))
+    with pytest.raises(ConfigError, match="newer gateway"):
+        await RedisStore.open(Location.parse(server.url).connect(), namespace=namespace)

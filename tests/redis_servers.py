@@ -1,0 +1,204 @@
+"""Real Redis servers on free loopback ports: one alone, a primary with replicas and Sentinels, and a Cluster.
+
+They are started when the first test asks, shared by all tests of the process, and end with it.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import itertools
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+DEADLINE_SECONDS = 30
+PASSWORD = "test-only"
+
+_folders = itertools.count()
+
+
+class RedisServer:
+    """One process with a directory of its own. It dies with us, however we die."""
+
+    def __init__(self, *options: str, mode: tuple[str, ...] = ()) -> None:
+        self.port = free_port()
+        self.folder = Path(_root()) / f"{next(_folders)}"
+        self.folder.mkdir()
+        self._command = ["setpriv", "--pdeathsig", "KILL", "redis-server", str(self.folder / "server.conf"), *mode]
+        (self.folder / "server.conf").write_text(
+            "\n".join(
+                [
+                    f"port {self.port}", "bind 127.0.0.1", f"dir {self.folder}", "logfile server.log",
+                    "enable-debug-command local", *options,
+                ]
+            )
+            + "\n"
+        )  # fmt: skip
+        self._guarded = any(option.startswith("requirepass") for option in options)
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}"
+
+    def start(self) -> RedisServer:
+        """Returns once it answers."""
+        self.process = subprocess.Popen(self._command)
+        atexit.register(self.kill)
+        wait_until(self._answers, f"redis on port {self.port}: {self.folder / 'server.log'}")
+        return self
+
+    def cli(self, *words: str) -> str:
+        """What ``redis-cli`` printed."""
+        done = subprocess.run(
+            ["redis-cli", "-p", str(self.port), *words],
+            env=os.environ | ({"REDISCLI_AUTH": PASSWORD} if self._guarded else {}),
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE_SECONDS,
+            check=False,
+        )
+        return (done.stdout + done.stderr).strip()
+
+    def signal(self, number: int) -> None:
+        assert self.process is not None
+        self.process.send_signal(number)
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        if self.process is not None:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait(DEADLINE_SECONDS)
+            self.process = None
+
+    def _answers(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, (self.folder / "server.log").read_text()
+        return "PONG" in self.cli("PING")
+
+
+class Watched(NamedTuple):
+    """A primary with two replicas and three Sentinels that know it as ``mogate``."""
+
+    servers: tuple[RedisServer, ...]
+    sentinels: tuple[RedisServer, ...]
+
+    @property
+    def url(self) -> str:
+        hosts = ",".join(f"127.0.0.1:{one.port}" for one in self.sentinels)
+        return f"redis+sentinel://{hosts}/mogate"
+
+    def primary(self) -> RedisServer:
+        """The one that the first Sentinel names now."""
+        port = int(self.sentinels[0].cli("SENTINEL", "GET-MASTER-ADDR-BY-NAME", "mogate").splitlines()[1])
+        return next(one for one in self.servers if one.port == port)
+
+
+class Cluster(NamedTuple):
+    """Three primaries with a replica each."""
+
+    nodes: tuple[RedisServer, ...]
+
+    @property
+    def url(self) -> str:
+        return "redis+cluster://" + ",".join(f"127.0.0.1:{one.port}" for one in self.nodes[:3])
+
+    def primaries(self) -> list[RedisServer]:
+        return [
+            one for one in self.nodes if one.process is not None and "role:master" in one.cli("INFO", "replication")
+        ]
+
+
+@functools.cache
+def single() -> RedisServer:
+    """The server that tests share. Each takes a namespace of its own."""
+    return RedisServer("appendonly yes", 'save ""').start()
+
+
+@functools.cache
+def watched() -> Watched:
+    """The watched servers that tests share."""
+    return start_watched()
+
+
+@functools.cache
+def cluster() -> Cluster:
+    """The Cluster that tests share."""
+    return start_cluster()
+
+
+def start_watched(*options: str) -> Watched:
+    common = ("appendonly yes", 'save ""', "repl-diskless-sync-delay 0", *options)
+    primary = RedisServer(*common).start()
+    replicas = [RedisServer(*common, f"replicaof 127.0.0.1 {primary.port}").start() for _ in range(2)]
+    wait_until(
+        lambda: primary.cli("INFO", "replication").count("state=online") == 2, f"replicas of port {primary.port}"
+    )
+    sentinels = [
+        RedisServer(
+            f"sentinel monitor mogate 127.0.0.1 {primary.port} 2",
+            "sentinel down-after-milliseconds mogate 700",
+            "sentinel failover-timeout mogate 3000",
+            mode=("--sentinel",),
+        ).start()
+        for _ in range(3)
+    ]
+    for one in sentinels:
+        wait_until(lambda one=one: one.cli("SENTINEL", "CKQUORUM", "mogate").startswith("OK 3"), "the Sentinels")
+        wait_until(
+            lambda one=one: one.cli("SENTINEL", "REPLICAS", "mogate").count("flags") == 2, "replicas at a Sentinel"
+        )
+    return Watched((primary, *replicas), tuple(sentinels))
+
+
+def start_cluster(*options: str) -> Cluster:
+    nodes = [
+        RedisServer(
+            "cluster-enabled yes",
+            "cluster-node-timeout 1500",
+            f"cluster-port {free_port()}",
+            "appendonly yes",
+            'save ""',
+            "repl-diskless-sync-delay 0",
+            *options,
+        ).start()
+        for _ in range(6)
+    ]
+    hosts = [f"127.0.0.1:{one.port}" for one in nodes]
+    made = nodes[0].cli("--cluster", "create", *hosts, "--cluster-replicas", "1", "--cluster-yes")
+    assert "16384 slots covered" in made, made
+    for one in nodes:
+        wait_until(lambda one=one: "cluster_state:ok" in one.cli("CLUSTER", "INFO"), f"the cluster at port {one.port}")
+    wait_until(
+        lambda: sum(one.cli("INFO", "replication").count("state=online") for one in nodes) == 3,
+        "the cluster's replicas",
+    )
+    return Cluster(tuple(nodes))
+
+
+def wait_until(condition: Callable[[], bool], what: str) -> None:
+    """Returns when the condition holds, and fails when it does not for long."""
+    end = time.monotonic() + DEADLINE_SECONDS
+    while not condition():
+        assert time.monotonic() < end, f"still waiting for {what}"
+        time.sleep(0.02)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as one:
+        return int(one.getsockname()[1])
+
+
+@functools.cache
+def _root() -> str:
+    folder = tempfile.mkdtemp(prefix="mogate-redis-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder

@@ -1,0 +1,37 @@
+"""The stores that promise the same: each opens a handle to the state of one directory."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import redis_servers
+
+from gateway.store.protocol import Store
+from gateway.store.redis.location import Location
+from gateway.store.redis.store import RedisStore
+from gateway.store.sqlite import SqliteStore
+
+
+async def open_sqlite(folder: Path) -> Store:
+    return SqliteStore.open(folder / "store.sqlite")
+
+
+def open_redis(locate: Callable[[], str]) -> Callable[[Path], Awaitable[Store]]:
+    """Opens a store on those servers; one folder, one namespace."""
+    namespaces: dict[Path, str] = {}
+
+    async def open_one(folder: Path) -> Store:
+        namespace = namespaces.setdefault(folder, f"{uuid.uuid4().hex}:")
+        return await RedisStore.open(Location.parse(locate()).connect(), namespace=namespace)
+
+    return open_one
+
+
+OPENERS: dict[str, Callable[[Path], Awaitable[Store]]] = {
+    "sqlite": open_sqlite,
+    "redis": open_redis(lambda: redis_servers.single().url),
+    "sentinel": open_redis(lambda: redis_servers.watched().url),
+    "cluster": open_redis(lambda: redis_servers.cluster().url),
+}
