@@ -42,7 +42,7 @@ exported as `x_bucket`, `x_sum` and `x_count`. Names and labels are a contract: 
 _SHOWN_AS = {"Address": "`host:port`"}
 Row = tuple[str, ...]
 
-_KINDS = {"string": "text", "integer": "whole number", "boolean": "true or false"}
+_KINDS = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true or false"}
 
 
 def settings_page() -> str:
@@ -50,13 +50,7 @@ def settings_page() -> str:
     schema = Settings.model_json_schema()
     lines = ["# Settings", MADE, inspect.cleandoc(schema["description"]), "", SETTINGS_PROSE]
     lines += ["## Top level", "", *_setting_rows(schema, schema, "MOGATE_")]
-    for name, field in schema["properties"].items():
-        many = field.get("type") == "array"
-        table = _resolve(schema, field["items"] if many else field)
-        if "properties" in table:
-            lines += [f"## `[[{name}]]`" if many else f"## `[{name}]`", "", inspect.cleandoc(table["description"]), ""]
-            lines += _setting_rows(schema, table, "" if many else f"MOGATE_{name.upper()}__")
-    return "\n".join(lines)
+    return "\n".join(lines + _setting_tables(schema, schema, ""))
 
 
 def cli_page() -> str:
@@ -93,6 +87,21 @@ def _label_values(label: str, known: list[str]) -> str:
     if label in ("version", "python"):
         return "one"
     return ", ".join(known)
+
+
+def _setting_tables(schema: dict[str, Any], table: dict[str, Any], path: str) -> list[str]:
+    """A section for each table in the table, and for those in them."""
+    lines: list[str] = []
+    for name, field in table["properties"].items():
+        many = field.get("type") == "array"
+        inner = _resolve(schema, field["items"] if many else field)
+        if "properties" not in inner or inner["title"] in _SHOWN_AS:
+            continue
+        where = f"{path}{name}"
+        prefix = "" if many else f"MOGATE_{where.upper().replace('.', '__')}__"
+        lines += [f"## `[[{where}]]`" if many else f"## `[{where}]`", "", inspect.cleandoc(inner["description"]), ""]
+        lines += _setting_rows(schema, inner, prefix) + _setting_tables(schema, inner, f"{where}.")
+    return lines
 
 
 def _setting_rows(schema: dict[str, Any], table: dict[str, Any], prefix: str) -> list[str]:

@@ -18,8 +18,11 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from adapters.omadm.handlers import OmaDmFront
 from adapters.provisioning.mapping import Mapping
+from adapters.rcc14.access import default_hosts
 from adapters.rcc14.documents import Documents
-from adapters.rcc14.handlers import Rcc14Front
+from adapters.rcc14.handlers import Leg, Rcc14Front
+from adapters.rcc14.provider import Provider
+from adapters.rcc14.proving.token import Tokens
 from adapters.rcc14.session import Terms
 from gateway import front
 from gateway.admin.api import AdminApi
@@ -31,6 +34,7 @@ from gateway.errors import ConfigError
 from gateway.fleet.profile import ProfileSet, load_profiles
 from gateway.inventory import Inventory
 from gateway.mo.catalogue import Catalogue
+from gateway.observe.load import Load
 from gateway.observe.logs import logger
 from gateway.sealing import Sealer
 from gateway.service import Service
@@ -101,13 +105,16 @@ async def running(settings: Settings) -> AsyncIterator[Sequence[tuple[Listener, 
             configuration.mapping, service, default_mos=settings.rcc14.default_applications, terms=terms
         )
         omadm = OmaDmFront(store, service, sealer, settings.omadm, now)
+        load = Load(max_in_flight=settings.load.max_in_flight, max_lag_seconds=settings.load.max_lag_seconds)
+        tokens = Tokens(store, key=sealer.derive("rcc14-token"), life_seconds=terms.token_seconds)
         rcc14 = Rcc14Front(
             store,
-            documents,
+            Provider(store, documents, tokens, settings.rcc14, terms=terms),
+            tokens,
             settings.rcc14,
-            terms=terms,
-            token_key=sealer.derive("rcc14-token"),
             clock=now,
+            load=load,
+            hosts=default_hosts(settings.operator.plmns) | {host.lower() for host in settings.rcc14.hosts},
         )
         admin = AdminApi(
             SubscriberRoutes(store, service, inventory, documents).routes(),
@@ -130,8 +137,8 @@ async def running(settings: Settings) -> AsyncIterator[Sequence[tuple[Listener, 
                     f"cannot listen on {address}: {error.strerror}", key=f"listeners.{listener.name}"
                 ) from None
             bound.append((listener, runner.addresses[0][1]))
-        housekeeping = asyncio.create_task(_keep_house(store))
-        stack.push_async_callback(_stop, housekeeping)
+        for chore in (_keep_house(store), load.watch()):
+            stack.push_async_callback(_stop, asyncio.create_task(chore))
         yield bound
 
 
@@ -180,10 +187,14 @@ def _runner(
     if "omadm" in listener.serves:
         routes += [("POST", path, omadm.handle) for path in settings.omadm.paths]
     if "rcc14-http" in listener.serves:
-        introduce = rcc14.plain_leg(listener.trusted_gateways)
+        introduce = rcc14.handler(
+            Leg(secure=False, gateways=listener.trusted_gateways, proxies=listener.trusted_proxies)
+        )
         routes += [("GET", path, introduce) for path in settings.rcc14.paths]
     elif "rcc14-https" in listener.serves:
-        routes += [("GET", path, rcc14.handle_secure) for path in settings.rcc14.paths]
+        ends_tls = listener.certificate is not None
+        provide = rcc14.handler(Leg(secure=True, proxies=listener.trusted_proxies, ends_tls=ends_tls))
+        routes += [(method, path, provide) for path in settings.rcc14.paths for method in ("GET", "POST")]
     server = front.server(routes, settings.omadm.max_message_bytes)
     return web.ServerRunner(server, shutdown_timeout=SHUTDOWN_SECONDS)
 

@@ -24,6 +24,9 @@ Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 Route = tuple[str, str, Handler]
 """A method, a path and what answers there."""
 
+MAX_LINE_BYTES = 16_384
+"""Of a request line: longer than any front end takes, so that it can answer itself."""
+
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
 _NO_HEADERS: Mapping[str, str] = {}
 
@@ -79,8 +82,8 @@ def query_of(request: web.BaseRequest) -> str:
 def server(routes: Iterable[Route], max_body_bytes: int) -> web.Server:
     """The server of one listener, for the running loop.
 
-    What is not served is 404 or 405; a handler that reads more than ``max_body_bytes`` gets
-    ``web.HTTPRequestEntityTooLarge``.
+    What is not served is 404 or 405, without a body: RCC.14 clients take one for a document. A handler that reads more
+    than ``max_body_bytes`` gets ``web.HTTPRequestEntityTooLarge``.
     """
     loop = asyncio.get_running_loop()
     table: dict[str, dict[str, Handler]] = {}
@@ -91,10 +94,10 @@ def server(routes: Iterable[Route], max_body_bytes: int) -> web.Server:
         target = request.raw_path
         methods = table.get(target.partition("?")[0] if _is_plain(target) else request.rel_url.path_safe)
         if methods is None:
-            raise web.HTTPNotFound
+            return _refused(404)
         handler = methods.get(request.method)
         if handler is None:
-            raise web.HTTPMethodNotAllowed(request.method, methods)
+            return _refused(405, Allow=", ".join(methods))
         if hdrs.EXPECT in request.headers:
             return _invited(request, handler)
         return handler(request)
@@ -108,8 +111,12 @@ def server(routes: Iterable[Route], max_body_bytes: int) -> web.Server:
     ) -> web.BaseRequest:
         return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=max_body_bytes)
 
-    options: dict[str, Any] = {"access_log": None}
+    options: dict[str, Any] = {"access_log": None, "max_line_size": MAX_LINE_BYTES}
     return web.Server(handle, request_factory=make_request, **options)
+
+
+async def _refused(status: int, **headers: str) -> web.StreamResponse:
+    return Response(status, headers=headers | {"Cache-Control": "no-store"})
 
 
 def _is_plain(target: str) -> bool:

@@ -47,7 +47,11 @@ def _parse_address(value: object) -> object:
 
 
 class Listener(_Table):
-    """One address with what it serves. ``trusted_gateways`` are the peers whose enrichment headers are believed."""
+    """One address with what it serves.
+
+    ``trusted_gateways`` are the peers whose enrichment headers are believed. ``trusted_proxies`` are peers that pass
+    clients' requests on: they end TLS where there is no certificate here, and say in X-Forwarded-For whom they heard.
+    """
 
     name: str
     address: Annotated[Address, BeforeValidator(_parse_address)]
@@ -55,13 +59,16 @@ class Listener(_Table):
     certificate: Path | None = None
     key: Path | None = None
     trusted_gateways: tuple[Network, ...] = ()
+    trusted_proxies: tuple[Network, ...] = ()
 
     @pydantic.model_validator(mode="after")
     def _check(self) -> Listener:
         if (self.certificate is None) != (self.key is None):
             raise ValueError("certificate and key belong together: set both or neither")
-        if "rcc14-https" in self.serves and self.certificate is None:
-            raise ValueError("rcc14-https hands out configurations and needs certificate and key")
+        if "rcc14-https" in self.serves and self.certificate is None and not self.trusted_proxies:
+            raise ValueError(
+                "rcc14-https hands out configurations: it needs certificate and key, or trusted_proxies that end TLS"
+            )
         if self.trusted_gateways and "rcc14-http" not in self.serves:
             raise ValueError("trusted_gateways only means something where rcc14-http is served")
         return self
@@ -78,17 +85,47 @@ class OmaDm(_Table):
     roots: dict[str, str] = {}
 
 
+class Redirect(_Table):
+    """Another RCC.14 server for a share of the clients: ``to`` is ``https://host`` or ``http://host``.
+
+    It counts on the leg of that scheme, for the names in ``hosts`` (none: for all).
+    """
+
+    status: Literal[301, 307, 308] = 307
+    to: Annotated[str, Field(pattern=r"^https?://[A-Za-z0-9.:\[\]-]+$")]
+    hosts: tuple[str, ...] = ()
+    share_percent: Annotated[int, Field(ge=0, le=100)] = 100
+
+
 class Rcc14(_Table):
-    """RCC.14. ``msisdn_header`` and ``imsi_header`` are the names the operator's gateway writes identities under."""
+    """RCC.14.
+
+    ``msisdn_headers`` and ``imsi_headers`` are the names the operator's gateways write identities under.
+    ``provisioning_versions`` are the releases to serve (none: all); others get 406. ``hosts`` are further names of this
+    server, next to those that follow from the operator's networks; with ``other_hosts`` "refuse" a request for any
+    other name gets 404. After ``max_restarts`` answers of 511 within ``restart_seconds``, a client gets
+    ``after_restarts`` instead. ``max_devices_per_plan`` goes before ``max_devices``.
+    """
 
     paths: tuple[str, ...] = ("/", "/config", "/rcs/config")
-    msisdn_header: str = "X-MSISDN"
-    imsi_header: str = "X-IMSI"
+    hosts: tuple[str, ...] = ()
+    other_hosts: Literal["serve", "refuse"] = "serve"
+    redirects: tuple[Redirect, ...] = ()
+    msisdn_headers: tuple[str, ...] = ("X-MSISDN",)
+    imsi_headers: tuple[str, ...] = ("X-IMSI",)
+    provisioning_versions: tuple[Annotated[str, Field(pattern=r"^[0-9]{1,3}(\.[0-9]{1,3})?$")], ...] = ()
+    strict_vers: bool = False
     cookie_name: str = "acs"
     cookie_seconds: Seconds = 300
     token_seconds: Seconds = 2_592_000
     validity_seconds: Seconds = 1_209_600
     validity_jitter_percent: Annotated[int, Field(ge=0, le=50)] = 10
+    retry_after_seconds: Seconds = 30
+    max_restarts: Annotated[int, Field(ge=1)] = 5
+    restart_seconds: Seconds = 300
+    after_restarts: Literal[403, 503] = 503
+    max_devices: Annotated[int, Field(ge=1, le=1000)] = 20
+    max_devices_per_plan: dict[str, Annotated[int, Field(ge=1, le=1000)]] = {}
     default_applications: tuple[str, ...] = ("ims", "rcs")
 
 
@@ -175,6 +212,13 @@ class Page(_Table):
         return texts
 
 
+class Load(_Table):
+    """When front ends of devices turn requests away with 503: so many under way at once, or the process so late."""
+
+    max_in_flight: Annotated[int, Field(ge=1)] = 2000
+    max_lag_seconds: Annotated[float, Field(gt=0)] = 1.0
+
+
 class Operator(_Table):
     """The operator's own networks: PLMNs as MCC and MNC together, which also tells how long an MNC is."""
 
@@ -218,6 +262,7 @@ class Settings(BaseSettings):
     sms: Sms = Sms()
     otp: Otp = Otp()
     page: Page = Page()
+    load: Load = Load()
     logging: Logging = Logging()
 
     @classmethod

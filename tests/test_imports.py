@@ -28,6 +28,7 @@ PURE_TIERS = 3
 IMPURE_ADAPTER_PARTS = {
     "handlers",
     "documents",
+    "provider",
     "simulator",
     "proving",
     "bearer",

@@ -5,308 +5,326 @@ Spec: RCC.14 2.2 (cellular), 2.3 (non-cellular)
 
 from __future__ import annotations
 
+import random
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from aiohttp import web
-from msgspec.structs import replace
 
-from adapters.rcc14.documents import Documents
-from adapters.rcc14.identity import token as tokens
-from adapters.rcc14.identity.enrichment import Network, Worth, read_enrichment
-from adapters.rcc14.messages import CONTENT_TYPE, Answer, Request, parse_request
-from adapters.rcc14.session import Kind, Terms, deliver
+from adapters.rcc14.access import Redirect, client_address, host_name, redirect_for
+from adapters.rcc14.guard import Guard
+from adapters.rcc14.identity.enrichment import HeaderNames, Network, Worth, is_trusted, read_enrichment
+from adapters.rcc14.messages import Answer, parse_request
+from adapters.rcc14.order import CHALLENGES, CHECKS, Fact, Step, decide, facts_of
+from adapters.rcc14.provider import Provider, contradiction
+from adapters.rcc14.proving.cookie import Introductions, read_cookies
+from adapters.rcc14.proving.proof import Call, Method, Proof
+from adapters.rcc14.proving.token import Tokens
 from gateway.errors import AuthError, Conflict, DecodeError, LimitExceeded, Unavailable
-from gateway.fleet.device import Device, Rcc14State
-from gateway.fleet.subscriber import Subscriber
 from gateway.front import Handler, Response, query_of
-from gateway.inventory import next_device_id
 from gateway.observe import metrics
+from gateway.observe.load import Load
 from gateway.observe.logs import logger
 from gateway.settings import Rcc14
-from gateway.store.protocol import (
-    Append,
-    Event,
-    Household,
-    PutDevice,
-    PutEphemeral,
-    Store,
-    TakeEphemeral,
-    Write,
-)
+from gateway.store.protocol import Append, Event, Store
 
-COOKIE_BYTES = 18
-MAX_COOKIES = 8
-MAX_DEVICES = 20
-IMEI_DIGITS = 14
-RETRY_AFTER_SECONDS = 30
+MAX_BODY_BYTES = 16_384
+ALARM_SECONDS = 60
+FORM = "application/x-www-form-urlencoded"
 
 
-class Proof(NamedTuple):
-    """Whose request this is and by what: a cookie, which is still to be taken, or the token of one device."""
+class Leg(NamedTuple):
+    """What one listener is for RCC.14.
 
-    household: Household
-    cookie: str = ""
-    device: Device | None = None
+    ``gateways`` are the peers whose identity headers are believed on a plain leg, ``proxies`` those that pass requests
+    on. On a TLS leg without ``ends_tls`` nobody but they may ask.
+    """
+
+    secure: bool
+    gateways: tuple[Network, ...] = ()
+    proxies: tuple[Network, ...] = ()
+    ends_tls: bool = True
 
 
 class Rcc14Front:
-    """The front end that RCC.14 clients ask; ``clock`` gives aware UTC times."""
+    """The front end that RCC.14 clients ask.
+
+    ``hosts`` are its own names. ``methods`` are the ways of proving an identity next to cookie and token. ``clock``
+    gives aware UTC times.
+    """
 
     def __init__(
         self,
         store: Store,
-        documents: Documents,
+        provider: Provider,
+        tokens: Tokens,
         settings: Rcc14,
         *,
-        terms: Terms,
-        token_key: bytes,
         clock: Callable[[], datetime],
+        load: Load,
+        hosts: Collection[str] = (),
+        methods: Sequence[Method] = (),
     ) -> None:
         self._store = store
-        self._documents = documents
+        self._provider = provider
+        self._tokens = tokens
         self._settings = settings
-        self._terms = terms
-        self._token_key = token_key
         self._clock = clock
+        self._load = load
+        self._hosts = frozenset(hosts)
+        self._methods = tuple(methods)
+        self._checks = {CHECKS[method.name][1]: method for method in methods}
+        self._challenges = {CHALLENGES[method.name][1]: method for method in methods}
+        self._introductions = Introductions(store, seconds=settings.cookie_seconds)
+        self._header_names = HeaderNames(
+            frozenset(name.lower() for name in settings.imsi_headers),
+            frozenset(name.lower() for name in settings.msisdn_headers),
+        )
+        self._redirects = tuple(
+            Redirect(one.status, one.to, frozenset(host.lower() for host in one.hosts), one.share_percent)
+            for one in settings.redirects
+        )
+        self._restarts = Guard(settings.max_restarts, settings.restart_seconds)
+        self._alarms = Guard(1, ALARM_SECONDS)
 
-    def plain_leg(self, gateways: tuple[Network, ...]) -> Handler:
-        """The handler of a plain listener that believes identity headers from these networks."""
+    def handler(self, leg: Leg) -> Handler:
+        """The handler of a listener's GET, and on a TLS leg POST."""
 
-        async def handle_plain(request: web.BaseRequest) -> Response:
-            return await self._answered(lambda: self._introduce(request, gateways), secure=False)
+        async def handle(request: web.BaseRequest) -> Response:
+            self._load.in_flight += 1
+            try:
+                return await self._answered(request, leg)
+            finally:
+                self._load.in_flight -= 1
 
-        return handle_plain
+        return handle
 
-    async def handle_secure(self, request: web.BaseRequest) -> Response:
-        """Answer one request of the TLS leg."""
-        return await self._answered(lambda: self._provide(request), secure=True)
-
-    async def _answered(self, work: Callable[[], Awaitable[Answer]], *, secure: bool) -> Response:
-        """The work's answer as a response. Bodies of errors stay empty: clients take them for documents."""
+    async def _answered(self, request: web.BaseRequest, leg: Leg) -> Response:
+        """The answer as a response. Bodies of errors stay empty: clients take them for documents."""
         started = time.perf_counter()
-        answer, headers, reason = Answer(500), {"Cache-Control": "no-cache, no-store"}, ""
+        headers = {"Cache-Control": "no-cache, no-store"}
         try:
-            answer = await work()
+            answer = await self._answer(request, leg)
         except AuthError as error:
-            answer, reason = Answer(511), str(error)
+            answer = Answer(511, what=str(error))
         except LimitExceeded as error:
-            answer, reason = Answer(414), str(error)
-        except DecodeError as error:
-            answer, reason = Answer(400), str(error)
+            answer = Answer(413 if request.method == "POST" else 414, what=str(error))
+        except (DecodeError, web.RequestPayloadError) as error:
+            answer = Answer(400, what=str(error))
         except Unavailable as error:
-            answer, reason = Answer(503), str(error)
-            headers["Retry-After"] = str(error.retry_after_seconds)
+            answer = Answer(503, what=str(error), headers=(("Retry-After", _spread(error.retry_after_seconds)),))
         except Exception:
-            reason = secrets.token_hex(6)
-            logger().exception("request_failed", frontend="acs", fault=reason)
+            fault = secrets.token_hex(6)
+            logger().exception("request_failed", frontend="acs", fault=fault)
+            answer = Answer(500, what=fault)
+        if answer.headers:
+            headers.update(answer.headers)
         if answer.document:
-            headers["Content-Type"] = CONTENT_TYPE
+            headers["Content-Type"] = answer.media_type
         if answer.cookie:
-            # No Secure attribute: the cookie of the plain leg must come back on the TLS leg.
-            seconds = self._settings.cookie_seconds
-            headers["Set-Cookie"] = f"{self._settings.cookie_name}={answer.cookie}; Path=/; Max-Age={seconds}; HttpOnly"
+            # The cookie of the plain leg must come back on the TLS leg: there it has no Secure attribute.
+            seconds = answer.cookie_seconds or self._settings.cookie_seconds
+            headers["Set-Cookie"] = (
+                f"{self._settings.cookie_name}={answer.cookie}; Path=/; Max-Age={seconds}; HttpOnly"
+                + ("; Secure" if leg.secure else "")
+            )
         response = Response(answer.status, answer.document, headers)
         elapsed = time.perf_counter() - started
         metrics.observe_http("acs", answer.status, elapsed)
         logger().info(
             "request_answered",
             frontend="acs",
-            leg="tls" if secure else "plain",
+            leg="tls" if leg.secure else "plain",
             status=answer.status,
-            what=answer.what or reason,
+            what=answer.what,
             device=answer.device_id,
             ms=round(elapsed * 1000, 2),
         )
         return response
 
-    async def _introduce(self, request: web.BaseRequest, gateways: tuple[Network, ...]) -> Answer:
+    async def _answer(self, request: web.BaseRequest, leg: Leg) -> Answer:
+        host = host_name(request.headers.get("Host", ""))
+        if self._settings.other_hosts == "refuse" and host not in self._hosts:
+            return Answer(404, what="another host")
+        peer = request.remote or ""
+        address = client_address(peer, request.headers.getall("X-Forwarded-For", ()), leg.proxies)
+        if not leg.secure:
+            return await self._introduce(request, leg, host, peer, address)
+        if not leg.ends_tls and not is_trusted(peer, leg.proxies):
+            return Answer(403, what="not by way of a proxy that ends TLS")
+        return await self._provide(request, leg, host, address)
+
+    async def _introduce(self, request: web.BaseRequest, leg: Leg, host: str, peer: str, address: str) -> Answer:
         """The plain leg: an empty answer with a cookie for a caller the packet core vouches for, else 511.
 
         Parameters are ignored here: nothing that came in clear from the phone counts.
         """
-        enrichment = read_enrichment(
-            request.remote or "",
-            request.headers.getall(self._settings.imsi_header, ()),
-            request.headers.getall(self._settings.msisdn_header, ()),
-            gateways,
-        )
+        if self._load.is_overloaded:
+            return self._shed()
+        enrichment = read_enrichment(peer, request.headers.items(), self._header_names, leg.gateways)
+        moved = self._moved(request, "http", host, enrichment.imsi or enrichment.msisdn or address)
+        if moved is not None:
+            return moved
         if enrichment.worth is not Worth.TRUSTED:
             metrics.count(metrics.acs_enrichment, enrichment.worth.value)
+            if enrichment.worth in (Worth.UNTRUSTED_SOURCE, Worth.MISMATCH):
+                await self._alarm(f"enrichment.{enrichment.worth.value}", address)
             return Answer(511, what=enrichment.worth.value)
         if enrichment.imsi:
             household = await self._store.load_household("imsi", enrichment.imsi)
         else:
             household = await self._store.load_household("msisdn", enrichment.msisdn)
-        if household is None or _contradiction(household.subscriber, "", enrichment.msisdn):
+        if household is None:
             metrics.count(metrics.acs_enrichment, "unknown_subscriber")
             return Answer(403, what="unknown subscriber")
-        metrics.count(metrics.acs_enrichment, "trusted")
-        cookie = secrets.token_urlsafe(COOKIE_BYTES)
-        expires_at = self._clock() + timedelta(seconds=self._settings.cookie_seconds)
-        await self._store.commit(PutEphemeral(_cookie_key(cookie), household.subscriber.id.encode(), expires_at))
+        subscriber = household.subscriber
+        contradicts = contradiction(subscriber, "", enrichment.msisdn)
+        if contradicts or enrichment.contradicted:
+            metrics.count(metrics.acs_enrichment, "mismatch")
+            await self._alarm("enrichment.mismatch", address, subscriber_id=subscriber.id)
+        if contradicts:
+            return Answer(403, what="the headers name two subscribers")
+        if not enrichment.contradicted:
+            metrics.count(metrics.acs_enrichment, "trusted")
+        cookie = await self._introductions.introduce(subscriber, enrichment.imsi or subscriber.imsi, self._clock())
         return Answer(200, cookie=cookie, what="introduced")
 
-    async def _provide(self, request: web.BaseRequest) -> Answer:
+    async def _provide(self, request: web.BaseRequest, leg: Leg, host: str, address: str) -> Answer:
         """The TLS leg: a document for a client that proves who it is."""
-        asked = parse_request(query_of(request))
+        call = await self._call(request, address)
+        asked = call.asked
+        moved = self._moved(request, "https", host, asked.imsi or asked.imei or asked.msisdn or address)
+        if moved is not None:
+            return moved
         for _ in range(2):
-            now = self._clock()
-            proof = await self._prove(asked, request.headers.getall("Cookie", ()), now)
-            if proof is None:
-                # Without a number to send an OTP to, and a port to send it to, there is no other way in.
-                return Answer(403 if asked.sms_port else 511, what="no proof of identity")
-            claim = _contradiction(proof.household.subscriber, asked.imsi, asked.msisdn)
-            if claim:
-                return Answer(403, what=f"claims another {claim}")
             try:
-                return await self._deliver(proof, asked, now)
+                return await self._decide(call)
+            except AuthError as error:
+                return self._start_again(call, str(error))
             except Conflict:
                 # A second request of this device was quicker, or the cookie is used up: look again, once.
-                continue
-        raise Unavailable("two requests of one device at once", RETRY_AFTER_SECONDS)
+                call = call._replace(now=self._clock())
+        raise Unavailable("two requests of one device at once", self._settings.retry_after_seconds)
 
-    async def _prove(self, asked: Request, cookie_headers: Sequence[str], now: datetime) -> Proof | None:
-        """Who asks, by a live cookie or else by token; None when the request carries neither.
-
-        Raises: AuthError when what it carries is not good.
-        """
-        cookies = _read_cookies(cookie_headers, self._settings.cookie_name)
-        for cookie in cookies:
-            subscriber_id = await self._store.load_ephemeral(_cookie_key(cookie), now)
-            household = await self._store.load_household("id", subscriber_id.decode()) if subscriber_id else None
-            if household is not None:
-                return Proof(household, cookie)
-        if asked.token:
-            try:
-                proof = await self._prove_by_token(asked, now)
-            except AuthError:
-                metrics.count(metrics.tokens, "refused")
-                raise
-            metrics.count(metrics.tokens, "accepted")
-            return proof
-        if cookies:
-            raise AuthError("the cookie is used up or expired")
-        return None
-
-    async def _prove_by_token(self, asked: Request, now: datetime) -> Proof:
-        """Whose token it is.
-
-        Raises: AuthError when it is not good, or comes from another SIM or phone than it was given to: the client
-        drops it then and starts again.
-        """
-        device_id = tokens.device_of(asked.token)
-        household = await self._store.load_household("id", device_id.rpartition(".")[0])
-        device = next((one for one in household.devices if one.id == device_id), None) if household else None
-        if household is None or device is None or device.rcc14 is None:
-            raise AuthError("the token is no device's")
-        life_seconds = self._terms.token_seconds
-        if not tokens.is_valid(
-            asked.token, device_id, device.rcc14, self._token_key, now=now, life_seconds=life_seconds
-        ):
-            raise AuthError("the token is not good")
-        claim = _contradiction(household.subscriber, asked.imsi, asked.msisdn)
-        if claim or (asked.imei and device.imei and not _is_one_imei(asked.imei, device.imei)):
-            raise AuthError(f"the token comes with another {claim or 'IMEI'}")
-        return Proof(household, device=device)
-
-    async def _deliver(self, proof: Proof, asked: Request, now: datetime) -> Answer:
-        subscriber = proof.household.subscriber
-        device = proof.device or _device_of(proof.household, asked)
-        if device is None:
-            return Answer(403, what="too many devices")
-
-        content = b""
-
-        def digest() -> bytes:
-            nonlocal content
-            content = self._documents.content(subscriber, device, asked.layout, asked.apps)
-            return self._documents.digest(content, asked)
-
-        delivery = deliver(
-            device.id,
-            device.rcc14 or Rcc14State(),
-            asked,
-            subscriber.state,
-            key=self._documents.key(subscriber, device, asked),
-            digest=digest,
-            terms=self._terms,
-            now=now,
+    async def _decide(self, call: Call) -> Answer:
+        """Go by the order until something comes of it."""
+        facts = facts_of(
+            call.asked,
+            releases=self._settings.provisioning_versions,
+            has_cookie=bool(call.cookies),
+            replies=[method.name for method in self._methods if method.is_reply(call)],
+            offers=[method.name for method in self._methods if method.suits(call)],
         )
-        serial = delivery.state.token_serial
-        token = tokens.token_of(device.id, serial, self._token_key) if delivery.token_seconds else ""
-        if delivery.kind is not Kind.FULL:
-            content = b""
-        elif not content:
-            content = self._documents.content(subscriber, device, asked.layout, asked.apps)
-        document = self._documents.document(delivery, token, content)
+        if self._load.is_overloaded:
+            facts.add(Fact.OVERLOADED)
+        why = "no proof of identity"
+        while True:
+            step = decide(facts)
+            found: Proof | Answer | None
+            if step is Step.TAKE_COOKIE:
+                found = await self._introductions.take(call)
+                if found is None:
+                    facts.discard(Fact.COOKIE)
+                    continue
+            elif step is Step.TAKE_TOKEN:
+                try:
+                    found = await self._tokens.take(call)
+                except AuthError as error:
+                    why = str(error)
+                    facts.discard(Fact.TOKEN)
+                    facts.add(Fact.TOKEN_REFUSED)
+                    continue
+            elif step in self._checks:
+                found = await self._checks[step].check(call)
+            elif step in self._challenges:
+                found = await self._challenges[step].challenge(call)
+            else:
+                found = self._refuse(step, call, why)
+            if isinstance(found, Answer):
+                return found
+            return await self._provided(found, call)
 
-        writes: list[Write] = [TakeEphemeral(_cookie_key(proof.cookie), now)] if proof.cookie else []
-        if delivery.state is not device.rcc14:
-            writes.append(PutDevice(replace(device, rcc14=delivery.state)))
-        if device.revision == 0:
-            writes.append(Append(Event(at=now, kind="device.seen", subscriber_id=subscriber.id, device_id=device.id)))
-        if writes:
-            await self._store.commit(*writes)
-        self._store.touch(device.id, now)
-        metrics.count(metrics.acs_documents, delivery.kind.value)
-        if token:
-            metrics.count(metrics.tokens, "issued")
-        return Answer(200, document, what=delivery.kind.value, device_id=device.id)
+    async def _provided(self, proof: Proof, call: Call) -> Answer:
+        answer = await self._provider.answer(proof, call)
+        if answer.status == 403 and proof.by == "cookie":
+            await self._alarm("identity.mismatch", call.peer, subscriber_id=proof.household.subscriber.id)
+        return answer
+
+    def _refuse(self, step: Step, call: Call, why: str) -> Answer:
+        """The answer of a step that lets nobody in."""
+        if step is Step.NAME_RELEASES:
+            spoken = ", ".join(self._settings.provisioning_versions)
+            return Answer(406, headers=(("Supported-Versions", spoken),), what="another release")
+        if step is Step.SHED:
+            return self._shed()
+        if step in (Step.DROP_TOKEN, Step.START_AGAIN):
+            return self._start_again(call, why)
+        return Answer(403, what=why)
+
+    def _start_again(self, call: Call, why: str) -> Answer:
+        """511, until this client has had so many of them that it seems to run in a circle."""
+        asked = call.asked
+        key = f"{call.peer} {asked.imsi or asked.imei or asked.msisdn}"
+        wait = self._restarts.wait(key, time.monotonic())
+        if not wait:
+            return Answer(511, what=why)
+        what = f"in a circle: {why}"
+        if self._settings.after_restarts == 403:
+            return Answer(403, what=what)
+        return Answer(503, what=what, headers=(("Retry-After", _spread(max(1, round(wait)))),))
+
+    def _shed(self) -> Answer:
+        metrics.count(metrics.shed, "acs")
+        return Answer(503, what="overload", headers=(("Retry-After", _spread(self._settings.retry_after_seconds)),))
+
+    def _moved(self, request: web.BaseRequest, scheme: str, host: str, client: str) -> Answer | None:
+        if not self._redirects:
+            return None
+        redirect = redirect_for(self._redirects, scheme, host, client)
+        if redirect is None:
+            return None
+        return Answer(
+            redirect.status, headers=(("Location", redirect.to + request.rel_url.raw_path_qs),), what="another server"
+        )
+
+    async def _alarm(self, kind: str, address: str, *, subscriber_id: str = "") -> None:
+        """Leave an event for the operator; of many alike from one address only some."""
+        if not self._alarms.wait(f"{kind} {address}", time.monotonic()):
+            event = Event(at=self._clock(), kind=kind, subscriber_id=subscriber_id, detail={"address": address})
+            await self._store.commit(Append(event))
+
+    async def _call(self, request: web.BaseRequest, address: str) -> Call:
+        """The request as the methods see it; a posted form is read like a query.
+
+        Raises: DecodeError, LimitExceeded.
+        """
+        query, media_type, body = query_of(request), "", b""
+        if request.method == "POST":
+            media_type = request.content_type.lower()
+            body = await request.content.read(MAX_BODY_BYTES + 1)
+            while not request.content.at_eof() and len(body) <= MAX_BODY_BYTES:
+                body += await request.content.read(MAX_BODY_BYTES + 1 - len(body))
+            if len(body) > MAX_BODY_BYTES:
+                raise LimitExceeded(f"a body over the limit of {MAX_BODY_BYTES} octets")
+            if media_type == FORM:
+                query = f"{query}&{body.decode('latin-1')}" if query else body.decode("latin-1")
+        return Call(
+            parse_request(query, strict=self._settings.strict_vers),
+            request.headers,
+            read_cookies(request.headers.getall("Cookie", ()), self._settings.cookie_name),
+            address,
+            self._clock(),
+            request.method,
+            f"https://{request.headers.get('Host', '')}{request.rel_url.raw_path}",
+            request.raw_path,
+            media_type,
+            body,
+        )
 
 
-def _contradiction(subscriber: Subscriber, imsi: str, msisdn: str) -> str:
-    """Which of two claimed identities is another than the subscriber's; empty when none is.
-
-    Claims that are empty, or of what is not on record, contradict nothing.
-    """
-    if imsi and subscriber.imsis and imsi not in subscriber.imsis:
-        return "IMSI"
-    if msisdn and subscriber.msisdn and msisdn != subscriber.msisdn:
-        return "MSISDN"
-    return ""
-
-
-def _is_one_imei(one: str, other: str) -> bool:
-    """Whether both name one phone: the last digits are a check digit in an IMEI, a software version in an IMEISV."""
-    return one[:IMEI_DIGITS] == other[:IMEI_DIGITS]
-
-
-def _device_of(household: Household, asked: Request) -> Device | None:
-    """The subscriber's device that asks, by IMEI or else by make and model; a new one when none fits.
-
-    None when the subscriber has as many devices as may be.
-    """
-    vendor, model = asked.about.get("terminal_vendor", ""), asked.about.get("terminal_model", "")
-    for device in household.devices:
-        if asked.imei and _is_one_imei(asked.imei, device.imei):
-            return device
-        if not asked.imei and not device.imei and (device.manufacturer, device.model) == (vendor, model):
-            return device
-    if len(household.devices) >= MAX_DEVICES:
-        return None
-    return Device(
-        id=next_device_id(household),
-        imei=asked.imei,
-        manufacturer=vendor,
-        model=model,
-        software=asked.about.get("terminal_sw_version", ""),
-        friendly_name=asked.about.get("friendly_device_name", ""),
-    )
-
-
-def _read_cookies(headers: Sequence[str], name: str) -> list[str]:
-    """The values of every cookie of that name, the latest first; headers may repeat and lack spaces.
-
-    What is not ASCII was never given out, and no store could look it up.
-    """
-    pairs = [pair.strip().partition("=") for header in headers for pair in header.split(";")]
-    values = [value.strip().strip('"') for given, _, value in reversed(pairs) if given == name and value]
-    return [value for value in values if value.isascii()][:MAX_COOKIES]
-
-
-def _cookie_key(cookie: str) -> str:
-    return f"rcc14-cookie:{cookie}"
+def _spread(seconds: int) -> str:
+    """Retry-After: whole seconds, as clients read nothing else, and not the same for all who are turned away."""
+    return str(seconds + random.randrange(seconds + 1))  # noqa: S311 - spreads, hides nothing

@@ -17,6 +17,9 @@ from gateway.errors import DecodeError, LimitExceeded
 MAX_QUERY_BYTES = 8192
 MAX_PARAMETERS = 100
 MAX_VALUE_CHARACTERS = 1024
+MAX_KEPT_CHARACTERS = 200
+MAX_APPS = 32
+MAX_UNKNOWN = 16
 MAX_VERS = 0x7FFFFFFF
 VERS_USER_DISABLED = -4
 
@@ -24,11 +27,9 @@ CONTENT_TYPE = "text/vnd.wap.connectivity-xml; charset=utf-8"
 
 _IMS_A = "ap2001"
 _IMS_B = "urn:oma:mo:ext-3gpp-ims:1.0"
-_SINGLE = frozenset({"IMSI", "msisdn", "token", "OTP", "IMEI", "vers"})
-_NAMES = (
-    "vers",
-    "IMSI",
-    "IMEI",
+_PROOFS = ("IMSI", "IMEI", "msisdn", "token", "OTP", "EAP_ID", "code", "state")
+"""Identities and proofs of them: none may occur twice."""
+_ABOUT = (
     "terminal_vendor",
     "terminal_model",
     "terminal_sw_version",
@@ -37,29 +38,34 @@ _NAMES = (
     "rcs_version",
     "rcs_profile",
     "rcs_state",
-    "msisdn",
-    "SMS_port",
-    "token",
-    "OTP",
     "provisioning_version",
-    "app",
     "friendly_device_name",
+    "alias",
     "default_sms_app",
+    "default_vvm_app",
     "device_type",
+    "GID1",
+    "GID2",
 )
-_CANONICAL = {name.lower(): name for name in _NAMES}
-_KEPT = frozenset(_NAMES) - _SINGLE - {"app", "SMS_port"}
+"""What a client says of itself."""
+_SECRET = ("access_token", "id_token", "EAP_PAYLD", "IMSI_EAP", "error_description")
+"""Known, of no use here, and nothing to keep."""
+_CANONICAL = {name.lower(): name for name in (*_PROOFS, *_ABOUT, *_SECRET, "vers", "app", "SMS_port", "error")}
+_SINGLE = frozenset({*_PROOFS, "vers"})
+_KEPT = frozenset(_ABOUT)
 _RELEASE = ("rcs_profile", "rcs_version", "provisioning_version", "client_version")
 _VERS = re.compile(r"-[1-4]|[0-9]{1,10}", re.ASCII)
 _NUMBER = re.compile(r"[0-9]{3,15}", re.ASCII)
 _PORT = re.compile(r"[0-9]{1,5}", re.ASCII)
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,40}", re.ASCII)
 
 
 class Request(msgspec.Struct, frozen=True):
     """What a client asked. Empty text means absent; identities are claims until something proves them.
 
     ``vers`` is 0 when absent; positive it is a version, negative one of the disabled states. ``apps`` are the AppIDs
-    asked for, as they came. ``about`` holds what the client says of itself, by parameter name.
+    asked for, as they came. ``about`` holds what the client says of itself, by parameter name, ``unknown`` the
+    parameters that no specification here knows. ``code``, ``state`` and ``error`` are what a log-in page sends back.
     """
 
     vers: int = 0
@@ -71,6 +77,11 @@ class Request(msgspec.Struct, frozen=True):
     otp: str = ""
     apps: tuple[str, ...] = ()
     about: dict[str, str] = {}
+    unknown: dict[str, str] = {}
+    eap_id: str = ""
+    code: str = ""
+    state: str = ""
+    error: str = ""
 
     @property
     def release(self) -> tuple[str, ...]:
@@ -98,7 +109,8 @@ class Request(msgspec.Struct, frozen=True):
 class Answer(NamedTuple):
     """What goes back: a status, and for 200 a document, a cookie value or both; an empty body needs a cookie.
 
-    ``cookie_seconds`` is the cookie's life, 0 for the usual one. ``what`` and ``device_id`` are for the log.
+    ``cookie_seconds`` is the cookie's life, 0 for the usual one. ``headers`` are those that belong to the status,
+    ``media_type`` is what the body is. ``what`` and ``device_id`` are for the log.
     """
 
     status: int
@@ -107,15 +119,18 @@ class Answer(NamedTuple):
     what: str = ""
     device_id: str = ""
     cookie_seconds: int = 0
+    headers: tuple[tuple[str, str], ...] = ()
+    media_type: str = CONTENT_TYPE
 
 
-def parse_request(query: str) -> Request:
-    """The request that a query string states. Unknown and empty parameters are ignored, names may differ in case.
+def parse_request(query: str, *, strict: bool = False) -> Request:
+    """The request that a query string states. Empty parameters count as absent, names may differ in case.
 
-    An IMSI or MSISDN that is no number is kept as it came: it is only ever compared. What is no IMEI and no port counts
-    as absent.
+    What a client says of itself is cut to a bounded length. An IMSI or MSISDN that is no number is kept as it came: it
+    is only ever compared. What is no IMEI and no port counts as absent, a vers that is none as 0.
 
-    Raises: DecodeError for a repeated identity or a vers that is none, LimitExceeded past the bounds.
+    Raises: DecodeError for a repeated identity, and with ``strict`` for a vers that is none; LimitExceeded past the
+    bounds.
     """
     try:
         size = len(query.encode())
@@ -128,23 +143,26 @@ def parse_request(query: str) -> Request:
         raise LimitExceeded(f"more than {MAX_PARAMETERS} parameters")
     values: dict[str, str] = {}
     apps: list[str] = []
+    unknown: dict[str, str] = {}
     for field in fields:
         written, _, value = field.partition("=")
-        name = _CANONICAL.get(written.lower())
-        if name is None or not value:
+        if not value:
             continue
+        name = _CANONICAL.get(written.lower())
         if "%" in value or "+" in value:
             value = unquote_plus(value)
-        if len(value) > MAX_VALUE_CHARACTERS:
-            raise LimitExceeded(f"parameter {name} is over {MAX_VALUE_CHARACTERS} characters")
-        if name == "app":
-            apps.append(value)
+        if name is None:
+            if len(unknown) < MAX_UNKNOWN and _NAME.fullmatch(written):
+                unknown[written] = value[:MAX_KEPT_CHARACTERS]
+        elif name == "app":
+            if len(apps) < MAX_APPS:
+                apps.append(value[:MAX_KEPT_CHARACTERS])
         elif name in values and name in _SINGLE:
             raise DecodeError(f"parameter {name} occurs twice")
         else:
-            values[name] = value
+            values[name] = value[: MAX_KEPT_CHARACTERS if name in _KEPT else MAX_VALUE_CHARACTERS]
     return Request(
-        _parse_vers(values.get("vers", "0")),
+        _parse_vers(values.get("vers", "0"), strict=strict),
         values.get("IMSI", ""),
         parse_imei(values.get("IMEI", "")),
         _claimed_msisdn(values.get("msisdn", "")),
@@ -153,6 +171,11 @@ def parse_request(query: str) -> Request:
         values.get("OTP", ""),
         tuple(apps),
         {name: value for name, value in values.items() if name in _KEPT},
+        unknown,
+        values.get("EAP_ID", ""),
+        values.get("code", ""),
+        values.get("state", ""),
+        values.get("error", ""),
     )
 
 
@@ -167,6 +190,11 @@ def parse_msisdn(text: str) -> str:
     return f"+{number}"
 
 
+def is_msisdn(text: str) -> bool:
+    """Whether the text is a number as ``parse_msisdn`` gives it."""
+    return text.startswith("+") and _NUMBER.fullmatch(text, 1) is not None
+
+
 def parse_imei(text: str) -> str:
     """The IMEI's digits, out of plain digits, an IMEISV or the URN form; empty for anything else.
 
@@ -178,10 +206,12 @@ def parse_imei(text: str) -> str:
     return ""
 
 
-def _parse_vers(text: str) -> int:
-    if not _VERS.fullmatch(text) or int(text) > MAX_VERS:
+def _parse_vers(text: str, *, strict: bool) -> int:
+    if _VERS.fullmatch(text) and int(text) <= MAX_VERS:
+        return int(text)
+    if strict:
         raise DecodeError(f"vers {text[:20]!r} is not -4 to {MAX_VERS}")
-    return int(text)
+    return 0
 
 
 def _claimed_msisdn(text: str) -> str:

@@ -102,9 +102,20 @@ def validity_for(device_id: str, terms: Terms) -> int:
 
 def _note(state: Rcc14State, request: Request, now: datetime) -> Rcc14State:
     """The state with what the client said of itself."""
-    if request.vers == state.reported_version and request.about == state.parameters:
+    # What a client sends that nobody knows may be another thing each time: only a new name is worth a write.
+    if (
+        request.vers == state.reported_version
+        and request.about == state.parameters
+        and request.unknown.keys() == state.unknown.keys()
+    ):
         return state
-    return replace(state, reported_version=request.vers, reported_at=now, parameters=request.about)
+    return replace(
+        state,
+        reported_version=request.vers,
+        reported_at=now,
+        parameters=request.about,
+        unknown=request.unknown,
+    )
 
 
 def _advance(
@@ -132,10 +143,11 @@ def _renew(
 ) -> tuple[Rcc14State, int]:
     """The state with a new token if one is due, and how long the token that goes out is good for.
 
-    One goes out when it is new, with every content, and to a client that shows any other than the newest.
+    One goes out when it is new, with every content, and to a client that does not show the newest: it may have dropped
+    it, or never have got it.
     """
     if tokens.is_due(state, now=now, life_seconds=terms.token_seconds):
         state = replace(state, token_serial=state.token_serial + 1, token_issued_at=now)
-    elif kind is not Kind.FULL and (not request.token or tokens.is_current(request.token, device_id, state)):
+    elif kind is not Kind.FULL and tokens.is_current(request.token, device_id, state):
         return state, 0
     return state, tokens.remaining_seconds(state, now=now, life_seconds=terms.token_seconds)

@@ -65,7 +65,8 @@ class Rcc14State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ``version`` counts the contents this device was to hold; ``digest`` identifies the newest content and ``key`` the
     inputs it came from. ``sent_version`` was last handed out in full, ``reported_version`` is what the client
     last said it holds. ``token_serial`` numbers the tokens issued (0: none); the token itself is computed, not
-    kept. ``parameters`` are what the client last said of itself.
+    kept; without ``token_issued_at`` none is good. ``parameters`` are what the client last said of itself, ``unknown``
+    what else it sent. ``imsi`` is the subscriber's SIM that was last proven to be in this device (empty: none was).
 
     Spec: RCC.14 VERS, TOKEN
     """
@@ -80,6 +81,8 @@ class Rcc14State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     token_serial: int = 0
     token_issued_at: datetime | None = None
     parameters: dict[str, str] = {}
+    unknown: dict[str, str] = {}
+    imsi: str = ""
 
 
 class Device(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

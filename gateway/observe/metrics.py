@@ -46,6 +46,9 @@ acs_enrichment = Counter(
 )
 tokens = Counter("mogate_tokens", "RCC.14 tokens.", ["event"], registry=registry)
 otp = Counter("mogate_otp", "One-time passwords by SMS, by what became of them.", ["stage"], registry=registry)
+shed = Counter("mogate_requests_shed", "Requests turned away because of load.", ["frontend"], registry=registry)
+in_flight = Gauge("mogate_http_requests_in_flight", "Requests of devices under way.", registry=registry)
+loop_lag_seconds = Gauge("mogate_loop_lag_seconds", "How late the event loop last woke up.", registry=registry)
 build_info = Gauge("mogate_build_info", "The running build.", ["version", "python"], registry=registry)
 
 KNOWN_LABELS: tuple[tuple[Counter | Histogram, tuple[tuple[str, ...], ...]], ...] = (
@@ -57,9 +60,17 @@ KNOWN_LABELS: tuple[tuple[Counter | Histogram, tuple[tuple[str, ...], ...]], ...
     (acs_documents, (("full",), ("unchanged",), ("disabled",), ("dormant",), ("reset",))),
     (
         acs_enrichment,
-        (("trusted",), ("missing",), ("untrusted_source",), ("malformed",), ("unknown_subscriber",)),
+        (
+            ("trusted",),
+            ("missing",),
+            ("untrusted_source",),
+            ("malformed",),
+            ("mismatch",),
+            ("unknown_subscriber",),
+        ),
     ),
     (otp, (("sent",), ("failed",), ("verified",), ("wrong",), ("expired",), ("throttled",))),
+    (shed, (("acs",),)),
     (tokens, (("issued",), ("accepted",), ("refused",))),
 )
 """The series that are there from the first scrape, so that rates and absence alerts work. Other codes follow."""

@@ -11,7 +11,7 @@ import enum
 import functools
 import ipaddress
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from adapters.rcc14.messages import parse_msisdn
@@ -29,14 +29,44 @@ class Worth(enum.StrEnum):
     MISSING = "missing"
     UNTRUSTED_SOURCE = "untrusted_source"
     MALFORMED = "malformed"
+    MISMATCH = "mismatch"
+
+
+class HeaderNames(NamedTuple):
+    """The names that the operator's gateways write identities under, in lower case."""
+
+    imsi: frozenset[str]
+    msisdn: frozenset[str]
+
+    def sort(self, headers: Iterable[tuple[str, str]]) -> tuple[dict[str, str], dict[str, str], list[str], bool]:
+        """The IMSI and the MSISDN headers by name, what stands under a name that only looks like one of them, and
+        whether one occurs twice."""
+        imsis: dict[str, str] = {}
+        msisdns: dict[str, str] = {}
+        lookalikes: list[str] = []
+        twice = False
+        for written, value in headers:
+            name = written.lower()
+            found = imsis if name in self.imsi else msisdns if name in self.msisdn else None
+            if found is not None:
+                twice = twice or name in found
+                found[name] = value.strip()
+            elif name.replace("_", "-") in _spelt(self):
+                lookalikes.append(value.strip())
+        return imsis, msisdns, lookalikes, twice
 
 
 class Enrichment(NamedTuple):
-    """The identities of an enriched request; both empty unless ``worth`` is TRUSTED."""
+    """The identities of an enriched request; both empty unless ``worth`` is TRUSTED.
+
+    ``contradicted`` when the request also carries another identity under a name that only looks like a trusted one, as
+    a phone may that tries to pass for somebody else.
+    """
 
     worth: Worth
     imsi: str = ""
     msisdn: str = ""
+    contradicted: bool = False
 
 
 @functools.lru_cache(maxsize=4096)
@@ -52,25 +82,36 @@ def is_trusted(peer: str, gateways: tuple[Network, ...]) -> bool:
 
 
 def read_enrichment(
-    peer: str, imsis: Sequence[str], msisdns: Sequence[str], gateways: tuple[Network, ...]
+    peer: str, headers: Iterable[tuple[str, str]], names: HeaderNames, gateways: tuple[Network, ...]
 ) -> Enrichment:
-    """The identity that one plain-leg request proves; ``imsis`` and ``msisdns`` are all values of those headers.
+    """The identity that one plain-leg request proves; ``headers`` are all of its headers.
 
-    A header that occurs twice proves nothing: one of the two may have come from the phone.
+    A header that occurs twice proves nothing: one of the two may have come from the phone. Headers of several names
+    must agree. Names count in any case, but with each hyphen and underscore as it is configured.
     """
-    if not imsis and not msisdns:
+    imsis, msisdns, lookalikes, twice = names.sort(headers)
+    given = {value for value in (*imsis.values(), *msisdns.values()) if value}
+    if not given and not twice:
         return Enrichment(Worth.MISSING)
     if not is_trusted(peer, gateways):
         return Enrichment(Worth.UNTRUSTED_SOURCE)
-    if len(imsis) > 1 or len(msisdns) > 1:
+    if twice:
         return Enrichment(Worth.MALFORMED)
-    imsi, number = "".join(imsis).strip(), "".join(msisdns).strip()
-    if not imsi and not number:
-        return Enrichment(Worth.MISSING)
     try:
-        msisdn = parse_msisdn(number) if number else ""
+        found_msisdns = {parse_msisdn(value) for value in msisdns.values() if value}
     except DecodeError:
         return Enrichment(Worth.MALFORMED)
-    if imsi and not _IMSI.fullmatch(imsi):
+    found_imsis = {value for value in imsis.values() if value}
+    if not all(_IMSI.fullmatch(imsi) for imsi in found_imsis):
         return Enrichment(Worth.MALFORMED)
-    return Enrichment(Worth.TRUSTED, imsi, msisdn)
+    if len(found_imsis) > 1 or len(found_msisdns) > 1:
+        return Enrichment(Worth.MISMATCH)
+    known = {value.removeprefix("+") for value in (*found_imsis, *found_msisdns)}
+    contradicted = any(value.removeprefix("+") not in known for value in lookalikes)
+    return Enrichment(Worth.TRUSTED, "".join(found_imsis), "".join(found_msisdns), contradicted)
+
+
+@functools.cache
+def _spelt(names: HeaderNames) -> frozenset[str]:
+    """The trusted names with a hyphen for every underscore."""
+    return frozenset(name.replace("_", "-") for name in names.imsi | names.msisdn)

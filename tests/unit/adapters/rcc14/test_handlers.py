@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
 from aiohttp import DummyCookieJar, web
 from aiohttp.test_utils import TestClient, TestServer
 from lxml import etree
+from msgspec.structs import replace
+from multidict import CIMultiDictProxy
 
 from adapters.rcc14.documents import Documents
-from adapters.rcc14.handlers import Rcc14Front
+from adapters.rcc14.handlers import Leg, Rcc14Front
 from adapters.rcc14.identity.token import token_of
-from adapters.rcc14.messages import MAX_PARAMETERS
+from adapters.rcc14.messages import MAX_PARAMETERS, Answer, Request
+from adapters.rcc14.provider import Provider
+from adapters.rcc14.proving.proof import Call, Method, Proof
+from adapters.rcc14.proving.token import Tokens
 from adapters.rcc14.session import Terms
+from gateway.errors import AuthError
 from gateway.fleet.device import Device
 from gateway.fleet.subscriber import Subscriber
+from gateway.observe.load import Load
 from gateway.settings import Rcc14
-from gateway.store.protocol import DeleteSubscriber, PutSubscriber
+from gateway.store.protocol import DeleteSubscriber, Event, Household, PutSubscriber, TakeEphemeral
 from gateway.store.sqlite import SqliteStore
 
 KEY = b"k" * 32
@@ -31,6 +40,8 @@ BEA = Subscriber(id="bea", imsis=("001010000000002",), msisdn="+15550100002")
 DATA_ONLY = Subscriber(id="data", imsis=("001010000000003",))
 NO_SIM = Subscriber(id="line", msisdn="+15550100004")
 IMEI, OTHER_IMEI = "004401020000017", "004401020000025"
+HOST = "config.rcs.mnc001.mcc001.pub.3gppnetwork.org"
+IDLE = Load(max_in_flight=1000, max_lag_seconds=10)
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
 
 
@@ -48,6 +59,14 @@ class Phone:
         async with self._http.get(leg, headers=named) as response:
             assert await response.read() == b""
             return response.status, response.headers.get("Set-Cookie", "").partition(";")[0]
+
+    async def raw(self, method: str, target: str, **options: Any) -> tuple[int, CIMultiDictProxy[str], bytes]:
+        """Any request: status, headers and body of the answer; redirects are not followed."""
+        async with self._http.request(method, target, allow_redirects=False, **options) as response:
+            return response.status, response.headers, await response.read()
+
+    async def events(self, kind: str) -> list[Event]:
+        return [event for event in await self.store.load_events() if event.kind == kind]
 
     async def ask(self, query: str = "", *cookies: str) -> tuple[int, dict[str, str]]:
         """The TLS leg: the status, and the parms of the document that are of one kind there."""
@@ -75,19 +94,42 @@ class Phone:
         return list(household.devices)
 
 
+Opening = Callable[..., Awaitable[Phone]]
+
+
 @pytest.fixture
-async def phone(documents: Documents, terms: Terms, tmp_path: Path) -> AsyncIterator[Phone]:
-    store = SqliteStore.open(tmp_path / "store.sqlite")
-    await store.commit(*(PutSubscriber(one) for one in (ANN, BEA, DATA_ONLY, NO_SIM)))
-    front = Rcc14Front(store, documents, Rcc14(), terms=terms, token_key=KEY, clock=lambda: phone.now)
-    app = web.Application()
-    app.router.add_get("/plain", front.plain_leg(LOOPBACK))
-    app.router.add_get("/internet", front.plain_leg(()))
-    app.router.add_get("/", front.handle_secure)
-    async with TestClient(TestServer(app), cookie_jar=DummyCookieJar()) as http:
-        phone = Phone(http, store)
-        yield phone
-    await store.close()
+async def open_front(documents: Documents, terms: Terms, tmp_path: Path) -> AsyncIterator[Opening]:
+    """Opens a front with other settings or methods, and gives a client of it."""
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def opened(methods: Sequence[Method] = (), load: Load = IDLE, **settings: object) -> Phone:
+            store = SqliteStore.open(tmp_path / "store.sqlite")
+            stack.push_async_callback(store.close)
+            await store.commit(*(PutSubscriber(one) for one in (ANN, BEA, DATA_ONLY, NO_SIM)))
+            chosen = Rcc14(**{"max_restarts": 100} | settings)  # type: ignore[arg-type]
+            tokens = Tokens(store, key=KEY, life_seconds=terms.token_seconds)
+            provider = Provider(store, documents, tokens, chosen, terms=terms)
+            front = Rcc14Front(
+                store, provider, tokens, chosen, clock=lambda: phone.now, load=load, hosts={HOST}, methods=methods
+            )
+            app = web.Application()
+            app.router.add_get("/plain", front.handler(Leg(secure=False, gateways=LOOPBACK)))
+            app.router.add_get("/internet", front.handler(Leg(secure=False)))
+            app.router.add_get("/proxied", front.handler(Leg(secure=True, ends_tls=False, proxies=LOOPBACK)))
+            app.router.add_get("/unproxied", front.handler(Leg(secure=True, ends_tls=False)))
+            secure = front.handler(Leg(secure=True, proxies=LOOPBACK))
+            app.router.add_get("/", secure)
+            app.router.add_post("/", secure)
+            http = await stack.enter_async_context(TestClient(TestServer(app), cookie_jar=DummyCookieJar()))
+            phone = Phone(http, store)
+            return phone
+
+        yield opened
+
+
+@pytest.fixture
+async def phone(open_front: Opening) -> Phone:
+    return await open_front()
 
 
 @pytest.mark.parametrize(
@@ -132,10 +174,10 @@ async def test_a_cookie_tells_nothing_and_is_good_once(phone: Phone) -> None:
         ("vers=0&IMSI=001010000000001&SMS_port=37273", 403),
         ("token=ann.1.1.AAAA", 511),
         ("token=..", 511),
-        ("vers=zero", 400),
+        ("vers=zero", 511),
         ("IMSI=1&imsi=1", 400),
         ("&".join(["a=1"] * (MAX_PARAMETERS + 1)), 414),
-        ("token=" + "x" * 2000, 414),
+        ("token=" + "x" * 2000, 511),
     ],
 )
 async def test_claims_and_nonsense_get_no_document(phone: Phone, query: str, status: int) -> None:
@@ -250,3 +292,204 @@ async def test_proof_of_somebody_who_is_gone_is_none(phone: Phone) -> None:
     await phone.store.commit(DeleteSubscriber("ann"))
     assert (await phone.ask("", cookie))[0] == 511
     assert (await phone.ask(f"token={token}"))[0] == 511
+
+
+async def test_a_token_ends_when_its_sim_moves(phone: Phone) -> None:
+    """A SIM that is seen in another phone leaves the old one without a good token, for good (RCC.14 TOKEN)."""
+    old = await phone.start(ANN)
+    new = await phone.start(ANN, f"IMEI={OTHER_IMEI}")
+    assert (await phone.ask(f"token={old}"))[0] == 511
+    assert (await phone.ask(f"vers=1&token={new}"))[0] == 200
+    assert [event.device_id for event in await phone.events("device.sim_removed")] == ["ann.1"]
+    back = await phone.start(ANN)
+    assert (await phone.ask(f"token={old}"))[0] == 511
+    assert (await phone.ask(f"token={back}"))[0] == 200
+
+
+async def test_a_token_ends_when_the_subscriber_gets_another_sim(phone: Phone) -> None:
+    """An IMSI that is taken off the record takes the tokens of its phone along; others stay (RCC.14 TOKEN)."""
+    token = await phone.start(ANN)
+    household = await phone.store.load_household("id", "ann")
+    assert household is not None
+    await phone.store.commit(PutSubscriber(replace(household.subscriber, imsis=("001010000000011",))))
+    assert (await phone.ask(f"token={token}"))[0] == 511
+    _, cookie = await phone.introduce(IMSI="001010000000011")
+    status, document = await phone.ask(f"vers=1&IMEI={IMEI}", cookie)
+    assert (status, "TOKEN/token" in document) == (200, True)
+    assert (await phone.ask(f"token={token}"))[0] == 511
+    assert len(await phone.events("device.sim_changed")) == 1
+
+
+async def test_a_client_that_dropped_its_token_gets_it_again(phone: Phone) -> None:
+    """Who comes back by cookie, up to date and without a token, is given the one on record (RCC.14 TOKEN)."""
+    token = await phone.start(ANN)
+    _, cookie = await phone.introduce(IMSI=ANN.imsi)
+    status, document = await phone.ask(f"vers=1&IMEI={IMEI}", cookie)
+    assert (status, document["VERS/version"], document["TOKEN/token"]) == (200, "1", token)
+
+
+async def test_one_phone_may_hold_two_subscriptions(phone: Phone) -> None:
+    """Each SIM of a phone has a configuration of its own: device, version and token (RCC.14 2.2, multi-SIM)."""
+    first, second = await phone.start(ANN), await phone.start(BEA)
+    assert (await phone.ask(f"vers=1&IMSI={ANN.imsi}&IMEI={IMEI}&token={first}"))[0] == 200
+    assert (await phone.ask(f"vers=1&IMSI={BEA.imsi}&IMEI={IMEI}&token={second}"))[0] == 200
+    assert (await phone.ask(f"vers=1&IMSI={BEA.imsi}&IMEI={IMEI}&token={first}"))[0] == 511
+
+
+async def test_a_plan_may_limit_its_devices(open_front: Opening) -> None:
+    """One device too many is refused, and those that are known still come through (RCC.14 additional devices)."""
+    phone = await open_front(max_devices=2, max_devices_per_plan={"basic": 1})
+    await phone.store.commit(PutSubscriber(Subscriber(id="cat", imsis=("001010000000005",), plan="basic")))
+    for headers, limit in (({"IMSI": ANN.imsi}, 2), ({"IMSI": "001010000000005"}, 1)):
+        statuses = []
+        for number in range(3):
+            _, cookie = await phone.introduce(**headers)
+            statuses.append((await phone.ask(f"IMEI=00440102000{number}017", cookie))[0])
+        assert statuses == [200] * limit + [403] * (3 - limit)
+        _, cookie = await phone.introduce(**headers)
+        assert (await phone.ask("IMEI=004401020000017", cookie))[0] == 200
+
+
+async def test_a_release_that_is_not_spoken_is_told_which_are(open_front: Opening) -> None:
+    """406 names the releases, so that the client can ask once more in one of them (RCC.14 2.3.1)."""
+    phone = await open_front(provisioning_versions=("2.0", "5.0"))
+    status, headers, body = await phone.raw("GET", "/?provisioning_version=7.0&token=x")
+    assert (status, headers["Supported-Versions"], body) == (406, "2.0, 5.0", b"")
+    assert (await phone.ask("provisioning_version=5.0&token=x"))[0] == 511
+
+
+async def test_overload_turns_clients_away(open_front: Opening) -> None:
+    """Both legs answer 503 before they work, with whole seconds that are not the same for all (RCC.14 2.2.2)."""
+    load = Load(max_in_flight=10, max_lag_seconds=10)
+    phone = await open_front(load=load, retry_after_seconds=100)
+    load.in_flight += 10
+    waits = set()
+    for target in ["/plain", "/?token=x"] * 10:
+        status, headers, body = await phone.raw("GET", target, headers={"X-IMSI": ANN.imsi})
+        assert (status, body) == (503, b"")
+        waits.add(int(headers["Retry-After"]))
+    assert 100 <= min(waits) < max(waits) <= 200
+    load.in_flight -= 10
+    assert (await phone.introduce(IMSI=ANN.imsi))[0] == 200
+    load.lag_seconds = 11
+    assert (await phone.introduce(IMSI=ANN.imsi))[0] == 503
+
+
+@pytest.mark.parametrize(("after", "status"), [(503, 503), (403, 403)])
+async def test_a_client_that_runs_in_a_circle_is_stopped(open_front: Opening, after: int, status: int) -> None:
+    """After so many answers of 511 a client is told to wait, or refused; others are not (RCC.14 2.3: loops)."""
+    phone = await open_front(max_restarts=5, after_restarts=after)
+    query = f"vers=0&IMSI={ANN.imsi}&token=x"
+    assert [(await phone.ask(query))[0] for _ in range(7)] == [511] * 5 + [status] * 2
+    assert (await phone.ask(f"vers=0&IMSI={BEA.imsi}&token=x"))[0] == 511
+    _, cookie = await phone.introduce(IMSI=ANN.imsi)
+    assert (await phone.ask(query, cookie))[0] == 200
+
+
+async def test_a_share_of_the_clients_is_sent_to_another_server(open_front: Opening) -> None:
+    """The target is the operator's, path and parameters are the client's, and the body is empty (RCC.14 2.2.2)."""
+    redirects = [{"status": 308, "to": "https://acs2.example.net", "hosts": [HOST]}, {"to": "http://acs2.example.net"}]
+    phone = await open_front(redirects=redirects)
+    status, headers, body = await phone.raw("GET", "/?vers=0&msisdn=%2B1555", headers={"Host": HOST})
+    assert (status, headers["Location"], body) == (308, "https://acs2.example.net/?vers=0&msisdn=%2B1555", b"")
+    status, headers, _ = await phone.raw("GET", "/plain?vers=0", headers={"X-IMSI": ANN.imsi})
+    assert (status, headers["Location"]) == (307, "http://acs2.example.net/plain?vers=0")
+    assert "Set-Cookie" not in headers
+    assert (await phone.ask("vers=0"))[0] == 511
+
+
+async def test_other_hosts_may_be_refused(open_front: Opening) -> None:
+    """A request for a name that is none of the server's gets 404 where the operator says so; its own serve alike."""
+    phone = await open_front(other_hosts="refuse")
+    for leg in ("/plain", "/"):
+        assert (await phone.raw("GET", leg, headers={"Host": "other.example"}))[0] == 404
+        assert (await phone.raw("GET", leg, headers={"Host": HOST.upper() + ":8443"}))[0] == 511
+
+
+async def test_tls_may_end_at_a_proxy(phone: Phone) -> None:
+    """Such a listener serves its proxies and nobody else; the client's address is what they say (10.1)."""
+    assert (await phone.raw("GET", "/unproxied?token=x"))[0] == 403
+    assert (await phone.raw("GET", "/proxied?token=x"))[0] == 511
+
+
+async def test_identities_that_contradict_each_other_are_alarms(phone: Phone) -> None:
+    """Headers from strangers, and headers or claims that name another, leave an event each minute at most."""
+    for _ in range(3):
+        assert (await phone.introduce(leg="/internet", IMSI=ANN.imsi))[0] == 511
+        assert (await phone.introduce(IMSI=ANN.imsi, MSISDN=BEA.msisdn))[0] == 403
+        _, cookie = await phone.introduce(IMSI=ANN.imsi)
+        assert (await phone.ask(f"IMSI={BEA.imsi}", cookie))[0] == 403
+    for kind in ("enrichment.untrusted_source", "enrichment.mismatch", "identity.mismatch"):
+        (event,) = await phone.events(kind)
+        assert event.detail == {"address": "127.0.0.1"}
+
+
+async def test_the_secure_leg_believes_no_header(phone: Phone) -> None:
+    """Identity headers count on the plain leg alone (10.1)."""
+    status, _, body = await phone.raw("GET", "/", headers={"X-IMSI": ANN.imsi, "X-MSISDN": ANN.msisdn})
+    assert (status, body) == (511, b"")
+
+
+async def test_parameters_may_be_posted(phone: Phone) -> None:
+    """A posted form is read like a query; a body that is too long, or twice the same, is refused (10.1)."""
+    _, cookie = await phone.introduce(IMSI=ANN.imsi)
+    form = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}
+    status, _, body = await phone.raw("POST", "/?vers=0", headers=form | {"Cookie": cookie}, data=f"IMEI={IMEI}")
+    assert (status, b"VERS" in body) == (200, True)
+    assert [device.imei for device in await phone.devices(ANN)] == [IMEI]
+    assert (await phone.raw("POST", "/?IMSI=1", headers=form, data="IMSI=1"))[0] == 400
+    assert (await phone.raw("POST", "/", headers=form, data="x=" + "y" * 20_000))[0] == 413
+    assert (await phone.raw("POST", "/", data=b"\x00\xff"))[0] == 511
+
+
+async def test_what_a_client_sends_is_kept_for_people(phone: Phone) -> None:
+    """Name, software and whatever nobody knows are on record; new software is a new configuration's reason."""
+    token = await phone.start(ANN, f"IMEI={IMEI}&terminal_model=A1&friendly_device_name=Ann%27s&nwk_intf=lte")
+    (device,) = await phone.devices(ANN)
+    assert (device.model, device.friendly_name) == ("A1", "Ann's")
+    assert device.rcc14 is not None
+    assert device.rcc14.unknown == {"nwk_intf": "lte"}
+    await phone.ask(f"vers=1&terminal_model=A1&terminal_sw_version=2&friendly_device_name=Mine&token={token}")
+    (changed,) = await phone.devices(ANN)
+    assert (changed.software, changed.friendly_name) == ("2", "Mine")
+    assert changed.content_revision == device.content_revision + 1
+
+
+class Password:
+    """A method for this test alone: the challenge is a cookie, the reply an OTP that is right when it is ``yes``."""
+
+    name = "otp"
+
+    def __init__(self, household: Household) -> None:
+        self._household = household
+
+    def is_reply(self, call: Call) -> bool:
+        return call.asked.otp != ""
+
+    async def check(self, call: Call) -> Proof | Answer:
+        if call.asked.otp == "next":
+            return Answer(200, b"<more/>", cookie="next", media_type="text/xml")
+        if call.asked.otp != "yes":
+            raise AuthError("wrong")
+        return Proof(self._household, Request(vers=0, imei=IMEI), (TakeEphemeral("never", call.now),), by="otp")
+
+    def suits(self, call: Call) -> bool:
+        return True
+
+    async def challenge(self, call: Call) -> Answer:
+        return Answer(200, cookie=f"for-{call.asked.msisdn.lstrip('+')}", cookie_seconds=7)
+
+
+async def test_a_method_has_its_turn(open_front: Opening) -> None:
+    """Its challenge goes to who can prove nothing, its replies are looked at, and what it proves is used up."""
+    phone = await open_front(methods=[Password(Household(ANN, ()))])
+    status, headers, body = await phone.raw("GET", "/?msisdn=%2B15550100001&SMS_port=0")
+    assert (status, body) == (200, b"")
+    assert headers["Set-Cookie"] == "acs=for-15550100001; Path=/; Max-Age=7; HttpOnly; Secure"
+    assert (await phone.ask("msisdn=mine&SMS_port=0"))[0] == 403
+    assert (await phone.ask("OTP=no"))[0] == 511
+    status, headers, body = await phone.raw("GET", "/?otp=next")
+    assert (status, headers["Content-Type"], body) == (200, "text/xml", b"<more/>")
+    # What the proof would use up is not there: nothing is given out, and nothing is left behind.
+    assert (await phone.ask("OTP=yes"))[0] == 503
+    assert await phone.devices(ANN) == []

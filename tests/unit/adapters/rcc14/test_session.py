@@ -37,10 +37,10 @@ def ask(
     service: ServiceState = ServiceState.ACTIVE,
     *,
     content: bytes = OLD,
-    token: str = "",
+    token: str = token_of("alice.1", 3, b"key"),
     now: datetime = NOW,
 ) -> Delivery:
-    """The answer to a client that holds this version and is due this content."""
+    """The answer to a client that holds this version, is due this content and shows the newest token."""
     request = Request(vers=vers, token=token, about=ABOUT)
     key = "k" if content == OLD else "other"
     return deliver("alice.1", state, request, service, key=key, digest=lambda: content, terms=TERMS, now=now)
@@ -152,17 +152,18 @@ def test_tokens_are_renewed_while_there_is_something_to_ask_for(service: Service
     [
         (0, None, "", 900),
         (0, 3, "alice.1", 900),
-        (5, None, "", 0),
+        (5, None, "", 900),
         (5, 3, "alice.1", 0),
         (5, 2, "alice.1", 900),
         (5, 3, "alice.2", 900),
         (-4, 2, "alice.1", 900),
     ],
 )
-def test_the_newest_token_goes_with_content_and_to_who_shows_another(
+def test_the_newest_token_goes_with_content_and_to_who_does_not_show_it(
     vers: int, serial: int | None, device_id: str, seconds: int
 ) -> None:
-    """It is the one on record, for what is left of its life: an answer that was lost must not lock the client out."""
+    """It is the one on record, for what is left of its life: an answer that was lost must not lock the client out, nor
+    a token that the client dropped."""
     token = "" if serial is None else token_of(device_id, serial, b"key")
     delivery = ask(HELD, vers, token=token)
     assert delivery.token_seconds == seconds
@@ -202,12 +203,25 @@ def test_what_is_noted_and_when() -> None:
     assert (changed.state.parameters["rcs_state"], changed.state.reported_at) == ("-3", NOW)
 
 
+def test_parameters_that_nobody_knows_are_kept_when_a_new_one_comes() -> None:
+    """Their values may differ in every request: a new name is worth a write, a new value alone is not."""
+
+    def deliver_to(state: Rcc14State, **unknown: str) -> Delivery:
+        request = Request(vers=5, about=ABOUT, unknown=unknown)
+        return deliver("a.1", state, request, ServiceState.ACTIVE, key="k", digest=lambda: OLD, terms=TERMS, now=NOW)
+
+    first = deliver_to(HELD, nonce="1")
+    assert first.state.unknown == {"nonce": "1"}
+    assert deliver_to(first.state, nonce="2").state is first.state
+    assert deliver_to(first.state, nonce="2", slot="1").state.unknown == {"nonce": "2", "slot": "1"}
+
+
 def test_other_inputs_of_the_same_content_are_no_new_version() -> None:
     """The content decides, not what it was made from; the inputs are remembered so that it is not made again."""
     delivery = deliver(
         "alice.1",
         HELD,
-        Request(vers=5, about=ABOUT),
+        Request(vers=5, token=token_of("alice.1", 3, b"key"), about=ABOUT),
         ServiceState.ACTIVE,
         key="other",
         digest=lambda: OLD,

@@ -1,0 +1,128 @@
+"""Hands a proven client what it is due: finds its device, takes the pure step, saves, and gives the document.
+
+Spec: RCC.14 2.2 (responses), VERS, TOKEN
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from adapters.rcc14.devices import described, find_device, new_device, with_sim, without_sim
+from adapters.rcc14.documents import Documents
+from adapters.rcc14.messages import Answer, Request
+from adapters.rcc14.proving.proof import Call, Proof
+from adapters.rcc14.proving.token import Tokens
+from adapters.rcc14.session import Kind, Terms, deliver
+from gateway.fleet.device import Device, Rcc14State
+from gateway.fleet.subscriber import Subscriber
+from gateway.inventory import next_device_id
+from gateway.observe import metrics
+from gateway.settings import Rcc14
+from gateway.store.protocol import Append, Event, Household, PutDevice, Store, Write
+
+
+class Provider:
+    """Answers clients of which it is known who they are."""
+
+    def __init__(self, store: Store, documents: Documents, tokens: Tokens, settings: Rcc14, *, terms: Terms) -> None:
+        self._store = store
+        self._documents = documents
+        self._tokens = tokens
+        self._settings = settings
+        self._terms = terms
+
+    async def answer(self, proof: Proof, call: Call) -> Answer:
+        """The document, or 403 to one whose claims are not what it proved, or whose subscriber has too many devices.
+
+        Raises: Conflict when another request was quicker.
+        """
+        household, asked, now = proof.household, proof.asked, call.now
+        subscriber = household.subscriber
+        known = proof.device or find_device(household.devices, asked)
+        if proof.by != "token":
+            # Whoever read a code sent to the number may well have another SIM: that of an additional device.
+            claim = contradiction(subscriber, "" if proof.by == "otp" else asked.imsi, asked.msisdn)
+            if claim:
+                metrics.count(metrics.acs_enrichment, "mismatch")
+                return Answer(403, what=f"claims another {claim}")
+            if known is None and len(household.devices) >= self._limit(subscriber):
+                return Answer(403, what="too many devices")
+        moved = _moved(household, known, proof, asked)
+        device, content = moved.device, b""
+
+        def digest() -> bytes:
+            nonlocal content
+            content = self._documents.content(subscriber, device, asked.layout, asked.apps)
+            return self._documents.digest(content, asked)
+
+        delivery = deliver(
+            device.id,
+            device.rcc14 or Rcc14State(),
+            asked,
+            subscriber.state,
+            key=self._documents.key(subscriber, device, asked),
+            digest=digest,
+            terms=self._terms,
+            now=now,
+        )
+        token = self._tokens.issue(device.id, delivery.state.token_serial) if delivery.token_seconds else ""
+        if delivery.kind is not Kind.FULL:
+            content = b""
+        elif not content:
+            content = self._documents.content(subscriber, device, asked.layout, asked.apps)
+        document = self._documents.document(delivery, token, content)
+
+        writes: list[Write] = [*proof.spends]
+        if delivery.state is not device.rcc14 or device is not known:
+            writes.append(PutDevice(replace(device, rcc14=delivery.state)))
+        writes += [PutDevice(other) for other in moved.others]
+        writes += [
+            Append(Event(at=now, kind=kind, subscriber_id=subscriber.id, device_id=device_id))
+            for kind, device_id in moved.events
+        ]
+        if writes:
+            await self._store.commit(*writes)
+        self._store.touch(device.id, now)
+        metrics.count(metrics.acs_documents, delivery.kind.value)
+        return Answer(200, document, what=delivery.kind.value, device_id=device.id)
+
+    def _limit(self, subscriber: Subscriber) -> int:
+        return self._settings.max_devices_per_plan.get(subscriber.plan, self._settings.max_devices)
+
+
+class _Moved(NamedTuple):
+    """The device that asks as it is now, the others that this changes, and what happened, by device id."""
+
+    device: Device
+    others: list[Device]
+    events: list[tuple[str, str]]
+
+
+def _moved(household: Household, known: Device | None, proof: Proof, asked: Request) -> _Moved:
+    if known is not None and proof.by == "token":
+        return _Moved(described(known, asked), [], [])
+    subscriber = household.subscriber
+    device = described(known, asked) if known else new_device(next_device_id(household), asked)
+    imsi = proof.imsi or (asked.imsi if asked.imsi in subscriber.imsis else "")
+    before = device.rcc14.imsi if device.rcc14 else ""
+    device = with_sim(device, imsi)
+    others = without_sim(household.devices, device.id, imsi)
+    events = [("device.seen", device.id)] if known is None else []
+    if before and imsi and before != imsi:
+        events.append(("device.sim_changed", device.id))
+    events += [("device.sim_removed", other.id) for other in others]
+    return _Moved(device, others, events)
+
+
+def contradiction(subscriber: Subscriber, imsi: str, msisdn: str) -> str:
+    """Which of two claimed identities is another than the subscriber's; empty when none is.
+
+    Claims that are empty, or of what is not on record, contradict nothing.
+    """
+    if imsi and subscriber.imsis and imsi not in subscriber.imsis:
+        return "IMSI"
+    if msisdn and subscriber.msisdn and msisdn != subscriber.msisdn:
+        return "MSISDN"
+    return ""

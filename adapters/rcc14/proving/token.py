@@ -1,0 +1,74 @@
+"""The TOKEN a device was given with its configuration, shown again on a leg where nobody vouches for it.
+
+Spec: RCC.14 TOKEN
+"""
+
+from __future__ import annotations
+
+from adapters.rcc14.devices import is_one_imei
+from adapters.rcc14.identity import token as tokens
+from adapters.rcc14.messages import Request
+from adapters.rcc14.proving.proof import Call, Proof
+from gateway.errors import AuthError
+from gateway.fleet.device import Device
+from gateway.fleet.subscriber import Subscriber
+from gateway.observe import metrics
+from gateway.store.protocol import Store
+
+
+class Tokens:
+    """Makes and checks tokens with one key; ``life_seconds`` is how long one is good for."""
+
+    def __init__(self, store: Store, *, key: bytes, life_seconds: int) -> None:
+        self._store = store
+        self._key = key
+        self._life_seconds = life_seconds
+
+    def issue(self, device_id: str, serial: int) -> str:
+        """The device's token with that serial."""
+        metrics.count(metrics.tokens, "issued")
+        return tokens.token_of(device_id, serial, self._key)
+
+    async def take(self, call: Call) -> Proof:
+        """Whose token it is.
+
+        Raises: AuthError when it is not good, or comes from another SIM or phone than it was given to: the client
+        drops it then and starts again.
+        """
+        try:
+            proof = await self._proof(call)
+        except AuthError:
+            metrics.count(metrics.tokens, "refused")
+            raise
+        metrics.count(metrics.tokens, "accepted")
+        return proof
+
+    async def _proof(self, call: Call) -> Proof:
+        asked = call.asked
+        device_id = tokens.device_of(asked.token)
+        household = await self._store.load_household("id", device_id.rpartition(".")[0])
+        device = next((one for one in household.devices if one.id == device_id), None) if household else None
+        if household is None or device is None or device.rcc14 is None:
+            raise AuthError("the token is no device's")
+        if not tokens.is_valid(
+            asked.token, device_id, device.rcc14, self._key, now=call.now, life_seconds=self._life_seconds
+        ):
+            raise AuthError("the token is not good")
+        other = _other(household.subscriber, device, device.rcc14.imsi, asked)
+        if other:
+            raise AuthError(f"the token comes with another {other}")
+        return Proof(household, asked, device=device, by="token")
+
+
+def _other(subscriber: Subscriber, device: Device, imsi: str, asked: Request) -> str:
+    """Which identity is not the one that the token was given to; empty when none is.
+
+    ``imsi`` is the SIM it was given to. A device that has none of this subscriber's may have one of its own.
+    """
+    if imsi and (imsi not in subscriber.imsis or (asked.imsi and asked.imsi != imsi)):
+        return "SIM"
+    if asked.msisdn and subscriber.msisdn and asked.msisdn != subscriber.msisdn:
+        return "MSISDN"
+    if asked.imei and device.imei and not is_one_imei(asked.imei, device.imei):
+        return "IMEI"
+    return ""
