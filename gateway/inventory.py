@@ -12,10 +12,11 @@ from datetime import datetime
 from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from gateway.errors import Conflict, NotFound
 from gateway.fleet.device import AuthType, Credential, Device, OmaDmState, account_digest
-from gateway.fleet.operation import Operation, Verb
+from gateway.fleet.operation import Operation
 from gateway.fleet.profile import check_override
 from gateway.fleet.subscriber import Overrides, Subscriber
 from gateway.mo.catalogue import Catalogue
@@ -229,21 +230,23 @@ class Inventory:
         )
         return Account(device, client_name or loc_uri, client_password, server_name or "mogate", server_password)
 
-    async def enqueue(self, reference: str, verb: Verb, uri: str, value: str | None = None, fmt: str = "") -> Operation:
-        """An operation for the device's next OMA DM session.
+    async def enqueue(self, reference: str, operation: Operation) -> Operation:
+        """The operation for the device's next OMA DM session, with an id; those of a group's members begin with it.
 
-        Raises: NotFound.
+        Raises: NotFound, also when the operation waits for one that is not in the device's queue.
         """
         _, device = await self.find_device(reference)
+        if operation.condition is not None:
+            waiting = {queued.id for queued in await self._store.load_operations(device.id)}
+            if operation.condition.operation not in waiting:
+                raise NotFound(f"device {device.id} has no operation {operation.condition.operation!r} in its queue")
         now = self._clock()
-        operation = Operation(
-            id=secrets.token_hex(6), verb=verb, uri=uri, value=value, format=fmt, origin="queue", created_at=now
-        )
+        queued = _named(replace(operation, origin="queue", created_at=now), secrets.token_hex(8))
         await self._store.commit(
-            PutOperation(device.id, operation),
+            PutOperation(device.id, queued),
             self._event("operation.queued", subscriber_id=device.subscriber_id, device_id=device.id),
         )
-        return operation
+        return queued
 
     def _credential(self, name: str, password: str) -> Credential:
         digest = account_digest(name, password)
@@ -255,6 +258,11 @@ class Inventory:
         return Append(
             Event(at=self._clock(), kind=kind, subscriber_id=subscriber_id, device_id=device_id, detail=detail or {})
         )
+
+
+def _named(operation: Operation, id_: str) -> Operation:
+    members = tuple(_named(member, f"{id_}.{number}") for number, member in enumerate(operation.members, start=1))
+    return replace(operation, id=id_, members=members)
 
 
 def next_device_id(household: Household) -> str:

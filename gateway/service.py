@@ -8,14 +8,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 
 from msgspec.structs import replace
 
+from gateway.fleet.alert import CLIENT_EVENT, GENERIC, DeviceAlert
 from gateway.fleet.configuration import Configuration, ExplainedLeaf, configuration, configuration_key, explain
 from gateway.fleet.device import Device
 from gateway.fleet.mirror import Mirror, Outcome, Read
 from gateway.fleet.operation import Operation
-from gateway.fleet.plan import DesiredMo, exhausted, learn, plan
+from gateway.fleet.plan import DesiredMo, learn, plan
 from gateway.fleet.profile import ProfileSet
 from gateway.fleet.selection import Selection
 from gateway.fleet.subscriber import Subscriber
@@ -27,6 +29,17 @@ from gateway.tree.uri import Uri
 
 _ABOUT = {"./DevInfo/Man": "manufacturer", "./DevInfo/Mod": "model", "./DevDetail/SwV": "software"}
 """Where a device says of itself what a Device record keeps."""
+
+MAX_ALERT_EVENTS = 20
+"""Most alerts of one message that become events; a device is not to fill the log."""
+MAX_ALERT_TEXT = 4096
+
+ALERT_EVENTS = {
+    f"org.openmobilealliance{infix}.firmwareupdate.{alert}": f"firmware.{event}"
+    for infix in ("", ".dm")
+    for alert, event in (("devicerequest", "requested"), ("userrequest", "requested by user"))
+}
+"""The kind of event that an alert of a type (in lower case) becomes; all others are ``device.alert``."""
 
 
 class Service:
@@ -99,8 +112,8 @@ class Service:
 
 
 def record_outcomes(mirror: Mirror, outcomes: Iterable[Outcome], now: datetime) -> Mirror:
-    """The mirror after the device's final answers; a list of a whole subtree tells what is not there as well."""
-    for outcome in outcomes:
+    """The mirror after the device's answers; a list of a whole subtree tells what is not there as well."""
+    for outcome in chain.from_iterable(map(Outcome.steps, outcomes)):
         operation = outcome.operation
         if operation.verb == "Get":
             root, _, query = operation.uri.partition("?")
@@ -110,39 +123,67 @@ def record_outcomes(mirror: Mirror, outcomes: Iterable[Outcome], now: datetime) 
     return mirror
 
 
-def outcome_writes(device: Device, outcomes: Iterable[Outcome], now: datetime) -> list[Write]:
-    """The writes that give queued operations their outcome, and an event for each change the device refused."""
+def refusal_writes(device: Device, outcomes: Iterable[Outcome], now: datetime) -> list[Write]:
+    """An event for each change of the tree that the device refused, whoever asked for it."""
     writes: list[Write] = []
-    for outcome in outcomes:
+    for outcome in chain.from_iterable(map(Outcome.steps, outcomes)):
         operation, status = outcome.operation, outcome.status
-        if operation.origin == "queue":
-            results = tuple((read.uri, read.value or "") for read in outcome.reads)
-            done = replace(operation, status=int(status), status_at=now, results=results)
-            writes.append(PutOperation(device.id, done))
-        if operation.verb != "Get" and not status.is_success and status != StatusCode.ALREADY_EXISTS:
+        if operation.verb not in ("Get", "Alert") and not status.is_success and status != StatusCode.ALREADY_EXISTS:
             detail = {"verb": operation.verb, "uri": operation.uri, "status": str(status)}
-            writes.append(
-                Append(
-                    Event(
-                        at=now,
-                        kind="value.refused",
-                        subscriber_id=device.subscriber_id,
-                        device_id=device.id,
-                        detail=detail,
-                    )
-                )
-            )
+            writes.append(_event(device, now, "value.refused", detail))
     return writes
 
 
-def sent_writes(device: Device, sent: Iterable[Operation], pending: Sequence[Operation], now: datetime) -> list[Write]:
-    """The writes that note queued operations as sent, and give up those that were sent too often."""
-    writes: list[Write] = [
+def queue_writes(device: Device, changed: Iterable[Operation], now: datetime) -> list[Write]:
+    """The writes that keep queued operations as they are now, and an event for each that ended or began to run."""
+    writes: list[Write] = []
+    for operation in changed:
+        writes.append(PutOperation(device.id, operation))
+        detail = {"id": operation.id, "verb": operation.verb, "uri": operation.uri}
+        if operation.status is not None:
+            detail["status"] = str(StatusCode(operation.status))
+            if operation.result is not None:
+                detail["result"] = str(operation.result)
+            writes.append(_event(device, now, "operation.ended", detail))
+        elif operation.accepted_at == now:
+            writes.append(_event(device, now, "operation.accepted", detail))
+    return writes
+
+
+def sent_writes(device: Device, sent: Iterable[Operation], now: datetime) -> list[Write]:
+    """The writes that note queued operations as sent."""
+    return [
         PutOperation(device.id, replace(operation, sent_at=now, attempts=operation.attempts + 1))
         for operation in sent
         if operation.origin == "queue"
     ]
-    return writes + [PutOperation(device.id, given_up) for given_up in exhausted(pending, now)]
+
+
+def note_alerts(device: Device, alerts: Sequence[DeviceAlert], now: datetime) -> list[Write]:
+    """An event for each alert that is no part of the protocol itself, of a kind by its type; unknown types too.
+
+    The end of an operation is not told here but by ``fleet.queue.settle``, which knows what runs.
+    """
+    telling = [alert for alert in alerts if alert.code in (GENERIC, CLIENT_EVENT)]
+    writes: list[Write] = []
+    for alert in telling[:MAX_ALERT_EVENTS]:
+        detail = {
+            "code": str(alert.code),
+            "type": alert.type,
+            "mark": alert.mark,
+            "source": alert.source,
+            "target": alert.target,
+            "data": alert.data or "",
+            "correlator": alert.correlator,
+        }
+        said = {name: text[:MAX_ALERT_TEXT] for name, text in detail.items() if text}
+        writes.append(_event(device, now, ALERT_EVENTS.get(alert.kind.lower(), "device.alert"), said))
+    return writes
+
+
+def _event(device: Device, now: datetime, kind: str, detail: dict[str, str]) -> Append:
+    event = Event(at=now, kind=kind, subscriber_id=device.subscriber_id, device_id=device.id, detail=detail)
+    return Append(event)
 
 
 def learn_from(device: Device, outcomes: Iterable[Outcome]) -> Device:

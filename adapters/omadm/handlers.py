@@ -33,6 +33,7 @@ from adapters.omadm.session import (
 from gateway.errors import Conflict, DecodeError, LimitExceeded, Unavailable
 from gateway.fleet.device import Credential, Device, OmaDmState
 from gateway.fleet.operation import Operation
+from gateway.fleet.queue import settle
 from gateway.front import Response
 from gateway.inventory import CREDENTIAL_PURPOSE
 from gateway.observe import metrics
@@ -42,8 +43,10 @@ from gateway.service import (
     Service,
     describe_device,
     learn_from,
-    outcome_writes,
+    note_alerts,
+    queue_writes,
     record_outcomes,
+    refusal_writes,
     sent_writes,
 )
 from gateway.settings import OmaDm
@@ -188,13 +191,14 @@ class OmaDmFront:
         described = describe_device(device, received.reads)
         said_new = described is not device
         device = learn_from(described, outcomes)
-        finished = {outcome.operation.id for outcome in outcomes}
-        pending = [operation for operation in contact.operations if operation.id not in finished]
+        queue = settle(contact.operations, outcomes, received.alerts, now, _in_flight(received))
+        pending = queue.pending
         key = self._service.configuration_key(contact.subscriber, device)
         synced = device.omadm is not None and device.omadm.synced == key
-        idle = synced and not (outcomes or said_new or pending or received.unanswered)
+        writes = note_alerts(device, received.alerts, now)
+        idle = synced and not (outcomes or said_new or pending or queue.changed or received.unanswered)
         if idle and received.wants_work:
-            return Step(device, [], self._respond(received, (), peer, encoding, now))
+            return Step(device, writes, self._respond(received, (), peer, encoding, now))
 
         stored = await self._store.load_mirror(device.id)
         mirror = stored.read(received.reads, now, "DevInfo") if said_new else stored
@@ -207,8 +211,10 @@ class OmaDmFront:
                 device = _with_state(device, synced=key)
         reply = self._respond(received, operations, peer, encoding, now)
         mirror = record_outcomes(mirror.sent(reply.sent, now), reply.outcomes, now)
-        writes = outcome_writes(device, (*outcomes, *reply.outcomes), now)
-        writes += sent_writes(device, reply.sent, pending, now)
+        given_up = settle(pending, reply.outcomes, (), now, _in_flight(received))
+        writes += refusal_writes(device, (*outcomes, *reply.outcomes), now)
+        writes += queue_writes(device, (*queue.changed, *given_up.changed), now)
+        writes += sent_writes(device, reply.sent, now)
         if mirror != stored:
             writes.append(PutMirror(mirror))
         return Step(device, writes, reply)
@@ -268,6 +274,11 @@ def _with_nonces(device: Device, received: Received) -> Device:
     if (client, server, failed) == (state.client, state.server, state.failed_attempts):
         return device
     return _with_state(device, client=client, server=server, failed_attempts=failed)
+
+
+def _in_flight(received: Received) -> set[str]:
+    """Ids of the operations whose answer may still come."""
+    return {sent.operation.id for sent in received.session.outstanding.values()} if received.session else set()
 
 
 def _passed_over(received: Received) -> set[str]:

@@ -5,21 +5,19 @@ Spec: OMA-TS-DM_RepPro-V1_2 (commands); OMA-TS-SyncML_MetaInfo-V1_2 (MaxMsgSize)
 
 from __future__ import annotations
 
-import base64
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from adapters.omadm.messages import Command, Data, Item, Meta, SyncML
+from adapters.omadm.commands import command_for, size
+from adapters.omadm.messages import AnyCommand, SyncML
 from gateway.fleet.operation import Operation
 from gateway.status import StatusCode
 
 MAX_COMMANDS = 100
 """Per message; an answer with a Status and Results for each is still well within what the decoder takes."""
-
-_VALUELESS = ("node", "null")
 
 
 class Package(NamedTuple):
@@ -43,12 +41,14 @@ def pack(
     Spec: OMA-TS-DM_Protocol-V1_2 6 (multiple messages in a package)
     """
     refused: list[tuple[Operation, StatusCode]] = []
-    queue: list[tuple[Operation, Command]] = []
-    for cmd_id, operation in enumerate(operations, start=len(frame.commands) + 1):
+    queue: list[tuple[Operation, AnyCommand]] = []
+    cmd_id = len(frame.commands) + 1
+    for operation in operations:
         try:
-            queue.append((operation, command_for(operation, str(cmd_id))))
+            queue.append((operation, command_for(operation, cmd_id)))
         except ValueError:
             refused.append((operation, StatusCode.UNSUPPORTED_TYPE))
+        cmd_id += size(operation)
 
     # Beside one Status there is the most room a command will ever get: what fits there can wait for a later message.
     roomiest = replace(frame, commands=frame.commands[:1])
@@ -65,50 +65,23 @@ def pack(
     )
 
 
-def command_for(operation: Operation, cmd_id: str) -> Command:
-    """The command that carries out one operation.
-
-    An Exec bears the operation's id as its Correlator, by which a later generic alert names it.
-
-    Raises: ValueError when a ``bin`` value is not base64.
-    """
-    item = Item(
-        target=operation.uri,
-        source=operation.source if operation.verb == "Copy" else "",
-        meta=_meta(operation),
-        data=_data(operation),
-    )
-    correlator = operation.id if operation.verb == "Exec" else ""
-    return Command(verb=operation.verb, cmd_id=cmd_id, items=(item,), correlator=correlator)
-
-
-def _meta(operation: Operation) -> Meta | None:
-    if operation.verb not in ("Add", "Replace", "Exec") or not (operation.format or operation.type):
-        return None
-    return Meta(format=operation.format, type=operation.type)
-
-
-def _data(operation: Operation) -> Data:
-    """The Item's Data; a leaf that is added or replaced has one even when it is empty."""
-    if operation.verb not in ("Add", "Replace", "Exec") or operation.format in _VALUELESS:
-        return None
-    if operation.value is None:
-        return None if operation.verb == "Exec" else ""
-    return base64.b64decode(operation.value, validate=True) if operation.format == "bin" else operation.value
-
-
-def _filled(frame: SyncML, queue: Sequence[tuple[Operation, Command]]) -> SyncML:
+def _filled(frame: SyncML, queue: Sequence[tuple[Operation, AnyCommand]]) -> SyncML:
     return replace(frame, commands=(*frame.commands, *(command for _, command in queue)))
 
 
 def _count_fitting(
     frame: SyncML,
-    queue: Sequence[tuple[Operation, Command]],
+    queue: Sequence[tuple[Operation, AnyCommand]],
     max_bytes: int | None,
     measure: Callable[[SyncML], int],
 ) -> int:
     """How many commands, from the first, fit next to what is in the frame."""
-    most = min(len(queue), MAX_COMMANDS)
+    most, commands = 0, 0
+    for operation, _ in queue:
+        commands += size(operation)
+        if most and commands > MAX_COMMANDS:
+            break
+        most += 1
     if not most or max_bytes is None or measure(_filled(frame, queue[:most])) <= max_bytes:
         return most
     return bisect_right(range(1, most), max_bytes, key=lambda count: measure(_filled(frame, queue[:count])))

@@ -9,8 +9,6 @@ import base64
 import enum
 from collections.abc import Iterator
 
-import msgspec
-
 from adapters.omadm.messages import (
     Alert,
     AnyCommand,
@@ -25,17 +23,23 @@ from adapters.omadm.messages import (
     SyncML,
     Unknown,
 )
+from gateway.fleet.alert import DeviceAlert
 from gateway.fleet.mirror import Read
 from gateway.status import StatusCode
 from gateway.tree.format import Format
 
 
 class AlertCode(enum.IntEnum):
-    """The alerts a device may send, or a server where the name says so.
+    """The alerts of OMA DM: the first five are a server's, the last but 1222 to 1225, which both may send, a device's.
 
     Spec: OMA-TS-DM_RepPro-V1_2 (alert codes)
     """
 
+    DISPLAY = 1100
+    CONFIRM = 1101
+    TEXT_INPUT = 1102
+    SINGLE_CHOICE = 1103
+    MULTIPLE_CHOICE = 1104
     SERVER_INITIATED = 1200
     CLIENT_INITIATED = 1201
     NEXT_MESSAGE = 1222
@@ -45,7 +49,7 @@ class AlertCode(enum.IntEnum):
     GENERIC = 1226
 
 
-_ALERTS = frozenset(AlertCode)
+_ALERTS = frozenset(code for code in AlertCode if code >= AlertCode.SERVER_INITIATED)
 
 # What a device may ask of a server: to take note of its DevInfo, and nothing else.
 _CODES = {
@@ -60,18 +64,6 @@ _CODES = {
 }
 
 
-class ClientAlert(msgspec.Struct, frozen=True, kw_only=True):
-    """One item of an alert, or an alert without items. ``data`` is text (``bin`` as base64), None when absent."""
-
-    code: int
-    type: str = ""
-    format: str = ""
-    mark: str = ""
-    source: str = ""
-    data: str | None = None
-    correlator: str = ""
-
-
 def reads_of(message: SyncML) -> Iterator[Read]:
     """What the device reports of its tree unasked: DevInfo."""
     for command in message.commands:
@@ -81,19 +73,20 @@ def reads_of(message: SyncML) -> Iterator[Read]:
                     yield read(item, command.meta)
 
 
-def alerts_of(message: SyncML) -> Iterator[ClientAlert]:
+def alerts_of(message: SyncML) -> Iterator[DeviceAlert]:
     """What the device alerts to, in order; an item in chunks is left out with its alert."""
     for alert in message.commands:
         if not isinstance(alert, Alert) or alert.code is None or _has_chunks(alert):
             continue
         for item in alert.items or (Item(),):
             meta = item.meta or Meta()
-            yield ClientAlert(
+            yield DeviceAlert(
                 code=alert.code,
                 type=meta.type,
                 format=meta.format,
                 mark=meta.mark,
-                source=item.source or item.target,
+                source=item.source,
+                target=item.target,
                 data=_text(item, Format.parse(meta.format)),
                 correlator=alert.correlator,
             )

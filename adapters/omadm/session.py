@@ -21,10 +21,12 @@ from typing import NamedTuple
 import msgspec
 from msgspec.structs import replace
 
+from adapters.omadm.answers import Sent, expect, hear, settle
 from adapters.omadm.auth import Account, Verdict, chal, make_cred, verify
-from adapters.omadm.messages import Alert, AnyCommand, Chal, Results, Status, SyncHdr, SyncML
+from adapters.omadm.messages import Alert, AnyCommand, Chal, Status, SyncHdr, SyncML
 from adapters.omadm.packing import pack
-from adapters.omadm.reports import AlertCode, ClientAlert, alerts_of, header_status, read, reads_of, statuses_for
+from adapters.omadm.reports import AlertCode, alerts_of, header_status, reads_of, statuses_for
+from gateway.fleet.alert import DeviceAlert
 from gateway.fleet.device import AuthType
 from gateway.fleet.mirror import Outcome, Read
 from gateway.fleet.operation import Operation
@@ -38,15 +40,6 @@ MAX_READS = 10_000
 
 _STARTS = (AlertCode.SERVER_INITIATED, AlertCode.CLIENT_INITIATED)
 _REFUSALS = (StatusCode.INVALID_CREDENTIALS, StatusCode.MISSING_CREDENTIALS)
-_NOT_FINAL = (101, StatusCode.CHUNK_ACCEPTED)
-
-
-class Sent(msgspec.Struct, frozen=True, omit_defaults=True):
-    """An operation the device was told to carry out, with its answer so far."""
-
-    operation: Operation
-    status: int | None = None
-    reads: tuple[Read, ...] = ()
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -119,7 +112,7 @@ class Received(msgspec.Struct, frozen=True, kw_only=True):
     outcomes: tuple[Outcome, ...] = ()
     unanswered: tuple[Operation, ...] = ()
     reads: tuple[Read, ...] = ()
-    alerts: tuple[ClientAlert, ...] = ()
+    alerts: tuple[DeviceAlert, ...] = ()
     client_nonce: bytes | None = None
     server_nonce: bytes | None = None
 
@@ -163,7 +156,7 @@ def receive(session: Session | None, message: SyncML, peer: Peer, *, nonce: byte
     known = session is not None and session.id == header.session_id
     if _has_alert(message, *_STARTS) and (header.msg_id == 1 or not known):
         # Some devices give every session the same id: the old one is over.
-        outcomes, unanswered = _settle(session) if session else ((), ())
+        outcomes, unanswered = settle(session.outstanding) if session else ((), ())
         received = _listen(Session(id=header.session_id), message, peer, nonce)
         return replace(received, outcomes=outcomes, unanswered=unanswered)
     if session is None or not known:
@@ -201,7 +194,7 @@ def respond(
         return Reply(frame, replace(session, ended=turn in (Turn.END, Turn.ABORT)))
 
     package = pack(frame, (*session.planned, *operations), session.max_msg_size, measure)
-    sent = {cmd_id: Sent(replace(operation, sent_at=now)) for cmd_id, operation in package.sent.items()}
+    sent = expect(package.sent, now)
     session = replace(
         session,
         challenged=False,
@@ -214,7 +207,7 @@ def respond(
     return Reply(
         package.message,
         session,
-        sent=tuple(entry.operation for entry in sent.values()),
+        sent=tuple(entry.operation for entry in sent.values() if not entry.parent),
         outcomes=tuple(Outcome(operation, status) for operation, status in package.refused),
     )
 
@@ -255,7 +248,8 @@ def _listen(session: Session, message: SyncML, peer: Peer, nonce: bytes) -> Rece
         challenge = chal(peer.auth, nonce) if peer.auth != "basic" else None
 
     session, answerable, server_nonce = _hear_header_statuses(session, message, peer)
-    session = _hear_answers(session, message)
+    heard = hear(session.outstanding, session.outstanding_msg_id, message, challenged=session.challenged)
+    session = replace(session, outstanding=heard)
     if sum(len(sent.reads) for sent in session.outstanding.values()) > MAX_READS:
         return _break_off(session, message, StatusCode.TOO_LARGE)
 
@@ -267,7 +261,7 @@ def _listen(session: Session, message: SyncML, peer: Peer, nonce: bytes) -> Rece
     elif message.final or session.unfinished:
         turn = Turn.COMMANDS
     if turn is not Turn.NEXT_MESSAGE:
-        outcomes, unanswered = _settle(session)
+        outcomes, unanswered = settle(session.outstanding)
         session = replace(session, outstanding={})
     if turn is Turn.COMMANDS and session.challenged:
         # Sent under credentials the device did not take, so it has not looked at them.
@@ -307,7 +301,7 @@ def _demand_credentials(session: Session, message: SyncML, peer: Peer, nonce: by
 
 def _break_off(session: Session, message: SyncML, code: StatusCode) -> Received:
     """The end of a live session for a fault of the device's."""
-    outcomes, unanswered = _settle(session)
+    outcomes, unanswered = settle(session.outstanding)
     received = _refuse(replace(session, outstanding={}, planned=()), message, code, Turn.ABORT)
     return replace(received, outcomes=outcomes, unanswered=unanswered)
 
@@ -320,19 +314,6 @@ def _refuse(session: Session | None, message: SyncML, code: StatusCode, turn: Tu
 
 def _has_alert(message: SyncML, *codes: AlertCode) -> bool:
     return any(isinstance(command, Alert) and command.code in codes for command in message.commands)
-
-
-def _settle(session: Session) -> tuple[tuple[Outcome, ...], tuple[Operation, ...]]:
-    """The outcomes of what was outstanding, and the operations the device left without an answer."""
-    outcomes, unanswered = [], []
-    for sent in session.outstanding.values():
-        if sent.status is not None:
-            outcomes.append(Outcome(sent.operation, StatusCode(sent.status), sent.reads))
-        elif sent.reads:
-            outcomes.append(Outcome(sent.operation, StatusCode.OK, sent.reads))
-        else:
-            unanswered.append(sent.operation)
-    return tuple(outcomes), tuple(unanswered)
 
 
 def _hear_header_statuses(session: Session, message: SyncML, peer: Peer) -> tuple[Session, bool, bytes | None]:
@@ -366,32 +347,6 @@ def _next_nonce(challenge: Chal | None) -> bytes | None:
         return base64.b64decode("".join(challenge.next_nonce.split()), validate=True) or None
     except (binascii.Error, ValueError):
         return None
-
-
-def _hear_answers(session: Session, message: SyncML) -> Session:
-    """The session with the Status and Results of its outstanding commands; what refers to nothing is passed over."""
-    msg_ref = str(session.outstanding_msg_id)
-    outstanding = dict(session.outstanding)
-    for answer in message.commands:
-        if not isinstance(answer, Status | Results) or answer.msg_ref not in (msg_ref, ""):
-            continue
-        sent = outstanding.get(answer.cmd_ref)
-        if sent is None:
-            continue
-        if isinstance(answer, Results):
-            uri = sent.operation.uri.partition("?")[0]
-            reads = tuple(read(item, answer.meta, uri) for item in answer.items)
-            outstanding[answer.cmd_ref] = replace(sent, reads=sent.reads + reads)
-        elif _counts(answer, sent, session):
-            outstanding[answer.cmd_ref] = replace(sent, status=int(answer.code))
-    return replace(session, outstanding=outstanding)
-
-
-def _counts(status: Status, sent: Sent, session: Session) -> bool:
-    """True when the status is the answer to the operation: the first, unless a later one names its very target."""
-    if status.code in _NOT_FINAL or (session.challenged and status.code in _REFUSALS):
-        return False
-    return sent.status is None or sent.operation.uri in status.target_refs
 
 
 def _frame(received: Received, peer: Peer) -> SyncML:

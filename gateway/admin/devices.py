@@ -15,7 +15,7 @@ from gateway.admin.models import (
 from gateway.admin.routes import Call, Route
 from gateway.admin.subscribers import flat
 from gateway.fleet.device import Device
-from gateway.fleet.operation import Operation
+from gateway.fleet.operation import Condition, Operation, Prompt
 from gateway.fleet.standing import LeafStanding, leaf_standings
 from gateway.fleet.subscriber import Subscriber
 from gateway.inventory import Inventory
@@ -86,8 +86,7 @@ class DeviceRoutes:
 
     async def create_operation(self, call: Call) -> OperationView:
         """Queue one operation."""
-        body: NewOperation = call.body
-        operation = await self._inventory.enqueue(call.path["ref"], body.verb, body.uri, body.value, body.format)
+        operation = await self._inventory.enqueue(call.path["ref"], _operation(call.body))
         return _operation_view(operation)
 
     def _omadm_view(self, subscriber: Subscriber, device: Device) -> OmaDmView | None:
@@ -127,6 +126,23 @@ def _leaf_view(standing: LeafStanding) -> LeafView:
     )
 
 
+def _operation(body: NewOperation) -> Operation:
+    prompt, condition = body.prompt, body.condition
+    return Operation(
+        id="",
+        verb=body.verb,
+        uri=body.uri,
+        format=body.format,
+        type=body.type,
+        value=body.value,
+        source=body.source,
+        members=tuple(map(_operation, body.members)),
+        prompt=Prompt(**prompt.model_dump() | {"choices": tuple(prompt.choices)}) if prompt else None,
+        condition=Condition(condition.operation, tuple(condition.answers)) if condition else None,
+        deadline_seconds=body.deadline_seconds,
+    )
+
+
 def _operation_view(operation: Operation) -> OperationView:
     return OperationView(
         id=operation.id,
@@ -135,7 +151,12 @@ def _operation_view(operation: Operation) -> OperationView:
         value=operation.value,
         created_at=operation.created_at,
         sent_at=operation.sent_at,
+        accepted_at=operation.accepted_at,
         status=operation.status,
         meaning=None if operation.status is None else StatusCode(operation.status).meaning,
+        result=operation.result,
         results=dict(operation.results),
+        answers=list(operation.answers),
+        waits_for=operation.condition.operation if operation.condition else "",
+        members=[_operation_view(member) for member in operation.members],
     )

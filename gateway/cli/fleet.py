@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from pathlib import Path
+from typing import Any, TextIO
 
 import click
 
 from gateway import report
 from gateway.admin.client import segment
 from gateway.cli.common import api, printing
+from gateway.errors import ConfigError
 
 
 @click.group()
@@ -108,13 +111,46 @@ def device_delete(ref: str) -> tuple[object, str]:
 
 @device.command("send")
 @click.argument("ref")
-@click.argument("verb", type=click.Choice(["Get", "Add", "Replace", "Delete", "Exec"], case_sensitive=False))
+@click.argument("verb", type=click.Choice(["Get", "Add", "Replace", "Delete", "Copy", "Exec"], case_sensitive=False))
 @click.argument("uri")
 @click.argument("value", required=False)
+@click.option("--format", "fmt", default="", help="Format of the value, such as int or b64; text without one.")
+@click.option("--source", default="", help="The node whose value a Copy takes.")
 @printing
-def device_send(ref: str, verb: str, uri: str, value: str | None) -> tuple[object, str]:
+def device_send(ref: str, verb: str, uri: str, value: str | None, fmt: str, source: str) -> tuple[object, str]:
     """Queue one OMA DM command for the device's next session."""
-    made = api("POST", f"/devices/{segment(ref)}/operations", body={"verb": verb, "uri": uri, "value": value})
+    body = {"verb": verb, "uri": uri, "value": value, "format": fmt, "source": source}
+    return _queue(ref, body)
+
+
+@device.command("queue")
+@click.argument("ref")
+@click.argument("file", type=click.File())
+@printing
+def device_queue(ref: str, file: TextIO) -> tuple[object, str]:
+    """Queue the operation in a JSON file, which may be a group or a prompt; - reads it from standard input."""
+    try:
+        body = json.load(file)
+    except ValueError as error:
+        raise ConfigError(f"is not JSON: {error}", file=Path(file.name)) from None
+    return _queue(ref, body)
+
+
+@device.command("ask")
+@click.argument("ref")
+@click.argument("kind", type=click.Choice(["display", "confirm", "input", "choice", "choices"]))
+@click.argument("text")
+@click.option("--choice", "choices", multiple=True, help="One choice of a list; give it once for each.")
+@click.option("--max-seconds", type=click.IntRange(min=1), default=None, help="How long to wait for the user.")
+@printing
+def device_ask(ref: str, kind: str, text: str, choices: tuple[str, ...], max_seconds: int | None) -> tuple[object, str]:
+    """Show the user of the device a text, or ask for an answer, in the next session."""
+    prompt = {"kind": kind, "text": text, "choices": list(choices), "max_seconds": max_seconds}
+    return _queue(ref, {"verb": "Alert", "prompt": prompt})
+
+
+def _queue(ref: str, body: object) -> tuple[object, str]:
+    made = api("POST", f"/devices/{segment(ref)}/operations", body=body)
     return made, f"operation {made['id']} waits for the next session"
 
 

@@ -5,15 +5,16 @@ The device owns its tree; this is the gateway's unchecked record of it. A mirror
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime
+from itertools import chain
 from typing import Literal
 
 import msgspec
 from msgspec.structs import replace
 
 from gateway.errors import TreeError
-from gateway.fleet.operation import Operation, Verb
+from gateway.fleet.operation import Operation, Verb, steps
 from gateway.status import StatusCode
 from gateway.tree.uri import Address, Uri
 
@@ -28,11 +29,24 @@ class Read(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """The one final answer to an operation, with what a Get returned."""
+    """The one answer to an operation: what a Get returned, what became of a group's members, what the user said.
+
+    Status 202 is no end: what was asked for runs. ``result`` is the code that a device reports at the end of it.
+    """
 
     operation: Operation
     status: StatusCode
     reads: tuple[Read, ...] = ()
+    members: tuple[Outcome, ...] = ()
+    answers: tuple[str, ...] = ()
+    result: int | None = None
+
+    def steps(self) -> Iterator[Outcome]:
+        """This outcome, or those of every step of a group."""
+        if not self.members:
+            yield self
+        for member in self.members:
+            yield from member.steps()
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -109,7 +123,7 @@ class Mirror(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def sent(self, operations: Iterable[Operation], now: datetime) -> Mirror:
         """The mirror after these operations went out; what is believed of the nodes stays until the device answers."""
         facts = dict(self.facts)
-        for operation in operations:
+        for operation in chain.from_iterable(map(steps, operations)):
             uri = _node(operation.uri)
             if uri is not None and operation.verb in ("Add", "Replace", "Delete"):
                 fact = facts.get(uri) or Fact(format=operation.format or "chr", type=operation.type)
@@ -251,7 +265,7 @@ def _answer_copy(facts: dict[str, Fact], uri: str, operation: Operation, status:
         )
 
 
-_ANSWERS: dict[Verb, Callable[[dict[str, Fact], str, Operation, StatusCode, datetime], None]] = {
+_ANSWERS: dict[str, Callable[[dict[str, Fact], str, Operation, StatusCode, datetime], None]] = {
     "Add": _answer_write,
     "Replace": _answer_write,
     "Delete": _answer_delete,

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from gateway.fleet.device import OmaDmState
 from gateway.fleet.mirror import Fact, Mirror
 from gateway.fleet.operation import Operation
+from gateway.fleet.queue import due
 from gateway.mo.definition import Definition
 from gateway.status import StatusCode
 from gateway.tree.diff import Edit, diff
@@ -22,7 +23,6 @@ from gateway.tree.format import Format
 from gateway.tree.tree import ManagementTree
 from gateway.tree.uri import Address, Uri
 
-MAX_ATTEMPTS = 3
 RETRY_AFTER = timedelta(hours=1)
 
 LIST = "list"
@@ -50,12 +50,11 @@ def plan(
 ) -> tuple[Operation, ...]:
     """The operations to send next, in this order; none when the device is as it should be.
 
-    First the queued ones that still await an answer, as they stand in the queue, save those sent too often (see
-    ``exhausted``). Then one Get for each MO of which nothing is known, unless the device does not read subtrees. Then
-    what the other MOs lack. A change that the device refused is not sent again until another value is desired, nor is
-    anything below an interior node that it would not add; refusals of the moment are tried again after RETRY_AFTER.
+    First the queued ones that are due, as they stand in the queue. Then one Get for each MO of which nothing is known,
+    unless the device does not read subtrees. Then what the other MOs lack. A change that the device refused is not sent
+    again until another value is desired, nor is anything below an interior node that it would not add; refusals of the
+    moment are tried again after RETRY_AFTER.
     """
-    waiting = [operation for operation in queued if operation.status is None and operation.attempts < MAX_ATTEMPTS]
     lacking: list[DesiredMo] = []
     unknown: list[Uri] = []
     for mo in desired:
@@ -66,18 +65,9 @@ def plan(
     roots = [mo.root for mo in lacking]
     edits = diff(_desired_tree(lacking), _reported_tree(mirror, roots), roots=roots)
     return (
-        *waiting,
+        *due(queued),
         *(_discovery(root, now) for root in unknown),
         *(_operation(edit, now) for edit in _worth_sending(edits, mirror, now)),
-    )
-
-
-def exhausted(queued: Iterable[Operation], now: datetime) -> tuple[Operation, ...]:
-    """Those operations that were sent MAX_ATTEMPTS times without an answer, with the final status 408 to be saved."""
-    return tuple(
-        replace(operation, status=int(StatusCode.TIMEOUT), status_at=now)
-        for operation in queued
-        if operation.status is None and operation.attempts >= MAX_ATTEMPTS
     )
 
 

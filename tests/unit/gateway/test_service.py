@@ -8,19 +8,22 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from gateway.fleet.alert import DeviceAlert
 from gateway.fleet.device import Credential, Device, OmaDmState
 from gateway.fleet.mirror import Fact, Mirror, Outcome, Read
 from gateway.fleet.operation import Operation
-from gateway.fleet.plan import MAX_ATTEMPTS
 from gateway.fleet.profile import ProfileSet, parse_profile
 from gateway.fleet.subscriber import Subscriber
 from gateway.mo.catalogue import Catalogue
 from gateway.service import (
+    MAX_ALERT_EVENTS,
     Service,
     describe_device,
     learn_from,
-    outcome_writes,
+    note_alerts,
+    queue_writes,
     record_outcomes,
+    refusal_writes,
     sent_writes,
 )
 from gateway.status import StatusCode
@@ -107,39 +110,77 @@ def test_answers_change_the_mirror(outcome: Outcome, facts: dict[str, str | None
 
 
 @pytest.mark.parametrize(
-    ("outcome", "kept", "refused"),
+    ("outcome", "refused"),
     [
-        (Outcome(GET, StatusCode.OK, (Read("./A", value="1"), Read("./A/B", "node"))), True, False),
-        (Outcome(GET, StatusCode.NOT_FOUND), True, False),
-        (Outcome(replace(REPLACE, origin="queue"), StatusCode.NOT_ALLOWED), True, True),
-        (Outcome(REPLACE, StatusCode.OK), False, False),
-        (Outcome(REPLACE, StatusCode(499)), False, True),
-        (Outcome(ADD, StatusCode.ALREADY_EXISTS), False, False),
-        (Outcome(LIST, StatusCode.NOT_ALLOWED), False, False),
+        (Outcome(GET, StatusCode.NOT_FOUND), []),
+        (Outcome(replace(REPLACE, origin="queue"), StatusCode.NOT_ALLOWED), ["./A/B"]),
+        (Outcome(REPLACE, StatusCode.OK), []),
+        (Outcome(REPLACE, StatusCode(499)), ["./A/B"]),
+        (Outcome(ADD, StatusCode.ALREADY_EXISTS), []),
+        (Outcome(Operation(id="q2", verb="Alert"), StatusCode.CANCELLED), []),
+        (
+            Outcome(
+                Operation(id="q3", verb="Atomic", members=(ADD, REPLACE)),
+                StatusCode.ATOMIC_FAILED,
+                members=(Outcome(ADD, StatusCode.ROLLED_BACK), Outcome(REPLACE, StatusCode.FORBIDDEN)),
+            ),
+            ["./A/B", "./A/B"],
+        ),
     ],
 )
-def test_outcomes_are_kept_and_refusals_are_events(outcome: Outcome, kept: bool, refused: bool) -> None:
-    """An operator's operation gets its outcome with what it read; a refused change, whoever asked, is an event."""
-    writes = outcome_writes(DEVICE, [outcome], NOW)
-    puts = [write for write in writes if isinstance(write, PutOperation)]
+def test_a_refused_change_is_an_event(outcome: Outcome, refused: list[str]) -> None:
+    """Whoever asked for it, and for each step of a group; an answer that only corrects our picture is none."""
+    writes = refusal_writes(DEVICE, [outcome], NOW)
     events = [write.event for write in writes if isinstance(write, Append)]
-    assert (len(puts), len(events), len(writes)) == (kept, refused, kept + refused)
-    for put in puts:
-        assert (put.device_id, put.operation.status, put.operation.status_at) == ("ann.1", int(outcome.status), NOW)
-        assert put.operation.results == tuple((read.uri, read.value or "") for read in outcome.reads)
+    assert len(events) == len(writes)
+    assert [event.detail["uri"] for event in events] == refused
     for event in events:
         assert (event.kind, event.subscriber_id, event.device_id, event.at) == ("value.refused", "ann", "ann.1", NOW)
-        assert event.detail["status"].startswith(str(int(outcome.status)))
 
 
-def test_queued_operations_are_counted_and_given_up() -> None:
-    """Each sending of a queued operation counts; one sent too often ends with 408; the gateway's own are not kept."""
-    worn = replace(GET, id="q2", attempts=MAX_ATTEMPTS)
-    first, second = sent_writes(DEVICE, [GET, REPLACE], [GET, worn], NOW)
-    assert isinstance(first, PutOperation)
-    assert isinstance(second, PutOperation)
-    assert (first.operation.id, first.operation.attempts, first.operation.sent_at) == ("q1", 1, NOW)
-    assert (second.operation.id, second.operation.status) == ("q2", 408)
+def test_queued_operations_are_kept_as_they_are_now() -> None:
+    """What ended is an event with its status, what began to run is one, what was only released is none."""
+    ended = replace(GET, status=200, status_at=NOW)
+    failed = replace(GET, id="q4", verb="Exec", status=500, status_at=NOW, result=1405)
+    running = replace(GET, id="q2", verb="Exec", accepted_at=NOW)
+    released = replace(GET, id="q3")
+    writes = queue_writes(DEVICE, [ended, failed, running, released], NOW)
+    kept = [write.operation.id for write in writes if isinstance(write, PutOperation)]
+    told = [(write.event.kind, write.event.detail) for write in writes if isinstance(write, Append)]
+    assert kept == ["q1", "q4", "q2", "q3"]
+    assert told == [
+        ("operation.ended", {"id": "q1", "verb": "Get", "uri": "./A", "status": "200 OK"}),
+        (
+            "operation.ended",
+            {"id": "q4", "verb": "Exec", "uri": "./A", "status": "500 command failed", "result": "1405"},
+        ),
+        ("operation.accepted", {"id": "q2", "verb": "Exec", "uri": "./A"}),
+    ]  # fmt: skip
+
+
+def test_each_sending_of_a_queued_operation_counts() -> None:
+    """The gateway's own are not kept."""
+    (only,) = sent_writes(DEVICE, [GET, REPLACE], NOW)
+    assert isinstance(only, PutOperation)
+    assert (only.operation.id, only.operation.attempts, only.operation.sent_at) == ("q1", 1, NOW)
+
+
+def test_what_a_device_alerts_to_is_an_event() -> None:
+    """Of a kind by its type where that is known, ``device.alert`` with all it said where it is not."""
+    known = DeviceAlert(code=1226, type="Reversed-Domain-Name: org.openmobilealliance.firmwareupdate.DeviceRequest")
+    strange = DeviceAlert(code=1226, type="com.example.Fall", mark="fatal", source="./Ex", data="x" * 5000)
+    start = DeviceAlert(code=1201)
+    writes = note_alerts(DEVICE, [start, known, strange], NOW)
+    events = [write.event for write in writes if isinstance(write, Append)]
+    assert [event.kind for event in events] == ["firmware.requested", "device.alert"]
+    assert events[1].detail == {
+        "code": "1226", "type": "com.example.Fall", "mark": "fatal", "source": "./Ex", "data": "x" * 4096,
+    }  # fmt: skip
+
+
+def test_a_device_does_not_fill_the_log_with_alerts() -> None:
+    """Of one message a bounded number is kept."""
+    assert len(note_alerts(DEVICE, [DeviceAlert(code=1226, type="x")] * 400, NOW)) == MAX_ALERT_EVENTS
 
 
 def test_a_device_is_known_by_its_answers() -> None:

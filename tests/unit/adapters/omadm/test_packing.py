@@ -1,12 +1,12 @@
-"""Operations as commands, and how many of them go into one message."""
+"""How many operations go into one message."""
 
 from __future__ import annotations
 
 import pytest
 
 from adapters.omadm import codec
-from adapters.omadm.messages import Command, Item, Meta, Status, SyncHdr, SyncML
-from adapters.omadm.packing import MAX_COMMANDS, command_for, pack
+from adapters.omadm.messages import Status, SyncHdr, SyncML
+from adapters.omadm.packing import MAX_COMMANDS, pack
 from gateway.fleet.operation import Operation
 from gateway.status import StatusCode
 
@@ -29,32 +29,6 @@ def writes(count: int, length: int = 100) -> list[Operation]:
 
 def ids(operations: tuple[Operation, ...]) -> list[str]:
     return [operation.id for operation in operations]
-
-
-@pytest.mark.parametrize(
-    ("about", "item"),
-    [
-        ({"verb": "Get"}, Item("./A")),
-        ({"verb": "Delete", "format": "chr", "value": "x"}, Item("./A")),
-        ({"verb": "Copy", "source": "./B"}, Item("./A", source="./B")),
-        ({"verb": "Exec"}, Item("./A")),
-        ({"verb": "Exec", "value": "now"}, Item("./A", data="now")),
-        ({"verb": "Add", "format": "node", "type": "urn:x"}, Item("./A", meta=Meta("node", "urn:x"))),
-        ({"verb": "Add", "format": "null"}, Item("./A", meta=Meta("null"))),
-        ({"verb": "Add", "format": "chr"}, Item("./A", meta=Meta("chr"), data="")),
-        ({"verb": "Replace", "format": "int", "value": "7"}, Item("./A", meta=Meta("int"), data="7")),
-        ({"verb": "Replace", "format": "bin", "value": "AAE="}, Item("./A", meta=Meta("bin"), data=b"\0\1")),
-        ({"verb": "Replace", "value": "Get=*"}, Item("./A", data="Get=*")),
-    ],
-)
-def test_an_operation_becomes_one_command(about: dict[str, str], item: Item) -> None:
-    """Get and Delete name a Target alone; a leaf has Data even when empty, an interior node none.
-
-    OMA-TS-DM_RepPro-V1_2 (Item)
-    """
-    operation = Operation(id="o", uri="./A", **about)  # type: ignore[arg-type]
-    correlator = "o" if operation.verb == "Exec" else ""
-    assert command_for(operation, "7") == Command(operation.verb, "7", (item,), correlator=correlator)
 
 
 @pytest.mark.parametrize("value", ["?", "AAE", "\u00e9"])
@@ -90,3 +64,19 @@ def test_a_message_has_a_bounded_number_of_commands() -> None:
     assert list(package.sent) == [str(n) for n in range(2, MAX_COMMANDS + 2)]
     assert ids(package.planned) == [f"op{MAX_COMMANDS}"]
     assert package.message.final
+
+
+def test_a_group_stays_whole() -> None:
+    """An Atomic or Sequence goes out in one message or waits for the next; its members take CmdIDs of their own.
+
+    OMA-TS-DM_Protocol-V1_2 6
+    """
+    group = Operation(id="g", verb="Atomic", members=tuple(writes(3)))
+
+    def measure(message: SyncML) -> int:
+        return len(codec.encode(message, codec.encoding_of("application/vnd.syncml.dm+xml")))
+
+    exact = measure(pack(FRAME, [ACL, group], None, measure).message)
+    assert list(pack(FRAME, [group, ACL], None, measure).sent) == ["2", "6"]
+    short = pack(FRAME, [ACL, group], exact - 1, measure)
+    assert (list(short.sent.values()), short.planned) == ([ACL], (group,))

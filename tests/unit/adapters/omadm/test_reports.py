@@ -19,7 +19,8 @@ from adapters.omadm.messages import (
     SyncML,
     Unknown,
 )
-from adapters.omadm.reports import ClientAlert, alerts_of, read, reads_of, statuses_for
+from adapters.omadm.reports import alerts_of, read, reads_of, statuses_for
+from gateway.fleet.alert import DeviceAlert
 from gateway.fleet.mirror import Read
 from gateway.status import StatusCode
 
@@ -142,8 +143,8 @@ def test_alerts_are_told_item_by_item() -> None:
         Alert("1", 1201), Alert("2", 1226, (item, Item(data="x")), "op-1"), Alert("3", None), Alert("4", 999)
     )
     assert list(alerts_of(told)) == [
-        ClientAlert(code=1201),
-        ClientAlert(
+        DeviceAlert(code=1201),
+        DeviceAlert(
             code=1226,
             type="urn:oma:at:scomo:1.0:OperationComplete",
             format="int",
@@ -152,6 +153,6 @@ def test_alerts_are_told_item_by_item() -> None:
             data="1200",
             correlator="op-1",
         ),
-        ClientAlert(code=1226, data="x", correlator="op-1"),
-        ClientAlert(code=999),
+        DeviceAlert(code=1226, data="x", correlator="op-1"),
+        DeviceAlert(code=999),
     ]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from adapters.omadm import codec
 from adapters.omadm.auth import Account
@@ -16,6 +17,7 @@ from adapters.omadm.messages import (
     Chal,
     Command,
     Cred,
+    Group,
     Item,
     Meta,
     Results,
@@ -37,7 +39,7 @@ from adapters.omadm.session import (
     respond,
 )
 from gateway.fleet.mirror import Read
-from gateway.fleet.operation import Operation
+from gateway.fleet.operation import Operation, Prompt
 from gateway.status import StatusCode
 
 NOW = datetime.datetime(2026, 3, 1, tzinfo=datetime.UTC)
@@ -84,6 +86,8 @@ def _line(command: AnyCommand) -> str:
             return f"Alert {alert}"
         case Command(verb=verb, items=items):
             return " ".join([verb, *(item.target for item in items)])
+        case Group(verb=verb, commands=commands):
+            return f"{verb}[{', '.join(map(_line, commands))}]"
     raise AssertionError(command)
 
 
@@ -495,3 +499,73 @@ def test_a_command_that_finds_no_room_beside_the_statuses_waits_for_the_next_mes
     assert book.hears(message(2, answer(1, 0, 212), Alert("2", 1222), final=False)) == [
         "SyncHdr 2/0 212", "Alert 2/2 200", "Replace ./X/0", "Final",
     ]  # fmt: skip
+
+
+# Groups and prompts
+
+
+ATOMIC = Operation(id="g", verb="Atomic", members=(replace(SET, id="g.1"), replace(SET, id="g.2", uri="./X/Other")))
+
+
+@pytest.mark.parametrize(
+    ("codes", "status", "members"),
+    [
+        ({4: 200, 5: 200, 6: 200}, 200, [200, 200]),
+        ({4: 507, 5: 216, 6: 404}, 507, [216, 404]),
+        ({4: 507, 5: 403, 6: 215}, 507, [403, 215]),
+        ({4: 507, 5: 516, 6: 500}, 507, [516, 500]),
+        ({4: 200, 5: 200}, 507, [200, 215]),
+        ({4: 406}, 406, [215, 215]),
+        ({5: 200, 6: 200}, 200, [200, 200]),
+        ({5: 404}, 507, [404, 215]),
+    ],
+)
+def test_a_group_has_one_outcome_and_one_for_each_member(
+    codes: dict[int, int], status: int, members: list[int]
+) -> None:
+    """All or nothing: 200 on an Atomic needs 200 on each member, and one without an answer was not executed.
+
+    OMA-TS-DM_RepPro-V1_2 (Atomic: 200, 215, 216, 507, 516)
+    """
+    book = Playbook()
+    assert book.hears(package_1(), [ATOMIC, GET])[-3:] == [
+        "Atomic[Replace ./X/Name, Replace ./X/Other]", "Get ./DevDetail/FwV", "Final",
+    ]  # fmt: skip
+    answers = [answer(1, ref, code, "Atomic" if ref == 4 else "Replace") for ref, code in codes.items()]
+    book.hears(message(2, answer(1, 0, 212), *answers, answer(1, 7, 200, "Get")))
+    assert book.outcomes == [("g", status), ("get", 200)]
+    assert [(m.operation.id, int(m.status)) for m in book.heard.outcomes[0].members] == [
+        ("g.1", members[0]), ("g.2", members[1]),
+    ]  # fmt: skip
+
+
+def test_a_group_without_any_answer_goes_back() -> None:
+    """Whether it was carried out is unknown, as with a single command."""
+    book = Playbook()
+    book.hears(package_1(), [ATOMIC])
+    book.hears(message(2, answer(1, 0, 212)))
+    assert (book.outcomes, book.unanswered) == ([], ["g"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "items", "answers"),
+    [
+        ("confirm", 200, (), ("accept",)),
+        ("confirm", 304, (), ("reject",)),
+        ("confirm", 408, (), ()),
+        ("input", 200, (Item(data=" Ann "),), ("Ann",)),
+        ("choice", 200, (Item(data="2"),), ("2",)),
+        ("choices", 200, (Item(data="3"), Item(data="1")), ("3", "1")),
+        ("choices", 214, (), ()),
+    ],
+)
+def test_what_the_user_said_comes_with_the_outcome(
+    kind: Any, code: int, items: tuple[Item, ...], answers: tuple[str, ...]
+) -> None:
+    """200 with the text or the numbers, 304 for no, 214 for cancelled, 408 for nothing (Protocol 10)."""
+    book = Playbook()
+    ask = Operation(id="ask", verb="Alert", prompt=Prompt(kind=kind, text="?", choices=("a", "b", "c")))
+    book.hears(package_1(), [ask])
+    book.hears(message(2, answer(1, 0, 212), answer(1, 4, code, "Alert", items=items)))
+    assert book.outcomes == [("ask", code)]
+    assert book.heard.outcomes[0].answers == answers

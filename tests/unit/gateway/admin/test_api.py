@@ -72,7 +72,7 @@ async def refused(client: TestClient, method: str, path: str, status: int, **arg
         ("PATCH", "/subscribers/ann/values", b'{"set": {"ims/Timer_T9": "1"}}', 404, "Timer_T9"),
         ("PATCH", "/subscribers/ann/values", b'{"set": {"ims/Timer_T1": "soon"}}', 422, "soon"),
         ("PATCH", "/subscribers/ann/values", b'{"set": {"ims/Timer_T1": 1}}', 422, "Timer_T1"),
-        ("POST", "/devices/ann.1/operations", b'{"verb": "Copy", "uri": "./A"}', 422, "verb"),
+        ("POST", "/devices/ann.1/operations", b'{"verb": "Map", "uri": "./A"}', 422, "verb"),
         ("POST", "/devices/ann.1/operations", b'{"verb": "Get", "uri": "./A//B"}', 422, "uri"),
         ("POST", "/devices/ann.1/operations", b'{"verb": "Get", "uri": "./A?what=1"}', 422, "uri"),
         ("POST", "/devices/ann.1/operations", b'{"verb": "Add", "uri": "./A", "format": "bytes"}', 422, "format"),

@@ -8,7 +8,8 @@ import pytest
 from gateway.fleet.device import Credential, OmaDmState
 from gateway.fleet.mirror import Mirror, Read
 from gateway.fleet.operation import Operation
-from gateway.fleet.plan import MAX_ATTEMPTS, RETRY_AFTER, DesiredMo, exhausted, learn, plan
+from gateway.fleet.plan import RETRY_AFTER, DesiredMo, learn, plan
+from gateway.fleet.queue import MAX_ATTEMPTS
 from gateway.mo.definition import Definition, Occurrence
 from gateway.tree.format import Format
 from gateway.tree.uri import Uri
@@ -232,7 +233,6 @@ def test_operators_operations_come_first_and_end() -> None:
     operations = plan([want(VALUES | {"Domain": "d"})], reading(VALUES), STATE, queue, NOW)
     assert [op.id for op in operations[:-1]] == ["1", "4"]
     assert told(operations[-1:]) == ["Replace ./IMS/Domain=d"]
-    assert [(op.id, op.status, op.status_at) for op in exhausted(queue, NOW)] == [("3", 408, NOW)]
 
 
 def test_each_mo_goes_its_own_way() -> None:

@@ -1,0 +1,114 @@
+"""Operations as commands.
+
+Spec: OMA-TS-DM_RepPro-V1_2 (commands, Item); OMA-TS-DM_Protocol-V1_2 10 (user interaction)
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from typing import NamedTuple
+from urllib.parse import quote_plus
+
+from adapters.omadm.messages import Alert, AnyCommand, Command, Data, Group, Item, Meta
+from adapters.omadm.reports import AlertCode
+from gateway.fleet.operation import Operation, Prompt
+
+_VALUELESS = ("node", "null")
+_WRITING = ("Add", "Replace", "Exec")
+
+_PROMPTS = {
+    "display": AlertCode.DISPLAY,
+    "confirm": AlertCode.CONFIRM,
+    "input": AlertCode.TEXT_INPUT,
+    "choice": AlertCode.SINGLE_CHOICE,
+    "choices": AlertCode.MULTIPLE_CHOICE,
+}
+_DEFAULTS = {"accept": "1", "reject": "0"}
+
+
+class Numbered(NamedTuple):
+    """One operation of a message with its CmdID, and that of the group it is in ("" for none)."""
+
+    cmd_id: str
+    operation: Operation
+    parent: str
+
+
+def numbered(operation: Operation, first: int, parent: str = "") -> Iterator[Numbered]:
+    """The operation and all in it as ``command_for`` numbers them: a group before its members, none twice.
+
+    Spec: OMA-TS-DM_RepPro-V1_2 (CmdID)
+    """
+    yield Numbered(str(first), operation, parent)
+    following = first + 1
+    for member in operation.members:
+        yield from numbered(member, following, str(first))
+        following += size(member)
+
+
+def size(operation: Operation) -> int:
+    """How many commands the operation is."""
+    return 1 + sum(map(size, operation.members))
+
+
+def command_for(operation: Operation, first: int) -> AnyCommand:
+    """The command that carries out one operation, with CmdIDs from ``first``.
+
+    An Exec bears the operation's id as its Correlator, by which a later generic alert names it.
+
+    Raises: ValueError when a ``bin`` value is not base64.
+    """
+    verb = operation.verb
+    if verb == "Atomic" or verb == "Sequence":
+        members, following = [], first + 1
+        for member in operation.members:
+            members.append(command_for(member, following))
+            following += size(member)
+        return Group(verb=verb, cmd_id=str(first), commands=tuple(members))
+    if verb == "Alert":
+        return _alert(operation.prompt or Prompt(kind="display", text=operation.value or ""), str(first))
+    item = Item(
+        target=operation.uri,
+        source=operation.source if verb == "Copy" else "",
+        meta=_meta(operation),
+        data=_data(operation),
+    )
+    correlator = operation.id if verb == "Exec" else ""
+    return Command(verb=verb, cmd_id=str(first), items=(item,), correlator=correlator)
+
+
+def _alert(prompt: Prompt, cmd_id: str) -> Alert:
+    texts = (_options(prompt), prompt.text, *prompt.choices)
+    return Alert(cmd_id=cmd_id, code=_PROMPTS[prompt.kind], items=tuple(Item(data=text) for text in texts))
+
+
+def _options(prompt: Prompt) -> str:
+    """The options of a prompt as one query string.
+
+    Spec: OMA-TS-DM_Protocol-V1_2 10.3 (MINDT, MAXDT, DR, MAXLEN, IT, ET)
+    """
+    options = {
+        "MINDT": prompt.min_seconds,
+        "MAXDT": prompt.max_seconds,
+        "DR": quote_plus(_DEFAULTS.get(prompt.default, "") if prompt.kind == "confirm" else prompt.default),
+        "MAXLEN": prompt.max_length,
+        "IT": prompt.input,
+        "ET": "P" if prompt.password else "",
+    }
+    return "&".join(f"{name}={value}" for name, value in options.items() if value not in (None, ""))
+
+
+def _meta(operation: Operation) -> Meta | None:
+    if operation.verb not in _WRITING or not (operation.format or operation.type):
+        return None
+    return Meta(format=operation.format, type=operation.type)
+
+
+def _data(operation: Operation) -> Data:
+    """The Item's Data; a leaf that is added or replaced has one even when it is empty."""
+    if operation.verb not in _WRITING or operation.format in _VALUELESS:
+        return None
+    if operation.value is None:
+        return None if operation.verb == "Exec" else ""
+    return base64.b64decode(operation.value, validate=True) if operation.format == "bin" else operation.value
