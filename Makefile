@@ -48,6 +48,8 @@ $(INSTALLED): requirements.lock setup.cfg pyproject.toml
 
 # What the tests need that is not a Python package: a command, and the Debian package that brings it.
 NEEDS := \
+	eapol_test:eapoltest \
+	hostapd:hostapd \
 	nginx:nginx-light \
 	redis-server:redis-server \
 	tshark:tshark \

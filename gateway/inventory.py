@@ -14,11 +14,11 @@ from typing import NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from gateway.errors import Conflict, NotFound
+from gateway.errors import ConfigError, Conflict, NotFound
 from gateway.fleet.device import AuthType, Credential, Device, OmaDmState, account_digest
 from gateway.fleet.operation import Operation
 from gateway.fleet.profile import check_override
-from gateway.fleet.subscriber import Overrides, Subscriber
+from gateway.fleet.subscriber import Overrides, Sim, Subscriber
 from gateway.mo.catalogue import Catalogue
 from gateway.sealing import Sealer
 from gateway.store.protocol import (
@@ -36,6 +36,8 @@ from gateway.store.protocol import (
 )
 
 CREDENTIAL_PURPOSE = "omadm-credential"
+SIM_PURPOSE = "sim-keys"
+SIM_KEY_BYTES = 16
 
 
 class Account(NamedTuple):
@@ -46,6 +48,13 @@ class Account(NamedTuple):
     client_password: str
     server_name: str
     server_password: str
+
+
+class SimKeys(NamedTuple):
+    """The keys of one SIM for Milenage, 16 octets each."""
+
+    k: bytes
+    opc: bytes
 
 
 class Inventory:
@@ -190,6 +199,31 @@ class Inventory:
         except Conflict:
             await attempt()
         return warnings
+
+    async def set_sim(self, reference: str, imsi: str, keys: SimKeys | None, *, sqn: int = 0) -> None:
+        """Keep the keys of one of the subscriber's SIMs, for EAP-AKA; they are never shown. None forgets them.
+
+        Raises: NotFound when the subscriber has no such IMSI, ConfigError for keys that are none.
+        """
+        if keys is not None and not len(keys.k) == len(keys.opc) == SIM_KEY_BYTES:
+            raise ConfigError(f"K and OPc are {SIM_KEY_BYTES} octets each", key="k, opc")
+
+        async def attempt() -> None:
+            subscriber = (await self.find(reference)).subscriber
+            if imsi not in subscriber.imsis:
+                raise NotFound(f"subscriber {subscriber.id} has no IMSI {imsi}")
+            sims = {known: sim for known, sim in subscriber.sims.items() if known in subscriber.imsis and known != imsi}
+            if keys is not None:
+                sims[imsi] = Sim(keys=self._sealer.seal(keys.k + keys.opc, SIM_PURPOSE), sqn=sqn)
+            await self._store.commit(
+                PutSubscriber(msgspec.structs.replace(subscriber, sims=sims)),
+                self._event("sim.changed", subscriber_id=subscriber.id),
+            )
+
+        try:
+            await attempt()
+        except Conflict:
+            await attempt()
 
     async def add_omadm_device(
         self,

@@ -219,6 +219,31 @@ class Load(_Table):
     max_lag_seconds: Annotated[float, Field(gt=0)] = 1.0
 
 
+class EapAka(_Table):
+    """SIM authentication by EAP-AKA and EAP-AKA', for RCC.14 clients that send EAP_ID.
+
+    ``server`` "embedded" makes the gateway itself the authentication centre for SIMs whose keys it was given, "radius"
+    asks the servers of ``[[aaa]]``, in their order, each ``tries`` times ``retry_seconds`` apart. ``aka_prime`` says
+    whether the embedded server offers AKA', with ``network_name`` as the name of the access network. ``seconds`` is how
+    long a client may take to answer.
+    """
+
+    server: Literal["none", "embedded", "radius"] = "none"
+    aka_prime: bool = True
+    network_name: Annotated[str, Field(min_length=1, max_length=200)] = "WLAN"
+    seconds: Seconds = 60
+    nas_identifier: Annotated[str, Field(min_length=1, max_length=200)] = "mogate"
+    tries: Annotated[int, Field(ge=1, le=10)] = 3
+    retry_seconds: Annotated[float, Field(gt=0, le=30)] = 2.0
+
+
+class Aaa(_Table):
+    """One AAA server that speaks RADIUS. ``secret`` is the file, in the data directory, with the secret it shares."""
+
+    address: Annotated[Address, BeforeValidator(_parse_address)]
+    secret: Path
+
+
 class Operator(_Table):
     """The operator's own networks: PLMNs as MCC and MNC together, which also tells how long an MNC is."""
 
@@ -263,6 +288,8 @@ class Settings(BaseSettings):
     otp: Otp = Otp()
     page: Page = Page()
     load: Load = Load()
+    eap_aka: EapAka = EapAka()
+    aaa: tuple[Aaa, ...] = ()
     logging: Logging = Logging()
 
     @classmethod
@@ -333,6 +360,7 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
             "data": data,
             "seal_key": data / settings.seal_key,
             "listeners": listeners,
+            "aaa": tuple(one.model_copy(update={"secret": data / one.secret}) for one in settings.aaa),
             "profiles": folder / settings.profiles,
             "mapping": folder / settings.mapping,
             "mo": folder / settings.mo,

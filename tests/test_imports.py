@@ -23,7 +23,7 @@ TIERS = (
 """From the bottom up: a module imports from its own tier and from those before it. The longest matching name counts."""
 
 COMPOSITION_ROOTS = {"gateway.app", "gateway.cli.mapping", "gateway.cli.simulate"}
-SHARED_ADAPTERS = {"wbxml", "provisioning", "sms"}
+SHARED_ADAPTERS = {"aka", "wbxml", "provisioning", "sms"}
 PURE_TIERS = 3
 IMPURE_ADAPTER_PARTS = {
     "handlers",

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from adapters.sms.pdu import Ports, encode_parts
+
 DCS_GSM7 = 0x00
 DCS_UCS2 = 0x08
 MAX_SEPTETS = 160
 MAX_OCTETS = 140
+PORT_HEADER_BYTES = 7
 
 _ALPHABET = (
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ\x1bÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
@@ -50,8 +53,10 @@ def encode_user_data(message: ShortMessage) -> UserData:
     Raises: ValueError when it does not fit into one SMS.
     """
     if message.port:
-        header = bytes([6, 5, 4]) + message.port.to_bytes(2) + bytes(2)
-        return _fitting(UserData(DCS_UCS2, header, message.text.encode("utf-16-be")), MAX_OCTETS)
+        parts = encode_parts(message.text.encode("utf-16-be"), reference=0, ports=Ports(message.port, 0))
+        if len(parts) > 1:
+            raise ValueError(f"takes {len(parts)} SMS")
+        return UserData(DCS_UCS2, parts[0][:PORT_HEADER_BYTES], parts[0][PORT_HEADER_BYTES:])
     septets = [_SEPTETS.get(character) for character in message.text]
     if None in septets:
         return _fitting(UserData(DCS_UCS2, b"", message.text.encode("utf-16-be")), MAX_OCTETS)

@@ -59,6 +59,17 @@ class NewSubscriber(Model):
     attributes: dict[Name, Name] = {}
 
 
+SimKey = Annotated[str, Field(pattern="^[0-9A-Fa-f]{32}$", repr=False, json_schema_extra={"writeOnly": True})]
+
+
+class NewSim(Model):
+    """The keys of a SIM as 32 hexadecimal digits each; they cannot be read back. ``sqn`` is the last number used."""
+
+    k: SimKey
+    opc: SimKey
+    sqn: Annotated[int, Field(ge=0, lt=1 << 48)] = 0
+
+
 class DeviceSummary(Model):
     """One device in a subscriber's list. ``protocols`` are those it has spoken or has an account for."""
 
@@ -71,7 +82,7 @@ class DeviceSummary(Model):
 
 
 class SubscriberView(Model):
-    """One subscriber with everything set for them alone."""
+    """One subscriber with everything set for them alone. ``sims`` are the IMSIs whose keys are known."""
 
     id: str
     imsis: list[str]
@@ -82,6 +93,7 @@ class SubscriberView(Model):
     attributes: dict[str, str]
     values: dict[str, str]
     state: str
+    sims: list[str]
     devices: list[DeviceSummary]
 
 

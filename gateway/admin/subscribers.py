@@ -11,6 +11,7 @@ from gateway.admin.models import (
     Document,
     ExplainedLeaf,
     Explanation,
+    NewSim,
     NewSubscriber,
     ProtocolName,
     Source,
@@ -22,7 +23,7 @@ from gateway.admin.routes import MAX_LISTED, Call, Route
 from gateway.errors import ConfigError
 from gateway.fleet.device import Device
 from gateway.fleet.subscriber import Overrides, Subscriber
-from gateway.inventory import Inventory
+from gateway.inventory import Inventory, SimKeys
 from gateway.service import Service
 from gateway.store.protocol import Household, Store
 
@@ -63,6 +64,11 @@ class SubscriberRoutes:
                 "PATCH", "/subscribers/{ref}/values", self.set_values, "Set or take back values",
                 takes=Values, gives=ValuesChanged,
             ),
+            Route(
+                "PUT", "/subscribers/{ref}/sims/{imsi}", self.set_sim, "Keep the keys of a SIM, for EAP-AKA",
+                takes=NewSim, status=204,
+            ),
+            Route("DELETE", "/subscribers/{ref}/sims/{imsi}", self.delete_sim, "Forget the keys of a SIM", status=204),
             Route(
                 "GET", "/subscribers/{ref}/explain", self.explain, "Why the values are what they are",
                 gives=Explanation, query=device | {"node": "only this node and what is below it"},
@@ -105,6 +111,16 @@ class SubscriberRoutes:
         """Set and take back values of a subscriber or, with a device id, of that device."""
         body: Values = call.body
         return ValuesChanged(warnings=await self._inventory.set_values(call.path["ref"], body.set, body.unset))
+
+    async def set_sim(self, call: Call) -> None:
+        """Keep the keys of one of the subscriber's SIMs; no answer ever holds them."""
+        body: NewSim = call.body
+        keys = SimKeys(*(bytes.fromhex(key) for key in (body.k, body.opc)))
+        await self._inventory.set_sim(call.path["ref"], call.path["imsi"], keys, sqn=body.sqn)
+
+    async def delete_sim(self, call: Call) -> None:
+        """Forget the keys of one SIM."""
+        await self._inventory.set_sim(call.path["ref"], call.path["imsi"], None)
 
     async def explain(self, call: Call) -> Explanation:
         """Which layer set each leaf, and which lost."""
@@ -150,6 +166,7 @@ def _subscriber_view(household: Household, seen: Mapping[str, datetime]) -> Subs
         attributes=subscriber.attributes,
         values=flat(subscriber.overrides),
         state=subscriber.state.name.lower(),
+        sims=sorted(subscriber.sims),
         devices=[
             DeviceSummary(
                 id=device.id,

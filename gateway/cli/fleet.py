@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -64,6 +65,28 @@ def subscriber_delete(ref: str) -> tuple[object, str]:
     """Remove a subscriber with all devices."""
     api("DELETE", f"/subscribers/{segment(ref)}")
     return {"deleted": ref}, f"deleted {ref}"
+
+
+@subscriber.command("sim")
+@click.argument("ref")
+@click.option("--imsi", required=True, help="Which of the subscriber's SIMs.")
+@click.option("--sqn", default=0, help="The last sequence number that a challenge to it was made with.")
+@click.option("--forget", is_flag=True, help="Forget its keys.")
+@printing
+def subscriber_sim(ref: str, imsi: str, sqn: int, forget: bool) -> tuple[object, str]:
+    """Keep the keys of a SIM, for EAP-AKA.
+
+    K and OPc are asked for, or read as two lines from standard input; 32 hexadecimal digits each. Nobody can read them
+    back.
+    """
+    path = f"/subscribers/{segment(ref)}/sims/{segment(imsi)}"
+    if forget:
+        api("DELETE", path)
+        return {"forgotten": imsi}, f"forgot the keys of {imsi}"
+    asked = sys.stdin.isatty()
+    k, opc = (click.prompt(name, hide_input=True) if asked else sys.stdin.readline().strip() for name in ("K", "OPc"))
+    api("PUT", path, body={"k": k, "opc": opc, "sqn": sqn})
+    return {"kept": imsi}, f"kept the keys of {imsi}"
 
 
 @click.group()

@@ -23,11 +23,21 @@ class ServiceState(enum.IntEnum):
     DORMANT = -3
 
 
+class Sim(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the gateway as authentication centre knows of one SIM: K and OPc, sealed together, and its last SQN.
+
+    Spec: 3GPP TS 33.102 6.3
+    """
+
+    keys: bytes
+    sqn: int = 0
+
+
 class Subscriber(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One subscription. ``id`` is opaque and stable; IMSIs and MSISDN are strings and may change.
 
-    ``content_revision`` grows with every change that could alter a configuration; ``revision`` is the store's
-    compare-and-set counter (0 until first saved).
+    ``sims`` are the SIMs, by IMSI, that the gateway itself can authenticate. ``content_revision`` grows with every
+    change that could alter a configuration; ``revision`` is the store's compare-and-set counter (0 until first saved).
     """
 
     id: str
@@ -39,6 +49,7 @@ class Subscriber(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     attributes: dict[str, str] = {}
     overrides: Overrides = {}
     state: ServiceState = ServiceState.ACTIVE
+    sims: dict[str, Sim] = {}
     content_revision: int = 1
     revision: int = 0
 

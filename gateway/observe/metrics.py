@@ -49,6 +49,9 @@ otp = Counter("mogate_otp", "One-time passwords by SMS, by what became of them."
 shed = Counter("mogate_requests_shed", "Requests turned away because of load.", ["frontend"], registry=registry)
 in_flight = Gauge("mogate_http_requests_in_flight", "Requests of devices under way.", registry=registry)
 loop_lag_seconds = Gauge("mogate_loop_lag_seconds", "How late the event loop last woke up.", registry=registry)
+eap_aka = Counter(
+    "mogate_eap_aka", "SIM authentications by EAP-AKA or EAP-AKA', by what came of them.", ["result"], registry=registry
+)
 build_info = Gauge("mogate_build_info", "The running build.", ["version", "python"], registry=registry)
 
 KNOWN_LABELS: tuple[tuple[Counter | Histogram, tuple[tuple[str, ...], ...]], ...] = (
@@ -71,6 +74,7 @@ KNOWN_LABELS: tuple[tuple[Counter | Histogram, tuple[tuple[str, ...], ...]], ...
     ),
     (otp, (("sent",), ("failed",), ("verified",), ("wrong",), ("expired",), ("throttled",))),
     (shed, (("acs",),)),
+    (eap_aka, (("ok",), ("sync_failure",), ("mac_failure",), ("reject",), ("backend_error",))),
     (tokens, (("issued",), ("accepted",), ("refused",))),
 )
 """The series that are there from the first scrape, so that rates and absence alerts work. Other codes follow."""

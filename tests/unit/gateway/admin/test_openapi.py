@@ -16,9 +16,9 @@ from aiohttp.test_utils import TestClient
 from gateway.admin.api import AdminApi
 
 SCHEMA_WORDS = {
-    "$ref", "additionalProperties", "anyOf", "const", "default", "description", "enum", "format", "items", "maxItems",
-    "maxLength", "maximum", "minItems", "minLength", "minimum", "pattern", "patternProperties", "properties",
-    "propertyNames", "required", "title", "type",
+    "$ref", "additionalProperties", "anyOf", "const", "default", "description", "enum", "exclusiveMaximum", "format",
+    "items", "maxItems", "maxLength", "maximum", "minItems", "minLength", "minimum", "pattern", "patternProperties",
+    "properties", "propertyNames", "required", "title", "type", "writeOnly",
 }  # fmt: skip
 OPERATION_WORDS = {"operationId", "parameters", "requestBody", "responses", "summary"}
 
