@@ -22,8 +22,8 @@ TIERS = (
 )
 """From the bottom up: a module imports from its own tier and from those before it. The longest matching name counts."""
 
-COMPOSITION_ROOTS = {"gateway.app", "gateway.cli.mapping", "gateway.cli.simulate"}
 SHARED_ADAPTERS = {"aka", "wbxml", "provisioning", "sms"}
+COMPOSITION_ROOTS = {"gateway.app", "gateway.cli.importing", "gateway.cli.mapping", "gateway.cli.simulate"}
 PURE_TIERS = 3
 IMPURE_ADAPTER_PARTS = {
     "handlers",

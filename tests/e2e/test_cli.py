@@ -170,3 +170,38 @@ def test_without_a_gateway_the_mend_is_said(mogate: CliRunner, monkeypatch: pyte
     common.settings.cache_clear()
     done = mogate.invoke(cli.main, ["check"])
     assert (done.exit_code, "absent.toml" in done.stderr) == (1, True)
+
+
+def test_a_document_of_another_server_is_taken_over(gateway: Gateway, mogate: CliRunner, tmp_path: Path) -> None:
+    """A document becomes a profile that the gateway loads, with what could not be placed told; or what is new in it
+    becomes a subscriber's values, and the second time nothing is."""
+    document = tmp_path / "old.xml"
+    document.write_text(
+        '<wap-provisioningdoc><characteristic type="APPLICATION"><parm name="AppID" value="ap2001"/>'
+        '<parm name="Timer_T1" value="4444"/><parm name="Timer_T4" value="17000"/><parm name="Odd" value="1"/>'
+        '<parm name="Private_User_Identity" value="001010000000002@ims.mnc001.mcc001.3gppnetwork.org"/>'
+        "</characteristic></wap-provisioningdoc>"
+    )
+    command = ["import", "rcc14", str(document), "--as", "profile", "--subscriber", "bob", "--layer", "plan"]
+    made = mogate.invoke(cli.main, [*command, "--match", "plan=old", "--output", str(tmp_path / "old.toml")])
+    assert (made.exit_code, made.stderr) == (0, "")
+    assert "# not taken: APPLICATION ap2001/Odd: has no place in the tree" in made.stdout
+    assert 'Private_user_identity = "{impi}"' in (tmp_path / "old.toml").read_text()
+    assert mogate.invoke(cli.main, [*command, "--match", "plan=old", "--output", str(tmp_path / "old.toml")]).exit_code
+
+    values = ["import", "rcc14", str(document), "--as", "subscriber", "bob"]
+    assert "bob: 3 values set" in mogate.invoke(cli.main, values).stdout
+    assert json.loads(mogate.invoke(cli.main, ["subscriber", "show", "bob", "--json"]).stdout)["values"] == {
+        "ims/Private_user_identity": "001010000000002@ims.mnc001.mcc001.3gppnetwork.org",
+        "ims/Timer_T1": "4444",
+        "ims/Timer_T4": "17000",
+    }
+    mogate.invoke(cli.main, ["unset", "bob", "ims/Private_user_identity", "ims/Timer_T1", "ims/Timer_T4"])
+
+    (tmp_path / "old.toml").unlink()
+    document.rename(tmp_path / "alice.1.xml")
+    directory = ["import", "rcc14", str(tmp_path), "--as", "device"]
+    first, second = mogate.invoke(cli.main, directory).stdout, mogate.invoke(cli.main, directory).stdout
+    assert "alice.1: 2 values set, 1 held already" in first
+    assert "alice.1: 0 values set, 3 held already" in second
+    mogate.invoke(cli.main, ["unset", "alice.1", "ims/Private_user_identity", "ims/Timer_T1"])
