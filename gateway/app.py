@@ -16,6 +16,9 @@ from typing import NamedTuple
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from adapters.omacp.documents import CpDocuments
+from adapters.omacp.mapping import CpMapping
+from adapters.omadm.documents import OmaDmPushes
 from adapters.omadm.handlers import OmaDmFront
 from adapters.provisioning.mapping import Mapping
 from adapters.rcc14.access import default_hosts
@@ -29,6 +32,7 @@ from gateway.admin.api import AdminApi
 from gateway.admin.auth import load_token
 from gateway.admin.devices import DeviceRoutes
 from gateway.admin.events import EventRoutes
+from gateway.admin.pushes import PushRoutes
 from gateway.admin.subscribers import SubscriberRoutes
 from gateway.errors import ConfigError
 from gateway.fleet.profile import ProfileSet, load_profiles
@@ -52,6 +56,7 @@ class Configuration(NamedTuple):
     catalogue: Catalogue
     profiles: ProfileSet
     mapping: Mapping
+    cp_mapping: CpMapping
 
 
 def now() -> datetime:
@@ -75,7 +80,10 @@ def load_configuration(settings: Settings) -> Configuration:
     """
     catalogue = load_catalogue(settings)
     return Configuration(
-        catalogue, load_profiles(settings.profiles, catalogue), Mapping.load(settings.mapping, catalogue)
+        catalogue,
+        load_profiles(settings.profiles, catalogue),
+        Mapping.load(settings.mapping, catalogue),
+        CpMapping.load(settings.mapping / "omacp", catalogue),
     )
 
 
@@ -119,6 +127,14 @@ async def running(settings: Settings) -> AsyncIterator[Sequence[tuple[Listener, 
         admin = AdminApi(
             SubscriberRoutes(store, service, inventory, documents).routes(),
             DeviceRoutes(store, service, inventory).routes(),
+            PushRoutes(
+                inventory,
+                OmaDmPushes(service, configuration.catalogue, sealer, settings.omadm, settings.omacp, settings.sms),
+                CpDocuments(configuration.mapping, configuration.cp_mapping, service, settings.omacp, settings.sms),
+                server_id=settings.omadm.server_id,
+                server_name=settings.omadm.server_name,
+                server_address=settings.omadm_address(),
+            ).routes(),
             EventRoutes(store).routes(),
             store=store,
             token_digest=hashlib.sha256(token.encode()).digest(),

@@ -137,10 +137,10 @@ async def _seed(settings: Settings) -> str:
         imei="001015000000015",
         manufacturer="Acme",
         model="B7",
-        client_name=account.client_name,
-        client_password=account.client_password,
-        server_name=account.server_name,
-        server_password=account.server_password,
+        client_name=account.client.name,
+        client_password=account.client.password,
+        server_name=account.server.name,
+        server_password=account.server.password,
         server_id=settings.omadm.server_id,
     )
     client = DemoClient(

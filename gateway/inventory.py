@@ -15,6 +15,7 @@ import msgspec
 from msgspec.structs import replace
 
 from gateway.errors import ConfigError, Conflict, NotFound
+from gateway.fleet.account import Login
 from gateway.fleet.device import AuthType, Credential, Device, OmaDmState, account_digest
 from gateway.fleet.operation import Operation
 from gateway.fleet.profile import check_override
@@ -38,16 +39,17 @@ from gateway.store.protocol import (
 CREDENTIAL_PURPOSE = "omadm-credential"
 SIM_PURPOSE = "sim-keys"
 SIM_KEY_BYTES = 16
+NONCE_BYTES = 16
 
 
-class Account(NamedTuple):
-    """The two directions of a new OMA DM account in clear: the one time anyone sees them."""
+class Issued(NamedTuple):
+    """A new account, both directions in clear: the one time anyone sees them. ``device`` is as it is to be stored."""
 
+    subscriber: Subscriber
     device: Device
-    client_name: str
-    client_password: str
-    server_name: str
-    server_password: str
+    auth: AuthType
+    client: Login
+    server: Login
 
 
 class SimKeys(NamedTuple):
@@ -236,7 +238,7 @@ class Inventory:
         auth: AuthType = "md5",
         client_name: str = "",
         server_name: str = "",
-    ) -> Account:
+    ) -> Issued:
         """A device of the subscriber with a new OMA DM account; passwords are made here and shown this once.
 
         A device of that IMEI that another protocol already knows gets the account added.
@@ -244,25 +246,60 @@ class Inventory:
         Raises: NotFound, Conflict when the LocURI is another device's.
         """
         household = await self.find(reference)
-        client_password, server_password = secrets.token_urlsafe(18), secrets.token_urlsafe(18)
+        client = Login(client_name or loc_uri, secrets.token_urlsafe(18))
+        server = Login(server_name or "mogate", secrets.token_urlsafe(18))
         known = next((device for device in household.devices if imei and device.imei == imei), None)
         device = known or Device(id=next_device_id(household), imei=imei)
         device = msgspec.structs.replace(
-            device,
-            manufacturer=manufacturer or device.manufacturer,
-            model=model or device.model,
-            omadm=OmaDmState(
-                loc_uri=loc_uri,
-                auth=auth,
-                client=self._credential(client_name or loc_uri, client_password),
-                server=self._credential(server_name or "mogate", server_password),
-            ),
+            device, manufacturer=manufacturer or device.manufacturer, model=model or device.model, omadm=None
         )
+        device = self._with_account(device, loc_uri, auth, client, server)
         await self._store.commit(
             PutDevice(device),
             self._event("device.added", subscriber_id=household.subscriber.id, device_id=device.id),
         )
-        return Account(device, client_name or loc_uri, client_password, server_name or "mogate", server_password)
+        return Issued(household.subscriber, device, auth, client, server)
+
+    async def renew_account(
+        self, reference: str, *, imei: str, auth: AuthType | None, server_id: str, keep: bool
+    ) -> Issued:
+        """A new OMA DM account for a device, which is named as ``find_device`` has it, or by its IMEI if it is new.
+
+        Both directions have nonces, so that either side can prove itself in the first message. ``auth`` None is the
+        device's own, or md5. Without ``keep`` nothing is stored: the account is for looking at.
+
+        Raises: NotFound, Conflict when the device was changed meanwhile, ConfigError when nothing names the device.
+        """
+        household = await self.find(reference)
+        known = next((device for device in household.devices if imei and device.imei == imei), None)
+        if known is None and imei:
+            known = Device(id=next_device_id(household), imei=imei)
+        device = known or (await self.find_device(reference))[1]
+        state = device.omadm
+        if state is None and not device.imei:
+            raise ConfigError(f"device {device.id} has no IMEI to be known by; give one", key="imei")
+        loc_uri = state.loc_uri if state else f"IMEI:{device.imei}"
+        auth = auth or (state.auth if state else "md5")
+        client, server = (
+            Login(name, secrets.token_urlsafe(18), secrets.token_bytes(NONCE_BYTES)) for name in (loc_uri, server_id)
+        )
+        device = self._with_account(device, loc_uri, auth, client, server)
+        if keep:
+            event = self._event("account.renewed", subscriber_id=household.subscriber.id, device_id=device.id)
+            await self._store.commit(PutDevice(device), event)
+        return Issued(household.subscriber, device, auth, client, server)
+
+    def _with_account(self, device: Device, loc_uri: str, auth: AuthType, client: Login, server: Login) -> Device:
+        state = device.omadm or OmaDmState(loc_uri=loc_uri, client=Credential(name="", secret=b""))
+        state = msgspec.structs.replace(
+            state,
+            loc_uri=loc_uri,
+            auth=auth,
+            client=self._credential(client),
+            server=self._credential(server),
+            failed_attempts=0,
+        )
+        return msgspec.structs.replace(device, omadm=state)
 
     async def enqueue(self, reference: str, operation: Operation) -> Operation:
         """The operation for the device's next OMA DM session, with an id; those of a group's members begin with it.
@@ -282,9 +319,10 @@ class Inventory:
         )
         return queued
 
-    def _credential(self, name: str, password: str) -> Credential:
-        digest = account_digest(name, password)
-        return Credential(name=name, secret=self._sealer.seal(digest.encode(), CREDENTIAL_PURPOSE))
+    def _credential(self, login: Login) -> Credential:
+        digest = account_digest(login.name, login.password)
+        sealed = self._sealer.seal(digest.encode(), CREDENTIAL_PURPOSE)
+        return Credential(name=login.name, secret=sealed, nonce=login.nonce)
 
     def _event(
         self, kind: str, *, subscriber_id: str = "", device_id: str = "", detail: dict[str, str] | None = None

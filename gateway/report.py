@@ -95,6 +95,25 @@ def document(xml: str) -> str:
     return str(etree.tostring(root, pretty_print=True, encoding="unicode")).rstrip()
 
 
+def push(made: Mapping[str, Any]) -> str:
+    """A push for a phone: what it says, and its octets in every wrapping."""
+    lines = [f"{made['kind']} for device {made['device_id']}"]
+    lines += [f"  {name}: {value}" for name, value in made["fields"].items()]
+    if made["entry"]:
+        lines.append(f"  the user types: {made['entry']}")
+    if made["document"]:
+        lines += ["", document(made["document"])]
+    lines += ["", f"body, {len(made['body']) // 2} octets", hexadecimal(made["body"])]
+    for number, one in enumerate(made["segments"], 1):
+        lines += ["", f"short message {number} of {len(made['segments'])}, {len(one) // 2} octets of user data", one]
+    return "\n".join(lines)
+
+
+def hexadecimal(digits: str) -> str:
+    """Octets in lines of 32, for reading."""
+    return "\n".join(digits[start : start + 64] for start in range(0, len(digits), 64))
+
+
 def _source(source: Mapping[str, str]) -> str:
     return " ".join(part for part in (source["layer"], source["profile"], source["place"]) if part)
 

@@ -61,6 +61,11 @@ class Listener(_Table):
     trusted_gateways: tuple[Network, ...] = ()
     trusted_proxies: tuple[Network, ...] = ()
 
+    @property
+    def url(self) -> str:
+        """How it is reached from here, without a path."""
+        return f"{'https' if self.certificate else 'http'}://{self.address}"
+
     @pydantic.model_validator(mode="after")
     def _check(self) -> Listener:
         if (self.certificate is None) != (self.key is None):
@@ -75,10 +80,21 @@ class Listener(_Table):
 
 
 class OmaDm(_Table):
-    """OMA DM. ``roots`` says where an MO is mounted on devices that were not asked (key of the MO -> URI)."""
+    """OMA DM. ``roots`` says where an MO is mounted on devices that were not asked (key of the MO -> URI).
+
+    What a new account tells a device: ``server_id``, ``server_name`` for its user, and ``server_address``, the URL it
+    posts to (empty: the first listener's, which only does for trials). ``notification_version`` is what package 0 says
+    of itself, times ten; ``resync_nonce`` how the nonce 0x00000000 is understood. ``tnds`` is how a bootstrap message
+    carries objects: WBXML of its own, inline in the message, or XML.
+    """
 
     paths: tuple[str, ...] = ("/omadm",)
     server_id: str = "mogate"
+    server_name: str = "MOGate"
+    server_address: Annotated[str, Field(pattern="^(https?://.+)?$")] = ""
+    notification_version: Annotated[int, Field(ge=1, le=1023)] = 11
+    resync_nonce: Literal["octets", "text"] = "octets"
+    tnds: Literal["wbxml", "inline", "xml"] = "wbxml"
     session_seconds: Seconds = 900
     max_message_bytes: Bytes = 262_144
     max_failed_attempts: Annotated[int, Field(ge=1)] = 3
@@ -95,6 +111,16 @@ class Redirect(_Table):
     to: Annotated[str, Field(pattern=r"^https?://[A-Za-z0-9.:\[\]-]+$")]
     hosts: tuple[str, ...] = ()
     share_percent: Annotated[int, Field(ge=0, le=100)] = 100
+
+
+class OmaCp(_Table):
+    """OMA Client Provisioning. ``objects`` are the MOs that go into a document, beside the account.
+
+    ``imsi_key`` is how the IMSI stands in the key of a MAC; a few old phones want its digits.
+    """
+
+    objects: tuple[str, ...] = ("connmo-proxy", "connmo-nap")
+    imsi_key: Literal["semi-octets", "digits"] = "semi-octets"
 
 
 class Rcc14(_Table):
@@ -130,9 +156,15 @@ class Rcc14(_Table):
 
 
 class Sms(_Table):
-    """Short messages. ``bearer`` carries them: "file" writes them to ``sms.jsonl`` in the data directory, for labs."""
+    """Short messages. ``bearer`` carries them: "file" writes them to ``sms.jsonl`` in the data directory, for labs.
+
+    ``push_source_port`` is the port that pushes come from. ``wide_references`` tells the parts of a long message by 16
+    bits instead of 8.
+    """
 
     bearer: Literal["none", "file"] = "none"
+    push_source_port: Annotated[int, Field(ge=0, le=65535)] = 9200
+    wide_references: bool = False
 
 
 class Otp(_Table):
@@ -283,6 +315,7 @@ class Settings(BaseSettings):
     catalogue: Catalogue = Catalogue()
     listeners: tuple[Listener, ...] = ()
     omadm: OmaDm = OmaDm()
+    omacp: OmaCp = OmaCp()
     rcc14: Rcc14 = Rcc14()
     sms: Sms = Sms()
     otp: Otp = Otp()
@@ -307,6 +340,13 @@ class Settings(BaseSettings):
     def listener_for(self, service: ServiceName) -> Listener | None:
         """The first listener that serves it, or None."""
         return next((listener for listener in self.listeners if service in listener.serves), None)
+
+    def omadm_address(self) -> str:
+        """The URL that a new account gives devices; empty when no listener serves OMA DM and none is set."""
+        listener = self.listener_for("omadm")
+        if self.omadm.server_address or listener is None:
+            return self.omadm.server_address
+        return listener.url + self.omadm.paths[0]
 
 
 def find_settings_file() -> Path:

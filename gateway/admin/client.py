@@ -30,7 +30,7 @@ async def call(
     listener = settings.listener_for("admin")
     if listener is None:
         raise ConfigError("no listener serves admin; add one to the settings", key="listeners")
-    address = f"{'https' if listener.certificate else 'http'}://{listener.address}"
+    address = listener.url
     headers = {"Authorization": f"Bearer {load_token(settings.data)}"}
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
     try:

@@ -50,10 +50,14 @@ class DeviceRoutes:
     async def create_device(self, call: Call) -> NewAccount:
         """Add a device with a new OMA DM account."""
         body: NewDevice = call.body
-        account = await self._inventory.add_omadm_device(call.path["ref"], **body.model_dump())
-        return NewAccount(device_id=account.device.id, **{
-            name: value for name, value in account._asdict().items() if name != "device"
-        })  # fmt: skip
+        issued = await self._inventory.add_omadm_device(call.path["ref"], **body.model_dump())
+        return NewAccount(
+            device_id=issued.device.id,
+            client_name=issued.client.name,
+            client_password=issued.client.password,
+            server_name=issued.server.name,
+            server_password=issued.server.password,
+        )
 
     async def show_device(self, call: Call) -> DeviceView:
         """One device with every leaf's standing and all its operations."""

@@ -117,7 +117,7 @@ class NewDevice(Model):
     imei: Annotated[str, Field(pattern="^([0-9]{14,16})?$")] = ""
     manufacturer: Name = ""
     model: Name = ""
-    auth: Literal["basic", "md5"] = "md5"
+    auth: Literal["basic", "md5", "mac"] = "md5"
     client_name: Name = ""
     server_name: Name = ""
 
@@ -307,6 +307,43 @@ class Document(Model):
     layout: Literal["A", "B"]
     version: int
     document: str
+
+
+class NewBootstrap(Model):
+    """A bootstrap message. Without ``auth`` the device keeps its own way; without ``pin`` one is made up.
+
+    ``imei`` names a device of the subscriber, or a new one. USERPINMAC is of OMA CP alone.
+    """
+
+    profile: Literal["cp", "dm"] = "cp"
+    security: Literal["netwpin", "userpin", "usernetwpin", "userpinmac"] = "netwpin"
+    pin: Annotated[str, Field(pattern="^([0-9]{4,8})?$")] = ""
+    imei: Annotated[str, Field(pattern="^([0-9]{14,16})?$")] = ""
+    auth: Literal["basic", "md5", "mac"] | None = None
+
+
+class PushView(Model):
+    """A push for one phone: field by field, as markup, and in octets (hexadecimal).
+
+    ``entry`` is what the phone's user has to type in, empty when nothing. ``segments`` are the user data of its short
+    messages, header included: TP-UDHI set, TP-PID 0, TP-DCS 4.
+    """
+
+    device_id: str
+    kind: str
+    fields: dict[str, str]
+    document: str
+    entry: str
+    body: str
+    push: str
+    segments: list[str]
+
+
+class CpDocument(Model):
+    """The OMA CP document as this device would get it now, without any account: XML, and WBXML in hexadecimal."""
+
+    document: str
+    wbxml: str
 
 
 class EventView(Model):

@@ -26,6 +26,13 @@ class Call(NamedTuple):
             raise ConfigError(f"{text[:40]!r} is not a number", key=name)
         return int(text) if text else default
 
+    def flag(self, name: str) -> bool:
+        """A query parameter that is true or false, false when absent. Raises: ConfigError when it is neither."""
+        text = self.query.get(name, "false")
+        if text not in ("true", "false"):
+            raise ConfigError(f"{text[:40]!r} is neither true nor false", key=name)
+        return text == "true"
+
     @property
     def limit(self) -> int:
         """How many the caller wants listed, within bounds."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from gateway.cli import catalogue, fleet, importing, mapping, server, simulate, values
+from gateway.cli import catalogue, fleet, importing, mapping, push, server, simulate, values
 from gateway.cli.common import Group
 
 

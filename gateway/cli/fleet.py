@@ -111,7 +111,7 @@ def device_show(ref: str) -> tuple[object, str]:
 @click.option("--manufacturer", default="", help="What ./DevInfo/Man will say.")
 @click.option(
     "--auth",
-    type=click.Choice(["md5", "basic"]),
+    type=click.Choice(["md5", "basic", "mac"]),
     default="md5",
     show_default=True,
     help="How the device proves itself.",

@@ -106,9 +106,7 @@ def _omadm_url(settings: Settings) -> str:
 
     Raises: ConfigError when no listener serves OMA DM.
     """
-    listener = _listener(settings, "omadm")
-    scheme = "https" if listener.certificate else "http"
-    return f"{scheme}://{listener.address}{settings.omadm.paths[0]}"
+    return _listener(settings, "omadm").url + settings.omadm.paths[0]
 
 
 def _rcc14_servers(settings: Settings) -> Servers:

@@ -58,14 +58,25 @@ def explain(ref: str, node: str, device_id: str) -> tuple[object, str]:
 @click.command()
 @click.argument("ref")
 @click.option(
+    "--as",
+    "form",
+    type=click.Choice(["rcc14", "cp"]),
+    default="rcc14",
+    show_default=True,
+    help="For an RCC.14 client, or for an OMA CP phone.",
+)
+@click.option(
     "--layout", type=click.Choice(["A", "B"]), default="B", show_default=True, help="A is for clients up to UP 1.0."
 )
 @_device_option
 @printing
-def render(ref: str, layout: str, device_id: str) -> tuple[object, str]:
-    """Show the RCC.14 document a device would get now."""
-    query = {"layout": layout} | ({"device": device_id} if device_id else {})
-    found = api("GET", f"/subscribers/{segment(ref)}/document", query=query)
+def render(ref: str, form: str, layout: str, device_id: str) -> tuple[object, str]:
+    """Show the document a device would get now."""
+    query = {"device": device_id} if device_id else {}
+    if form == "cp":
+        found = api("GET", f"/subscribers/{segment(ref)}/cp-document", query=query)
+        return found, f"{report.document(found['document'])}\n\n{report.hexadecimal(found['wbxml'])}"
+    found = api("GET", f"/subscribers/{segment(ref)}/document", query=query | {"layout": layout})
     return found, report.document(found["document"])
 
 

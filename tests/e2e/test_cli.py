@@ -28,8 +28,11 @@ READING = (
     ("unset", "alice", "ims/Timer_T1"),
     ("explain", "alice", "--node", "ims", "--device", "alice.1"),
     ("render", "alice", "--device", "alice.1"),
+    ("render", "alice", "--device", "alice.1", "--as", "cp"),
     ("simulate", "omadm"),
     ("simulate", "rcc14"),
+    ("push", "notify", "alice.1", "--dry-run"),
+    ("bootstrap", "alice.1", "--dry-run"),
 )
 SHOWS = {
     "check": "in order",
@@ -43,7 +46,9 @@ SHOWS = {
     "set": "ims/Timer_T1 = 3000",
     "unset": "ims/Timer_T1",
     "explain": "operator example-mobile",
-    "render": '<characteristic type="APPLICATION">',
+    "render": '<characteristic type="',
+    "push notify": "server id: mogate",
+    "bootstrap": '<parm name="APPID" value="w7"/>',
     "simulate omadm": "result: ok",
     "simulate rcc14": "result: ok",
 }
@@ -92,7 +97,9 @@ def test_a_command_prints_for_people_and_for_machines(mogate: CliRunner, argumen
     people = mogate.invoke(cli.main, list(arguments))
     assert (people.exit_code, people.stderr) == (0, "")
     name = " ".join(
-        arguments[:2] if arguments[0] in ("mo", "mapping", "subscriber", "device", "simulate") else arguments[:1]
+        arguments[:2]
+        if arguments[0] in ("mo", "mapping", "subscriber", "device", "simulate", "push")
+        else arguments[:1]
     )
     assert SHOWS.get(name, "data:") in people.stdout
     assert not people.stdout.startswith(("{", "["))

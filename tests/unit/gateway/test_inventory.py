@@ -110,12 +110,12 @@ async def test_a_new_account_keeps_no_password(inventory: Inventory, sealer: Sea
     Spec: OMA-TS-DM_Security-V1_2 5.3
     """
     account = await inventory.add_omadm_device("ann", loc_uri="phone-1", client_name="ann")
-    assert account.client_password != account.server_password
+    assert account.client.password != account.server.password
     state = (await inventory.find("ann")).devices[0].omadm
     assert state is not None
     digest = sealer.unseal(state.client.secret, CREDENTIAL_PURPOSE).decode()
-    assert digest == account_digest("ann", account.client_password)
-    assert account.client_password not in repr(state)
+    assert digest == account_digest("ann", account.client.password)
+    assert account.client.password not in repr(state)
 
 
 async def test_two_protocols_of_one_phone_are_one_device(inventory: Inventory) -> None:
@@ -130,3 +130,40 @@ async def test_a_taken_identity_is_named(inventory: Inventory) -> None:
     """The refusal says which identity is taken and whose it is, in words of people."""
     with pytest.raises(Conflict, match=r"imsi 001010000000001 belongs to subscriber ann"):
         await inventory.create_subscriber(subscriber_id="eve", imsis=["001010000000001"])
+
+
+async def test_a_renewed_account(inventory: Inventory, store: SqliteStore, sealer: Sealer) -> None:
+    """Both directions get new passwords and nonces; only digests are kept, and the device is otherwise as before."""
+    await inventory.add_omadm_device("ann", loc_uri="phone", imei="35000000000001", auth="basic", model="B7")
+    issued = await inventory.renew_account("ann.1", imei="", auth=None, server_id="srv", keep=True)
+    device = await store.load_device("ann.1")
+    assert device is not None
+    assert device.omadm is not None
+    assert device.omadm.server is not None
+    assert (device.omadm.loc_uri, device.omadm.auth, device.model) == ("phone", "basic", "B7")
+    assert (issued.client.name, issued.server.name) == ("phone", "srv")
+    for kept, login in ((device.omadm.client, issued.client), (device.omadm.server, issued.server)):
+        digest = sealer.unseal(kept.secret, CREDENTIAL_PURPOSE).decode()
+        assert digest == account_digest(login.name, login.password)
+        assert (kept.nonce, len(kept.nonce)) == (login.nonce, 16)
+        assert login.password not in repr(device)
+
+
+async def test_an_account_for_looking_at(inventory: Inventory, store: SqliteStore) -> None:
+    """Without ``keep`` nothing is stored, of a device that is there or of a new one."""
+    await inventory.add_omadm_device("ann", loc_uri="phone")
+    before = await store.load_device("ann.1")
+    issued = await inventory.renew_account("ann", imei="", auth="mac", server_id="srv", keep=False)
+    new = await inventory.renew_account("ann", imei="35000000000009", auth=None, server_id="srv", keep=False)
+    assert issued.device.omadm is not None
+    assert (issued.device.omadm.auth, new.device.id, new.client.name) == ("mac", "ann.2", "IMEI:35000000000009")
+    assert await store.load_device("ann.1") == before
+    assert await store.load_device("ann.2") is None
+
+
+async def test_an_account_needs_a_name(inventory: Inventory) -> None:
+    """A device is known by its LocURI or its IMEI; a new one needs the IMEI."""
+    with pytest.raises(NotFound, match="none"):
+        await inventory.renew_account("ann", imei="", auth=None, server_id="srv", keep=True)
+    issued = await inventory.renew_account("ann", imei="35000000000009", auth=None, server_id="srv", keep=True)
+    assert (await inventory.find_device("35000000000009"))[1].omadm == issued.device.omadm

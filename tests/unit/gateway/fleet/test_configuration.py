@@ -143,7 +143,7 @@ def test_demo_configurations(
     device = Device(id="s.1", manufacturer="Acme", model=model)
     made = configuration(profiles.select(subscriber, device), variables_of(subscriber, device, ["00101"]))
     assert made.omitted == ()
-    assert set(made.values) == {"ims", "rcs", "mmtel", "xcap", "nas-config", "andsf"}
+    assert set(made.values) == {"ims", "rcs", "mmtel", "xcap", "nas-config", "andsf", "connmo-nap"}
     for mo, texts in made.values.items():
         for path, text in texts.items():
             assert check_value(catalogue.find(f"{mo}/{path}")[2], text) is None, path

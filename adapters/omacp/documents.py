@@ -1,0 +1,123 @@
+"""OMA CP documents of devices: the objects of their desired tree, and the account that lets them call.
+
+Spec: OMA-WAP-TS-ProvCont-V1_1 4
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Mapping as Values
+
+from adapters.omacp.account import application
+from adapters.omacp.mapping import CpMapping
+from adapters.omacp.push import push
+from adapters.omacp.security import Method, prove
+from adapters.provisioning.document import ROOT, Characteristic, Parm, format_characteristic
+from adapters.provisioning.mapping import Mapping
+from adapters.provisioning.wbxml import encode_document
+from adapters.sms.pdu import Ports, encode_parts
+from adapters.sms.wsp import encode_push
+from gateway.errors import ConfigError
+from gateway.fleet.account import Account
+from gateway.fleet.device import Device
+from gateway.fleet.push import PreparedPush
+from gateway.fleet.subscriber import Subscriber
+from gateway.service import Service
+from gateway.settings import OmaCp, Sms
+
+_ROOT_ORDER = ("PXLOGICAL", "NAPDEF", "APPLICATION")
+
+
+class CpDocuments:
+    """Renders what a phone of OMA CP is due."""
+
+    def __init__(self, mapping: Mapping, own: CpMapping, service: Service, settings: OmaCp, sms: Sms) -> None:
+        """``own`` are the places of MOs with characteristics of their own; ``mapping`` has all others."""
+        self._mapping = mapping
+        self._own = own
+        self._service = service
+        self._settings = settings
+        self._sms = sms
+
+    def preview(self, subscriber: Subscriber, device: Device) -> tuple[str, bytes]:
+        """The document this device would get, without any account, as XML and as WBXML."""
+        document = self._document(subscriber, device)
+        return format_document(document), encode_document(document)
+
+    def bootstrap(
+        self, subscriber: Subscriber, device: Device, account: Account, security: str, pin: str, reference: int
+    ) -> PreparedPush:
+        """The push that gives the device its account and access points. ``security`` is a name of SEC in any case.
+
+        Raises: ConfigError when the method is unknown, or needs an IMSI or a PIN that is not there.
+        """
+        try:
+            method = Method[security.upper()]
+        except KeyError:
+            known = ", ".join(one.name.lower() for one in Method)
+            raise ConfigError(f"{security!r} does not secure OMA CP; there are {known}", key="security") from None
+        document = self._document(subscriber, device, account)
+        body = encode_document(document)
+        proof = prove(method, body, imsi=subscriber.imsi, pin=pin, imsi_form=self._settings.imsi_key)
+        octets = encode_push(push(body, proof))
+        ports = Ports(source=self._sms.push_source_port)
+        says = {"content type": push(body, proof).content_type, "SEC": method.name}
+        if proof.mac:
+            says["MAC"] = proof.mac
+        return PreparedPush(
+            kind="OMA CP bootstrap",
+            says=says,
+            document=format_document(document),
+            body=body,
+            octets=octets,
+            segments=encode_parts(octets, reference=reference, ports=ports, wide=self._sms.wide_references),
+            entry=proof.entry,
+        )
+
+    def _document(self, subscriber: Subscriber, device: Device, account: Account | None = None) -> Characteristic:
+        values = self._service.configuration(subscriber, device).values
+        found = []
+        for mo in self._settings.objects:
+            if mo in values:
+                one = self._own.render(mo, values[mo]) if mo in self._own else _legacy(self._mapping, mo, values[mo])
+                found += [one] if one else []
+        nap_ids = _ids(found, "NAPDEF", "NAPID")
+        found = [_connected(one, nap_ids) if one.type == "PXLOGICAL" else one for one in found]
+        if account is not None:
+            proxy_ids = _ids(found, "PXLOGICAL", "PROXY-ID")
+            found.append(application(account, nap_ids=() if proxy_ids else nap_ids, proxy_ids=proxy_ids))
+        return Characteristic(ROOT, (), tuple(sorted(found, key=lambda one: _ROOT_ORDER.index(one.type))))
+
+
+def format_document(document: Characteristic) -> str:
+    """The document as XML."""
+    inner = "".join(format_characteristic(one) for one in document.characteristics)
+    return f'<{ROOT} version="1.0">{inner}</{ROOT}>'
+
+
+def _legacy(mapping: Mapping, mo: str, values: Values[str, str]) -> Characteristic | None:
+    """An MO without a table of its own: its APPLICATION as in the older RCC.14 layout, with the name OMA CP has."""
+    rendered = mapping.render(mo, values, "A")
+    if rendered is None:
+        return None
+    parms = tuple(Parm("APPID" if name == "AppID" else name, value) for name, value in rendered.parms)
+    return rendered._replace(parms=parms)
+
+
+def _ids(characteristics: Iterable[Characteristic], type_: str, name: str) -> list[str]:
+    return [parm.value for one in characteristics if one.type == type_ for parm in one.parms if parm.name == name]
+
+
+def _connected(proxy: Characteristic, nap_ids: Iterable[str]) -> Characteristic:
+    """The proxy whose physical side has its identifier and the access points it is reached by.
+
+    Spec: OMA-WAP-TS-ProvCont-V1_1 (PXPHYSICAL: PHYSICAL-PROXY-ID, TO-NAPID)
+    """
+    reached = tuple(Parm("TO-NAPID", one) for one in nap_ids) or (Parm("TO-NAPID", "INTERNET"),)
+    known = tuple(Parm("PHYSICAL-PROXY-ID", one) for one in _ids([proxy], "PXLOGICAL", "PROXY-ID"))
+    return proxy._replace(
+        characteristics=tuple(
+            one._replace(parms=(*known, *one.parms, *reached)) if one.type == "PXPHYSICAL" else one
+            for one in proxy.characteristics
+        )
+    )

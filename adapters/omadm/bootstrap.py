@@ -1,0 +1,130 @@
+"""Bootstrap by the DM profile: a message that needs no session, with the account and its connectivity as TNDS.
+
+Spec: OMA-TS-DM_Bootstrap-V1_2; OMA-TS-DM_Security-V1_2 5.7; OMA-TS-DM_StdObj-V1_2 5.3 (DMAcc)
+"""
+
+from __future__ import annotations
+
+import enum
+import hmac
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+from adapters.omadm.codec import encode, encoding_of
+from adapters.omadm.messages import Command, Data, Item, Meta, SyncHdr, SyncML
+from adapters.omadm.tnds import Leaf, Subtree, render_subtrees
+from adapters.omadm.xml import encode_xml
+from adapters.sms.pdu import semi_octets
+from adapters.sms.wsp import Push
+from adapters.wbxml.codec import Header
+from adapters.wbxml.codec import encode as encode_wbxml
+from gateway.errors import ConfigError
+from gateway.fleet.account import AUTH_TYPE_NAMES, Account, Login
+from gateway.fleet.device import AuthType
+from gateway.tree.format import Format
+from gateway.tree.node import Acl
+
+TndsForm = Literal["wbxml", "inline", "xml"]
+ImsiForm = Literal["semi-octets", "digits"]
+
+CONTENT_TYPE = "application/vnd.syncml.dm+wbxml"
+DMACC = "urn:oma:mo:oma-dm-dmacc:1.0"
+INBOX = "./Inbox"
+
+_TNDS_HEADER = Header(2, 0, "-//OMA//DTD-DM-DDF 1.2//EN")
+_TNDS_TYPE = "application/vnd.syncml.dmtnds+"
+
+
+class Method(enum.IntEnum):
+    """What the device must know to believe a message; the numbers are the values of SEC in the push."""
+
+    NETWORKID = 0
+    USERPIN = 1
+    USERPIN_NETWORKID = 2
+
+
+class Proof(NamedTuple):
+    """What goes with a message."""
+
+    method: Method
+    mac: str
+
+
+def account_subtree(account: Account, *, connection: str = "") -> Subtree:
+    """The account as DMAcc, which the server may read, change and remove; ``connection`` is the URI of its NAP.
+
+    Spec: OMA-TS-DM_StdObj-V1_2 5.3
+    """
+    texts = [
+        ("AppID", "w7"),
+        ("ServerID", account.server_id),
+        ("Name", account.name),
+        *([("PrefConRef", connection)] if connection else []),
+        ("AppAddr/1/Addr", account.address),
+        ("AppAddr/1/AddrType", "URI"),
+        ("AppAddr/1/Port/1/PortNbr", str(account.port)),
+        ("AAuthPref", AUTH_TYPE_NAMES[account.auth]),
+    ]
+    leaves = [Leaf(tuple(path.split("/")), Format.CHR, text) for path, text in texts]
+    leaves += _credentials("1", "CLCRED", account.auth, account.client)
+    leaves += _credentials("2", "SRVCRED", account.server_auth, account.server)
+    return Subtree("MOGate", DMACC, leaves, acl=server_rights(account.server_id))
+
+
+def server_rights(server_id: str) -> str:
+    """The ACL of what a bootstrap creates. Spec: OMA-TS-DM_Bootstrap-V1_2 (ACL of provisioned nodes)"""
+    return str(Acl.granting(server_id, "Get", "Replace", "Delete"))
+
+
+def bootstrap_message(account: Account, loc_uri: str, subtrees: Sequence[Subtree], form: TndsForm) -> bytes:
+    """The message, in WBXML as it must be; ``form`` is how the objects stand in it.
+
+    Spec: OMA-TS-DM_Bootstrap-V1_2 (DM profile)
+    """
+    tree = render_subtrees(subtrees, octets=form != "xml")
+    data: Data = (tree,)
+    if form == "xml":
+        data = encode_xml(tree).decode()
+    elif form == "wbxml":
+        data = encode_wbxml(tree, _TNDS_HEADER)
+    meta = Meta(format="xml", type=_TNDS_TYPE + ("xml" if form == "xml" else "wbxml"))
+    add = Command(verb="Add", cmd_id="1", items=(Item(target=INBOX, meta=meta, data=data),))
+    header = SyncHdr(session_id="0", msg_id=1, target=loc_uri, source=account.server_id)
+    return encode(SyncML(header, (add,)), encoding_of(CONTENT_TYPE))
+
+
+def prove(
+    method: Method, message: bytes, *, imsi: str = "", pin: str = "", imsi_form: ImsiForm = "semi-octets"
+) -> Proof:
+    """The proof of the message's octets, for a SIM with this IMSI or a user who knows this PIN.
+
+    Raises: ConfigError when the method needs an IMSI or a PIN that is not there.
+    Spec: OMA-TS-DM_Security-V1_2 5.7.2
+    """
+    if method is not Method.USERPIN and not imsi:
+        raise ConfigError(f"{method.name} needs the subscriber's IMSI, and none is known", key="security")
+    if method is not Method.NETWORKID and not (pin.isascii() and pin.isdecimal()):
+        raise ConfigError(f"{method.name} needs a PIN of digits", key="pin")
+    parts = [] if method is Method.NETWORKID else [pin.encode("ascii")]
+    if method is not Method.USERPIN:
+        parts.append(semi_octets(imsi) if imsi_form == "semi-octets" else imsi.encode("ascii"))
+    return Proof(method, hmac.digest(b":".join(parts), message, "sha1").hex().upper())
+
+
+def push(message: bytes, proof: Proof) -> Push:
+    """The push that carries a bootstrap message to a phone."""
+    parameters = (("SEC", int(proof.method)), ("MAC", proof.mac))
+    return Push(CONTENT_TYPE, message, parameters, application_id="x-wap-application:syncml.dm")
+
+
+def _credentials(name: str, level: str, auth: AuthType, login: Login) -> list[Leaf]:
+    texts = {
+        "AAuthLevel": level,
+        "AAuthType": AUTH_TYPE_NAMES[auth],
+        "AAuthName": login.name,
+        "AAuthSecret": login.password,
+    }
+    leaves = [Leaf(("AppAuth", name, leaf), Format.CHR, text) for leaf, text in texts.items()]
+    if login.nonce and auth != "basic":
+        leaves.append(Leaf(("AppAuth", name, "AAuthData"), Format.BIN, login.nonce))
+    return leaves

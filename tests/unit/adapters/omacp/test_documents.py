@@ -1,0 +1,94 @@
+"""Documents of whole devices: what stands in them, in which order, and how they are connected."""
+
+from pathlib import Path
+
+import pytest
+from tshark import dissect
+
+from adapters.omacp.documents import CpDocuments
+from adapters.omacp.mapping import CpMapping
+from adapters.provisioning.document import Characteristic, parse_document
+from adapters.provisioning.mapping import Mapping
+from adapters.provisioning.wbxml import decode_document
+from gateway.errors import ConfigError
+from gateway.fleet.account import Account, Login
+from gateway.fleet.device import Device
+from gateway.fleet.profile import ProfileSet, parse_profile
+from gateway.fleet.subscriber import Subscriber
+from gateway.mo.catalogue import Catalogue
+from gateway.service import Service
+from gateway.settings import OmaCp, Sms
+
+CONFIG = Path(__file__).parents[4] / "config"
+ANN = Subscriber(id="ann", imsis=("001011234567895",))
+PHONE = Device(id="ann.1", imei="004400112233447")
+ACCOUNT = Account("srv", "Server", "https://dm.example/", "md5", Login("phone", "a", b"n"), Login("srv", "b", b"n"))
+NAP = '[mo.connmo-nap]\nNAPID = "NAP1"\nName = "n"\nAddr = "apn"\nAddrType = "APN"\n"Bearer/BearerType" = "GSM-GPRS"\n'
+PROXY = '[mo.connmo-proxy]\nProxyID = "P"\nName = "p"\nAddr = "192.0.2.1"\nAddrType = "IPV4"\n'
+IMS = "[mo.ims]\nTimer_T1 = 2000\n"
+
+
+def documents(*objects: str, wanted: tuple[str, ...] = OmaCp().objects) -> CpDocuments:
+    catalogue = Catalogue.load(CONFIG / "mo", identifiers={})
+    text = 'name = "all"\nlayer = "operator"\n' + "".join(objects)
+    profiles = ProfileSet([parse_profile(text, "all.toml", catalogue)], catalogue)
+    service = Service(catalogue, profiles, plmns=["00101"], roots={})
+    own = CpMapping.load(CONFIG / "mapping" / "omacp", catalogue)
+    return CpDocuments(Mapping.load(CONFIG / "mapping", catalogue), own, service, OmaCp(objects=wanted), Sms())
+
+
+def parms(document: Characteristic, *types: str) -> list[tuple[str, str]]:
+    for type_ in types:
+        document = next(one for one in document.characteristics if one.type == type_)
+    return [(name, value) for name, value in document.parms]
+
+
+def test_an_account_over_an_access_point() -> None:
+    """The account names the access point that comes along."""
+    made = documents(NAP).bootstrap(ANN, PHONE, ACCOUNT, "netwpin", "", 1)
+    document = decode_document(made.body)
+    assert [one.type for one in document.characteristics] == ["NAPDEF", "APPLICATION"]
+    assert ("TO-NAPID", "NAP1") in parms(document, "APPLICATION")
+    assert parse_document(made.document.encode()) == document
+    assert (made.says["SEC"], made.entry) == ("NETWPIN", "")
+    assert made.says["MAC"] in dissect(made.segments)
+
+
+def test_an_account_over_a_proxy() -> None:
+    """Then the account names the proxy, and the proxy, known by its own name, the access point."""
+    document = decode_document(documents(NAP, PROXY).bootstrap(ANN, PHONE, ACCOUNT, "USERPIN", "1234", 1).body)
+    assert [one.type for one in document.characteristics] == ["PXLOGICAL", "NAPDEF", "APPLICATION"]
+    assert ("TO-PROXY", "P") in parms(document, "APPLICATION")
+    assert not any(name == "TO-NAPID" for name, _ in parms(document, "APPLICATION"))
+    physical = parms(document, "PXLOGICAL", "PXPHYSICAL")
+    assert (physical[0], physical[-1]) == (("PHYSICAL-PROXY-ID", "P"), ("TO-NAPID", "NAP1"))
+
+
+def test_without_connectivity() -> None:
+    """A device without an access point in its tree gets the account alone; a lone proxy is reached by any."""
+    document = decode_document(documents(IMS).bootstrap(ANN, PHONE, ACCOUNT, "netwpin", "", 1).body)
+    assert [one.type for one in document.characteristics] == ["APPLICATION"]
+    alone = decode_document(documents(PROXY).preview(ANN, PHONE)[1])
+    assert ("TO-NAPID", "INTERNET") in parms(alone, "PXLOGICAL", "PXPHYSICAL")
+
+
+def test_an_object_without_a_table() -> None:
+    """It stands in its APPLICATION as older RCC.14 clients read it, named as OMA CP names it."""
+    xml, wbxml = documents(NAP, IMS, wanted=("ims", "connmo-nap")).preview(ANN, PHONE)
+    document = decode_document(wbxml)
+    assert parse_document(xml.encode()) == document
+    assert [one.type for one in document.characteristics] == ["NAPDEF", "APPLICATION"]
+    assert parms(document, "APPLICATION") == [("APPID", "ap2001"), ("Timer_T1", "2000")]
+
+
+def test_what_the_user_types() -> None:
+    """With USERPINMAC there is no MAC in the push: PIN and check digits are typed."""
+    made = documents(NAP).bootstrap(ANN, PHONE, ACCOUNT, "userpinmac", "1234", 1)
+    assert "MAC" not in made.says
+    assert (made.entry[:4], len(made.entry)) == ("1234", 8)
+
+
+def test_unknown_security() -> None:
+    """The methods that there are get named."""
+    with pytest.raises(ConfigError, match="netwpin, userpin, usernetwpin, userpinmac"):
+        documents(NAP).bootstrap(ANN, PHONE, ACCOUNT, "none", "", 1)
