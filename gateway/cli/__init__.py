@@ -14,6 +14,6 @@ def main() -> None:
     """One management-object tree, served over OMA DM, RCC.14 and OMA CP."""
 
 
-for _topic in (server, catalogue, mapping, fleet, values, importing, simulate):
+for _topic in (server, catalogue, mapping, fleet, values, importing, push, simulate):
     for _command in _topic.COMMANDS:
         main.add_command(_command)

@@ -132,7 +132,7 @@ def test_a_subscriber_with_a_device_comes_and_goes(mogate: CliRunner) -> None:
         (("subscriber", "add", "--imsi", "12"), 1, "imsis"),
         (("subscriber", "add", "--msisdn", "+15550100001"), 1, "already"),
         (("device", "send", "alice.1", "get", "./A//B"), 1, "uri"),
-        (("device", "send", "alice.1", "copy", "./A"), 2, "copy"),
+        (("device", "send", "alice.1", "move", "./A"), 2, "move"),
         (("set", "alice", "ims/Timer_T1"), 2, "NODE=VALUE"),
         (("simulate", "omadm", "--refuse", "./A"), 2, "URI=CODE"),
         (("simulate", "omadm", "--refuse", "./A=no"), 2, "URI=CODE"),
