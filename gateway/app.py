@@ -18,9 +18,11 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from adapters.omacp.documents import CpDocuments
 from adapters.omacp.mapping import CpMapping
+from adapters.omadm import tracing as omadm_tracing
 from adapters.omadm.documents import OmaDmPushes
 from adapters.omadm.handlers import OmaDmFront
 from adapters.provisioning.mapping import Mapping
+from adapters.rcc14 import tracing as rcc14_tracing
 from adapters.rcc14.access import default_hosts
 from adapters.rcc14.documents import Documents
 from adapters.rcc14.handlers import Leg, Rcc14Front
@@ -34,6 +36,7 @@ from gateway.admin.devices import DeviceRoutes
 from gateway.admin.events import EventRoutes
 from gateway.admin.pushes import PushRoutes
 from gateway.admin.subscribers import SubscriberRoutes
+from gateway.admin.trace import TraceRoutes
 from gateway.errors import ConfigError
 from gateway.fleet.profile import ProfileSet, load_profiles
 from gateway.inventory import Inventory
@@ -44,10 +47,16 @@ from gateway.sealing import Sealer
 from gateway.service import Service
 from gateway.settings import Listener, Settings
 from gateway.store.sqlite import SqliteStore
+from gateway.trace import Reader, Tracer
 
 DATABASE_FILE = "mogate.db"
 HOUSEKEEPING_SECONDS = 60
 SHUTDOWN_SECONDS = 5
+TRACE_READERS: dict[str, Reader] = {
+    omadm_tracing.XML: omadm_tracing.read_exchanges,
+    omadm_tracing.WBXML: omadm_tracing.read_exchanges,
+    rcc14_tracing.PROTOCOL: rcc14_tracing.read_exchanges,
+}
 
 
 class Configuration(NamedTuple):
@@ -105,6 +114,7 @@ async def running(settings: Settings) -> AsyncIterator[Sequence[tuple[Listener, 
             plmns=settings.operator.plmns,
             roots=settings.omadm.roots,
         )
+        tracer = Tracer(store, settings.trace)
         inventory = Inventory(store, configuration.catalogue, sealer, now)
         terms = Terms(
             settings.rcc14.validity_seconds, settings.rcc14.validity_jitter_percent, settings.rcc14.token_seconds
@@ -112,14 +122,15 @@ async def running(settings: Settings) -> AsyncIterator[Sequence[tuple[Listener, 
         documents = Documents(
             configuration.mapping, service, default_mos=settings.rcc14.default_applications, terms=terms
         )
-        omadm = OmaDmFront(store, service, sealer, settings.omadm, now)
         load = Load(max_in_flight=settings.load.max_in_flight, max_lag_seconds=settings.load.max_lag_seconds)
         tokens = Tokens(store, key=sealer.derive("rcc14-token"), life_seconds=terms.token_seconds)
+        omadm = OmaDmFront(store, service, sealer, tracer, settings.omadm, now)
         rcc14 = Rcc14Front(
             store,
             Provider(store, documents, tokens, settings.rcc14, terms=terms),
             tokens,
             settings.rcc14,
+            tracer=tracer,
             clock=now,
             load=load,
             hosts=default_hosts(settings.operator.plmns) | {host.lower() for host in settings.rcc14.hosts},
@@ -136,6 +147,7 @@ async def running(settings: Settings) -> AsyncIterator[Sequence[tuple[Listener, 
                 server_address=settings.omadm_address(),
             ).routes(),
             EventRoutes(store).routes(),
+            TraceRoutes(store, inventory, TRACE_READERS, now).routes(),
             store=store,
             token_digest=hashlib.sha256(token.encode()).digest(),
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import msgspec
@@ -318,6 +318,26 @@ class Inventory:
             self._event("operation.queued", subscriber_id=device.subscriber_id, device_id=device.id),
         )
         return queued
+
+    async def arm_trace(self, reference: str, minutes: int) -> datetime | None:
+        """Trace the device in full for that long, or no more when it is 0; returns until when.
+
+        Raises: NotFound.
+        """
+
+        async def attempt() -> datetime | None:
+            _, device = await self.find_device(reference)
+            until = self._clock() + timedelta(minutes=minutes) if minutes else None
+            event = self._event(
+                "trace.armed" if until else "trace.disarmed", subscriber_id=device.subscriber_id, device_id=device.id
+            )
+            await self._store.commit(PutDevice(replace(device, traced_until=until)), event)
+            return until
+
+        try:
+            return await attempt()
+        except Conflict:
+            return await attempt()
 
     def _credential(self, login: Login) -> Credential:
         digest = account_digest(login.name, login.password)

@@ -78,6 +78,21 @@ def device(found: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def exchange(found: Mapping[str, Any], *, raw: bool = False) -> str:
+    """One exchange with a device: arrows seen from the gateway, and its decisions below."""
+    doubt = "" if found["proven"] else "   not proven"
+    lines = []
+    for message in found["messages"]:
+        arrow = "-->" if message["direction"] == "received" else "<--"
+        lines.append(f"{arrow} {found['at']} {found['protocol']} {message['line']}{doubt}")
+        lines += [f"      {said}" for said in message["says"]]
+        if message["direction"] == "received":
+            lines += [f"    * {decision}" for decision in found["decisions"]]
+        if raw and message["raw"]:
+            lines.append(message["raw"])
+    return "\n".join(lines)
+
+
 def explanation(found: Mapping[str, Any]) -> str:
     """Each leaf with the layer that set it, and those that lost below it."""
     lines = [f"device {found['device_id']} of subscriber {found['subscriber_id']}"]

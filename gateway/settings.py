@@ -296,6 +296,20 @@ class Logging(_Table):
     format: Literal["json", "console"] = "json"
 
 
+class Trace(_Table):
+    """Which exchanges with devices are kept to be shown: all, those in which something failed, or none.
+
+    Whatever the mode but "off", a device whose trace is armed is traced in full. ``keep_messages`` are the newest of
+    each device, ``keep_days`` their life. ``max_bytes`` are the most octets taken up in one second; what is said beyond
+    is served and not traced.
+    """
+
+    mode: Literal["all", "failed", "armed", "off"] = "failed"
+    keep_messages: Annotated[int, Field(ge=2)] = 100
+    keep_days: Annotated[int, Field(ge=1)] = 7
+    max_bytes: Bytes = 1_048_576
+
+
 class Settings(BaseSettings):
     """Everything an operator can set.
 
@@ -324,6 +338,7 @@ class Settings(BaseSettings):
     eap_aka: EapAka = EapAka()
     aaa: tuple[Aaa, ...] = ()
     logging: Logging = Logging()
+    trace: Trace = Trace()
 
     @classmethod
     def settings_customise_sources(

@@ -15,6 +15,7 @@ from live_gateway import Gateway, serving
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "deploy").rglob("*.md")]
+GUIDES = [page for page in (ROOT / "docs" / "how-to").glob("*.md") if "```console\n" in page.read_text()]
 DEMO_PORTS = {"8080": "plain", "8443": "tls", "8081": "admin"}
 ANYTHING = "…"
 
@@ -26,10 +27,10 @@ class Step(NamedTuple):
     printed: list[str]
 
 
-def _tour() -> list[Step]:
-    """The steps of the README's console blocks, in order."""
+def _tour(page: str) -> list[Step]:
+    """The steps of a page's console blocks, in order."""
     steps: list[Step] = []
-    for block in re.findall(r"^```console\n(.*?)^```", README, re.MULTILINE | re.DOTALL):
+    for block in re.findall(r"^```console\n(.*?)^```", page, re.MULTILINE | re.DOTALL):
         for line in block.splitlines():
             if line.startswith("$ "):
                 steps.append(Step(line.removeprefix("$ .venv/bin/mogate "), []))
@@ -59,8 +60,19 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 
 def test_the_tour_of_the_readme(gateway: Gateway) -> None:
     """Every command of the tour succeeds and prints the lines that are shown, in their order."""
-    steps = _tour()
+    steps = _tour(README)
     assert len(steps) >= 8
+    _take(steps, gateway)
+
+
+@pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.stem)
+def test_the_commands_of_a_guide(page: Path, tmp_path: Path) -> None:
+    """Every command that a how-to page shows with its output does that with a fresh demo operator."""
+    with serving(tmp_path) as gateway:
+        _take(_tour(page.read_text()), gateway)
+
+
+def _take(steps: list[Step], gateway: Gateway) -> None:
     for command, printed in steps:
         output = gateway.run(*shlex.split(command))
         squeezed = "".join(" ".join(line.split()) + "\n" for line in output.splitlines())
@@ -94,12 +106,10 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def test_the_index_lists_every_page() -> None:
-    """docs/README.md leads to every page of docs; a folder with an index of its own is reached through that."""
-    index = ROOT / "docs" / "README.md"
-    for page in (ROOT / "docs").rglob("*.md"):
-        nearest = next(folder / "README.md" for folder in page.parents if (folder / "README.md").exists())
-        leads_to = index if page.name == "README.md" else nearest
-        assert page == index or f"({page.relative_to(leads_to.parent)})" in leads_to.read_text(), page
+    """docs/README.md leads to every page of docs."""
+    index = (ROOT / "docs" / "README.md").read_text()
+    pages = [str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md")]
+    assert [page for page in pages if page != "README.md" and f"({page})" not in index] == []
 
 
 def test_every_decision_has_the_same_three_parts() -> None:

@@ -16,23 +16,32 @@ TIERS = (
     ("gateway.tree", "gateway.mo"),
     ("gateway.fleet",),
     ("gateway.store.protocol", "gateway.sealing", "gateway.settings", "gateway.service", "gateway.inventory"),
-    ("gateway.store", "gateway.observe", "gateway.front", "gateway.admin", "gateway.report", "gateway.demo_tls"),
+    (
+        "gateway.store",
+        "gateway.observe",
+        "gateway.front",
+        "gateway.trace",
+        "gateway.admin",
+        "gateway.report",
+        "gateway.demo_tls",
+    ),
     ("adapters",),
     ("gateway.app", "gateway.datadir", "gateway.cli", "gateway.__main__"),
 )
 """From the bottom up: a module imports from its own tier and from those before it. The longest matching name counts."""
 
-SHARED_ADAPTERS = {"aka", "wbxml", "provisioning", "sms"}
+SHARED_ADAPTERS = {"aka", "wbxml", "syncml", "provisioning", "sms"}
 COMPOSITION_ROOTS = {"gateway.app", "gateway.cli.importing", "gateway.cli.mapping", "gateway.cli.simulate"}
 PURE_TIERS = 3
 IMPURE_ADAPTER_PARTS = {
     "handlers",
     "documents",
     "provider",
+    "tracing",
     "simulator",
     "proving",
     "bearer",
-}  # handlers, what they ask the service with, clients, and what asks other servers
+}  # handlers, what they ask the service with or hand to the tracer, clients, and what asks other servers
 IMPURE_LIBRARIES = {
     "aiohttp", "asyncio", "http", "os", "random", "redis", "secrets", "socket", "sqlite3", "structlog", "subprocess",
     "threading", "time", "uuid", "uvloop",

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from aiohttp import web
 from msgspec.structs import replace
 
-from adapters.omadm import codec
+from adapters.omadm import codec, tracing
 from adapters.omadm.auth import Account
 from adapters.omadm.codec import Encoding, UnsupportedMediaType
 from adapters.omadm.messages import SyncML
@@ -51,7 +51,8 @@ from gateway.service import (
 )
 from gateway.settings import OmaDm
 from gateway.status import StatusCode
-from gateway.store.protocol import Contact, PutDevice, PutMirror, PutSession, SessionRecord, Store, Write
+from gateway.store.protocol import Contact, PutDevice, PutMirror, PutSession, SessionRecord, Store, TraceEntry, Write
+from gateway.trace import Tracer, is_armed
 
 NONCE_BYTES = 16
 RETRY_AFTER_SECONDS = 5
@@ -80,11 +81,18 @@ class OmaDmFront:
     """The front end that OMA DM devices post to; ``clock`` gives aware UTC times."""
 
     def __init__(
-        self, store: Store, service: Service, sealer: Sealer, settings: OmaDm, clock: Callable[[], datetime]
+        self,
+        store: Store,
+        service: Service,
+        sealer: Sealer,
+        tracer: Tracer,
+        settings: OmaDm,
+        clock: Callable[[], datetime],
     ) -> None:
         self._store = store
         self._service = service
         self._sealer = sealer
+        self._tracer = tracer
         self._settings = settings
         self._clock = clock
         # A device that nobody knows is challenged like one that is known, against credentials nobody has.
@@ -98,7 +106,7 @@ class OmaDmFront:
             encoding = codec.encoding_of(request.headers.get("Content-Type", ""))
             body = await request.read()
             message, encoding = codec.decode(body, encoding)
-            exchange = await self._exchange(message, hashlib.sha256(body).digest(), encoding)
+            exchange = await self._exchange(message, body, encoding)
             headers = {"Content-Type": encoding.media_type}
             metrics.count(metrics.dm_messages, "wbxml" if encoding.wbxml else "xml")
         except web.HTTPRequestEntityTooLarge:
@@ -130,18 +138,18 @@ class OmaDmFront:
         )
         return Response(status, exchange.octets if exchange else reason.encode(), headers)
 
-    async def _exchange(self, message: SyncML, digest: bytes, encoding: Encoding) -> Exchange:
+    async def _exchange(self, message: SyncML, body: bytes, encoding: Encoding) -> Exchange:
         for _ in range(2):
             try:
-                return await self._step(message, digest, encoding)
+                return await self._step(message, body, encoding)
             except Conflict:
                 # Another message of this device was quicker: look again, once.
                 continue
         raise Unavailable("two messages of one device at once", RETRY_AFTER_SECONDS)
 
-    async def _step(self, message: SyncML, digest: bytes, encoding: Encoding) -> Exchange:
+    async def _step(self, message: SyncML, body: bytes, encoding: Encoding) -> Exchange:
         """Load, take the two steps, save. Raises: Conflict when another message of the device was saved meanwhile."""
-        now, nonce = self._clock(), secrets.token_bytes(NONCE_BYTES)
+        now, nonce, digest = self._clock(), secrets.token_bytes(NONCE_BYTES), hashlib.sha256(body).digest()
         contact = await self._store.load_contact(message.header.source, now)
         if contact is None or contact.device.omadm is None:
             return self._meet_stranger(message, encoding, nonce, now)
@@ -170,6 +178,8 @@ class OmaDmFront:
         if writes:
             await self._store.commit(*writes)
         self._store.touch(contact.device.id, now)
+        if self._tracer.wants(failed=tracing.is_failure(received), armed=is_armed(contact.device, now)):
+            self._trace(contact.device, message, body, encoding, received, step.reply, octets, now)
         return Exchange(octets, contact.device.id, received.turn.name.lower(), len(step.reply.sent))
 
     async def _work(self, contact: Contact, received: Received, peer: Peer, encoding: Encoding, now: datetime) -> Step:
@@ -226,6 +236,36 @@ class OmaDmFront:
             return len(codec.encode(message, encoding))
 
         return respond(received, operations, peer, measure=measure, now=now)
+
+    def _trace(
+        self,
+        device: Device,
+        message: SyncML,
+        body: bytes,
+        encoding: Encoding,
+        received: Received,
+        reply: Reply,
+        octets: bytes,
+        now: datetime,
+    ) -> None:
+        def entry() -> TraceEntry:
+            return TraceEntry(
+                owner=device.id,
+                at=now,
+                protocol=tracing.protocol_of(encoding),
+                request=tracing.cover(body, message),
+                answer=tracing.cover(octets, reply.message),
+                decisions=tracing.decisions(received, reply),
+                proven=received.authenticated,
+            )
+
+        self._tracer.note(
+            now,
+            len(body) + len(octets),
+            entry,
+            proven=received.authenticated,
+            armed=is_armed(device, now),
+        )
 
     def _meet_stranger(self, message: SyncML, encoding: Encoding, nonce: bytes, now: datetime) -> Exchange:
         """The answer to a device nobody knows: the challenge a known one would get, and nothing stored."""

@@ -17,19 +17,21 @@ from aiohttp import web
 from adapters.rcc14.access import Redirect, client_address, host_name, redirect_for
 from adapters.rcc14.guard import Guard
 from adapters.rcc14.identity.enrichment import HeaderNames, Network, Worth, is_trusted, read_enrichment
-from adapters.rcc14.messages import Answer, parse_request
+from adapters.rcc14.messages import Answer, Whose, parse_request
 from adapters.rcc14.order import CHALLENGES, CHECKS, Fact, Step, decide, facts_of
 from adapters.rcc14.provider import Provider, contradiction
 from adapters.rcc14.proving.cookie import Introductions, read_cookies
 from adapters.rcc14.proving.proof import Call, Method, Proof
 from adapters.rcc14.proving.token import Tokens
+from adapters.rcc14.tracing import PROTOCOL, about, record_answer, record_request
 from gateway.errors import AuthError, Conflict, DecodeError, LimitExceeded, Unavailable
 from gateway.front import Handler, Response, query_of
 from gateway.observe import metrics
 from gateway.observe.load import Load
 from gateway.observe.logs import logger
 from gateway.settings import Rcc14
-from gateway.store.protocol import Append, Event, Store
+from gateway.store.protocol import Append, Event, Store, TraceEntry
+from gateway.trace import Tracer
 
 MAX_BODY_BYTES = 16_384
 ALARM_SECONDS = 60
@@ -63,12 +65,14 @@ class Rcc14Front:
         tokens: Tokens,
         settings: Rcc14,
         *,
+        tracer: Tracer,
         clock: Callable[[], datetime],
         load: Load,
         hosts: Collection[str] = (),
         methods: Sequence[Method] = (),
     ) -> None:
         self._store = store
+        self._tracer = tracer
         self._provider = provider
         self._tokens = tokens
         self._settings = settings
@@ -131,6 +135,8 @@ class Rcc14Front:
                 f"{self._settings.cookie_name}={answer.cookie}; Path=/; Max-Age={seconds}; HttpOnly"
                 + ("; Secure" if leg.secure else "")
             )
+        if answer.traced and self._tracer.wants(failed=answer.status >= 400, armed=answer.traced.armed):
+            self._trace(request, answer, answer.traced, headers)
         response = Response(answer.status, answer.document, headers)
         elapsed = time.perf_counter() - started
         metrics.observe_http("acs", answer.status, elapsed)
@@ -144,6 +150,24 @@ class Rcc14Front:
             ms=round(elapsed * 1000, 2),
         )
         return response
+
+    def _trace(self, request: web.BaseRequest, answer: Answer, whose: Whose, headers: dict[str, str]) -> None:
+        now = self._clock()
+
+        def entry() -> TraceEntry:
+            identity = (*self._settings.imsi_headers, *self._settings.msisdn_headers)
+            return TraceEntry(
+                owner=whose.owner,
+                at=now,
+                protocol=PROTOCOL,
+                request=record_request(request.method, request.raw_path, request.headers, identity),
+                answer=record_answer(answer.status, headers, answer.document),
+                decisions=(answer.what,),
+                proven=whose.proven,
+            )
+
+        size = len(request.raw_path) + len(answer.document)
+        self._tracer.note(now, size, entry, proven=whose.proven, armed=whose.armed)
 
     async def _answer(self, request: web.BaseRequest, leg: Leg) -> Answer:
         host = host_name(request.headers.get("Host", ""))
@@ -190,7 +214,7 @@ class Rcc14Front:
         if not enrichment.contradicted:
             metrics.count(metrics.acs_enrichment, "trusted")
         cookie = await self._introductions.introduce(subscriber, enrichment.imsi or subscriber.imsi, self._clock())
-        return Answer(200, cookie=cookie, what="introduced")
+        return Answer(200, cookie=cookie, what="introduced", traced=about(household, self._clock()))
 
     async def _provide(self, request: web.BaseRequest, leg: Leg, host: str, address: str) -> Answer:
         """The TLS leg: a document for a client that proves who it is."""

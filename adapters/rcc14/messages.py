@@ -106,11 +106,23 @@ class Request(msgspec.Struct, frozen=True):
         return "B" if modern and profile.startswith("UP_") and not profile.startswith("UP_1") else "A"
 
 
+class Whose(NamedTuple):
+    """The device or else the subscriber an exchange is about.
+
+    ``armed`` when somebody asked to see all of it; not ``proven`` when it is only claimed.
+    """
+
+    owner: str
+    armed: bool
+    proven: bool = True
+
+
 class Answer(NamedTuple):
     """What goes back: a status, and for 200 a document, a cookie value or both; an empty body needs a cookie.
 
     ``cookie_seconds`` is the cookie's life, 0 for the usual one. ``headers`` are those that belong to the status,
     ``media_type`` is what the body is. ``what`` and ``device_id`` are for the log.
+    ``traced`` says in whose trace the exchange belongs.
     """
 
     status: int
@@ -121,6 +133,7 @@ class Answer(NamedTuple):
     cookie_seconds: int = 0
     headers: tuple[tuple[str, str], ...] = ()
     media_type: str = CONTENT_TYPE
+    traced: Whose | None = None
 
 
 def parse_request(query: str, *, strict: bool = False) -> Request:

@@ -11,16 +11,18 @@ from msgspec.structs import replace
 
 from adapters.rcc14.devices import described, find_device, new_device, with_sim, without_sim
 from adapters.rcc14.documents import Documents
-from adapters.rcc14.messages import Answer, Request
+from adapters.rcc14.messages import Answer, Request, Whose
 from adapters.rcc14.proving.proof import Call, Proof
 from adapters.rcc14.proving.token import Tokens
 from adapters.rcc14.session import Kind, Terms, deliver
+from adapters.rcc14.tracing import about
 from gateway.fleet.device import Device, Rcc14State
 from gateway.fleet.subscriber import Subscriber
 from gateway.inventory import next_device_id
 from gateway.observe import metrics
 from gateway.settings import Rcc14
 from gateway.store.protocol import Append, Event, Household, PutDevice, Store, Write
+from gateway.trace import is_armed
 
 
 class Provider:
@@ -46,9 +48,9 @@ class Provider:
             claim = contradiction(subscriber, "" if proof.by == "otp" else asked.imsi, asked.msisdn)
             if claim:
                 metrics.count(metrics.acs_enrichment, "mismatch")
-                return Answer(403, what=f"claims another {claim}")
+                return Answer(403, what=f"claims another {claim}", traced=about(household, now))
             if known is None and len(household.devices) >= self._limit(subscriber):
-                return Answer(403, what="too many devices")
+                return Answer(403, what="too many devices", traced=about(household, now))
         moved = _moved(household, known, proof, asked)
         device, content = moved.device, b""
 
@@ -86,7 +88,13 @@ class Provider:
             await self._store.commit(*writes)
         self._store.touch(device.id, now)
         metrics.count(metrics.acs_documents, delivery.kind.value)
-        return Answer(200, document, what=delivery.kind.value, device_id=device.id)
+        return Answer(
+            200,
+            document,
+            what=delivery.kind.value,
+            device_id=device.id,
+            traced=Whose(device.id, is_armed(device, now)),
+        )
 
     def _limit(self, subscriber: Subscriber) -> int:
         return self._settings.max_devices_per_plan.get(subscriber.plan, self._settings.max_devices)

@@ -1,7 +1,7 @@
 """A simulated OMA DM phone: one session at a time, in lock step, over XML or WBXML, with a tree and nonces it keeps.
 
-Deliberately plain and written apart from the gateway's own OMA DM code (it shares the WBXML codec alone), so that the
-two can disagree.
+Deliberately plain and written apart from the gateway's own OMA DM code (it shares the WBXML codec, and the way messages
+are shown to people), so that the two can disagree.
 
 Spec: OMA-TS-DM_Protocol-V1_2 8 (packages), OMA-TS-DM_Security-V1_2 5.3 (md5)
 """
@@ -20,6 +20,7 @@ from lxml import etree
 
 from adapters.simulator.memory import load_memory, save_memory
 from adapters.simulator.transcript import Transcript
+from adapters.syncml.readable import Conversation
 from adapters.wbxml import codec as wbxml
 from gateway.errors import Unavailable
 
@@ -72,7 +73,7 @@ async def run_session(
     state = load_memory(state_file)
     phone = _Phone(account, state, dict(refuse or {}), misbehave)
     media_type = "application/vnd.syncml.dm+wbxml" if wbxml_encoded else "application/vnd.syncml.dm+xml"
-    timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
+    timeout, conversation = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS), Conversation()
     try:
         async with aiohttp.ClientSession(timeout=timeout) as http:
             message: Markup | None = phone.package_1()
@@ -83,7 +84,9 @@ async def run_session(
                 octets = wbxml.encode(message) if wbxml_encoded else _encode_xml(message)
                 if misbehave == "truncate" and phone.msg_id > 1:
                     octets = octets[: len(octets) // 2]
-                phone.transcript.sent(f"POST {url} {media_type}, {len(octets)} octets", *_describe(message))
+                phone.transcript.sent(
+                    f"POST {url} {media_type}, {len(octets)} octets", *conversation.read(message, "device")
+                )
                 status, answer = await _post(http, url, media_type, octets)
                 if misbehave == "repeat":
                     again = await _post(http, url, media_type, octets)
@@ -94,7 +97,7 @@ async def run_session(
                     phone.transcript.result = f"gateway answered HTTP {status}"
                     break
                 reply = wbxml.decode(answer)[1] if wbxml_encoded else _decode_xml(answer)
-                phone.transcript.received(f"HTTP 200, {len(answer)} octets", *_describe(reply))
+                phone.transcript.received(f"HTTP 200, {len(answer)} octets", *conversation.read(reply, "server"))
                 message = phone.answer(reply)
     except (aiohttp.ClientError, TimeoutError) as error:
         reason = str(error) or type(error).__name__
@@ -357,25 +360,3 @@ def _has(markup: Markup, tag: str) -> bool:
 def _text(markup: Markup, tag: str) -> str:
     content = _child(markup, tag)[1]
     return base64.b64encode(content).decode() if isinstance(content, bytes) else str(content or "")
-
-
-def _describe(message: Markup) -> list[str]:
-    """One line for each command of a message."""
-    lines = []
-    for child in _child(message, "SyncBody")[1]:
-        name = child[0]
-        if name == "Status":
-            answered = "SyncHdr" if _text(child, "Cmd") == "SyncHdr" else f"{_text(child, 'Cmd')} {_target_ref(child)}"
-            lines.append(f"Status {_text(child, 'Data')} to {answered}".rstrip())
-        elif name == "Alert":
-            lines.append(f"Alert {_text(child, 'Data')}")
-        elif name != "Final":
-            for item in _children(child, "Item"):
-                side = "Target" if _has(item, "Target") else "Source"
-                value = f" = {_text(item, 'Data')}" if _has(item, "Data") else ""
-                lines.append(f"{name} {_text(_child(item, side), 'LocURI')}{value}")
-    return lines
-
-
-def _target_ref(status: Markup) -> str:
-    return ", ".join(str(child[1]) for child in _children(status, "TargetRef"))

@@ -355,3 +355,39 @@ class EventView(Model):
     subscriber_id: str
     device_id: str
     detail: dict[str, str]
+
+
+class MessageView(Model):
+    """One message of an exchange: who sent it, its head, what it says a line each, and the message as it travelled.
+
+    Secrets are covered. What travelled as octets that are not text is given in hexadecimal.
+    """
+
+    direction: Literal["received", "sent"]
+    line: str
+    says: list[str]
+    raw: str
+
+
+class ExchangeView(Model):
+    """One request with its answer, and what the gateway decided in between. ``owner`` is a device or a subscriber."""
+
+    seq: int
+    at: datetime
+    owner: str
+    protocol: str
+    proven: bool
+    messages: list[MessageView]
+    decisions: list[str]
+
+
+class TraceArming(Model):
+    """For how long a device is traced in full; 0 ends it."""
+
+    minutes: Annotated[int, Field(ge=0, le=10_080)] = 60
+
+
+class Armed(Model):
+    """Until when the device is traced in full; null when it is not."""
+
+    traced_until: datetime | None

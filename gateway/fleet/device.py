@@ -88,6 +88,7 @@ class Rcc14State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Device(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One device. ``id`` is ``<subscriber id>.<n>``, so that all of a subscriber's data is found from any device id.
 
+    ``traced_until`` is the end of the time for which somebody asked to see everything said with this device.
     ``revision`` is the store's compare-and-set counter (0 until first saved).
     """
 
@@ -100,6 +101,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     overrides: Overrides = {}
     omadm: OmaDmState | None = None
     rcc14: Rcc14State | None = None
+    traced_until: datetime | None = None
     content_revision: int = 1
     revision: int = 0
 

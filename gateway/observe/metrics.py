@@ -52,9 +52,13 @@ loop_lag_seconds = Gauge("mogate_loop_lag_seconds", "How late the event loop las
 eap_aka = Counter(
     "mogate_eap_aka", "SIM authentications by EAP-AKA or EAP-AKA', by what came of them.", ["result"], registry=registry
 )
+traces = Counter(
+    "mogate_traces", "Exchanges kept to be shown, or left out for want of room.", ["result"], registry=registry
+)
 build_info = Gauge("mogate_build_info", "The running build.", ["version", "python"], registry=registry)
 
 KNOWN_LABELS: tuple[tuple[Counter | Histogram, tuple[tuple[str, ...], ...]], ...] = (
+    (traces, (("kept",), ("left_out",))),
     (http_requests, (("dm", "200"), ("acs", "200"), ("admin", "200"))),
     (http_seconds, (("dm",), ("acs",), ("admin",))),
     (dm_messages, (("xml",), ("wbxml",))),

@@ -43,6 +43,32 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     seq: int = 0
 
 
+class TraceEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One exchange with a device: the octets that came and went, which only the adapter of ``protocol`` can read.
+
+    ``owner`` is the device's id, or the subscriber's where no device is known yet. Secrets in the octets are covered
+    already. ``decisions`` say in words what the gateway made of it. ``proven`` is False when whoever asked had not
+    proved who he is. ``seq`` grows with time and is set by the store.
+    """
+
+    owner: str
+    at: datetime
+    protocol: str
+    request: bytes = b""
+    answer: bytes = b""
+    decisions: tuple[str, ...] = ()
+    proven: bool = True
+    seq: int = 0
+
+
+class Traced(NamedTuple):
+    """An exchange that waits to be written, with what ``trace`` was told of it."""
+
+    entry: TraceEntry
+    expires_at: datetime
+    keep: int
+
+
 class Household(NamedTuple):
     """A subscriber with all devices, in the order they were first seen."""
 
@@ -128,13 +154,13 @@ class TakeEphemeral(NamedTuple):
 
 
 class DeleteSubscriber(NamedTuple):
-    """Remove the subscriber and everything of its devices, if it is there. The log keeps its events."""
+    """Remove the subscriber and everything of its devices, traces too, if it is there. The log keeps its events."""
 
     subscriber_id: str
 
 
 class DeleteDevice(NamedTuple):
-    """Remove the device with its mirror, session and operations, if it is there. The log keeps its events."""
+    """Remove the device with its mirror, session, operations and traces. The log keeps its events."""
 
     device_id: str
 
@@ -207,6 +233,18 @@ class Store(Protocol):
         """Note that the device was seen. Written behind in batches: a crash may lose the last second of these."""
         ...
 
+    def trace(self, entry: TraceEntry, expires_at: datetime, keep: int) -> None:
+        """Note an exchange. Written behind like a touch; what cannot be written then is lost.
+
+        Of each owner the store keeps the ``keep`` newest entries that are proven, and apart from those the ``keep``
+        newest that are not, so that a stranger cannot push anything out.
+        """
+        ...
+
+    async def load_trace(self, owners: Sequence[str], limit: int, now: datetime) -> Sequence[TraceEntry]:
+        """The newest live exchanges of one household's owners, oldest first, those just noted here included."""
+        ...
+
     async def load_last_seen(self, device_ids: Sequence[str]) -> dict[str, datetime]:
         """When each of the devices was last seen, noted touches included; devices never seen are left out."""
         ...
@@ -225,7 +263,7 @@ class Store(Protocol):
         ...
 
     async def expire(self, now: datetime) -> int:
-        """Drop sessions and ephemeral values that ended by ``now``; returns how many."""
+        """Drop what ended by ``now``; returns how many sessions and ephemeral values that were."""
         ...
 
     async def close(self) -> None:

@@ -44,6 +44,8 @@ from gateway.store.protocol import (
     PutSubscriber,
     SessionRecord,
     TakeEphemeral,
+    Traced,
+    TraceEntry,
     Write,
 )
 
@@ -95,6 +97,13 @@ _MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX event_subscriber ON event (subscriber_id)",
         "CREATE INDEX event_device ON event (device_id)",
     ),
+    (
+        """CREATE TABLE trace (
+            seq INTEGER PRIMARY KEY AUTOINCREMENT, owner TEXT NOT NULL, proven INTEGER NOT NULL,
+            expires_at INTEGER NOT NULL, body BLOB NOT NULL)""",
+        "CREATE INDEX trace_owner ON trace (owner, proven, seq)",
+        "CREATE INDEX trace_end ON trace (expires_at)",
+    ),
 )
 
 _HOUSEHOLD = """SELECT s.body, d.body FROM subscriber s LEFT JOIN device d ON d.subscriber = s.key
@@ -141,11 +150,18 @@ _EXPIRE = (
     "DELETE FROM session WHERE device IN (SELECT device FROM session WHERE expires_at <= ? LIMIT ?)",
     "DELETE FROM ephemeral WHERE key IN (SELECT key FROM ephemeral WHERE expires_at <= ? LIMIT ?)",
 )
+_EXPIRE_TRACES = "DELETE FROM trace WHERE seq IN (SELECT seq FROM trace WHERE expires_at <= ? LIMIT ?)"
+_INSERT_TRACE = "INSERT INTO trace (owner, proven, expires_at, body) VALUES (?, ?, ?, ?)"
+_TRIM_TRACE = """DELETE FROM trace WHERE owner = :owner AND proven = :proven AND seq <= (
+    SELECT seq FROM trace WHERE owner = :owner AND proven = :proven ORDER BY seq DESC LIMIT 1 OFFSET :keep)"""
+_SELECT_TRACE = """SELECT seq, body FROM trace WHERE owner IN (SELECT value FROM json_each(?)) AND expires_at > ?
+    ORDER BY seq DESC LIMIT ?"""
 
 _decode_subscriber = msgspec.msgpack.Decoder(Subscriber).decode
 _decode_device = msgspec.msgpack.Decoder(Device).decode
 _decode_mirror = msgspec.msgpack.Decoder(Mirror).decode
 _decode_operation = msgspec.msgpack.Decoder(Operation).decode
+_decode_trace = msgspec.msgpack.Decoder(TraceEntry).decode
 _decode_detail = msgspec.msgpack.Decoder(dict[str, str]).decode
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -171,6 +187,7 @@ class SqliteStore:
         self._reader = reader
         self._writer = GroupCommit(writer)
         self._touched: dict[str, datetime] = {}
+        self._traced: list[Traced] = []
         self._write_behind: asyncio.Task[None] | None = None
 
     @classmethod
@@ -279,42 +296,59 @@ class SqliteStore:
         ]
 
     async def commit(self, *writes: Write) -> None:
-        # Touches noted before a deletion go in before it, or they would outlive it should the id be used again.
-        await self._write(writes, {} if _DELETIONS.isdisjoint(map(type, writes)) else self._touched.copy())
+        if not _DELETIONS.isdisjoint(map(type, writes)):
+            # What was noted before a deletion goes in before it, or it would outlive it should the id be used again.
+            await self._save_noted()
+        await self._writer.run(partial(_carry_out, writes))
 
     def touch(self, device_id: str, at: datetime) -> None:
         self._touched[device_id] = max(at, self._touched.get(device_id, at))
-        if self._write_behind is None:
-            self._write_behind = asyncio.get_running_loop().create_task(self._save_touches_soon())
+        self._write_soon()
+
+    def trace(self, entry: TraceEntry, expires_at: datetime, keep: int) -> None:
+        self._traced.append(Traced(entry, expires_at, keep))
+        self._write_soon()
+
+    async def load_trace(self, owners: Sequence[str], limit: int, now: datetime) -> Sequence[TraceEntry]:
+        if self._traced:
+            await self._save_noted()
+        rows = self._read(_SELECT_TRACE, msgspec.json.encode(owners).decode(), _to_integer(now), limit)
+        return [replace(_decode_trace(body), seq=seq) for seq, body in reversed(rows)]
 
     async def expire(self, now: datetime) -> int:
         total = 0
         for statement in _EXPIRE:
             while count := await self._writer.run(partial(_expire, statement, now)):
                 total += count
+        while await self._writer.run(partial(_expire, _EXPIRE_TRACES, now)):
+            pass
         return total
 
     async def close(self) -> None:
         if self._write_behind is not None:
             self._write_behind.cancel()
         try:
-            if self._touched:
-                await self._write((), self._touched.copy())
+            if self._touched or self._traced:
+                await self._save_noted()
         finally:
             await self._writer.close()
             self._reader.close()
 
-    async def _save_touches_soon(self) -> None:
-        while self._touched:
+    def _write_soon(self) -> None:
+        if self._write_behind is None:
+            self._write_behind = asyncio.get_running_loop().create_task(self._save_noted_soon())
+
+    async def _save_noted_soon(self) -> None:
+        while self._touched or self._traced:
             await asyncio.sleep(_TOUCH_SECONDS)
-            with suppress(Unavailable):  # what could not be saved stays noted
-                await self._write((), self._touched.copy())
+            with suppress(Unavailable):  # touches that could not be saved stay noted
+                await self._save_noted()
         self._write_behind = None
 
-    async def _write(self, writes: Sequence[Write], touched: dict[str, datetime]) -> None:
-        await self._writer.run(partial(_carry_out, touched, writes))
-        if touched:
-            self._touched = {key: at for key, at in self._touched.items() if touched.get(key) != at}
+    async def _save_noted(self) -> None:
+        touched, (traced, self._traced) = self._touched.copy(), (self._traced, [])
+        await self._writer.run(partial(_save_noted, touched, traced))
+        self._touched = {key: at for key, at in self._touched.items() if touched.get(key) != at}
 
     def _read(self, query: str, *parameters: str | int) -> list[tuple[Any, ...]]:
         try:
@@ -323,9 +357,13 @@ class SqliteStore:
             raise Unavailable(f"the store cannot be read: {error}") from error
 
 
-def _carry_out(touched: dict[str, datetime], writes: Sequence[Write], cursor: sqlite3.Cursor) -> None:
-    if touched:
-        _save_last_seen(cursor, touched)
+def _save_noted(touched: dict[str, datetime], traced: Sequence[Traced], cursor: sqlite3.Cursor) -> None:
+    _save_last_seen(cursor, touched)
+    if traced:
+        _save_traces(cursor, traced)
+
+
+def _carry_out(writes: Sequence[Write], cursor: sqlite3.Cursor) -> None:
     for write in writes:
         match write:
             case PutSession(session, now):
@@ -357,8 +395,13 @@ def _carry_out(touched: dict[str, datetime], writes: Sequence[Write], cursor: sq
                 _put_subscriber(cursor, subscriber)
             case DeleteSubscriber(subscriber_id):
                 cursor.execute("DELETE FROM subscriber WHERE id = ?", (subscriber_id,))
+                # The ids of the subscriber's devices, as plain text: "." is followed by "/".
+                cursor.execute(
+                    "DELETE FROM trace WHERE owner = ?1 OR (owner > ?1 || '.' AND owner < ?1 || '/')", (subscriber_id,)
+                )
             case DeleteDevice(device_id):
                 cursor.execute("DELETE FROM device WHERE id = ?", (device_id,))
+                cursor.execute("DELETE FROM trace WHERE owner = ?", (device_id,))
             case _:
                 assert_never(write)
 
@@ -441,6 +484,17 @@ def _save_last_seen(cursor: sqlite3.Cursor, touched: dict[str, datetime]) -> Non
         """INSERT INTO last_seen (device, at) SELECT key, ? FROM device WHERE id = ?
         ON CONFLICT (device) DO UPDATE SET at = max(at, excluded.at)""",
         [(_to_integer(at), device_id) for device_id, at in touched.items()],
+    )
+
+
+def _save_traces(cursor: sqlite3.Cursor, traced: Sequence[Traced]) -> None:
+    cursor.executemany(
+        _INSERT_TRACE,
+        [(entry.owner, entry.proven, _to_integer(expires_at), _encode(entry)) for entry, expires_at, _ in traced],
+    )
+    bounds = {(entry.owner, entry.proven): keep for entry, _, keep in traced}
+    cursor.executemany(
+        _TRIM_TRACE, [{"owner": owner, "proven": proven, "keep": keep} for (owner, proven), keep in bounds.items()]
     )
 
 

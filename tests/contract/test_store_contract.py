@@ -32,6 +32,7 @@ from gateway.store.protocol import (
     SessionRecord,
     Store,
     TakeEphemeral,
+    TraceEntry,
     Write,
 )
 
@@ -539,6 +540,64 @@ async def test_last_seen_is_the_newest_touch(open_store: OpenStore) -> None:
     third.touch("alice.1", LATER)
     await third.close()
     assert await (await open_store()).load_last_seen(["alice.1"]) == {"alice.1": LATER}
+
+
+def exchange(owner: str, number: int, *, proven: bool = True) -> TraceEntry:
+    return TraceEntry(
+        owner=owner,
+        at=NOW + MOMENT * number,
+        protocol="omadm-wbxml",
+        request=b"\x02\xff%d" % number,
+        answer=b"\x00",
+        decisions=("gesagt: ✓",),
+        proven=proven,
+    )
+
+
+async def requests(store: Store, *owners: str, limit: int = 100) -> list[bytes]:
+    return [entry.request for entry in await store.load_trace(owners, limit, NOW - MOMENT)]
+
+
+async def test_traces_come_back_newest_last(store: Store, open_store: OpenStore) -> None:
+    """What was noted is seen at once here and after a close elsewhere; owners are told apart, ``limit`` bounds."""
+    for number in range(4):
+        store.trace(exchange("alice.1", number), LATER, 10)
+        store.trace(exchange("alice", number + 10), LATER, 10)
+    found = await store.load_trace(["alice.1"], 3, NOW)
+    assert [replace(entry, seq=0) for entry in found] == [exchange("alice.1", number) for number in (1, 2, 3)]
+    assert all(one.seq < other.seq for one, other in itertools.pairwise(found))
+    assert await requests(store, "alice.1", "alice", limit=3) == [b"\x02\xff12", b"\x02\xff3", b"\x02\xff13"]
+    assert await requests(store, "bob.1") == []
+    store.trace(exchange("alice.1", 4), LATER, 10)
+    await store.close()
+    assert len(await requests(await open_store(), "alice.1")) == 5
+
+
+async def test_strangers_push_no_trace_out(store: Store) -> None:
+    """The newest of each owner stay, counted apart for those who proved who they are and those who did not."""
+    for number in range(5):
+        store.trace(exchange("alice.1", number), LATER, 3)
+    for number in range(5, 30):
+        store.trace(exchange("alice.1", number, proven=False), LATER, 2)
+    store.trace(exchange("alice.2", 30), LATER, 3)
+    assert await requests(store, "alice.1") == [b"\x02\xff%d" % number for number in (2, 3, 4, 28, 29)]
+
+
+async def test_traces_end_with_their_time_and_their_owner(store: Store) -> None:
+    """Expired traces are dropped; those of a device or subscriber go with it, and other owners' stay."""
+    await store.commit(PutSubscriber(ALICE), PutDevice(PHONE), PutDevice(Device(id="alice.2")))
+    for owner in ("alice", "alice.1", "alice.2", "alice-2.1", "alice2"):
+        store.trace(exchange(owner, 1), LATER, 10)
+    store.trace(exchange("alice.1", 0), NOW, 10)
+    assert len(await store.load_trace(["alice.1"], 10, NOW - MOMENT)) == 2
+    assert len(await store.load_trace(["alice.1"], 10, NOW)) == 1
+    assert await store.expire(NOW) == 0
+    store.trace(exchange("alice.1", 2), LATER, 10)
+    await store.commit(DeleteDevice("alice.1"))
+    assert await requests(store, "alice.1") == []
+    await store.commit(DeleteSubscriber("alice"))
+    assert await requests(store, "alice", "alice.2") == []
+    assert len(await requests(store, "alice-2.1", "alice2")) == 2
 
 
 async def test_a_scan_gives_every_household_once_in_order(store: Store) -> None:

@@ -19,6 +19,7 @@ import msgspec
 from adapters.rcc14.identity import otp
 from adapters.rcc14.messages import Answer, Request
 from adapters.rcc14.proving.proof import Proof, claim, cookie_key
+from adapters.rcc14.tracing import about
 from adapters.sms.bearer import Bearer
 from adapters.sms.message import ShortMessage, encode_user_data
 from gateway.errors import AuthError, ConfigError, Conflict, Unavailable
@@ -83,6 +84,7 @@ class OneTimePasswords:
             cookie=cookie,
             cookie_seconds=self._settings.seconds,
             what="otp",
+            traced=about(household, now, proven=False) if household else None,
         )
 
     async def check(self, given: str, cookies: Sequence[str], now: datetime) -> Proof:

@@ -113,6 +113,15 @@ class Keys:
     def final(self, device_id: str, operation_id: str) -> Address:
         return Address("final", self._of_device("f", device_id), f"o{operation_id}")
 
+    def trace(self, owner: str, *, proven: bool) -> str:
+        """The list of exchanges with a device or subscriber, the newest last."""
+        household, _, suffix = owner.partition(".")
+        return f"{self.namespace}{'y' if proven else 'w'}{{{_quoted(household)}}}{suffix}"
+
+    def trace_number(self, owner: str) -> str:
+        """Counts the exchanges of a household, which gives them their order."""
+        return f"{self.namespace}n{{{_quoted(owner.partition('.')[0])}}}"
+
     def ephemeral(self, key: str) -> Address:
         return Address("ephemeral", f"{self.namespace}k{{k{_quoted(key)}}}")
 

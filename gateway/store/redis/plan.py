@@ -316,6 +316,8 @@ class _Draft:
         self._move_identities(identities_of(home), ())
         for place in home.places:
             self._drop_device(place.device.id)
+        self._drop_traces(subscriber_id)
+        self._dropped[self._keys.trace_number(subscriber_id)] = None
         self._changed[address] = None
         self._listed[subscriber_id] = False
 
@@ -330,6 +332,7 @@ class _Draft:
 
     def _drop_device(self, device_id: str) -> None:
         keys = self._keys
+        self._drop_traces(device_id)
         for address in (keys.mirror(device_id), keys.session(device_id), keys.pending(device_id)):
             self._dropped[address.key] = None
             self._changed.pop(address, None)
@@ -338,6 +341,10 @@ class _Draft:
         for address in [address for address in self._changed if address.key == history]:
             del self._changed[address]
         self._forgotten[keys.seen(device_id)] = None
+
+    def _drop_traces(self, owner: str) -> None:
+        for proven in (True, False):
+            self._dropped[self._keys.trace(owner, proven=proven)] = None
 
     def _move_identities(self, before: Iterable[tuple[str, str, str]], after: Iterable[tuple[str, str, str]]) -> None:
         """Give up the identities that are no longer wanted, then claim those that are new."""

@@ -132,4 +132,13 @@ return -1
 """)
 """KEYS: value with a head. ARGV: now. -1: it had ended and is gone; 0: it was gone before; else its end."""
 
-ALL = (COMMIT, DECIDE, PREPARE, FINISH, FATE, CLOSE, TOUCH, DROP)
+TRACE = _script(r"""
+local number = redis.call('INCR', KEYS[2])
+redis.call('RPUSH', KEYS[1], struct.pack('>i8', number) .. ARGV[1])
+redis.call('LTRIM', KEYS[1], -tonumber(ARGV[2]), -1)
+redis.call('PEXPIREAT', KEYS[1], ARGV[3])
+return number
+""")
+"""KEYS: list, counter. ARGV: exchange, how many to keep, milliseconds at which the list ends. Keeps the newest."""
+
+ALL = (COMMIT, DECIDE, PREPARE, FINISH, FATE, CLOSE, TOUCH, DROP, TRACE)

@@ -14,6 +14,8 @@ from collections import deque
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from itertools import chain
+from operator import attrgetter
 from typing import Any, Self
 
 import msgspec
@@ -40,16 +42,20 @@ from gateway.store.protocol import (
     PutSubscriber,
     SessionRecord,
     TakeEphemeral,
+    Traced,
+    TraceEntry,
     Write,
 )
 from gateway.store.redis import scripts
 from gateway.store.redis.layout import (
     SCHEMA_VERSION,
+    STAMP_BYTES,
     Address,
     Home,
     Keys,
     Pending,
     decode_final,
+    encode,
     identities_of_device,
     identities_of_subscriber,
     parse_cell,
@@ -58,7 +64,7 @@ from gateway.store.redis.layout import (
     to_datetime,
     to_integer,
 )
-from gateway.store.redis.plan import Cell, Plan, make_plan, reads_of
+from gateway.store.redis.plan import GRACE_MILLISECONDS, Cell, Plan, make_plan, reads_of
 from gateway.store.redis.servers import Errand, Servers
 from gateway.store.redis.transaction import Transactions
 from gateway.store.redis.turns import Turns
@@ -72,6 +78,7 @@ _REMEMBERED = 4096
 _DELETIONS = (DeleteSubscriber, DeleteDevice)
 
 _decode_mirror = msgspec.msgpack.Decoder(Mirror).decode
+_decode_traced = msgspec.msgpack.Decoder(tuple[int, TraceEntry]).decode
 _decode_event = msgspec.msgpack.Decoder(Event).decode
 
 
@@ -87,6 +94,7 @@ class RedisStore:
         self._known: dict[Address, Cell] = {}
         self._owners: dict[tuple[str, str], str] = {}
         self._touched: dict[str, datetime] = {}
+        self._traced: list[Traced] = []
         self._write_behind: asyncio.Task[None] | None = None
         self._closed = False
 
@@ -250,8 +258,8 @@ class RedisStore:
         if self._closed:
             raise Unavailable("the store is closed")
         if any(isinstance(write, _DELETIONS) for write in writes):
-            # Touches noted before a deletion go in before it, or they would outlive it should the id be used again.
-            await self._save_touches()
+            # What was noted before a deletion goes in before it, or it would outlive it should the id be used again.
+            await self._save_noted()
         names = self._touches_only(writes)
         turn, before = self._turns.take(names)
         if names is None:
@@ -264,8 +272,23 @@ class RedisStore:
 
     def touch(self, device_id: str, at: datetime) -> None:
         self._touched[device_id] = max(at, self._touched.get(device_id, at))
-        if self._write_behind is None:
-            self._write_behind = asyncio.get_running_loop().create_task(self._save_touches_soon())
+        self._write_soon()
+
+    def trace(self, entry: TraceEntry, expires_at: datetime, keep: int) -> None:
+        self._traced.append(Traced(entry, expires_at, keep))
+        self._write_soon()
+
+    async def load_trace(self, owners: Sequence[str], limit: int, now: datetime) -> Sequence[TraceEntry]:
+        if self._traced:
+            await self._save_noted()
+        names = [self._keys.trace(owner, proven=proven) for owner in owners for proven in (True, False)]
+        lists = await self._servers.run([Errand(name, ("LRANGE", name, -limit, -1)) for name in names])
+        live = []
+        for raw in chain.from_iterable(lists):
+            end, entry = _decode_traced(raw[STAMP_BYTES:])
+            if end > to_integer(now):
+                live.append(replace(entry, seq=int.from_bytes(raw[:STAMP_BYTES], "big")))
+        return sorted(live, key=attrgetter("seq"))[-limit:]
 
     async def expire(self, now: datetime) -> int:
         until, total = to_integer(now), 0
@@ -296,7 +319,7 @@ class RedisStore:
             self._write_behind.cancel()
         await self._turns.finished()
         try:
-            await self._save_touches()
+            await self._save_noted()
         finally:
             self._servers.close()
 
@@ -466,21 +489,32 @@ class RedisStore:
             ]
         return [replace(_decode_event(fields[1]), seq=int(name.partition(b"-")[2])) for name, fields in entries]
 
-    async def _save_touches_soon(self) -> None:
-        while self._touched:
+    def _write_soon(self) -> None:
+        if self._write_behind is None:
+            self._write_behind = asyncio.get_running_loop().create_task(self._save_noted_soon())
+
+    async def _save_noted_soon(self) -> None:
+        while self._touched or self._traced:
             await asyncio.sleep(_TOUCH_SECONDS)
-            with suppress(Unavailable):  # what could not be saved stays noted
-                await self._save_touches()
+            with suppress(Unavailable):  # touches that could not be saved stay noted
+                await self._save_noted()
         self._write_behind = None
 
-    async def _save_touches(self) -> None:
-        touched = self._touched.copy()
-        await self._servers.run(
-            [
-                Errand(name, _call(scripts.TOUCH, name, field, to_integer(at)))
-                for (name, field), at in ((self._keys.seen(device_id), at) for device_id, at in touched.items())
-            ]
-        )
+    async def _save_noted(self) -> None:
+        touched, (traced, self._traced) = self._touched.copy(), (self._traced, [])
+        now_milliseconds = time.time_ns() // 1_000_000
+        errands = [
+            Errand(name, _call(scripts.TOUCH, name, field, to_integer(at)))
+            for (name, field), at in ((self._keys.seen(device_id), at) for device_id, at in touched.items())
+        ]
+        for entry, expires_at, keep in traced:
+            name, end = self._keys.trace(entry.owner, proven=entry.proven), to_integer(expires_at)
+            gone_at = max(end // 1000, now_milliseconds) + GRACE_MILLISECONDS
+            keys = (name, self._keys.trace_number(entry.owner))
+            errands.append(
+                Errand(name, ("EVALSHA", scripts.TRACE.digest, 2, *keys, encode((end, entry)), keep, gone_at))
+            )
+        await self._servers.run(errands)
         self._touched = {key: at for key, at in self._touched.items() if touched.get(key) != at}
 
 

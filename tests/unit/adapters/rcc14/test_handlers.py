@@ -30,9 +30,10 @@ from gateway.errors import AuthError
 from gateway.fleet.device import Device
 from gateway.fleet.subscriber import Subscriber
 from gateway.observe.load import Load
-from gateway.settings import Rcc14
+from gateway.settings import Rcc14, Trace
 from gateway.store.protocol import DeleteSubscriber, Event, Household, PutSubscriber, TakeEphemeral
 from gateway.store.sqlite import SqliteStore
+from gateway.trace import Tracer
 
 KEY = b"k" * 32
 ANN = Subscriber(id="ann", imsis=("001010000000001",), msisdn="+15550100001")
@@ -110,7 +111,15 @@ async def open_front(documents: Documents, terms: Terms, tmp_path: Path) -> Asyn
             tokens = Tokens(store, key=KEY, life_seconds=terms.token_seconds)
             provider = Provider(store, documents, tokens, chosen, terms=terms)
             front = Rcc14Front(
-                store, provider, tokens, chosen, clock=lambda: phone.now, load=load, hosts={HOST}, methods=methods
+                store,
+                provider,
+                tokens,
+                chosen,
+                tracer=Tracer(store, Trace()),
+                clock=lambda: phone.now,
+                load=load,
+                hosts={HOST},
+                methods=methods,
             )
             app = web.Application()
             app.router.add_get("/plain", front.handler(Leg(secure=False, gateways=LOOPBACK)))

@@ -1,0 +1,178 @@
+"""An OMA DM exchange for people: its octets with the secrets covered, why the gateway answered so, and all of it read.
+
+Spec: OMA-TS-DM_Security-V1_2 5.3 (credentials and nonces)
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from html import escape
+
+from adapters.omadm.codec import Encoding
+from adapters.omadm.messages import AnyCommand, Command, Group, Results, Status, SyncML
+from adapters.omadm.session import Received, Reply, Turn
+from adapters.omadm.xml import decode_xml
+from adapters.syncml.readable import Conversation, Side, child, header, text
+from adapters.wbxml.codec import decode as decode_wbxml
+from gateway.errors import DecodeError
+from gateway.fleet.secret import is_secret
+from gateway.status import StatusCode
+from gateway.store.protocol import TraceEntry
+from gateway.trace import Direction, ReadMessage
+
+XML, WBXML = "omadm-xml", "omadm-wbxml"
+"""The names of this adapter's exchanges in a trace."""
+
+MAX_NAMED = 8
+"""Operations that one decision names before only their number is told."""
+
+_PROOFS = {
+    Turn.CHALLENGE: "the device has not proved who it is: challenged",
+    Turn.END: "the device has not proved who it is, and gets no further try",
+    Turn.ABORT: "the message belongs to no session",
+}
+_ENDS = {
+    Turn.ABORT: "broken off",
+    Turn.END: "the session is over",
+    Turn.NEXT_MESSAGE: "the device has more to say in this package",
+}
+_REASONS = {
+    "diff": "to bring the device to what it shall hold",
+    "queue": "that operators or jobs asked for",
+    "discover": "to learn what the device holds",
+}
+
+
+def protocol_of(encoding: Encoding) -> str:
+    """What the exchange is called in a trace."""
+    return WBXML if encoding.wbxml else XML
+
+
+def cover(octets: bytes, message: SyncML) -> bytes:
+    """The octets of the message with its credentials, nonces and secret values covered by as many asterisks.
+
+    Empty when one of them cannot be found in the octets, for it might be there in a spelling of its own.
+    """
+    for secret in set(_secrets(message)):
+        covered = _cover(octets, secret)
+        if covered == octets:
+            return b""
+        octets = covered
+    return octets
+
+
+def decisions(received: Received, reply: Reply) -> tuple[str, ...]:
+    """What the gateway made of a message, in words: who it took the device for, what was answered, what goes out."""
+    if not received.authenticated:
+        return (_PROOFS.get(received.turn, "the device has not proved who it is"),)
+    said = []
+    if received.client_nonce is not None:
+        said.append("credentials accepted, nonce renewed")
+    refused = [one for one in received.outcomes if not one.status.is_success]
+    said += [f"refused {one.operation.verb} {one.operation.uri}: {one.status}" for one in refused[:MAX_NAMED]]
+    if done := len(received.outcomes) - len(refused[:MAX_NAMED]):
+        said.append(f"{done} more answers" if refused else f"{done} done")
+    said += [f"no answer to {one.verb} {one.uri}" for one in received.unanswered[:MAX_NAMED]]
+    said += [f"{one.operation.verb} {one.operation.uri} cannot be sent: {one.status}" for one in reply.outcomes]
+    counts = Counter(operation.origin for operation in reply.sent)
+    said += [f"sends {count} {_REASONS.get(origin, origin)}" for origin, count in counts.items()]
+    if received.turn in _ENDS:
+        said.append(_ENDS[received.turn])
+    elif not reply.sent:
+        over = reply.session is None or reply.session.ended
+        said.append(
+            "nothing to send: the session is over" if over else "no room for commands: waits for the next message"
+        )
+    return tuple(said)
+
+
+def is_failure(received: Received) -> bool:
+    """Whether something went wrong that an operator would look into."""
+    if not received.authenticated:
+        return received.turn is not Turn.CHALLENGE or received.statuses[0].code == StatusCode.INVALID_CREDENTIALS
+    return received.turn is Turn.ABORT or any(not outcome.status.is_success for outcome in received.outcomes)
+
+
+def read_exchanges(entries: Sequence[TraceEntry]) -> list[tuple[ReadMessage, ...]]:
+    """The messages of each exchange of one device, in order."""
+    conversation, session_id = Conversation(), ""
+    exchanges = []
+    for entry in entries:
+        messages: list[ReadMessage] = []
+        sides: tuple[tuple[Side, Direction, bytes], ...] = (
+            ("device", "received", entry.request),
+            ("server", "sent", entry.answer),
+        )
+        for side, direction, octets in sides:
+            raw = octets.hex() if entry.protocol == WBXML else octets.decode("utf-8", "replace")
+            try:
+                root = decode_wbxml(octets)[1] if entry.protocol == WBXML else decode_xml(octets)
+            except DecodeError as error:
+                why = f"cannot be read: {error}" if octets else "not kept: a secret in it could not be covered"
+                messages.append(ReadMessage(direction, why, (), raw))
+                continue
+            if (session := text(child(root, "SyncHdr"), "SessionID")) != session_id:
+                conversation, session_id = Conversation(), session
+            line = f"{len(octets)} octets, {header(root)}"
+            messages.append(ReadMessage(direction, line, tuple(conversation.read(root, side)), raw))
+        exchanges.append(tuple(messages))
+    return exchanges
+
+
+def _secrets(message: SyncML) -> Iterator[str | bytes]:
+    if message.header.cred is not None:
+        yield message.header.cred.data
+    if message.header.meta is not None and message.header.meta.next_nonce:
+        yield message.header.meta.next_nonce
+    yield from _secrets_of(message.commands)
+
+
+def _secrets_of(commands: Iterable[AnyCommand]) -> Iterator[str | bytes]:
+    for command in commands:
+        if isinstance(command, Status):
+            if command.cred is not None:
+                yield command.cred.data
+            if command.chal is not None and command.chal.next_nonce:
+                yield command.chal.next_nonce
+        elif isinstance(command, Group):
+            yield from _secrets_of(command.commands)
+        elif isinstance(command, Command | Results):
+            for item in command.items:
+                if is_secret(item.target or item.source) and isinstance(item.data, str | bytes) and item.data:
+                    yield item.data
+
+
+def _cover(octets: bytes, secret: str | bytes) -> bytes:
+    """The octets without the secret, which stands between tags, in an inline string or in opaque octets."""
+    for form in _forms(secret):
+        escaped = escape(form.decode("utf-8", "replace")).encode()
+        stars = b"*" * len(form)
+        octets = re.sub(rb"(>\s*)" + re.escape(escaped) + rb"(\s*<)", rb"\g<1>" + stars + rb"\g<2>", octets)
+        octets = octets.replace(b"\x03" + form + b"\x00", b"\x03" + stars + b"\x00")
+        opaque = b"\xc3" + _length(len(form))
+        octets = octets.replace(opaque + form, opaque + stars)
+    return octets
+
+
+def _forms(secret: str | bytes) -> Iterator[bytes]:
+    """The octets that may stand for the secret in a message: as it is, and from or to base64."""
+    if isinstance(secret, bytes):
+        yield secret
+        yield base64.b64encode(secret)
+        return
+    yield secret.encode()
+    with contextlib.suppress(ValueError):
+        if decoded := base64.b64decode(secret, validate=True):
+            yield decoded
+
+
+def _length(count: int) -> bytes:
+    """A WBXML multi-byte integer."""
+    groups = [count & 0x7F]
+    while count := count >> 7:
+        groups.append(count & 0x7F | 0x80)
+    return bytes(reversed(groups))

@@ -1,0 +1,74 @@
+"""The admin API's routes for traces: what was said with a device, decoded, and arming a device to be traced in full."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+
+from gateway.admin.models import Armed, ExchangeView, MessageView, TraceArming
+from gateway.admin.routes import MAX_LISTED, Call, Route
+from gateway.inventory import Inventory
+from gateway.store.protocol import Store, TraceEntry
+from gateway.trace import Reader, ReadMessage
+
+CONTEXT = 10
+"""Exchanges read before those that are shown, so that an answer finds the command it belongs to."""
+
+
+class TraceRoutes:
+    """What was said. ``readers`` make an exchange of each protocol readable."""
+
+    def __init__(
+        self, store: Store, inventory: Inventory, readers: Mapping[str, Reader], clock: Callable[[], datetime]
+    ) -> None:
+        self._store = store
+        self._inventory = inventory
+        self._readers = readers
+        self._clock = clock
+
+    def routes(self) -> tuple[Route, ...]:
+        """The route table."""
+        return (
+            Route(
+                "GET", "/devices/{ref}/trace", self.show_trace, "What was said with a device, oldest first",
+                gives=ExchangeView, many=True,
+                query={
+                    "last": f"how many exchanges, at most {MAX_LISTED}; 20 when not said",
+                    "after": "only those after this seq",
+                },
+            ),
+            Route(
+                "PUT", "/devices/{ref}/trace", self.arm_trace, "Trace a device in full for a while",
+                takes=TraceArming, gives=Armed,
+            ),
+        )  # fmt: skip
+
+    async def show_trace(self, call: Call) -> Sequence[ExchangeView]:
+        """The newest exchanges with the device, and with its subscriber before a device was known."""
+        _, device = await self._inventory.find_device(call.path["ref"])
+        last = max(1, min(call.number("last", 20), MAX_LISTED))
+        entries = await self._store.load_trace([device.id, device.subscriber_id], last + CONTEXT, self._clock())
+        read: dict[int, Sequence[ReadMessage]] = {}
+        for protocol in {entry.protocol for entry in entries}:
+            own = [entry for entry in entries if entry.protocol == protocol]
+            for entry, messages in zip(own, self._readers[protocol](own), strict=True):
+                read[entry.seq] = messages
+        after = call.number("after", 0)
+        return [_view(entry, read[entry.seq]) for entry in entries[-last:] if entry.seq > after]
+
+    async def arm_trace(self, call: Call) -> Armed:
+        """Trace this device in full for some minutes, or no more with 0."""
+        body: TraceArming = call.body
+        return Armed(traced_until=await self._inventory.arm_trace(call.path["ref"], body.minutes))
+
+
+def _view(entry: TraceEntry, messages: Sequence[ReadMessage]) -> ExchangeView:
+    return ExchangeView(
+        seq=entry.seq,
+        at=entry.at,
+        owner=entry.owner,
+        protocol=entry.protocol,
+        proven=entry.proven,
+        messages=[MessageView(**message._asdict()) for message in messages],
+        decisions=list(entry.decisions),
+    )

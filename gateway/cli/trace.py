@@ -1,0 +1,54 @@
+"""The command that shows what was said with a device."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+
+import click
+
+from gateway import report
+from gateway.admin.client import segment
+from gateway.cli.common import api
+
+FOLLOW_SECONDS = 1.0
+
+
+@click.command()
+@click.argument("ref")
+@click.option("--last", default=20, show_default=True, help="How many exchanges.")
+@click.option("--raw", is_flag=True, help="Also show each message as it travelled; WBXML in hexadecimal.")
+@click.option("--follow", is_flag=True, help="Go on with what is said from now, until Ctrl-C.")
+@click.option(
+    "--arm", "minutes", type=click.IntRange(0, 10_080), default=None, help="Trace it in full for so long; 0 ends it."
+)
+@click.option("--json", "as_machine", is_flag=True, help="Print JSON, one exchange a line with --follow.")
+def trace(ref: str, last: int, raw: bool, follow: bool, minutes: int | None, as_machine: bool) -> None:
+    """Show what was said with a device, every command with its answer. REF is a device id or an IMEI."""
+    path = f"/devices/{segment(ref)}/trace"
+    if minutes is not None:
+        armed = api("PUT", path, body={"minutes": minutes})
+        until = armed["traced_until"]
+        if not follow:
+            said = f"traced in full until {until}" if until else "no longer traced in full"
+            click.echo(json.dumps(armed) if as_machine else said)
+            return
+    found = api("GET", path, query={"last": str(last)})
+    if as_machine and not follow:
+        click.echo(json.dumps(found, indent=2))
+        return
+    after = 0
+    for round_ in itertools.count():
+        for exchange in found:
+            click.echo(json.dumps(exchange) if as_machine else report.exchange(exchange, raw=raw))
+            after = exchange["seq"]
+        if not follow:
+            if not found and not round_:
+                click.echo("nothing was traced; arm the device with --arm MINUTES, or set [trace] mode")
+            return
+        time.sleep(FOLLOW_SECONDS)
+        found = api("GET", path, query={"last": "1000", "after": str(after)})
+
+
+COMMANDS = (trace,)

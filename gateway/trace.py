@@ -1,0 +1,72 @@
+"""Which exchanges with devices are kept to be shown, and how much of them.
+
+What is kept waits in the store's write-behind buffer, so no device waits for it. The octets taken up in one second are
+bounded: most for devices that proved who they are, a part for armed devices alone, and a small part for strangers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Literal, NamedTuple
+
+from gateway.fleet.device import Device
+from gateway.observe import metrics
+from gateway.settings import Trace
+from gateway.store.protocol import Store, TraceEntry
+
+STRANGERS_KEEP = 10
+"""Exchanges kept of those who did not prove who they are, for each device they claimed to be."""
+
+_SHARES = {"armed": 0.25, "proven": 0.625, "stranger": 0.125}
+
+
+Direction = Literal["received", "sent"]
+
+
+class ReadMessage(NamedTuple):
+    """One message for people: its first line, what it says a line each, and the message as it travelled."""
+
+    direction: Direction
+    line: str
+    says: tuple[str, ...]
+    raw: str
+
+
+Reader = Callable[[Sequence[TraceEntry]], Sequence[tuple[ReadMessage, ...]]]
+"""What an adapter gives to make its exchanges readable: for entries of one owner, oldest first, their messages."""
+
+
+def is_armed(device: Device, at: datetime) -> bool:
+    """Whether somebody asked to see everything said with this device."""
+    return device.traced_until is not None and at < device.traced_until
+
+
+class Tracer:
+    """Takes up exchanges as the settings say."""
+
+    def __init__(self, store: Store, settings: Trace) -> None:
+        self._store = store
+        self._settings = settings
+        self._life = timedelta(days=settings.keep_days)
+        self._second = 0
+        self._taken = dict.fromkeys(_SHARES, 0)
+
+    def wants(self, *, failed: bool, armed: bool) -> bool:
+        """Whether an exchange is to be kept: ``failed`` when something in it went wrong."""
+        mode = self._settings.mode
+        return mode == "all" or (mode != "off" and (armed or (failed and mode == "failed")))
+
+    def note(self, at: datetime, size: int, make: Callable[[], TraceEntry], *, proven: bool, armed: bool) -> None:
+        """Keep the exchange that ``make`` gives, of ``size`` octets, if there is room for it in this second."""
+        share = "stranger" if not proven else "armed" if armed else "proven"
+        second = int(at.timestamp())
+        if second != self._second:
+            self._second, self._taken = second, dict.fromkeys(_SHARES, 0)
+        self._taken[share] += size
+        if self._taken[share] > self._settings.max_bytes * _SHARES[share]:
+            metrics.count(metrics.traces, "left_out")
+            return
+        metrics.count(metrics.traces, "kept")
+        keep = self._settings.keep_messages // 2 if proven else STRANGERS_KEEP
+        self._store.trace(make(), at + self._life, keep)
