@@ -111,7 +111,10 @@ def _setting_rows(schema: dict[str, Any], table: dict[str, Any], prefix: str) ->
         if "properties" in kind and kind["title"] not in _SHOWN_AS:
             continue
         variable = f"`{prefix}{name.upper()}`" if prefix else "none"
-        default = "required" if name in table.get("required", ()) else _default(content.get("default"))
+        secret = content.get("format") == "password"
+        default = (
+            "none" if secret else "required" if name in table.get("required", ()) else _default(content.get("default"))
+        )
         rows.append((f"`{name}`", _kind(schema, content), default, variable))
     return _table(("key", "value", "default", "environment"), rows)
 
@@ -138,6 +141,8 @@ def _kind(schema: dict[str, Any], content: dict[str, Any]) -> str:
         if limit in kind
     ]
     pattern = f" `{kind['pattern']}`" if "pattern" in kind else ""
+    if kind.get("format") == "password":
+        text = "secret"
     return text + (f" {', '.join(limits)}" if limits else "") + pattern
 
 

@@ -10,7 +10,7 @@ import logging
 import signal
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from aiohttp import web
@@ -37,7 +37,7 @@ from gateway.admin.events import EventRoutes
 from gateway.admin.pushes import PushRoutes
 from gateway.admin.subscribers import SubscriberRoutes
 from gateway.admin.trace import TraceRoutes
-from gateway.errors import ConfigError
+from gateway.errors import ConfigError, Conflict, Unavailable
 from gateway.fleet.profile import ProfileSet, load_profiles
 from gateway.inventory import Inventory
 from gateway.mo.catalogue import Catalogue
@@ -46,11 +46,12 @@ from gateway.observe.logs import logger
 from gateway.sealing import Sealer
 from gateway.service import Service
 from gateway.settings import Listener, Settings
-from gateway.store.sqlite import SqliteStore
+from gateway.store.opening import open_store
+from gateway.store.protocol import ClaimEphemeral, Store
 from gateway.trace import Reader, Tracer
 
-DATABASE_FILE = "mogate.db"
 HOUSEKEEPING_SECONDS = 60
+HOUSEKEEPING_PLACE = "turn/housekeeping"
 SHUTDOWN_SECONDS = 5
 TRACE_READERS: dict[str, Reader] = {
     omadm_tracing.XML: omadm_tracing.read_exchanges,
@@ -105,7 +106,9 @@ async def running(settings: Settings) -> AsyncIterator[Sequence[tuple[Listener, 
     configuration = load_configuration(settings)
     sealer = Sealer.load(settings.seal_key)
     token = load_token(settings.data)
-    store = SqliteStore.open(settings.data / DATABASE_FILE)
+    store, doubts = await open_store(settings.store, settings.data)
+    for doubt in doubts:
+        logger().warning("store_doubtful", why=doubt)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(store.close)
         service = Service(
@@ -241,10 +244,21 @@ def _tls(listener: Listener) -> ssl.SSLContext | None:
     return context
 
 
-async def _keep_house(store: SqliteStore) -> None:
+async def _keep_house(store: Store) -> None:
+    """Drop what ended, once in a while, in one of the processes that share the store."""
     while True:
         await asyncio.sleep(HOUSEKEEPING_SECONDS)
-        expired = await store.expire(now())
+        try:
+            at = now()
+            # A little less than a round, so that the holder's own next claim finds the place free.
+            until = at + timedelta(seconds=0.9 * HOUSEKEEPING_SECONDS)
+            await store.commit(ClaimEphemeral(HOUSEKEEPING_PLACE, b"", until, at))
+            expired = await store.expire(at)
+        except Conflict:
+            continue
+        except Unavailable as error:
+            logger().warning("housekeeping_put_off", why=str(error))
+            continue
         if expired:
             logger().info("expired", count=expired)
 

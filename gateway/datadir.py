@@ -14,7 +14,7 @@ from gateway.errors import ConfigError, Conflict
 from gateway.inventory import Inventory
 from gateway.sealing import Sealer, write_secret
 from gateway.settings import Settings
-from gateway.store.sqlite import SqliteStore
+from gateway.store.opening import open_store
 
 DEMO_FILE = "demo.json"
 DEMO_HOST = "config.rcs.mnc001.mcc001.pub.3gppnetwork.org"
@@ -114,7 +114,7 @@ def simulator_state(settings: Settings, name: str) -> Path:
 
 
 async def _seed(settings: Settings) -> str:
-    store = SqliteStore.open(settings.data / app.DATABASE_FILE)
+    store, _ = await open_store(settings.store, settings.data)
     try:
         sealer = Sealer.load(settings.seal_key)
         inventory = Inventory(store, app.load_catalogue(settings), sealer, app.now)

@@ -289,6 +289,32 @@ class Catalogue(_Table):
     identifiers: dict[str, str] = {}
 
 
+class Store(_Table):
+    """Where the state is kept: ``url`` is "sqlite" (a file in the data directory) or says which Redis or Valkey.
+
+    ``redis://user@host:6379/0`` is one server, ``redis+sentinel://host,host,host/primary-name/0`` the primary that
+    Sentinels name, ``redis+cluster://host,host`` a Cluster; ``rediss`` is the same with TLS, checked against
+    ``authority`` or else the system's authorities. Passwords come from the environment or from files, and
+    ``password_file`` and ``sentinel_password_file`` are relative to ``data``, as is ``authority``. Gateways that share
+    state share ``namespace`` too. A write is answered when ``replicas`` more servers have it. ``durability`` is what a
+    server must do at least before it answers a write: write it to disk ("always"), or within a second ("second");
+    "any" takes it as it is. A server that is silent for ``timeout_seconds`` counts as gone. The log keeps at least
+    ``events``.
+    """
+
+    url: str = "sqlite"
+    namespace: Annotated[str, Field(pattern="^[A-Za-z0-9:._-]*$")] = "mogate:"
+    password: pydantic.SecretStr = pydantic.SecretStr("")
+    password_file: Path | None = None
+    sentinel_password: pydantic.SecretStr = pydantic.SecretStr("")
+    sentinel_password_file: Path | None = None
+    authority: Path | None = None
+    durability: Literal["always", "second", "any"] = "always"
+    replicas: Annotated[int, Field(ge=0, le=10)] = 0
+    timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 2.0
+    events: Annotated[int, Field(ge=1000)] = 1_000_000
+
+
 class Logging(_Table):
     """Logs. Subscriber identities are masked unless ``identities`` is "plain"."""
 
@@ -327,6 +353,7 @@ class Settings(BaseSettings):
     mo: Path = Path("mo")
     operator: Operator = Operator()
     catalogue: Catalogue = Catalogue()
+    store: Store = Store()
     listeners: tuple[Listener, ...] = ()
     omadm: OmaDm = OmaDm()
     omacp: OmaCp = OmaCp()
@@ -414,6 +441,13 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
         update={
             "data": data,
             "seal_key": data / settings.seal_key,
+            "store": settings.store.model_copy(
+                update={
+                    name: file and data / file
+                    for name in ("password_file", "sentinel_password_file", "authority")
+                    if (file := getattr(settings.store, name)) is not None
+                }
+            ),
             "listeners": listeners,
             "aaa": tuple(one.model_copy(update={"secret": data / one.secret}) for one in settings.aaa),
             "profiles": folder / settings.profiles,

@@ -16,6 +16,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from gateway.fleet.device import Device
+from gateway.fleet.mirror import Mirror
 from gateway.fleet.operation import Operation
 from gateway.fleet.subscriber import Subscriber
 
@@ -70,6 +71,7 @@ Pending = tuple[tuple[int, Operation], ...]
 
 _decode_home = msgspec.msgpack.Decoder(Home).decode
 _decode_pending = msgspec.msgpack.Decoder(Pending).decode
+_decode_mirror = msgspec.msgpack.Decoder(Mirror).decode
 _decode_claims = msgspec.msgpack.Decoder(tuple[str, ...]).decode
 decode_final = msgspec.msgpack.Decoder(tuple[int, Operation]).decode
 encode = msgspec.msgpack.Encoder().encode
@@ -217,6 +219,15 @@ def split_headed(raw: bytes) -> tuple[Head, bytes]:
 
 def encode_headed(stamp: bytes, head: Head, body: bytes) -> bytes:
     return stamp + _HEAD.pack(*head) + body
+
+
+def pack_mirror(mirror: Mirror) -> bytes:
+    """A mirror's octets. It is much the largest record and says the same over and over, so it is compressed."""
+    return zlib.compress(encode(mirror), 1)
+
+
+def unpack_mirror(body: bytes) -> Mirror:
+    return _decode_mirror(zlib.decompress(body))
 
 
 def encode_stamped(stamp: bytes, value: Home | Pending) -> bytes:

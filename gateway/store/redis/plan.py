@@ -44,6 +44,7 @@ from gateway.store.redis.layout import (
     identities_of,
     identities_of_device,
     identities_of_subscriber,
+    pack_mirror,
     to_integer,
 )
 
@@ -274,7 +275,7 @@ class _Draft:
         head: Head | None = self._read(address)
         if (head.revision if head else 0) != mirror.revision:
             raise Conflict(f"the mirror of device {mirror.device_id} was changed or removed since it was loaded")
-        self._put_headed(address, Head(mirror.revision + 1), encode(replace(mirror, revision=mirror.revision + 1)))
+        self._put_headed(address, Head(mirror.revision + 1), pack_mirror(replace(mirror, revision=mirror.revision + 1)))
 
     def _put_session(self, session: SessionRecord, now: int) -> None:
         self._home(session.device_id)

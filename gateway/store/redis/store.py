@@ -63,6 +63,7 @@ from gateway.store.redis.layout import (
     split_headed,
     to_datetime,
     to_integer,
+    unpack_mirror,
 )
 from gateway.store.redis.plan import GRACE_MILLISECONDS, Cell, Plan, make_plan, reads_of
 from gateway.store.redis.servers import Errand, Servers
@@ -77,7 +78,6 @@ _EVENT_PAGE = 500
 _REMEMBERED = 4096
 _DELETIONS = (DeleteSubscriber, DeleteDevice)
 
-_decode_mirror = msgspec.msgpack.Decoder(Mirror).decode
 _decode_traced = msgspec.msgpack.Decoder(tuple[int, TraceEntry]).decode
 _decode_event = msgspec.msgpack.Decoder(Event).decode
 
@@ -108,7 +108,7 @@ class RedisStore:
         try:
             _, version = await servers.run(
                 [
-                    Errand(keys.schema, ("SET", keys.schema, SCHEMA_VERSION, "NX"), write=True),
+                    Errand(keys.schema, ("SET", keys.schema, SCHEMA_VERSION, "NX")),
                     Errand(keys.schema, ("GET", keys.schema)),
                 ]
             )
@@ -173,7 +173,7 @@ class RedisStore:
         address = self._keys.mirror(device_id)
         (raw,) = await self._get(address.key)
         self._learn(address, raw)
-        return _decode_mirror(split_headed(raw)[1]) if raw else Mirror(device_id=device_id)
+        return unpack_mirror(split_headed(raw)[1]) if raw else Mirror(device_id=device_id)
 
     async def load_operations(self, device_id: str, *, pending_only: bool = True) -> Sequence[Operation]:
         address = self._keys.pending(device_id)

@@ -12,6 +12,7 @@ from gateway.errors import ConfigError
 from gateway.inventory import CREDENTIAL_PURPOSE, Inventory
 from gateway.sealing import Sealer
 from gateway.settings import Settings
+from gateway.store.opening import DATABASE_FILE
 from gateway.store.sqlite import SqliteStore
 
 CONFIG = Path(__file__).parents[3] / "config"
@@ -42,7 +43,7 @@ async def test_the_demo_has_somebody_to_serve(settings: Settings) -> None:
     """Three subscribers; the phone's account opens with the directory's key; no secret is readable by others."""
     await datadir.initialise(settings, demo=True)
     demo = datadir.load_demo(settings)
-    store = SqliteStore.open(settings.data / app.DATABASE_FILE)
+    store = SqliteStore.open(settings.data / DATABASE_FILE)
     try:
         households = {household.subscriber.id: household async for household in store.scan_households()}
     finally:
@@ -88,7 +89,7 @@ async def test_an_interrupted_run_is_finished_by_the_next(settings: Settings) ->
     await datadir.initialise(settings, demo=True)
     demo = datadir.load_demo(settings)
     assert demo.omadm.client_password != first.omadm.client_password
-    store = SqliteStore.open(settings.data / app.DATABASE_FILE)
+    store = SqliteStore.open(settings.data / DATABASE_FILE)
     try:
         inventory = Inventory(store, app.load_catalogue(settings), Sealer.load(settings.seal_key), app.now)
         _, phone = await inventory.find_device("alice")

@@ -1,0 +1,136 @@
+"""Which Redis servers the gateway takes: those that keep what they acknowledge, and that let it in."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import redis_servers
+from redis_servers import PASSWORD, RedisServer
+
+from gateway.demo_tls import ensure_demo_certificates
+from gateway.errors import ConfigError, Unavailable
+from gateway.fleet.subscriber import Subscriber
+from gateway.settings import Store as StoreSettings
+from gateway.store.opening import open_store
+from gateway.store.protocol import PutSubscriber
+from gateway.store.redis.fitness import examine
+from gateway.store.redis.location import Location
+
+
+def settings(url: str, **fields: object) -> StoreSettings:
+    return StoreSettings(url=url, namespace=f"{uuid.uuid4().hex}:", **fields)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("redis://", "names no host"),
+        ("redis:///0", "names no host"),
+        ("redis://a,b", "cluster's or Sentinels'"),
+        ("redis://a/x", "invalid literal"),
+        ("redis://a/0/1", "path"),
+        ("redis+cluster://a/1", "path"),
+        ("redis+sentinel://a", "path"),
+        ("redis://user:pw@a", "password has no place"),
+        ("redis://a?db=1", "form is not known"),
+        ("redis+ring://a", "form is not known"),
+        ("postgres://a", "form is not known"),
+        ("redis://a:99999", "range"),
+    ],
+)
+def test_a_url_that_means_nothing_is_refused(url: str, why: str) -> None:
+    """Each mistake is named, with the setting and the forms there are."""
+    with pytest.raises(ConfigError, match=why) as refused:
+        Location.parse(url)
+    assert refused.value.key == "store.url"
+
+
+async def test_a_server_that_forgets_is_refused(tmp_path: Path) -> None:
+    """Eviction is refused always; no append-only file, or a lazy one, when the settings ask for more. With the mend."""
+    server = RedisServer("appendonly yes", "appendfsync everysec", 'save ""').start()
+    with pytest.raises(ConfigError, match=r"Set appendfsync always there, or ask for less with store.durability"):
+        await open_store(settings(server.url), tmp_path)
+    store, doubts = await open_store(settings(server.url, durability="second"), tmp_path)
+    await store.close()
+    assert doubts == []
+    server.cli("CONFIG", "SET", "appendonly", "no")
+    with pytest.raises(ConfigError, match="Set appendonly yes there"):
+        await open_store(settings(server.url, durability="second"), tmp_path)
+    store, doubts = await open_store(settings(server.url, durability="any", replicas=1), tmp_path)
+    await store.close()
+    assert [doubt.partition(" has ")[2] for doubt in doubts] == ["0 replicas, and writes wait for 1: add some"]
+    server.cli("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+    with pytest.raises(ConfigError, match=r"Set maxmemory-policy noeviction there$"):
+        await open_store(settings(server.url, durability="any"), tmp_path)
+    server.kill()
+    with pytest.raises(Unavailable, match=str(server.port)):
+        await open_store(settings(server.url), tmp_path)
+
+
+async def test_a_replica_is_no_place_to_write(tmp_path: Path) -> None:
+    """A URL that names a replica is refused at start, not at the first write."""
+    replica = redis_servers.watched().servers[1]
+    if replica.port == redis_servers.watched().primary().port:
+        replica = redis_servers.watched().servers[0]
+    with pytest.raises(ConfigError, match="is a replica"):
+        await open_store(settings(replica.url, durability="any"), tmp_path)
+
+
+async def test_tls_and_a_password_from_a_file(tmp_path: Path) -> None:
+    """rediss trusts the named authority alone; without the password, or a right one, the server is not used."""
+    ensure_demo_certificates(tmp_path, ("localhost",), datetime.now(UTC))
+    port = redis_servers.free_port()
+    RedisServer(
+        f"tls-port {port}", f"tls-cert-file {tmp_path / 'server.pem'}", f"tls-key-file {tmp_path / 'server.key'}",
+        f"tls-ca-cert-file {tmp_path / 'ca.pem'}", "tls-auth-clients no", f"requirepass {PASSWORD}", "appendonly yes",
+        "appendfsync always",
+    ).start()  # fmt: skip
+    secret = tmp_path / "redis.password"
+    secret.write_text(f"{PASSWORD}\n")
+    url = f"rediss://localhost:{port}"
+    store, _ = await open_store(settings(url, password_file=secret, authority=tmp_path / "ca.pem"), tmp_path)
+    await store.commit(PutSubscriber(Subscriber(id="s")))
+    assert await store.load_household("id", "s") is not None
+    await store.close()
+    with pytest.raises(Unavailable, match="CERTIFICATE_VERIFY_FAILED"):
+        await open_store(settings(url, password_file=secret), tmp_path)
+    with pytest.raises(Unavailable, match="NOAUTH"):
+        await open_store(settings(url, authority=tmp_path / "ca.pem"), tmp_path)
+    with pytest.raises(Unavailable, match="WRONGPASS"):
+        await open_store(settings(url, password="wrong", authority=tmp_path / "ca.pem"), tmp_path)
+    with pytest.raises(ConfigError, match="cannot read the password"):
+        await open_store(settings(url, password_file=tmp_path / "none"), tmp_path)
+
+
+async def test_a_write_waits_for_replicas(tmp_path: Path) -> None:
+    """With ``replicas`` a commit returns once they have it, and is Unavailable when too few do."""
+    watched = redis_servers.watched()
+    store, doubts = await open_store(settings(watched.url, durability="second", replicas=2), tmp_path)
+    assert doubts == []
+    await store.commit(PutSubscriber(Subscriber(id="s")))
+    await store.close()
+    store, doubts = await open_store(
+        settings(watched.url, durability="second", replicas=3, timeout_seconds=0.5), tmp_path
+    )
+    assert len(doubts) == 1
+    with pytest.raises(Unavailable, match="fewer than 3 replicas"):
+        await store.commit(PutSubscriber(Subscriber(id="s")))
+    await store.close()
+
+
+async def test_every_server_of_a_cluster_is_looked_at() -> None:
+    """One primary that forgets is enough to refuse the Cluster."""
+    cluster = redis_servers.cluster()
+    servers = Location.parse(cluster.url).connect()
+    last = cluster.primaries()[-1]
+    last.cli("CONFIG", "SET", "maxmemory-policy", "volatile-lru")
+    try:
+        with pytest.raises(ConfigError, match=str(last.port)):
+            await examine(servers, "any")
+    finally:
+        last.cli("CONFIG", "SET", "maxmemory-policy", "noeviction")
+    assert await examine(servers, "second") == []
+    servers.close()
