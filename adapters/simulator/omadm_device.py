@@ -62,16 +62,18 @@ async def run_session(
     wbxml_encoded: bool = False,
     refuse: Mapping[str, int] | None = None,
     misbehave: str | None = None,
+    called_for: str = "",
 ) -> Transcript:
     """One session from package 1 to the end, as a transcript; the phone's tree and nonces are kept in ``state_file``.
 
     ``refuse`` is URI -> status the phone answers to writes of that node. ``misbehave`` is ``repeat`` (every message
-    twice), ``reorder`` (a MsgID out of order), ``truncate`` (half a message) or ``wrong-nonce``.
+    twice), ``reorder`` (a MsgID out of order), ``truncate`` (half a message) or ``wrong-nonce``. ``called_for`` is the
+    SessionID of the notification that made the phone call, empty when it calls by itself.
 
     Raises: Unavailable when no gateway answers.
     """
     state = load_memory(state_file)
-    phone = _Phone(account, state, dict(refuse or {}), misbehave)
+    phone = _Phone(account, state, dict(refuse or {}), misbehave, called_for)
     media_type = "application/vnd.syncml.dm+wbxml" if wbxml_encoded else "application/vnd.syncml.dm+xml"
     timeout, conversation = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS), Conversation()
     try:
@@ -109,7 +111,10 @@ async def run_session(
 class _Phone:
     """The phone's side of one session."""
 
-    def __init__(self, account: Account, state: dict[str, Any], refuse: dict[str, int], misbehave: str | None) -> None:
+    def __init__(
+        self, account: Account, state: dict[str, Any], refuse: dict[str, int], misbehave: str | None, called_for: str
+    ) -> None:
+        self.alert = "1200" if called_for else "1201"
         self.account = account
         self.state = state
         self.tree: dict[str, list[str | None]] = state.setdefault("tree", _fresh_tree(account))
@@ -117,7 +122,7 @@ class _Phone:
         self.misbehave = misbehave
         self.transcript = Transcript()
         self.commands: list[str] = []
-        self.session_id = str(state.get("sessions", 0) + 1)
+        self.session_id = called_for or str(state.get("sessions", 0) + 1)
         state["sessions"] = state.get("sessions", 0) + 1
         self.msg_id = 0
         self.challenged = 0
@@ -135,7 +140,7 @@ class _Phone:
         ]  # fmt: skip
         return self._message(
             [
-                ("Alert", [("CmdID", "1"), ("Data", "1201")]),
+                ("Alert", [("CmdID", "1"), ("Data", self.alert)]),
                 ("Replace", [("CmdID", "2"), *items]),
             ],
             with_cred=True,

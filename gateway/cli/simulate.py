@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ParamSpec
+from typing import Any, ParamSpec, TextIO
 
 import click
 
+from adapters.simulator.cp_phone import installed_account, receive_push
 from adapters.simulator.omadm_device import run_session
+from adapters.simulator.package0 import receive_notification
 from adapters.simulator.rcc14_client import Servers, run_query
 from gateway import datadir
 from gateway.cli.common import printing, settings
@@ -61,24 +64,80 @@ def _read_refusals(_: click.Context, __: click.Parameter, entries: tuple[str, ..
     help="Answer writes of that node with this status code; may be given again.",
 )
 @_misbehave_option("repeat", "reorder", "truncate", "wrong-nonce")
+@click.option(
+    "--notification",
+    type=click.File(),
+    default=None,
+    help="Short messages with package 0 (see `push notify --json`): call only if it is believed.",
+)
 @_state_option
 @printing
 def simulate_omadm(
-    wbxml: bool, refuse: dict[str, int], misbehave: str | None, state: Path | None
+    wbxml: bool, refuse: dict[str, int], misbehave: str | None, notification: TextIO | None, state: Path | None
 ) -> tuple[object, str]:
-    """Run one OMA DM session as the demo phone and print what was said."""
+    """Run one OMA DM session as the demo phone, or as the one that was bootstrapped into STATE, and print it."""
     chosen = settings()
+    file = state or datadir.simulator_state(chosen, "omadm")
+    installed = installed_account(file)
+    account = installed or datadir.load_demo(chosen).omadm
+    called_for = ""
+    if notification is not None:
+        heard = receive_notification(_read_segments(notification), account, file)
+        if heard.result != "ok":
+            return heard.as_json(), heard.text()
+        called_for = heard.facts["session_id"]
     transcript = asyncio.run(
         run_session(
-            datadir.load_demo(chosen).omadm,
-            _omadm_url(chosen),
-            state or datadir.simulator_state(chosen, "omadm"),
+            account,
+            installed.address if installed else _omadm_url(chosen),
+            file,
             wbxml_encoded=wbxml,
             refuse=refuse,
             misbehave=misbehave,
+            called_for=called_for,
         )
     )
+    if notification is not None:
+        transcript.steps[:0] = heard.steps
+        transcript.facts |= heard.facts
     return transcript.as_json(), transcript.text()
+
+
+@simulate.command("cp")
+@click.argument("file", type=click.File(), default="-")
+@click.option("--imsi", default="", help="Of the SIM in the phone; the demo's without it.")
+@click.option("--entry", default="", help="What the user types: a PIN, or PIN and check digits.")
+@_state_option
+@printing
+def simulate_cp(file: TextIO, imsi: str, entry: str, state: Path | None) -> tuple[object, str]:
+    """Take a bootstrap message as an OMA CP phone, and print what it installs.
+
+    FILE has the short messages: what `bootstrap --json` prints, or a line of hexadecimal user data for each.
+    """
+    chosen = settings()
+    demo = datadir.load_demo(chosen)
+    transcript = receive_push(
+        _read_segments(file),
+        state or datadir.simulator_state(chosen, "cp"),
+        imsi=imsi or demo.rcc14.imsi,
+        entry=entry,
+        manufacturer=demo.omadm.manufacturer,
+        model=demo.omadm.model,
+    )
+    shown = "\n".join(f"      {name} = {value}" for name, value in transcript.values.items())
+    return transcript.as_json(), f"{transcript.text()}\n{shown}"
+
+
+def _read_segments(file: TextIO) -> list[bytes]:
+    """The user data of short messages. Raises: ConfigError when the file has none."""
+    text = file.read()
+    try:
+        lines = json.loads(text)["segments"] if text.lstrip().startswith("{") else text.split()
+        return [bytes.fromhex(line) for line in lines]
+    except (ValueError, KeyError, TypeError):
+        raise ConfigError(
+            "holds no short messages: what --json of the command printed, or hexadecimal lines", file=file.name
+        ) from None
 
 
 @simulate.command("rcc14")
