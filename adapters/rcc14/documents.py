@@ -38,8 +38,9 @@ class Documents:
     def key(self, subscriber: Subscriber, device: Device, request: Request) -> str:
         """A text that changes whenever the content this client is due could; cheap."""
         configuration = self._service.configuration_key(subscriber, device)
-        mos = self._wanted(subscriber, device, request.layout, request.apps)
-        return f"{configuration}|{self._mapping.digest}|{request.layout}|{','.join(mos)}|{request.release}"
+        layout, release = request.layout, "\n".join(request.release)
+        mos = ",".join(self._wanted(subscriber, device, layout, request.apps))
+        return f"{configuration}|{self._mapping.digest}|{layout}|{mos}|{release}"
 
     def content(self, subscriber: Subscriber, device: Device, layout: Layout, apps: tuple[str, ...]) -> bytes:
         """The content: everything of the document but VERS, TOKEN and MSG.

@@ -50,9 +50,11 @@ _ABOUT = (
 """What a client says of itself."""
 _SECRET = ("access_token", "id_token", "EAP_PAYLD", "IMSI_EAP", "error_description")
 """Known, of no use here, and nothing to keep."""
-_CANONICAL = {name.lower(): name for name in (*_PROOFS, *_ABOUT, *_SECRET, "vers", "app", "SMS_port", "error")}
+_KNOWN = (*_PROOFS, *_ABOUT, *_SECRET, "vers", "app", "SMS_port", "error")
+_CANONICAL = {name.lower(): name for name in _KNOWN} | {name: name for name in _KNOWN}
 _SINGLE = frozenset({*_PROOFS, "vers"})
 _KEPT = frozenset(_ABOUT)
+_LENGTHS = {name: MAX_KEPT_CHARACTERS if name in _KEPT else MAX_VALUE_CHARACTERS for name in _KNOWN}
 _RELEASE = ("rcs_profile", "rcs_version", "provisioning_version", "client_version")
 _VERS = re.compile(r"-[1-4]|[0-9]{1,10}", re.ASCII)
 _NUMBER = re.compile(r"[0-9]{3,15}", re.ASCII)
@@ -145,15 +147,13 @@ def parse_request(query: str, *, strict: bool = False) -> Request:
     Raises: DecodeError for a repeated identity, and with ``strict`` for a vers that is none; LimitExceeded past the
     bounds.
     """
-    try:
-        size = len(query.encode())
-    except UnicodeEncodeError:
-        raise DecodeError("the query is not UTF-8") from None
+    size = len(query) if query.isascii() else _utf8_size(query)
     if size > MAX_QUERY_BYTES:
         raise LimitExceeded(f"a query of {size} octets is over the limit of {MAX_QUERY_BYTES}")
     fields = query.split("&")
     if len(fields) > MAX_PARAMETERS:
         raise LimitExceeded(f"more than {MAX_PARAMETERS} parameters")
+    is_written_out = "%" not in query and "+" not in query
     values: dict[str, str] = {}
     apps: list[str] = []
     unknown: dict[str, str] = {}
@@ -161,8 +161,8 @@ def parse_request(query: str, *, strict: bool = False) -> Request:
         written, _, value = field.partition("=")
         if not value:
             continue
-        name = _CANONICAL.get(written.lower())
-        if "%" in value or "+" in value:
+        name = _CANONICAL.get(written) or _CANONICAL.get(written.lower())
+        if not is_written_out:
             value = unquote_plus(value)
         if name is None:
             if len(unknown) < MAX_UNKNOWN and _NAME.fullmatch(written):
@@ -173,23 +173,31 @@ def parse_request(query: str, *, strict: bool = False) -> Request:
         elif name in values and name in _SINGLE:
             raise DecodeError(f"parameter {name} occurs twice")
         else:
-            values[name] = value[: MAX_KEPT_CHARACTERS if name in _KEPT else MAX_VALUE_CHARACTERS]
+            values[name] = value[: _LENGTHS[name]]
+    said = values.get
     return Request(
-        _parse_vers(values.get("vers", "0"), strict=strict),
-        values.get("IMSI", ""),
-        parse_imei(values.get("IMEI", "")),
-        _claimed_msisdn(values.get("msisdn", "")),
-        _parse_port(values.get("SMS_port", "")),
-        values.get("token", ""),
-        values.get("OTP", ""),
+        _parse_vers(said("vers", "0"), strict=strict),
+        said("IMSI", ""),
+        parse_imei(said("IMEI", "")),
+        _claimed_msisdn(said("msisdn", "")),
+        _parse_port(said("SMS_port", "")),
+        said("token", ""),
+        said("OTP", ""),
         tuple(apps),
         {name: value for name, value in values.items() if name in _KEPT},
         unknown,
-        values.get("EAP_ID", ""),
-        values.get("code", ""),
-        values.get("state", ""),
-        values.get("error", ""),
+        said("EAP_ID", ""),
+        said("code", ""),
+        said("state", ""),
+        said("error", ""),
     )
+
+
+def _utf8_size(text: str) -> int:
+    try:
+        return len(text.encode())
+    except UnicodeEncodeError:
+        raise DecodeError("the query is not UTF-8") from None
 
 
 def parse_msisdn(text: str) -> str:
@@ -213,7 +221,9 @@ def parse_imei(text: str) -> str:
 
     Spec: RFC 7254
     """
-    digits = text.lower().removeprefix("urn:gsma:imei:").partition(";")[0].replace("-", "")
+    digits = text
+    if not text.isdecimal():
+        digits = text.lower().removeprefix("urn:gsma:imei:").partition(";")[0].replace("-", "")
     if digits.isascii() and digits.isdecimal() and 14 <= len(digits) <= 16:
         return digits
     return ""
@@ -228,6 +238,8 @@ def _parse_vers(text: str, *, strict: bool) -> int:
 
 
 def _claimed_msisdn(text: str) -> str:
+    if not text:
+        return ""
     try:
         return parse_msisdn(text)
     except DecodeError:
@@ -235,4 +247,4 @@ def _claimed_msisdn(text: str) -> str:
 
 
 def _parse_port(text: str) -> str:
-    return text if _PORT.fullmatch(text) and int(text) <= 0xFFFF else ""
+    return text if text and _PORT.fullmatch(text) and int(text) <= 0xFFFF else ""

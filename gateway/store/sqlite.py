@@ -216,7 +216,8 @@ class SqliteStore:
         return cls(reader, writer)
 
     async def load_household(self, kind: IdentityKind, value: str) -> Household | None:
-        return next(_households(self._read(_SELECT_HOUSEHOLD[kind], value)), None)
+        rows = self._read(_SELECT_HOUSEHOLD[kind], value)
+        return _household(rows) if rows else None
 
     async def load_contact(self, loc_uri: str, now: datetime) -> Contact | None:
         rows = self._read(_SELECT_CONTACT, _to_integer(now), loc_uri)
@@ -514,10 +515,14 @@ def _next_body(record: Subscriber | Device | Mirror) -> bytes:
 
 def _households(rows: Iterable[tuple[bytes, bytes | None]]) -> Iterator[Household]:
     """The households in rows of (subscriber, device), which come grouped by subscriber."""
-    for subscriber, group in groupby(rows, key=itemgetter(0)):
-        yield Household(
-            _decode_subscriber(subscriber), tuple(_decode_device(device) for _, device in group if device is not None)
-        )
+    for _, group in groupby(rows, key=itemgetter(0)):
+        yield _household(list(group))
+
+
+def _household(rows: Sequence[tuple[bytes, bytes | None]]) -> Household:
+    """The household in its rows of (subscriber, device)."""
+    devices = [_decode_device(device) for _, device in rows if device is not None]
+    return Household(_decode_subscriber(rows[0][0]), tuple(devices))
 
 
 def _connect(path: Path) -> sqlite3.Connection:
