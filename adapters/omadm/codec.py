@@ -10,6 +10,7 @@ Spec: OMA-TS-SyncML_RepPro-V1_2 5, 6; OMA-TS-DM_RepPro-V1_2 6
 from __future__ import annotations
 
 import base64
+import functools
 from collections.abc import Callable, Iterable
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -54,7 +55,7 @@ _Fields: TypeAlias = dict[str, _Content]
 _VERBS: dict[str, Verb] = {verb: verb for verb in get_args(Verb)}
 _GROUPS: dict[str, Literal["Atomic", "Sequence"]] = {"Atomic": "Atomic", "Sequence": "Sequence"}
 _GROUP_FIELDS = frozenset({"CmdID", "NoResp", "Meta"})
-_META_FIELDS = frozenset({"Format", "Type", "Mark", "Size", "NextNonce", "MaxMsgSize", "MaxObjSize"})
+_COMMON_LENGTH = 100
 _STATUS_CODES = {str(int(code)): code for code in StatusCode}
 
 
@@ -270,7 +271,7 @@ def _items(content: _Content, in_wbxml: bool, inherited: Meta | None = None) -> 
 
 def _item(content: _Content, in_wbxml: bool, default_format: str) -> Item:
     fields = _fields(content)
-    meta = _meta(fields)
+    meta = _meta(fields) if "Meta" in fields else None
     data: Data = None
     if (raw := fields.get("Data")) is not None:
         data = tuple(raw) if isinstance(raw, list) else raw
@@ -278,11 +279,11 @@ def _item(content: _Content, in_wbxml: bool, default_format: str) -> Item:
         if in_wbxml and isinstance(data, str) and ((meta and meta.format) or default_format) == "bin":
             data = data.encode()
     return Item(
-        target=_locuri(fields["Target"]) if "Target" in fields else "",
-        source=_locuri(fields["Source"]) if "Source" in fields else "",
-        meta=meta,
-        data=data,
-        more_data="MoreData" in fields,
+        _locuri(fields["Target"]) if "Target" in fields else "",
+        _locuri(fields["Source"]) if "Source" in fields else "",
+        meta,
+        data,
+        "MoreData" in fields,
     )
 
 
@@ -290,24 +291,33 @@ def _meta(fields: _Fields) -> Meta | None:
     content = fields.get("Meta")
     if content is None:
         return None
+    if len(content) == 2 and isinstance(content, list):
+        (first, format_), (second, type_) = content
+        if first == "Format" and second == "Type" and isinstance(format_, str) and isinstance(type_, str):
+            return _meta_of(format_.strip(), type_.strip())
     children = _fields(content)
     if "MetInf" in children:
         content = children["MetInf"]
         children = _fields(content)
-    return Meta(
-        format=_string(children, "Format"),
-        type=_string(children, "Type"),
-        size=_size(children, "Size"),
-        mark=_string(children, "Mark"),
-        next_nonce=_base64(children, "NextNonce"),
-        max_msg_size=_size(children, "MaxMsgSize"),
-        max_obj_size=_size(children, "MaxObjSize"),
-        extra=() if _META_FIELDS.issuperset(children) else _extra(content),
-    )
+    values: dict[str, Any] = {}
+    for tag in children.keys() & _META_READERS.keys():
+        name, reader = _META_READERS[tag]
+        values[name] = reader(children, tag)
+    return Meta(**values, extra=_extra(content) if len(values) != len(children) else ())
+
+
+def _meta_of(format_: str, type_: str) -> Meta:
+    """The Meta that nearly every item has: there are few of them, so each is made once."""
+    return _common_meta(format_, type_) if len(format_) + len(type_) <= _COMMON_LENGTH else Meta(format_, type_)
+
+
+@functools.lru_cache(1000)
+def _common_meta(format_: str, type_: str) -> Meta:
+    return Meta(format_, type_)
 
 
 def _extra(content: _Content) -> tuple[AnyElement, ...]:
-    return tuple(child for child in content if child[0] not in _META_FIELDS) if isinstance(content, list) else ()
+    return tuple(child for child in content if child[0] not in _META_READERS) if isinstance(content, list) else ()
 
 
 def _cred(fields: _Fields) -> Cred | None:
@@ -349,7 +359,9 @@ def _text(content: _Content) -> str:
 
 def _string(fields: _Fields, tag: str) -> str:
     """The text of a child, "" when there is no such child."""
-    content = fields.get(tag, "")
+    content = fields.get(tag)
+    if content is None:
+        return ""
     return content.strip() if isinstance(content, str) else _text(content)
 
 
@@ -362,6 +374,18 @@ def _base64(fields: _Fields, tag: str) -> str:
 def _size(fields: _Fields, tag: str) -> int | None:
     text = _string(fields, tag)
     return _integer(text) if text else None
+
+
+_META_READERS: dict[str, tuple[str, Callable[[_Fields, str], Any]]] = {
+    "Format": ("format", _string),
+    "Type": ("type", _string),
+    "Size": ("size", _size),
+    "Mark": ("mark", _string),
+    "NextNonce": ("next_nonce", _base64),
+    "MaxMsgSize": ("max_msg_size", _size),
+    "MaxObjSize": ("max_obj_size", _size),
+}
+"""The children of Meta that have a place of their own: the name of the place, and how the content is read."""
 
 
 def _integer(text: str) -> int:
@@ -385,6 +409,8 @@ def _uris(content: _Content, wanted: str) -> tuple[str, ...]:
 
 def _locuri(content: _Content) -> str:
     """The LocURI inside a Target or Source, "" when it has none."""
+    if len(content) == 1 and isinstance(content, list) and content[0][0] == "LocURI":
+        return _uri(content[0][1])
     fields = _fields(content)
     return _uri(fields["LocURI"]) if "LocURI" in fields else ""
 
