@@ -36,7 +36,8 @@ when it was refused or no gateway answers, 2 when the command itself is mistaken
 METRICS_PROSE = """\
 The admin listener serves these series at `/metrics`, without a token, in the Prometheus text format 0.0.4, and no
 others. All are there from the first scrape; the series of a code begins when the code first occurs. A histogram `x` is
-exported as `x_bucket`, `x_sum` and `x_count`. Names and labels are a contract: the changelog tells when one changes.
+exported as `x_bucket`, `x_sum` and `x_count`. With several workers every series has the label `worker`, and whichever
+worker is asked answers for all. Names and labels are a contract: the changelog tells when one changes.
 """
 
 _SHOWN_AS = {"Address": "`host:port`"}

@@ -9,6 +9,7 @@ import hashlib
 import logging
 import signal
 import ssl
+import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -43,6 +44,7 @@ from gateway.inventory import Inventory
 from gateway.mo.catalogue import Catalogue
 from gateway.observe.load import Load
 from gateway.observe.logs import logger
+from gateway.observe.siblings import Siblings
 from gateway.sealing import Sealer
 from gateway.service import Service
 from gateway.settings import Listener, Settings
@@ -98,8 +100,10 @@ def load_configuration(settings: Settings) -> Configuration:
 
 
 @contextlib.asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[Sequence[tuple[Listener, int]]]:
-    """Serve while the context is open; gives each listener with the port it got.
+async def running(
+    settings: Settings, siblings: Siblings | None = None
+) -> AsyncIterator[Sequence[tuple[Listener, int]]]:
+    """Serve while the context is open; gives each listener with the port it got. Siblings share the ports.
 
     Raises: ConfigError when the settings, a file they name or the data directory is not fit for use.
     """
@@ -153,14 +157,20 @@ async def running(settings: Settings) -> AsyncIterator[Sequence[tuple[Listener, 
             TraceRoutes(store, inventory, TRACE_READERS, now).routes(),
             store=store,
             token_digest=hashlib.sha256(token.encode()).digest(),
+            siblings=siblings,
         )
+        if siblings is not None:
+            await siblings.start()
+            stack.push_async_callback(siblings.close)
         bound = []
         for listener in settings.listeners:
             runner = _runner(listener, settings, omadm, rcc14, admin)
             await runner.setup()
             stack.push_async_callback(runner.cleanup)
             address = listener.address
-            site = web.TCPSite(runner, address.host, address.port, ssl_context=_tls(listener))
+            site = web.TCPSite(
+                runner, address.host, address.port, ssl_context=_tls(listener), reuse_port=siblings is not None
+            )
             try:
                 await site.start()
             except OSError as error:
@@ -173,14 +183,23 @@ async def running(settings: Settings) -> AsyncIterator[Sequence[tuple[Listener, 
         yield bound
 
 
-async def serve(settings: Settings, announce: Callable[[Sequence[tuple[Listener, int]]], None]) -> None:
-    """Serve until SIGINT or SIGTERM; ``announce`` is called once everything listens."""
+async def serve(
+    settings: Settings,
+    announce: Callable[[Sequence[tuple[Listener, int]]], None],
+    siblings: Siblings | None = None,
+) -> None:
+    """Serve until SIGINT or SIGTERM; ``announce`` is called once everything listens.
+
+    One of several siblings also ends with its supervisor, which is at the other end of its standard input.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     logging.getLogger("aiohttp.server").addFilter(_is_fault)
-    async with running(settings) as bound:
+    if siblings is not None:
+        loop.add_reader(sys.stdin, stop.set)
+    async with running(settings, siblings) as bound:
         _spare_the_collector()
         logger().info("serving", listeners={listener.name: port for listener, port in bound})
         announce(bound)

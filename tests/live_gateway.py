@@ -43,9 +43,9 @@ class Gateway:
         scheme = "https" if listener == "tls" else "http"
         return f"{scheme}://127.0.0.1:{self.ports[listener]}{path}"
 
-    def start(self) -> str:
+    def start(self, *options: str) -> str:
         """Start the server; returns what it printed until it was ready."""
-        command = [sys.executable, "-m", "gateway", "serve"]
+        command = [sys.executable, "-m", "gateway", "serve", *options]
         with (self.folder / "serve.log").open("a") as log:
             self.process = subprocess.Popen(
                 command, env=self.environment, stdout=subprocess.PIPE, stderr=log, text=True

@@ -26,7 +26,7 @@ TIERS = (
         "gateway.demo_tls",
     ),
     ("adapters",),
-    ("gateway.app", "gateway.datadir", "gateway.cli", "gateway.__main__"),
+    ("gateway.app", "gateway.workers", "gateway.datadir", "gateway.cli", "gateway.__main__"),
 )
 """From the bottom up: a module imports from its own tier and from those before it. The longest matching name counts."""
 

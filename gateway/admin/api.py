@@ -21,6 +21,7 @@ from gateway.admin.routes import Call, Route
 from gateway.errors import ConfigError, Conflict, MogateError, NotFound, Unavailable
 from gateway.observe import metrics
 from gateway.observe.logs import logger
+from gateway.observe.siblings import Siblings
 from gateway.store.protocol import Store
 
 MAX_BODY_BYTES = 1 << 20
@@ -34,12 +35,15 @@ _STATUS_OF: tuple[tuple[type[MogateError], HTTPStatus], ...] = (
 
 
 class AdminApi:
-    """The admin API over tables of routes. ``store`` answers whether the gateway is ready."""
+    """The admin API over tables of routes. ``store`` tells whether it is ready, ``siblings`` what others count."""
 
-    def __init__(self, *tables: Sequence[Route], store: Store, token_digest: bytes) -> None:
+    def __init__(
+        self, *tables: Sequence[Route], store: Store, token_digest: bytes, siblings: Siblings | None = None
+    ) -> None:
         self._routes = tuple(route._replace(path="/api/v1" + route.path) for table in tables for route in table)
         self._store = store
         self._token_digest = token_digest
+        self._siblings = siblings
 
     def application(self) -> web.Application:
         """The aiohttp application to serve on the admin listener."""
@@ -52,7 +56,7 @@ class AdminApi:
             return web.Response(body=document, content_type="application/json")
 
         app.router.add_get("/openapi.json", handle_openapi)
-        app.router.add_get("/metrics", _handle_metrics)
+        app.router.add_get("/metrics", self._handle_metrics)
         app.router.add_get("/livez", _handle_livez)
         app.router.add_get("/readyz", self._handle_readyz)
         return app
@@ -104,6 +108,10 @@ class AdminApi:
                 HTTPStatus.INTERNAL_SERVER_ERROR, "the gateway failed; its log has the traceback", fault=fault
             )
 
+    async def _handle_metrics(self, _: web.Request) -> web.Response:
+        body = metrics.render() if self._siblings is None else await self._siblings.render()
+        return web.Response(body=body, headers={"Content-Type": metrics.CONTENT_TYPE})
+
     async def _handle_readyz(self, _: web.Request) -> web.Response:
         await self._store.load_device("")
         return web.Response(text="ready\n")
@@ -132,10 +140,6 @@ def _checked(model: type[Model], octets: bytes) -> Model:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "body"
         raise ConfigError(first["msg"].removeprefix("Value error, "), key=place) from None
-
-
-async def _handle_metrics(_: web.Request) -> web.Response:
-    return web.Response(body=metrics.render(), headers={"Content-Type": metrics.CONTENT_TYPE})
 
 
 async def _handle_livez(_: web.Request) -> web.Response:

@@ -5,27 +5,44 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 import uvloop
 
 from gateway import app, datadir, report
+from gateway import workers as supervisor
 from gateway.cli.common import printing, settings
 from gateway.observe import logs
+from gateway.observe.siblings import Siblings
 from gateway.settings import Listener
 
 
 @click.command()
-def serve() -> None:
-    """Serve until Ctrl-C."""
+@click.option("--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes to serve with.")
+@click.option("--worker", type=(int, click.Path(path_type=Path)), default=None, hidden=True)
+def serve(workers: int, worker: tuple[int, Path] | None) -> None:
+    """Serve until Ctrl-C. Several workers share the addresses and the state, which must then be in Redis or Valkey."""
     chosen = settings()
     logs.configure(identities=chosen.logging.identities, form=chosen.logging.format)
 
-    def announce(bound: Sequence[tuple[Listener, int]]) -> None:
+    def welcome(bound: Sequence[tuple[Listener, int]]) -> None:
         click.echo(report.welcome(bound, demo=datadir.has_demo(chosen)))
         sys.stdout.flush()
 
-    uvloop.run(app.serve(chosen, announce))
+    def ready(_: object) -> None:
+        sys.stdout.buffer.write(supervisor.READY)
+        sys.stdout.flush()
+
+    if worker is not None:
+        number, folder = worker
+        uvloop.run(app.serve(chosen, ready, Siblings(folder, number)))
+    elif workers == 1:
+        uvloop.run(app.serve(chosen, welcome))
+    else:
+        supervisor.check(chosen)
+        ports = [(listener, listener.address.port) for listener in chosen.listeners]
+        sys.exit(asyncio.run(supervisor.supervise(workers, lambda: welcome(ports))))
 
 
 @click.command()

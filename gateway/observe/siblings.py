@@ -1,0 +1,83 @@
+"""One ``/metrics`` answer for the workers of one ``mogate serve``: whichever is asked, asks the others.
+
+Each series gets the label ``worker``, so that a worker that died and began again counts from nothing in its own series
+alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+
+from gateway.observe import metrics
+
+_SECONDS = 1.0
+
+
+class Siblings:
+    """This worker among the others, which meet in a folder of Unix sockets."""
+
+    def __init__(self, folder: Path, number: int) -> None:
+        self._folder = folder
+        self._number = number
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> None:
+        """Answer the others."""
+        path = self._folder / f"{self._number}.sock"
+        path.unlink(missing_ok=True)
+        self._server = await asyncio.start_unix_server(self._answer, path)
+
+    async def close(self) -> None:
+        """Answer no more."""
+        if self._server is not None:
+            self._server.close()
+
+    async def render(self) -> bytes:
+        """The metrics of all workers; those of one that does not answer are left out."""
+        others = sorted(int(path.stem) for path in self._folder.glob("*.sock") if path.stem != str(self._number))
+        answers = await asyncio.gather(*map(self._ask, others))
+        found = {self._number: metrics.render()} | {
+            number: answer for number, answer in zip(others, answers, strict=True) if answer
+        }
+        return merge({str(number): found[number] for number in sorted(found)})
+
+    async def _answer(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(metrics.render())
+        await writer.drain()
+        writer.close()
+
+    async def _ask(self, number: int) -> bytes:
+        try:
+            async with asyncio.timeout(_SECONDS):
+                reader, writer = await asyncio.open_unix_connection(self._folder / f"{number}.sock")
+                answer = await reader.read()
+                writer.close()
+                return answer
+        except (OSError, TimeoutError):
+            return b""
+
+
+def merge(expositions: Mapping[str, bytes]) -> bytes:
+    """One exposition from those of several workers: family by family, each series with the label ``worker``."""
+    families: dict[str, list[str]] = {}
+    for worker, exposition in expositions.items():
+        lines: list[str] = []
+        for line in exposition.decode().splitlines():
+            if line.startswith("# HELP "):
+                lines = families.setdefault(line, [])
+            elif line.startswith("#"):
+                if line not in lines:
+                    lines.append(line)
+            else:
+                lines.append(_labelled(line, worker))
+    return "".join(f"{line}\n" for head, lines in families.items() for line in (head, *lines)).encode()
+
+
+def _labelled(series: str, worker: str) -> str:
+    name, space, value = series.rpartition(" ")
+    label = f'worker="{worker}"'
+    if name.endswith("}"):
+        return f"{name[:-1]},{label}}}{space}{value}"
+    return f"{name}{{{label}}}{space}{value}"
