@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
+from adapters.detection.map_add import decode_message
 from adapters.omadm import codec
 from adapters.omadm.auth import Account, make_cred
 from adapters.omadm.messages import SyncML
@@ -66,6 +67,11 @@ def read_query(octets: bytes) -> None:
     parse_request(octets.decode("utf-8", "surrogateescape"))
 
 
+def read_map(octets: bytes) -> None:
+    """A MAP message inside TCAP."""
+    decode_message(octets)
+
+
 def hold_session(octets: bytes) -> None:
     """A session with a phone that has proved who it is and then says whatever it likes, message after message."""
     session: Session | None = None
@@ -105,6 +111,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
         read_syncml_wbxml,
         read_provisioning,
         read_query,
+        read_map,
         hold_session,
     )
 }
