@@ -31,6 +31,7 @@ from adapters.rcc14.provider import Provider
 from adapters.rcc14.proving.token import Tokens
 from adapters.rcc14.session import Terms
 from gateway import front
+from gateway.accounts import Accounts
 from gateway.admin.api import AdminApi
 from gateway.admin.auth import load_token
 from gateway.admin.devices import DeviceRoutes
@@ -126,15 +127,21 @@ async def running(
         terms = Terms(
             settings.rcc14.validity_seconds, settings.rcc14.validity_jitter_percent, settings.rcc14.token_seconds
         )
+        accounts = Accounts(sealer, server_id=settings.omadm.server_id, life_seconds=settings.omadm.account_seconds)
         documents = Documents(
-            configuration.mapping, service, default_mos=settings.rcc14.default_applications, terms=terms
+            configuration.mapping,
+            service,
+            accounts,
+            default_mos=settings.rcc14.default_applications,
+            always_mos=settings.rcc14.always_applications,
+            terms=terms,
         )
         load = Load(max_in_flight=settings.load.max_in_flight, max_lag_seconds=settings.load.max_lag_seconds)
         tokens = Tokens(store, key=sealer.derive("rcc14-token"), life_seconds=terms.token_seconds)
         omadm = OmaDmFront(store, service, sealer, tracer, settings.omadm, now)
         rcc14 = Rcc14Front(
             store,
-            Provider(store, documents, tokens, settings.rcc14, terms=terms),
+            Provider(store, documents, accounts, tokens, settings.rcc14, terms=terms),
             tokens,
             settings.rcc14,
             tracer=tracer,

@@ -14,9 +14,10 @@ from typing import NamedTuple
 import msgspec
 from msgspec.structs import replace
 
+from gateway.accounts import loc_uri_of, seal_login
 from gateway.errors import ConfigError, Conflict, NotFound
 from gateway.fleet.account import Login
-from gateway.fleet.device import AuthType, Credential, Device, OmaDmState, account_digest
+from gateway.fleet.device import AuthType, Credential, Device, OmaDmState
 from gateway.fleet.operation import Operation
 from gateway.fleet.profile import check_override
 from gateway.fleet.subscriber import Overrides, Sim, Subscriber
@@ -36,7 +37,6 @@ from gateway.store.protocol import (
     Write,
 )
 
-CREDENTIAL_PURPOSE = "omadm-credential"
 SIM_PURPOSE = "sim-keys"
 SIM_KEY_BYTES = 16
 NONCE_BYTES = 16
@@ -278,7 +278,7 @@ class Inventory:
         state = device.omadm
         if state is None and not device.imei:
             raise ConfigError(f"device {device.id} has no IMEI to be known by; give one", key="imei")
-        loc_uri = state.loc_uri if state else f"IMEI:{device.imei}"
+        loc_uri = state.loc_uri if state else loc_uri_of(device.imei)
         auth = auth or (state.auth if state else "md5")
         client, server = (
             Login(name, secrets.token_urlsafe(18), secrets.token_bytes(NONCE_BYTES)) for name in (loc_uri, server_id)
@@ -295,9 +295,11 @@ class Inventory:
             state,
             loc_uri=loc_uri,
             auth=auth,
-            client=self._credential(client),
-            server=self._credential(server),
+            client=seal_login(self._sealer, client),
+            server=seal_login(self._sealer, server),
             failed_attempts=0,
+            account_made_at=None,
+            pending=None,
         )
         return msgspec.structs.replace(device, omadm=state)
 
@@ -338,11 +340,6 @@ class Inventory:
             return await attempt()
         except Conflict:
             return await attempt()
-
-    def _credential(self, login: Login) -> Credential:
-        digest = account_digest(login.name, login.password)
-        sealed = self._sealer.seal(digest.encode(), CREDENTIAL_PURPOSE)
-        return Credential(name=login.name, secret=sealed, nonce=login.nonce)
 
     def _event(
         self, kind: str, *, subscriber_id: str = "", device_id: str = "", detail: dict[str, str] | None = None

@@ -86,6 +86,8 @@ class OmaDm(_Table):
     posts to (empty: the first listener's, which only does for trials). ``notification_version`` is what package 0 says
     of itself, times ten; ``resync_nonce`` how the nonce 0x00000000 is understood. ``tnds`` is how a bootstrap message
     carries objects: WBXML of its own, inline in the message, or XML.
+    ``account_seconds`` is how long an account that was handed out in an RCC.14 document is good for; the first query
+    after that brings a new one.
     """
 
     paths: tuple[str, ...] = ("/omadm",)
@@ -99,6 +101,7 @@ class OmaDm(_Table):
     max_message_bytes: Bytes = 262_144
     max_failed_attempts: Annotated[int, Field(ge=1)] = 3
     roots: dict[str, str] = {}
+    account_seconds: Seconds = 15_552_000
 
 
 class Redirect(_Table):
@@ -153,6 +156,7 @@ class Rcc14(_Table):
     max_devices: Annotated[int, Field(ge=1, le=1000)] = 20
     max_devices_per_plan: dict[str, Annotated[int, Field(ge=1, le=1000)]] = {}
     default_applications: tuple[str, ...] = ("ims", "rcs")
+    always_applications: tuple[str, ...] = ("dmacc",)
 
 
 class Sms(_Table):

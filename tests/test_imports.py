@@ -15,7 +15,14 @@ TIERS = (
     ("gateway.errors", "gateway.status"),
     ("gateway.tree", "gateway.mo"),
     ("gateway.fleet",),
-    ("gateway.store.protocol", "gateway.sealing", "gateway.settings", "gateway.service", "gateway.inventory"),
+    (
+        "gateway.store.protocol",
+        "gateway.sealing",
+        "gateway.accounts",
+        "gateway.settings",
+        "gateway.service",
+        "gateway.inventory",
+    ),
     (
         "gateway.store",
         "gateway.observe",

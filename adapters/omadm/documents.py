@@ -16,12 +16,12 @@ from adapters.sms.pdu import Ports, encode_parts
 from adapters.sms.wsp import Push, encode_push
 from adapters.wbxml.codec import decode as decode_wbxml
 from adapters.wbxml.element import AnyElement
+from gateway.accounts import CREDENTIAL_PURPOSE
 from gateway.errors import ConfigError
 from gateway.fleet.account import Account
 from gateway.fleet.device import Device
 from gateway.fleet.push import PreparedPush
 from gateway.fleet.subscriber import Subscriber
-from gateway.inventory import CREDENTIAL_PURPOSE
 from gateway.mo.catalogue import Catalogue
 from gateway.sealing import Sealer
 from gateway.service import Service

@@ -16,7 +16,7 @@ from aiohttp import web
 from msgspec.structs import replace
 
 from adapters.omadm import codec, tracing
-from adapters.omadm.auth import Account
+from adapters.omadm.auth import Account, verify
 from adapters.omadm.codec import Encoding, UnsupportedMediaType
 from adapters.omadm.messages import SyncML
 from adapters.omadm.session import (
@@ -30,12 +30,12 @@ from adapters.omadm.session import (
     remember,
     respond,
 )
+from gateway.accounts import CREDENTIAL_PURPOSE
 from gateway.errors import Conflict, DecodeError, LimitExceeded, Unavailable
 from gateway.fleet.device import Credential, Device, OmaDmState
 from gateway.fleet.operation import Operation
 from gateway.fleet.queue import settle
 from gateway.front import Response
-from gateway.inventory import CREDENTIAL_PURPOSE
 from gateway.observe import metrics
 from gateway.observe.logs import logger
 from gateway.sealing import Sealer
@@ -158,12 +158,15 @@ class OmaDmFront:
         if session is not None and session.last_request == digest:
             return Exchange(session.last_reply, contact.device.id, "repeated", 0)
 
-        peer = self._peer(contact.device.omadm)
+        known, state = contact.device, self._in_force(contact.device.omadm, message)
+        if state is not known.omadm:
+            contact = contact._replace(device=replace(known, omadm=state))
+        peer = self._peer(state)
         received = receive(session, message, peer, nonce=nonce)
         step = await self._work(contact, received, peer, encoding, now)
         octets = codec.encode(step.reply.message, encoding)
         writes = step.writes
-        if step.device != contact.device:
+        if step.device != known:
             writes.append(PutDevice(step.device))
         if step.reply.session is not None:
             saved = SessionRecord(
@@ -278,6 +281,16 @@ class OmaDmFront:
         received = receive(None, message, peer, nonce=nonce)
         reply = self._respond(received, (), peer, encoding, now)
         return Exchange(codec.encode(reply.message, encoding), "", "stranger", 0)
+
+    def _in_force(self, state: OmaDmState, message: SyncML) -> OmaDmState:
+        """The state with the newest account in force as soon as the device shows that it has it."""
+        if state.pending is None or message.header.cred is None:
+            return state
+        # It answers the challenge that it got, whichever account it has.
+        client = replace(state.pending.client, nonce=state.client.nonce, previous_nonce=state.client.previous_nonce)
+        if not verify(message.header.cred, self._account(client), state.auth).is_accepted:
+            return state
+        return replace(state, client=client, server=state.pending.server, pending=None)
 
     def _peer(self, state: OmaDmState) -> Peer:
         return Peer(

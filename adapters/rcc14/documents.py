@@ -8,6 +8,8 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Iterable
+from collections.abc import Mapping as Values
+from datetime import datetime
 
 from adapters.provisioning import template
 from adapters.provisioning.document import Characteristic
@@ -15,22 +17,38 @@ from adapters.provisioning.mapping import Layout, Mapping
 from adapters.provisioning.template import Template
 from adapters.rcc14.messages import Request
 from adapters.rcc14.session import Delivery, Terms, validity_for
+from gateway.accounts import Accounts
 from gateway.fleet.device import Device
 from gateway.fleet.selection import Selection
 from gateway.fleet.subscriber import Subscriber
-from gateway.fleet.variables import slots
+from gateway.fleet.variables import ACCOUNT, slots
 from gateway.service import Service
 
 MAX_TEMPLATES = 4096
 
 
 class Documents:
-    """Renders what a device is due; ``default_mos`` are the MOs sent to clients that name no applications."""
+    """Renders what a device is due.
 
-    def __init__(self, mapping: Mapping, service: Service, *, default_mos: Iterable[str], terms: Terms) -> None:
+    ``default_mos`` are the MOs sent to clients that name no applications, ``always_mos`` go to all that are entitled to
+    them, whatever they name.
+    """
+
+    def __init__(
+        self,
+        mapping: Mapping,
+        service: Service,
+        accounts: Accounts,
+        *,
+        default_mos: Iterable[str],
+        always_mos: Iterable[str],
+        terms: Terms,
+    ) -> None:
         self._mapping = mapping
         self._service = service
-        self._default_mos = tuple(default_mos)
+        self._accounts = accounts
+        self._always_mos = tuple(always_mos)
+        self._default_mos = tuple(dict.fromkeys((*default_mos, *self._always_mos)))
         self._terms = terms
         self._app_ids = functools.cache(mapping.app_ids)
         self._compiled = functools.lru_cache(MAX_TEMPLATES)(self._compile)
@@ -40,15 +58,31 @@ class Documents:
         configuration = self._service.configuration_key(subscriber, device)
         layout, release = request.layout, "\n".join(request.release)
         mos = ",".join(self._wanted(subscriber, device, layout, request.apps))
-        return f"{configuration}|{self._mapping.digest}|{layout}|{mos}|{release}"
+        account = device.omadm.account_serial if device.omadm and device.omadm.account_made_at else 0
+        return f"{configuration}|{self._mapping.digest}|{layout}|{mos}|{release}|{account}"
+
+    def needs_account(self, subscriber: Subscriber, device: Device, now: datetime) -> bool:
+        """Whether the content this client is due has an OMA DM account in it that is still to be made, or renewed."""
+        variables = self._service.selection(subscriber, device).variables
+        return not variables.isdisjoint(ACCOUNT) and self._accounts.is_due(device, now)
 
     def content(self, subscriber: Subscriber, device: Device, layout: Layout, apps: tuple[str, ...]) -> bytes:
         """The content: everything of the document but VERS, TOKEN and MSG.
 
         ``apps`` are the AppIDs asked for, none for the usual applications. What is not served here is left out.
         """
+        return self._content(subscriber, device, layout, apps, self._accounts.variables(device))
+
+    def _content(
+        self,
+        subscriber: Subscriber,
+        device: Device,
+        layout: Layout,
+        apps: tuple[str, ...],
+        account: Values[str, str],
+    ) -> bytes:
         selection = self._service.selection(subscriber, device)
-        variables = self._service.variables(subscriber, device)
+        variables = {**self._service.variables(subscriber, device), **account}
         missing = selection.variables.difference(variables)
         user = template.user(subscriber.msisdn) if subscriber.msisdn else b""
         mos = self._wanted(subscriber, device, layout, apps)
@@ -66,16 +100,25 @@ class Documents:
         return template.document(*parts, content)
 
     def preview(self, subscriber: Subscriber, device: Device, layout: Layout) -> bytes:
-        """The document this device would get while its service is active, complete but for its TOKEN."""
+        """The document this device would get while its service is active, but for its TOKEN and its passwords."""
         version = max(device.rcc14.version, 1) if device.rcc14 else 1
         vers = template.vers(version, validity_for(device.id, self._terms))
-        return template.document(vers, self.content(subscriber, device, layout, ()))
+        account = {
+            name: text if name.endswith("_name") else "…" for name, text in self._accounts.variables(device).items()
+        }
+        return template.document(vers, self._content(subscriber, device, layout, (), account))
 
     def _compile(self, selection: Selection, layout: Layout, mos: tuple[str, ...], missing: frozenset[str]) -> Template:
-        """The applications as a template, without the leaves that need a variable this subscriber lacks."""
+        """The applications as a template, without the leaves that need a variable this subscriber lacks.
+
+        An account without its credentials is no account, so all of it stays out.
+        """
         applications: list[Characteristic] = []
         for mo in mos:
-            values = {path: text for path, text in selection.templates(mo).items() if missing.isdisjoint(slots(text))}
+            needs = {path: missing.intersection(slots(text)) for path, text in selection.templates(mo).items()}
+            if any(not ACCOUNT.isdisjoint(names) for names in needs.values()):
+                continue
+            values = {path: text for path, text in selection.templates(mo).items() if not needs[path]}
             application = self._mapping.render(mo, values, layout)
             if application is not None:
                 applications.append(application)
@@ -89,4 +132,6 @@ class Documents:
         if not apps:
             return self._default_mos
         entitled = self._service.selection(subscriber, device).leaves
-        return tuple([mo for mo in entitled if not self._app_ids(mo, layout).isdisjoint(apps)])
+        return tuple(
+            [mo for mo in entitled if mo in self._always_mos or not self._app_ids(mo, layout).isdisjoint(apps)]
+        )

@@ -5,6 +5,7 @@ Spec: RCC.14 2.2 (responses), VERS, TOKEN
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -16,10 +17,12 @@ from adapters.rcc14.proving.proof import Call, Proof
 from adapters.rcc14.proving.token import Tokens
 from adapters.rcc14.session import Kind, Terms, deliver
 from adapters.rcc14.tracing import about
+from gateway.accounts import Accounts
 from gateway.fleet.device import Device, Rcc14State
 from gateway.fleet.subscriber import Subscriber
 from gateway.inventory import next_device_id
 from gateway.observe import metrics
+from gateway.observe.logs import logger
 from gateway.settings import Rcc14
 from gateway.store.protocol import Append, Event, Household, PutDevice, Store, Write
 from gateway.trace import is_armed
@@ -28,9 +31,19 @@ from gateway.trace import is_armed
 class Provider:
     """Answers clients of which it is known who they are."""
 
-    def __init__(self, store: Store, documents: Documents, tokens: Tokens, settings: Rcc14, *, terms: Terms) -> None:
+    def __init__(
+        self,
+        store: Store,
+        documents: Documents,
+        accounts: Accounts,
+        tokens: Tokens,
+        settings: Rcc14,
+        *,
+        terms: Terms,
+    ) -> None:
         self._store = store
         self._documents = documents
+        self._accounts = accounts
         self._tokens = tokens
         self._settings = settings
         self._terms = terms
@@ -52,7 +65,7 @@ class Provider:
             if known is None and len(household.devices) >= self._limit(subscriber):
                 return Answer(403, what="too many devices", traced=about(household, now))
         moved = _moved(household, known, proof, asked)
-        device, content = moved.device, b""
+        device, content = await self._with_account(subscriber, moved.device, now), b""
 
         def digest() -> bytes:
             nonlocal content
@@ -95,6 +108,18 @@ class Provider:
             device_id=device.id,
             traced=Whose(device.id, is_armed(device, now)),
         )
+
+    async def _with_account(self, subscriber: Subscriber, device: Device, now: datetime) -> Device:
+        """The device with the OMA DM account that its document is to hold; made, or made anew, where that is due."""
+        if not self._documents.needs_account(subscriber, device, now):
+            return device
+        renewed = self._accounts.renewed(device, now)
+        contact = await self._store.load_contact(renewed.omadm.loc_uri, now) if renewed.omadm else None
+        if contact is not None and contact.device.id != device.id:
+            # The phone was somebody else's, who still has the account: two would answer to one name.
+            logger().warning("account_withheld", device=device.id, held_by=contact.device.id)
+            return device
+        return renewed
 
     def _limit(self, subscriber: Subscriber) -> int:
         return self._settings.max_devices_per_plan.get(subscriber.plan, self._settings.max_devices)

@@ -38,13 +38,22 @@ class Credential(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     previous_nonce: bytes = b""
 
 
+class AccountPair(msgspec.Struct, frozen=True):
+    """Both directions of an account that a device was given and has not used yet."""
+
+    client: Credential
+    server: Credential
+
+
 class OmaDmState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The OMA DM side of a device.
 
     ``client`` proves the device to the gateway, ``server`` the gateway to the device. ``roots`` says where each MO is
     mounted on this device. ``synced`` is the configuration key the device was last brought up to, ``described`` a
     digest of what it said of itself. ``refused_verbs`` are commands this device answered 406 to. ``failed_attempts``
-    counts wrong credentials since the last right ones.
+    counts wrong credentials since the last right ones. ``account_serial`` numbers the accounts that the gateway made
+    for this device by itself, ``account_made_at`` is absent when the one in force was ordered by somebody; ``pending``
+    is a newer account, which takes the place of the other when it is first used.
     """
 
     loc_uri: str
@@ -57,6 +66,9 @@ class OmaDmState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     refused_verbs: tuple[str, ...] = ()
     failed_attempts: int = 0
     last_session_at: datetime | None = None
+    account_serial: int = 0
+    account_made_at: datetime | None = None
+    pending: AccountPair | None = None
 
 
 class Rcc14State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -14,8 +14,12 @@ from gateway.fleet.subscriber import Subscriber
 
 _BRACES = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_]*)\}|[{}]")
 
+ACCOUNT = frozenset({"dm_client_name", "dm_client_secret", "dm_server_name", "dm_server_secret"})
+"""The variables of a device's OMA DM account. They are secrets: only a document on its way to the device has them."""
+
 GIVEN = frozenset(
     {
+        *ACCOUNT,
         "home_domain",
         "imei",
         "impi",

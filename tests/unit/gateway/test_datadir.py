@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from gateway import app, datadir
+from gateway.accounts import CREDENTIAL_PURPOSE
 from gateway.errors import ConfigError
-from gateway.inventory import CREDENTIAL_PURPOSE, Inventory
+from gateway.inventory import Inventory
 from gateway.sealing import Sealer
 from gateway.settings import Settings
 from gateway.store.opening import DATABASE_FILE

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from gateway.accounts import CREDENTIAL_PURPOSE
 from gateway.errors import ConfigError, Conflict, NotFound
 from gateway.fleet.device import account_digest
-from gateway.inventory import CREDENTIAL_PURPOSE, Inventory
+from gateway.inventory import Inventory
 from gateway.mo.catalogue import Catalogue
 from gateway.sealing import Sealer
 from gateway.store.sqlite import SqliteStore
@@ -156,7 +157,7 @@ async def test_an_account_for_looking_at(inventory: Inventory, store: SqliteStor
     issued = await inventory.renew_account("ann", imei="", auth="mac", server_id="srv", keep=False)
     new = await inventory.renew_account("ann", imei="35000000000009", auth=None, server_id="srv", keep=False)
     assert issued.device.omadm is not None
-    assert (issued.device.omadm.auth, new.device.id, new.client.name) == ("mac", "ann.2", "IMEI:35000000000009")
+    assert (issued.device.omadm.auth, new.device.id, new.client.name) == ("mac", "ann.2", "IMEI:350000000000097")
     assert await store.load_device("ann.1") == before
     assert await store.load_device("ann.2") is None
 

@@ -10,8 +10,10 @@ import pytest
 from adapters.provisioning.mapping import Mapping
 from adapters.rcc14.documents import Documents
 from adapters.rcc14.session import Terms
+from gateway.accounts import Accounts
 from gateway.fleet.profile import ProfileSet, parse_profile
 from gateway.mo.catalogue import Catalogue
+from gateway.sealing import Sealer
 from gateway.service import Service
 
 CONFIG = Path(__file__).parents[4] / "config"
@@ -44,15 +46,22 @@ def terms() -> Terms:
 
 
 @pytest.fixture
-def make_documents(catalogue: Catalogue, mapping: Mapping, terms: Terms) -> Callable[..., Documents]:
+def make_documents(
+    catalogue: Catalogue, mapping: Mapping, accounts: Accounts, terms: Terms
+) -> Callable[..., Documents]:
     """Documents of this mapping and these default MOs; those of the operator unless told otherwise."""
     profiles = ProfileSet([parse_profile(PROFILE, "all.toml", catalogue)], catalogue)
     service = Service(catalogue, profiles, plmns=["00101"], roots={})
 
     def make(mapped: Mapping = mapping, default_mos: tuple[str, ...] = ("ims", "rcs")) -> Documents:
-        return Documents(mapped, service, default_mos=default_mos, terms=terms)
+        return Documents(mapped, service, accounts, default_mos=default_mos, always_mos=("dmacc",), terms=terms)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def accounts() -> Accounts:
+    return Accounts(Sealer(bytes(32)), server_id="mogate", life_seconds=1000)
 
 
 @pytest.fixture

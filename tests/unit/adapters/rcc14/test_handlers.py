@@ -26,6 +26,7 @@ from adapters.rcc14.provider import Provider
 from adapters.rcc14.proving.proof import Call, Method, Proof
 from adapters.rcc14.proving.token import Tokens
 from adapters.rcc14.session import Terms
+from gateway.accounts import Accounts
 from gateway.errors import AuthError
 from gateway.fleet.device import Device
 from gateway.fleet.subscriber import Subscriber
@@ -99,7 +100,7 @@ Opening = Callable[..., Awaitable[Phone]]
 
 
 @pytest.fixture
-async def open_front(documents: Documents, terms: Terms, tmp_path: Path) -> AsyncIterator[Opening]:
+async def open_front(documents: Documents, accounts: Accounts, terms: Terms, tmp_path: Path) -> AsyncIterator[Opening]:
     """Opens a front with other settings or methods, and gives a client of it."""
     async with contextlib.AsyncExitStack() as stack:
 
@@ -109,7 +110,7 @@ async def open_front(documents: Documents, terms: Terms, tmp_path: Path) -> Asyn
             await store.commit(*(PutSubscriber(one) for one in (ANN, BEA, DATA_ONLY, NO_SIM)))
             chosen = Rcc14(**{"max_restarts": 100} | settings)  # type: ignore[arg-type]
             tokens = Tokens(store, key=KEY, life_seconds=terms.token_seconds)
-            provider = Provider(store, documents, tokens, chosen, terms=terms)
+            provider = Provider(store, documents, accounts, tokens, chosen, terms=terms)
             front = Rcc14Front(
                 store,
                 provider,

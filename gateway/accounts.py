@@ -1,0 +1,96 @@
+"""OMA DM accounts: their credentials sealed, and those that the gateway makes for devices it knows over RCC.14.
+
+Such an account is handed out inside a configuration. Its passwords are computed from the gateway's key and a serial
+number, so they can be written into a document again without being stored, and no two devices or serials share one.
+
+Spec: OMA-TS-DM_Security-V1_2 5.3; OMA-SUP-ac_w7_dm-V1_0
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from datetime import datetime, timedelta
+
+from msgspec.structs import replace
+
+from gateway.fleet.account import Login
+from gateway.fleet.device import AccountPair, Credential, Device, OmaDmState, account_digest
+from gateway.sealing import Sealer
+
+CREDENTIAL_PURPOSE = "omadm-credential"
+_PASSWORD_BYTES = 18
+
+
+def seal_login(sealer: Sealer, login: Login) -> Credential:
+    """One direction of an account as it is stored: of the password only the sealed digest."""
+    digest = account_digest(login.name, login.password)
+    return Credential(name=login.name, secret=sealer.seal(digest.encode(), CREDENTIAL_PURPOSE), nonce=login.nonce)
+
+
+class Accounts:
+    """Makes and renews accounts; ``life_seconds`` is how long one is good for, ``server_id`` the gateway's name."""
+
+    def __init__(self, sealer: Sealer, *, server_id: str, life_seconds: int) -> None:
+        self._sealer = sealer
+        self._key = sealer.derive("omadm-account")
+        self._server_id = server_id
+        self._life = timedelta(seconds=life_seconds)
+
+    def variables(self, device: Device) -> dict[str, str]:
+        """The variables of the device's newest account; none when the gateway did not make it, or there is none."""
+        state = device.omadm
+        if state is None or state.account_made_at is None:
+            return {}
+        serial = state.account_serial
+        return {
+            "dm_client_name": state.loc_uri,
+            "dm_client_secret": self._password(device.id, serial, "client"),
+            "dm_server_name": self._server_id,
+            "dm_server_secret": self._password(device.id, serial, "server"),
+        }
+
+    def is_due(self, device: Device, now: datetime) -> bool:
+        """Whether the device has no account yet, or one of the gateway's making that is past its life.
+
+        A device without an IMEI has no name for one. An account that somebody else made is left as it is.
+        """
+        state = device.omadm
+        if state is None:
+            return bool(loc_uri_of(device.imei))
+        return state.account_made_at is not None and now - state.account_made_at >= self._life
+
+    def renewed(self, device: Device, now: datetime) -> Device:
+        """The device with a new account. A former one holds until the device first uses the new one."""
+        state = device.omadm
+        serial = state.account_serial + 1 if state else 1
+        loc_uri = state.loc_uri if state else loc_uri_of(device.imei)
+        pair = AccountPair(
+            seal_login(self._sealer, Login(loc_uri, self._password(device.id, serial, "client"))),
+            seal_login(self._sealer, Login(self._server_id, self._password(device.id, serial, "server"))),
+        )
+        if state is None:
+            state = OmaDmState(loc_uri=loc_uri, client=pair.client, server=pair.server)
+        else:
+            state = replace(state, pending=pair)
+        return replace(device, omadm=replace(state, account_serial=serial, account_made_at=now))
+
+    def _password(self, device_id: str, serial: int, direction: str) -> str:
+        mac = hmac.digest(self._key, f"{device_id}.{serial}.{direction}".encode(), hashlib.sha256)
+        return base64.urlsafe_b64encode(mac[:_PASSWORD_BYTES]).decode()
+
+
+def loc_uri_of(imei: str) -> str:
+    """What a phone of that IMEI calls itself over OMA DM; empty without one.
+
+    The last digits of an IMEISV are a software version: the check digit is worked out in their place.
+
+    Spec: OMA-TS-DM_StdObj-V1_2 (DevId); 3GPP TS 23.003 6.2, Annex B (check digit)
+    """
+    if len(imei) < 14:
+        return ""
+    if len(imei) == 15:
+        return f"IMEI:{imei}"
+    doubled = [int(digit) * (1 + place % 2) for place, digit in enumerate(imei[:14])]
+    return f"IMEI:{imei[:14]}{-sum(number // 10 + number % 10 for number in doubled) % 10}"
