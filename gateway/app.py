@@ -28,6 +28,8 @@ from adapters.rcc14.access import default_hosts
 from adapters.rcc14.documents import Documents
 from adapters.rcc14.handlers import Leg, Rcc14Front
 from adapters.rcc14.provider import Provider
+from adapters.rcc14.proving.methods import open_methods
+from adapters.rcc14.proving.page import CodePage
 from adapters.rcc14.proving.token import Tokens
 from adapters.rcc14.session import Terms
 from gateway import front
@@ -139,6 +141,7 @@ async def running(
         load = Load(max_in_flight=settings.load.max_in_flight, max_lag_seconds=settings.load.max_lag_seconds)
         tokens = Tokens(store, key=sealer.derive("rcc14-token"), life_seconds=terms.token_seconds)
         omadm = OmaDmFront(store, service, sealer, tracer, settings.omadm, now)
+        methods, page = await stack.enter_async_context(open_methods(store, sealer, settings, now))
         rcc14 = Rcc14Front(
             store,
             Provider(store, documents, accounts, tokens, settings.rcc14, terms=terms),
@@ -148,6 +151,7 @@ async def running(
             clock=now,
             load=load,
             hosts=default_hosts(settings.operator.plmns) | {host.lower() for host in settings.rcc14.hosts},
+            methods=methods,
         )
         admin = AdminApi(
             SubscriberRoutes(store, service, inventory, documents).routes(),
@@ -171,7 +175,7 @@ async def running(
             stack.push_async_callback(siblings.close)
         bound = []
         for listener in settings.listeners:
-            runner = _runner(listener, settings, omadm, rcc14, admin)
+            runner = _runner(listener, settings, omadm, rcc14, page, admin)
             await runner.setup()
             stack.push_async_callback(runner.cleanup)
             address = listener.address
@@ -234,7 +238,12 @@ def _spare_the_collector() -> None:
 
 
 def _runner(
-    listener: Listener, settings: Settings, omadm: OmaDmFront, rcc14: Rcc14Front, admin: AdminApi
+    listener: Listener,
+    settings: Settings,
+    omadm: OmaDmFront,
+    rcc14: Rcc14Front,
+    page: CodePage | None,
+    admin: AdminApi,
 ) -> web.BaseRunner:
     if "admin" in listener.serves:
         if len(listener.serves) > 1:
@@ -252,6 +261,11 @@ def _runner(
         ends_tls = listener.certificate is not None
         provide = rcc14.handler(Leg(secure=True, proxies=listener.trusted_proxies, ends_tls=ends_tls))
         routes += [(method, path, provide) for path in settings.rcc14.paths for method in ("GET", "POST")]
+        if page is not None:
+            routes += [
+                ("GET", settings.page.path, page.handle_get),
+                ("POST", settings.page.path, page.handle_post(listener.trusted_proxies)),
+            ]
     server = front.server(routes, settings.omadm.max_message_bytes)
     return web.ServerRunner(server, shutdown_timeout=SHUTDOWN_SECONDS)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
 from pathlib import Path
 
 import msgspec
@@ -11,7 +12,7 @@ from gateway import app
 from gateway.admin import auth
 from gateway.demo_tls import ensure_demo_certificates
 from gateway.errors import ConfigError, Conflict
-from gateway.inventory import Inventory
+from gateway.inventory import SIM_KEY_BYTES, Inventory, SimKeys
 from gateway.sealing import Sealer, write_secret
 from gateway.settings import Settings
 from gateway.store.opening import open_store
@@ -35,13 +36,15 @@ class DemoPhone(msgspec.Struct, frozen=True):
 
 
 class DemoClient(msgspec.Struct, frozen=True):
-    """The demo's RCC.14 client: the SIM it has and the phone it runs on."""
+    """The demo's RCC.14 client: the SIM it has, with its keys in hexadecimal digits, and the phone it runs on."""
 
     imsi: str
     msisdn: str
     imei: str
     terminal_vendor: str
     terminal_model: str
+    k: str
+    opc: str
 
 
 class Demo(msgspec.Struct, frozen=True):
@@ -130,6 +133,8 @@ async def _seed(settings: Settings) -> str:
             model="B7",
             server_name=settings.omadm.server_id,
         )
+        sim = SimKeys(secrets.token_bytes(SIM_KEY_BYTES), secrets.token_bytes(SIM_KEY_BYTES))
+        await inventory.set_sim("alice", "001010000000001", sim)
     finally:
         await store.close()
     phone = DemoPhone(
@@ -149,6 +154,8 @@ async def _seed(settings: Settings) -> str:
         imei="001015000000023",
         terminal_vendor="Acme",
         terminal_model="B7",
+        k=sim.k.hex(),
+        opc=sim.opc.hex(),
     )
     write_secret(settings.data / DEMO_FILE, msgspec.json.encode(Demo(subscriber_id="alice", omadm=phone, rcc14=client)))
     return "three subscribers, one OMA DM phone and one RCC.14 client"

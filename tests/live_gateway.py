@@ -71,11 +71,12 @@ class Gateway:
     def log(self) -> str:
         return (self.folder / "serve.log").read_text()
 
-    def run(self, *arguments: str, fails: bool = False) -> str:
+    def run(self, *arguments: str, fails: bool = False, stdin: str = "") -> str:
         """What a ``mogate`` command printed."""
         done = subprocess.run(
             [sys.executable, "-m", "gateway", *arguments],
             env=self.environment,
+            input=stdin,
             capture_output=True,
             text=True,
             timeout=DEADLINE_SECONDS,

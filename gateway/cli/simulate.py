@@ -6,14 +6,15 @@ import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ParamSpec, TextIO
+from typing import Any, Literal, ParamSpec, TextIO
 
 import click
 
+from adapters.rcc14.proving.methods import SMS_FILE
 from adapters.simulator.cp_phone import installed_account, receive_push
 from adapters.simulator.omadm_device import run_session
 from adapters.simulator.package0 import receive_notification
-from adapters.simulator.rcc14_client import Servers, run_query
+from adapters.simulator.rcc14_client import Servers, Wifi, run_query
 from gateway import datadir
 from gateway.cli.common import printing, settings
 from gateway.errors import ConfigError
@@ -142,11 +143,31 @@ def _read_segments(file: TextIO) -> list[bytes]:
 
 @simulate.command("rcc14")
 @click.option("--profile", default="UP_2.4", show_default=True, help="rcs_profile; UP_1.0 and older get layout A.")
+@click.option(
+    "--access",
+    type=click.Choice(["cellular", "wifi"]),
+    default="cellular",
+    show_default=True,
+    help="Whether the operator's gateway vouches for the client.",
+)
+@click.option(
+    "--by",
+    type=click.Choice(["otp", "eap", "eap-prime", "oidc"]),
+    default="otp",
+    show_default=True,
+    help="How it proves itself on Wi-Fi: a code by SMS, its SIM, or where it is redirected to.",
+)
 @_misbehave_option("repeat", "wrong-cookie", "truncate")
 @_state_option
 @printing
-def simulate_rcc14(profile: str, misbehave: str | None, state: Path | None) -> tuple[object, str]:
-    """Ask for a configuration as the demo client, over both legs, and print what came."""
+def simulate_rcc14(
+    profile: str,
+    access: str,
+    by: Literal["otp", "eap", "eap-prime", "oidc"],
+    misbehave: str | None,
+    state: Path | None,
+) -> tuple[object, str]:
+    """Ask for a configuration as the demo client, and print what came."""
     chosen = settings()
     transcript = asyncio.run(
         run_query(
@@ -155,6 +176,7 @@ def simulate_rcc14(profile: str, misbehave: str | None, state: Path | None) -> t
             state or datadir.simulator_state(chosen, "rcc14"),
             profile=profile,
             misbehave=misbehave,
+            wifi=Wifi(by, chosen.data / SMS_FILE) if access == "wifi" else None,
         )
     )
     return transcript.as_json(), transcript.text()

@@ -11,14 +11,13 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import secrets
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import msgspec
 
 from adapters.rcc14.identity import otp
 from adapters.rcc14.messages import Answer, Request
-from adapters.rcc14.proving.proof import Proof, claim, cookie_key
+from adapters.rcc14.proving.proof import Call, Proof, claim, cookie_key, load_claimed
 from adapters.rcc14.tracing import about
 from adapters.sms.bearer import Bearer
 from adapters.sms.message import ShortMessage, encode_user_data
@@ -36,7 +35,9 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 class OneTimePasswords:
-    """Codes by SMS. ``page`` is the address of the page to enter one on, for the operator's texts."""
+    """The method of codes by SMS. ``page`` is the address of the page to enter one on, for the operator's texts."""
+
+    name = "otp"
 
     def __init__(self, store: Store, bearer: Bearer, settings: Otp, *, key: bytes, page: str = "") -> None:
         self._store = store
@@ -52,20 +53,28 @@ class OneTimePasswords:
             except ValueError as error:
                 raise ConfigError(str(error), key=f"otp.texts.{language}") from None
 
-    async def start(
-        self, asked: Request, household: Household | None, *, peer: str, accept_language: str, now: datetime
-    ) -> Answer:
+    def suits(self, call: Call) -> bool:
+        """Whoever can name a number and a port; the order sees to that."""
+        return True
+
+    def is_reply(self, call: Call) -> bool:
+        """A code comes back as OTP."""
+        return call.asked.otp != ""
+
+    async def challenge(self, call: Call) -> Answer:
         """Send a code to the subscriber's number and give the client the cookie to come back with.
 
         Without a household, or a number on its record, the answer is the same and no SMS goes.
 
         Raises: Unavailable when the number, the SIM or the address has had its share for now.
         """
+        asked, now = call.asked, call.now
+        household = await load_claimed(self._store, asked)
         number = household.subscriber.msisdn if household else ""
         if not number and self._settings.unknown_numbers == "refuse":
             return Answer(403, what="unknown number")
         cookie = secrets.token_urlsafe(COOKIE_BYTES)
-        await self._ration(asked, household, cookie, peer, now)
+        await self._ration(asked, household, cookie, call.peer, now)
         code = otp.make_code(secrets.token_bytes(CODE_OCTETS), self._settings.digits)
         digest = otp.digest_code(code, cookie, self._key)
         waiting = otp.Waiting(household.subscriber.id if household and number else "", asked, digest)
@@ -76,7 +85,8 @@ class OneTimePasswords:
         await self._store.commit(*writes)
         port = 0 if self._settings.ports == "text" else int(asked.sms_port or 0)
         if waiting.subscriber_id:
-            self._send_soon(otp.write_message(code, number, port, self._settings.texts, accept_language, self._page))
+            language = call.headers.get("Accept-Language", "")
+            self._send_soon(otp.write_message(code, number, port, self._settings.texts, language, self._page))
         says_port = self._settings.ports == "text" and asked.sms_port not in ("", "0")
         return Answer(
             200,
@@ -87,12 +97,13 @@ class OneTimePasswords:
             traced=about(household, now, proven=False) if household else None,
         )
 
-    async def check(self, given: str, cookies: Sequence[str], now: datetime) -> Proof:
+    async def check(self, call: Call) -> Proof:
         """Whose code it is that a client brings back with its cookie; each try counts.
 
         Raises: AuthError when it is not right, too late or one try too many.
         """
-        for cookie in cookies:
+        now = call.now
+        for cookie in call.cookies:
             waiting = await self._load(cookie, now)
             if waiting is None:
                 continue
@@ -100,7 +111,7 @@ class OneTimePasswords:
             if not await claim(self._store, tries, b"", now=now, seconds=self._settings.seconds):
                 metrics.count(metrics.otp, "throttled")
                 raise AuthError("no tries left for this code")
-            proof = await self._proof(given, cookie, waiting, now)
+            proof = await self._proof(call.asked.otp, cookie, waiting, now)
             if proof is None:
                 metrics.count(metrics.otp, "wrong")
                 raise AuthError("the code is wrong")
@@ -132,9 +143,9 @@ class OneTimePasswords:
             if proof is None:
                 continue
             expires_at = now + timedelta(seconds=settings.seconds)
-            subscriber_id = proof.household.subscriber.id.encode()
+            known = f"{proof.household.subscriber.id} {proof.imsi}".encode()
             try:
-                await self._store.commit(*proof.spends, PutEphemeral(cookie_key(cookie), subscriber_id, expires_at))
+                await self._store.commit(*proof.spends, PutEphemeral(cookie_key(cookie), known, expires_at))
             except Conflict:
                 break
             metrics.count(metrics.otp, "verified")
@@ -160,7 +171,8 @@ class OneTimePasswords:
             TakeEphemeral(_key(cookie), now),
             Append(Event(at=now, kind="otp.verified", subscriber_id=waiting.subscriber_id)),
         )
-        return Proof(household, waiting.asked, spends, by="otp")
+        imsi = waiting.asked.imsi if waiting.asked.imsi in household.subscriber.imsis else ""
+        return Proof(household, waiting.asked, spends, by=self.name, imsi=imsi)
 
     async def _ration(self, asked: Request, household: Household | None, cookie: str, peer: str, now: datetime) -> None:
         """Count this message against its address, SIM and number, known or not.

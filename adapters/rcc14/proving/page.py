@@ -13,13 +13,15 @@ import hashlib
 import hmac
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from html import escape
 from urllib.parse import parse_qs
 
 from aiohttp import web
 
+from adapters.rcc14.access import client_address
+from adapters.rcc14.identity.enrichment import Network
 from adapters.rcc14.language import choose_language
 from adapters.rcc14.messages import parse_msisdn
 from adapters.rcc14.proving.otp import OneTimePasswords
@@ -56,6 +58,9 @@ _FORM = """<form method="post"><input type="hidden" name="form" value="{form}">
 <button>{button}</button></form>"""
 
 
+Handler = Callable[[web.BaseRequest], Awaitable[web.Response]]
+
+
 class CodePage:
     """The page with its two methods; ``texts`` are the operator's, by language and name."""
 
@@ -66,16 +71,24 @@ class CodePage:
         self._texts = texts
         self._clock = clock
 
-    async def handle_get(self, request: web.Request) -> web.Response:
+    async def handle_get(self, request: web.BaseRequest) -> web.Response:
         """Show the form."""
         return self._show(request, 200, "intro", time.perf_counter())
 
-    async def handle_post(self, request: web.Request) -> web.Response:
-        """Take number and code."""
+    def handle_post(self, proxies: tuple[Network, ...]) -> Handler:
+        """The handler that takes number and code, on a listener with these proxies in front of it."""
+
+        async def handle(request: web.BaseRequest) -> web.Response:
+            peer = client_address(request.remote or "", request.headers.getall("X-Forwarded-For", ()), proxies)
+            return await self._take(request, peer)
+
+        return handle
+
+    async def _take(self, request: web.BaseRequest, peer: str) -> web.Response:
         started = time.perf_counter()
         try:
             number, code = await _read_form(request)
-            right = await self._codes.confirm(number, code, peer=request.remote or "", now=self._clock())
+            right = await self._codes.confirm(number, code, peer=peer, now=self._clock())
         except DecodeError:
             return self._show(request, 400, "wrong", started)
         except Unavailable:
@@ -85,7 +98,7 @@ class CodePage:
             return self._show(request, 503, "wait", started)
         return self._show(request, 200 if right else 403, "done" if right else "wrong", started)
 
-    def _show(self, request: web.Request, status: int, says: str, started: float) -> web.Response:
+    def _show(self, request: web.BaseRequest, status: int, says: str, started: float) -> web.Response:
         language = choose_language(request.headers.get("Accept-Language", ""), tuple(self._texts))
         texts = {name: escape(text) for name, text in self._texts[language].items()}
         headers = dict(_HEADERS)
@@ -103,7 +116,7 @@ class CodePage:
         )
 
 
-async def _read_form(request: web.Request) -> tuple[str, str]:
+async def _read_form(request: web.BaseRequest) -> tuple[str, str]:
     """Number and code as they were entered.
 
     Raises: DecodeError when the form is not one that this browser was shown here: another site may have sent it.

@@ -26,6 +26,8 @@ class Subscription:
     imei: str = "001015000000023"
     terminal_vendor: str = "Acme"
     terminal_model: str = "B7"
+    k: str = "00" * 16
+    opc: str = "00" * 16
 
 
 @dataclasses.dataclass

@@ -14,6 +14,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from adapters.rcc14.messages import Request
 from adapters.rcc14.proving.otp import OneTimePasswords
 from adapters.rcc14.proving.page import CodePage
+from adapters.rcc14.proving.proof import Call
 from adapters.sms.bearer import FileBearer
 from gateway.fleet.subscriber import Subscriber
 from gateway.settings import Otp, Page
@@ -52,8 +53,7 @@ async def browser(tmp_path: Path) -> AsyncIterator[Browser]:
     await store.commit(PutSubscriber(ANN))
     file = tmp_path / "sms.jsonl"
     codes = OneTimePasswords(store, FileBearer(file, lambda: NOW), Otp(texts={"en": "{code}"}), key=b"k" * 32)
-    household = await store.load_household("id", "ann")
-    await codes.start(Request(sms_port="0"), household, peer="192.0.2.1", accept_language="", now=NOW)
+    await codes.challenge(Call(Request(msisdn=ANN.msisdn, sms_port="0"), {}, (), "192.0.2.1", NOW))
     await codes.close()
     code = re.search('"text": "([0-9]{6})"', file.read_text())
     assert code is not None
@@ -61,7 +61,7 @@ async def browser(tmp_path: Path) -> AsyncIterator[Browser]:
     page = CodePage(codes, texts, lambda: NOW)
     app = web.Application()
     app.router.add_get("/verify", page.handle_get)
-    app.router.add_post("/verify", page.handle_post)
+    app.router.add_post("/verify", page.handle_post(()))
     async with TestClient(TestServer(app), cookie_jar=DummyCookieJar()) as http:
         yield Browser(http, code[1])
     await store.close()

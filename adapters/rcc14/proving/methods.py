@@ -1,0 +1,79 @@
+"""The ways of proving an identity that this operator has set up."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from adapters.rcc14.proving.auc import EmbeddedAuc
+from adapters.rcc14.proving.authenticator import Authenticator
+from adapters.rcc14.proving.eap import EapRelay
+from adapters.rcc14.proving.otp import OneTimePasswords
+from adapters.rcc14.proving.page import CodePage
+from adapters.rcc14.proving.proof import Method
+from adapters.rcc14.proving.radius import RadiusAaa, Server
+from adapters.sms.bearer import FileBearer
+from gateway.errors import ConfigError
+from gateway.sealing import Sealer
+from gateway.settings import Settings
+from gateway.store.protocol import Store
+
+SMS_FILE = "sms.jsonl"
+MIN_SECRET_BYTES = 8
+
+
+class Methods(NamedTuple):
+    """The methods, and the page for entering a code where there is one."""
+
+    methods: tuple[Method, ...]
+    page: CodePage | None
+
+
+@contextlib.asynccontextmanager
+async def open_methods(
+    store: Store, sealer: Sealer, settings: Settings, clock: Callable[[], datetime]
+) -> AsyncIterator[Methods]:
+    """The methods that the settings name, for as long as the context is open.
+
+    Raises: ConfigError when one lacks what it needs.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        methods: list[Method] = []
+        page = None
+        if settings.sms.bearer != "none":
+            bearer = FileBearer(settings.data / SMS_FILE, clock)
+            key = sealer.derive("rcc14-otp")
+            codes = OneTimePasswords(store, bearer, settings.otp, key=key, page=settings.page.url)
+            stack.push_async_callback(codes.close)
+            methods.append(codes)
+            if settings.page.path:
+                page = CodePage(codes, settings.page.texts, clock)
+        if settings.eap_aka.server != "none":
+            authenticator: Authenticator = EmbeddedAuc(store, sealer, settings.eap_aka)
+            if settings.eap_aka.server == "radius":
+                authenticator = aaa = _open_aaa(settings)
+                stack.push_async_callback(aaa.close)
+            seconds, has_other = settings.eap_aka.seconds, bool(methods)
+            methods.append(EapRelay(store, authenticator, sealer, seconds=seconds, has_other=has_other))
+        yield Methods(tuple(methods), page)
+
+
+def _open_aaa(settings: Settings) -> RadiusAaa:
+    if not settings.aaa:
+        raise ConfigError('server = "radius" needs at least one [[aaa]]', key="eap_aka.server")
+    servers = [Server(server.address.host, server.address.port, _read_secret(server.secret)) for server in settings.aaa]
+    chosen = settings.eap_aka
+    return RadiusAaa(servers, nas_identifier=chosen.nas_identifier, tries=chosen.tries, seconds=chosen.retry_seconds)
+
+
+def _read_secret(file: Path) -> bytes:
+    try:
+        secret = file.read_bytes().strip()
+    except OSError as error:
+        raise ConfigError(f"cannot read the secret: {error.strerror}", file=file) from None
+    if len(secret) < MIN_SECRET_BYTES:
+        raise ConfigError(f"a secret of {len(secret)} octets can be guessed; it takes {MIN_SECRET_BYTES}", file=file)
+    return secret

@@ -1,0 +1,101 @@
+"""How clients prove who they are, each method whole: a simulated client against a gateway in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from live_gateway import Gateway, serving
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """One gateway for all: each client here is one of its own."""
+    with serving(tmp_path_factory.mktemp("identity")) as one:
+        yield one
+
+
+def query(gateway: Gateway, by: str, name: str) -> dict[str, Any]:
+    """One query on Wi-Fi of a client fresh from the factory, unless one of that name was there before."""
+    state = str(gateway.folder / f"{name}.json")
+    return dict(gateway.json("simulate", "rcc14", "--access", "wifi", "--by", by, "--state", state))
+
+
+@pytest.mark.parametrize("by", ["otp", "eap", "eap-prime"])
+def test_a_client_on_wifi_gets_its_document_and_then_needs_its_token_alone(gateway: Gateway, by: str) -> None:
+    """A code by SMS, or the SIM by AKA and AKA'; the next query has no more steps than one (RCC.14 2.3, 2.8)."""
+    first = query(gateway, by, f"wifi-{by}")
+    assert (first["result"], first["facts"]["version"] > 0) == ("ok", True), first
+    assert first["values"]["User/msisdn"] == "+15550100001"
+    second = query(gateway, by, f"wifi-{by}")
+    assert (second["result"], len(second["steps"])) == ("ok", 2), second
+
+
+def test_a_sim_that_is_ahead_resynchronises(gateway: Gateway) -> None:
+    """The first challenge is answered with the SIM's own number, the second is good (RFC 4187 9.6)."""
+    (gateway.folder / "ahead.json").write_text(json.dumps({"sqn": 1 << 40}))
+    transcript = query(gateway, "eap", "ahead")
+    assert transcript["result"] == "ok", transcript
+    said = [line for step in transcript["steps"] for line in step["says"]]
+    assert "EAP response: out of step" in said
+
+
+def test_a_sim_whose_keys_are_forgotten_is_led_to_another_method(gateway: Gateway) -> None:
+    """511: the phone finds that the challenge is not of its network, and comes back without EAP_ID."""
+    demo = json.loads((gateway.folder / "data" / "demo.json").read_text())["rcc14"]
+    gateway.run("subscriber", "sim", "alice", "--imsi", demo["imsi"], "--forget")
+    assert query(gateway, "eap", "forgotten")["result"] == "TLS leg answered 511"
+    gateway.run("subscriber", "sim", "alice", "--imsi", demo["imsi"], stdin=f"{demo['k']}\n{demo['opc']}\n")
+    assert query(gateway, "eap", "remembered")["result"] == "ok"
+    assert demo["k"] not in gateway.log()
+    assert demo["k"] not in gateway.run("subscriber", "show", "alice", "--json")
+
+
+def test_the_page_completes_a_client_that_waits(gateway: Gateway) -> None:
+    """A client asked for a code as text; its user enters it on the page; the client's next request is proven by the
+    cookie it was given."""
+    context = ssl.create_default_context(cafile=str(gateway.folder / "data" / "tls" / "ca.pem"))
+
+    def open_url(path: str, data: bytes | None = None, **headers: str) -> Any:
+        request = urllib.request.Request(
+            f"https://localhost:{gateway.ports['tls']}{path}", data, {"Accept-Language": "de"} | headers
+        )
+        return urllib.request.urlopen(request, context=context, timeout=20)
+
+    sms = gateway.folder / "data" / "sms.jsonl"
+    before = len(sms.read_text().splitlines()) if sms.exists() else 0
+    number = "+15550100002"
+    with open_url(f"/?vers=0&SMS_port=0&msisdn={urllib.parse.quote(number)}") as response:
+        assert response.read() == b""
+        cookie = response.headers["Set-Cookie"].partition(";")[0]
+    with open_url("/verify") as response:
+        shown = response.read().decode()
+        form_cookie = response.headers["Set-Cookie"].partition(";")[0]
+    messages = [json.loads(line) for line in sms.read_text().splitlines()[before:]]
+    text = next(message["text"] for message in messages if message["to"] == number)
+    assert "ist Ihr Code" in text
+    form = shown.partition('name="form" value="')[2].partition('"')[0]
+    fields = {"form": form, "number": number, "code": text[:6]}
+    with open_url("/verify", urllib.parse.urlencode(fields).encode(), Cookie=form_cookie) as response:
+        assert "Vielen Dank" in response.read().decode()
+    with open_url("/?vers=0", Cookie=cookie) as response:
+        assert number in response.read().decode()
+
+
+def test_the_funnel_is_counted(gateway: Gateway) -> None:
+    """What became of codes and of SIM authentications is in the metrics."""
+    query(gateway, "otp", "counted")
+    query(gateway, "eap", "counted-eap")
+    with urllib.request.urlopen(gateway.url("admin", "/metrics"), timeout=20) as response:
+        series = dict(line.rsplit(" ", 1) for line in response.read().decode().splitlines() if line[0] != "#")
+    for name in (
+        'mogate_otp_total{stage="sent"}',
+        'mogate_otp_total{stage="verified"}',
+        'mogate_eap_aka_total{result="ok"}',
+    ):
+        assert float(series[name]) > 0
