@@ -12,6 +12,7 @@ import ssl
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import NamedTuple
 
 from aiohttp import web
@@ -42,6 +43,7 @@ from gateway.admin.pushes import PushRoutes
 from gateway.admin.subscribers import SubscriberRoutes
 from gateway.admin.trace import TraceRoutes
 from gateway.errors import ConfigError, Conflict, Unavailable
+from gateway.fleet.consistency import load_rules
 from gateway.fleet.profile import ProfileSet, load_profiles
 from gateway.inventory import Inventory
 from gateway.mo.catalogue import Catalogue
@@ -84,8 +86,11 @@ def load_catalogue(settings: Settings) -> Catalogue:
 
     Raises: ConfigError.
     """
-    directories = (settings.mo, *settings.catalogue.directories)
-    return Catalogue.load(*directories, identifiers=settings.catalogue.identifiers)
+    return Catalogue.load(*_mo_directories(settings), identifiers=settings.catalogue.identifiers)
+
+
+def _mo_directories(settings: Settings) -> tuple[Path, ...]:
+    return (settings.mo, *settings.catalogue.directories)
 
 
 def load_configuration(settings: Settings) -> Configuration:
@@ -96,7 +101,7 @@ def load_configuration(settings: Settings) -> Configuration:
     catalogue = load_catalogue(settings)
     return Configuration(
         catalogue,
-        load_profiles(settings.profiles, catalogue),
+        load_profiles(settings.profiles, catalogue, load_rules(_mo_directories(settings), catalogue)),
         Mapping.load(settings.mapping, catalogue),
         CpMapping.load(settings.mapping / "omacp", catalogue),
     )

@@ -76,6 +76,10 @@ class Service:
         key = configuration_key(subscriber, device, self.selection(subscriber, device))
         return f"{key}.{self._networks}"
 
+    def breaches(self, subscriber: Subscriber, device: Device) -> list[str]:
+        """The rules over several nodes that this device's selection breaks, each with the node to look at."""
+        return self._profiles.breaches(self.selection(subscriber, device))
+
     def explain(self, subscriber: Subscriber, device: Device, node: str = "") -> list[ExplainedLeaf]:
         """Why each leaf at or below the node (all when empty) is what it is."""
         return explain(self.selection(subscriber, device), self.variables(subscriber, device), node)

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from gateway.errors import ConfigError, NotFound
+from gateway.fleet.consistency import Candidate, Rule, breach_of_any_merge, breaches
 from gateway.fleet.device import Device
 from gateway.fleet.selection import Layer, Node, Selection, Source, Stratum, merge
 from gateway.fleet.subscriber import Overrides, Subscriber
@@ -72,11 +73,16 @@ class Profile:
 class ProfileSet:
     """All profiles, weakest first: by layer, within a layer by name."""
 
-    def __init__(self, profiles: Iterable[Profile], catalogue: Catalogue) -> None:
-        """The set of these profiles, in whatever order they come."""
+    def __init__(self, profiles: Iterable[Profile], catalogue: Catalogue, rules: Iterable[Rule] = ()) -> None:
+        """The set of these profiles, in whatever order they come; ``rules`` are those that values keep as a whole.
+
+        Raises: ConfigError naming file, line and node when some device could get a merge that breaks a rule.
+        """
         strength = list(Layer)
         self.profiles = tuple(sorted(profiles, key=lambda profile: (strength.index(profile.layer), profile.name)))
         self._catalogue = catalogue
+        self._rules = tuple(rules)
+        self._check_merges()
         asked: dict[str, frozenset[str]] = {}
         for profile in self.profiles:
             for facet, values in profile.match.items():
@@ -90,6 +96,25 @@ class ProfileSet:
     def warnings(self) -> tuple[str, ...]:
         """What is doubtful but taken as it stands, each with file, line and node."""
         return tuple(warning for profile in self.profiles for warning in profile.warnings)
+
+    def breaches(self, selection: Selection) -> list[str]:
+        """The rules that a selection breaks with what is set on the subscriber and device, each with its node."""
+        return [f"{breach.node}: {breach}" for breach in breaches(selection, self._rules, self._catalogue)]
+
+    def _check_merges(self) -> None:
+        candidates = [Candidate(profile.match, profile.content) for profile in self.profiles]
+        breach = breach_of_any_merge(candidates, self._rules, self._catalogue)
+        if breach is None:
+            return
+        files = {profile.name: profile.file for profile in self.profiles}
+        source = breach.source
+        line = source.place.rpartition(":")[2] if source else ""
+        raise ConfigError(
+            str(breach),
+            file=files.get(source.profile) if source else None,
+            line=int(line) if line.isdecimal() else None,
+            key=breach.node,
+        )
 
     def select(self, subscriber: Subscriber, device: Device) -> Selection:
         """What this device of this subscriber shall hold, their own values included.
@@ -119,8 +144,8 @@ class ProfileSet:
         return merge(self._selected(answers).leaves, strata, self._catalogue)
 
 
-def load_profiles(directory: Path, catalogue: Catalogue) -> ProfileSet:
-    """The profiles of every ``*.toml`` in the directory.
+def load_profiles(directory: Path, catalogue: Catalogue, rules: Iterable[Rule] = ()) -> ProfileSet:
+    """The profiles of every ``*.toml`` in the directory, which keep these rules as they come together.
 
     Raises: ConfigError naming file, line and node; two profiles of one name are an error too.
     """
@@ -140,7 +165,7 @@ def load_profiles(directory: Path, catalogue: Catalogue) -> ProfileSet:
                 f"{profile.name!r} is already the profile in {named[profile.name].file}", file=file, key="name"
             )
         named[profile.name] = profile
-    return ProfileSet(named.values(), catalogue)
+    return ProfileSet(named.values(), catalogue, rules)
 
 
 def parse_profile(source: str, file: str, catalogue: Catalogue) -> Profile:
