@@ -1,0 +1,89 @@
+"""Writers that remember what was acknowledged to them, and compare it with what is there in the end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+
+from msgspec.structs import replace
+
+from gateway.errors import Conflict, Unavailable
+from gateway.fleet.subscriber import Subscriber
+from gateway.store.protocol import Append, Event, PutEphemeral, PutSubscriber, Store
+
+DEADLINE_SECONDS = 30
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Returns when the condition holds.
+
+    Raises: TimeoutError.
+    """
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while True:
+            if condition():
+                return
+            await asyncio.sleep(0.01)
+
+
+class Recorder:
+    """Each of several writers counts up in a subscriber of its own, with an event and an ephemeral value per step."""
+
+    def __init__(self, stores: Sequence[Store], writers: int = 8) -> None:
+        self.acknowledged = 0
+        self.refusals: list[Unavailable] = []
+        self._stores = stores
+        self._steps = {f"writer-{n}": 0 for n in range(writers)}
+        self._stop = asyncio.Event()
+
+    async def start(self) -> None:
+        """Begin to write."""
+        await self._stores[0].commit(*(PutSubscriber(Subscriber(id=name)) for name in self._steps))
+        self._tasks = [asyncio.create_task(self._write(name, n)) for n, name in enumerate(self._steps)]
+
+    async def write_more(self, count: int = 100) -> None:
+        """Returns when so many more writes were acknowledged."""
+        wanted = self.acknowledged + count
+        await until(lambda: self.acknowledged >= wanted)
+
+    async def finish(self) -> None:
+        """Stop writing, and find every acknowledged step, each once, and none that was not asked for."""
+        self._stop.set()
+        await asyncio.gather(*self._tasks)
+        store = self._stores[0]
+        for name, step in self._steps.items():
+            household = await store.load_household("id", name)
+            assert household is not None, name
+            assert household.subscriber.attributes.get("step", "0") == str(step), name
+            events = await store.load_events(subscriber_id=name, limit=1_000_000)
+            assert Counter(event.kind for event in events) == Counter(f"{n}" for n in range(1, step + 1)), name
+            if step:
+                assert await store.load_ephemeral(f"{name}-{step}", datetime.now(UTC)) == b"%d" % step
+
+    async def _write(self, name: str, n: int) -> None:
+        store = self._stores[n % len(self._stores)]
+        while not self._stop.is_set():
+            step = self._steps[name]
+            try:
+                household = await store.load_household("id", name)
+                assert household is not None, name
+                found = int(household.subscriber.attributes.get("step", "0"))
+                # A write that was not acknowledged may have happened, but no acknowledged one may be gone.
+                assert found in (step, step + 1), f"{name}: {step} was acknowledged, {found} is there"
+                step = self._steps[name] = found
+                now = datetime.now(UTC)
+                await store.commit(
+                    PutSubscriber(replace(household.subscriber, attributes={"step": f"{step + 1}"})),
+                    Append(Event(at=now, kind=f"{step + 1}", subscriber_id=name)),
+                    PutEphemeral(f"{name}-{step + 1}", b"%d" % (step + 1), now + timedelta(hours=1)),
+                )
+                self._steps[name] = step + 1
+                self.acknowledged += 1
+            except Unavailable as error:
+                self.refusals.append(error)
+                await asyncio.sleep(0.05)
+            except Conflict:
+                # The answer to the last write was lost, and it happens only now.
+                await asyncio.sleep(0.01)
