@@ -67,6 +67,11 @@ class Sealer:
         except (InvalidTag, ValueError):
             raise ConfigError(f"a stored secret ({purpose}) does not open with this data directory's key") from None
 
+    @property
+    def fingerprint(self) -> str:
+        """What tells this key from others and betrays nothing of it."""
+        return self.derive("fingerprint")[:8].hex()
+
     def derive(self, purpose: str) -> bytes:
         """A 32-octet key for that purpose alone; stable as long as the key file is."""
         return hmac.digest(self._key, b"derive:" + purpose.encode(), hashlib.sha256)

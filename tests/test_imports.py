@@ -28,6 +28,7 @@ TIERS = (
         "gateway.observe",
         "gateway.front",
         "gateway.trace",
+        "gateway.archive",
         "gateway.admin",
         "gateway.report",
         "gateway.demo_tls",

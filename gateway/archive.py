@@ -1,0 +1,234 @@
+"""All that a store keeps for long, as lines of JSON: to go from one store to another, and to have a copy.
+
+The first line tells the format and which key opens the secrets, which stay sealed; then comes a line per household, one
+per event, and one that counts them. Sessions, ephemeral values and traces end by themselves and are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from datetime import datetime
+from typing import IO
+
+import msgspec
+from msgspec.structs import replace
+
+from gateway.errors import ConfigError, Conflict
+from gateway.fleet.device import Device
+from gateway.fleet.mirror import Mirror
+from gateway.fleet.operation import Operation
+from gateway.fleet.subscriber import Subscriber
+from gateway.store.protocol import (
+    Append,
+    Event,
+    Household,
+    PutDevice,
+    PutMirror,
+    PutOperation,
+    PutSubscriber,
+    Store,
+    Write,
+)
+
+FORMAT = 1
+MAX_LINE_BYTES = 64 * 1024 * 1024
+_BATCH = 25
+_PAGE = 1000
+
+
+class Head(msgspec.Struct, frozen=True, tag="mogate-export", tag_field="line"):
+    """The first line."""
+
+    format: int
+    key: str
+    at: datetime
+
+
+class DeviceLine(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A device with all that is kept of it."""
+
+    device: Device
+    mirror: Mirror | None = None
+    operations: tuple[Operation, ...] = ()
+    seen_at: datetime | None = None
+
+
+class HouseholdLine(msgspec.Struct, frozen=True, tag="household", tag_field="line"):
+    """A subscriber with all devices, as they were at one moment."""
+
+    subscriber: Subscriber
+    devices: tuple[DeviceLine, ...]
+
+
+class EventLine(msgspec.Struct, frozen=True, tag="event", tag_field="line"):
+    """An event of the log."""
+
+    event: Event
+
+
+class Tail(msgspec.Struct, frozen=True, tag="end", tag_field="line"):
+    """The last line; an export without it is cut off."""
+
+    households: int
+    events: int
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """What an import did. ``present`` are subscribers left alone: they, or an identity of theirs, were there."""
+
+    households: int
+    events: int
+    present: tuple[str, ...]
+    events_left_out: int
+
+
+Line = Head | HouseholdLine | EventLine | Tail
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Line).decode
+
+
+async def export_lines(store: Store, key: str, now: datetime) -> AsyncIterator[bytes]:
+    """The lines of an export. The store may be written meanwhile; each household is as it was when it was read.
+
+    Raises: Unavailable.
+    """
+    yield _encode(Head(FORMAT, key, now)) + b"\n"
+    households = events = 0
+    async for household in store.scan_households():
+        yield _encode(await _household_line(store, household)) + b"\n"
+        households += 1
+    seq = 0
+    while page := await store.load_events(after_seq=seq, limit=_PAGE):
+        for event in page:
+            yield _encode(EventLine(replace(event, seq=0))) + b"\n"
+        events += len(page)
+        seq = page[-1].seq
+    yield _encode(Tail(households, events)) + b"\n"
+
+
+async def import_lines(store: Store, key: str, file: IO[bytes]) -> Taken:
+    """Put what an export has into the store. What is there already is left alone, so a cut-off import is run again.
+
+    Raises: ConfigError naming the line when it is no export, is cut off, or its secrets need another key; Unavailable.
+    """
+    lines = _lines(file)
+    head = next(lines, None)
+    if not isinstance(head, Head):
+        raise ConfigError("is not an export of mogate", file=file.name, line=1)
+    if head.format > FORMAT:
+        raise ConfigError(
+            f"has format {head.format}, of a newer gateway; this one knows {FORMAT}", file=file.name, line=1
+        )
+    if head.key != key:
+        raise ConfigError(
+            f"its secrets are sealed with key {head.key}, and the one here is {key}: name the other gateway's key file "
+            "with seal_key",
+            file=file.name,
+            line=1,
+        )
+    households = events = left_out = 0
+    present: list[str] = []
+    batch: list[HouseholdLine] = []
+    log = _Log(store)
+    for line in lines:
+        if isinstance(line, HouseholdLine):
+            batch.append(line)
+            if len(batch) == _BATCH:
+                present += await _put(store, batch)
+                households, batch = households + len(batch), []
+            continue
+        present += await _put(store, batch)
+        households, batch = households + len(batch), []
+        if isinstance(line, EventLine):
+            events += 1
+            left_out += not await log.append(line.event)
+        elif isinstance(line, Tail):
+            await log.flush()
+            if (line.households, line.events) != (households, events):
+                raise ConfigError(f"counts {line}, and has {households} households, {events} events", file=file.name)
+            return Taken(households - len(present), events - left_out, tuple(present), left_out)
+    raise ConfigError("is cut off; make the export again", file=file.name)
+
+
+def _lines(file: IO[bytes]) -> Iterator[Line]:
+    number = 0
+    while text := file.readline(MAX_LINE_BYTES + 1):
+        number += 1
+        if len(text) > MAX_LINE_BYTES:
+            raise ConfigError(f"is longer than {MAX_LINE_BYTES} octets", file=file.name, line=number)
+        try:
+            yield _decode(text)
+        except msgspec.MsgspecError as error:
+            raise ConfigError(f"is not a line of an export: {error}", file=file.name, line=number) from None
+
+
+async def _household_line(store: Store, household: Household) -> HouseholdLine:
+    seen = await store.load_last_seen([device.id for device in household.devices])
+    devices = []
+    for device in household.devices:
+        mirror = await store.load_mirror(device.id)
+        operations = await store.load_operations(device.id, pending_only=False)
+        devices.append(DeviceLine(device, mirror if mirror.revision else None, tuple(operations), seen.get(device.id)))
+    return HouseholdLine(household.subscriber, tuple(devices))
+
+
+async def _put(store: Store, lines: list[HouseholdLine]) -> list[str]:
+    """Create the households; returns the ids of those that are in the way of one that is there."""
+    if not lines:
+        return []
+    try:
+        await store.commit(*(write for line in lines for write in _writes(line)))
+    except Conflict:
+        if len(lines) == 1:
+            return [lines[0].subscriber.id]
+        return [one for line in lines for one in await _put(store, [line])]
+    for line in lines:
+        for one in line.devices:
+            if one.seen_at is not None:
+                store.touch(one.device.id, one.seen_at)
+    return []
+
+
+def _writes(line: HouseholdLine) -> Iterator[Write]:
+    # Revisions count writes of this store, and begin anew.
+    yield PutSubscriber(replace(line.subscriber, revision=0))
+    for one in line.devices:
+        yield PutDevice(replace(one.device, revision=0))
+        if one.mirror is not None:
+            yield PutMirror(replace(one.mirror, revision=0))
+        for operation in one.operations:
+            yield PutOperation(one.device.id, operation)
+
+
+class _Log:
+    """The store's log while it is filled up: what it has is to be what the export begins with."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._there: list[Event] = []
+        self._seq = 0
+        self._at_end = False
+        self._foreign = False
+        self._waiting: list[Append] = []
+
+    async def append(self, event: Event) -> bool:
+        """False when the log has events of its own, and this one is left out."""
+        if self._foreign:
+            return False
+        if not self._there and not self._at_end:
+            self._there = list(await self._store.load_events(after_seq=self._seq, limit=_PAGE))
+            self._at_end = not self._there
+        if self._there:
+            known = self._there.pop(0)
+            self._seq = known.seq
+            self._foreign = replace(known, seq=0) != event
+            return not self._foreign
+        self._waiting.append(Append(event))
+        if len(self._waiting) == _PAGE:
+            await self.flush()
+        return True
+
+    async def flush(self) -> None:
+        if self._waiting:
+            waiting, self._waiting = self._waiting, []
+            await self._store.commit(*waiting)

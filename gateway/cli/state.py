@@ -1,0 +1,79 @@
+"""Commands that move the state of a store: out of it, into a file, and into another."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import click
+import msgspec
+
+from gateway import app, archive
+from gateway.cli.common import printing, settings
+from gateway.cli.importing import import_
+from gateway.errors import ConfigError
+from gateway.sealing import Sealer
+from gateway.store.opening import open_store
+
+
+@click.command("export")
+@click.argument("file", type=click.Path(path_type=Path))
+@printing
+def export(file: Path) -> tuple[object, str]:
+    """Write all subscribers, devices and events into FILE, as lines of JSON. The gateway may go on serving.
+
+    Secrets stay sealed: to use them, the store that imports the file needs the same seal key.
+    """
+    count, octets = asyncio.run(_export(file))
+    return {"file": str(file), "lines": count, "octets": octets}, f"{file}: {count} lines, {octets} octets"
+
+
+@import_.command("state")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@printing
+def import_state(file: Path) -> tuple[object, str]:
+    """Put what `mogate export` wrote into the store that the settings name. What is there already is left alone."""
+    taken = asyncio.run(_import(file))
+    text = [f"{taken.households} households and {taken.events} events imported"]
+    text += [f"left alone, for it or an identity of its is there already: {one}" for one in taken.present]
+    if taken.events_left_out:
+        text.append(f"{taken.events_left_out} events left out, for the log here has its own")
+    return msgspec.to_builtins(taken), "\n".join(text)
+
+
+async def _export(file: Path) -> tuple[int, int]:
+    chosen = settings()
+    key = Sealer.load(chosen.seal_key).fingerprint
+    store, _ = await open_store(chosen.store, chosen.data)
+    count = octets = 0
+    # Nobody takes half a file for a whole one.
+    part = file.with_name(f"{file.name}.part")
+    try:
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
+            async for line in archive.export_lines(store, key, app.now()):
+                out.write(line)
+                count, octets = count + 1, octets + len(line)
+            out.flush()
+            os.fsync(out.fileno())
+        part.replace(file)
+    except OSError as error:
+        raise ConfigError(f"cannot be written: {error.strerror}", file=file) from None
+    finally:
+        await store.close()
+        part.unlink(missing_ok=True)
+    return count, octets
+
+
+async def _import(file: Path) -> archive.Taken:
+    chosen = settings()
+    key = Sealer.load(chosen.seal_key).fingerprint
+    store, _ = await open_store(chosen.store, chosen.data)
+    try:
+        with file.open("rb") as lines:
+            return await archive.import_lines(store, key, lines)
+    finally:
+        await store.close()
+
+
+COMMANDS = (export,)

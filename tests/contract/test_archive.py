@@ -1,0 +1,165 @@
+"""Exports: whole, streamed, and the same on the other side, whichever store is on either."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+from stores import OPENERS
+
+from gateway.archive import Taken, export_lines, import_lines
+from gateway.errors import ConfigError
+from gateway.fleet.device import Credential, Device, OmaDmState, Rcc14State
+from gateway.fleet.mirror import Fact, Mirror
+from gateway.fleet.operation import Operation
+from gateway.fleet.subscriber import ServiceState, Subscriber
+from gateway.store.protocol import (
+    Append,
+    Event,
+    PutDevice,
+    PutEphemeral,
+    PutMirror,
+    PutOperation,
+    PutSubscriber,
+    Store,
+)
+
+NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
+KEY = "0011223344556677"
+ALICE = Subscriber(
+    id="alice",
+    imsis=("1", "2"),
+    msisdn="+1",
+    attributes={"имя": "Алиса"},
+    state=ServiceState.DORMANT,
+    content_revision=7,
+)
+PHONE = Device(
+    id="alice.1",
+    imei="35",
+    omadm=OmaDmState(
+        loc_uri="IMEI:35", client=Credential(name="n", secret=b"\x00\xff", nonce=b"\x01"), last_session_at=NOW
+    ),
+    rcc14=Rcc14State(version=3, digest=b"\x00"),
+)
+
+
+async def fill(store: Store, count: int = 60) -> None:
+    await store.commit(PutSubscriber(ALICE), PutDevice(PHONE), PutDevice(Device(id="alice.2")))
+    await store.commit(PutDevice(replace(PHONE, model="B7", revision=1)))
+    await store.commit(
+        PutMirror(Mirror(device_id="alice.1", facts={"./A/ü": Fact(read="1", read_at=NOW)}, complete=("./A",))),
+        PutOperation("alice.1", Operation(id="z", verb="Get", uri="./A")),
+        PutOperation("alice.1", Operation(id="a", verb="Exec", uri="./B", status=200, results=(("./A", "1"),))),
+        PutEphemeral("otp", b"1", NOW + timedelta(hours=1)),
+    )
+    store.touch("alice.1", NOW)
+    for n in range(count):
+        await store.commit(
+            PutSubscriber(Subscriber(id=f"s{n:03}", imsis=(f"9{n}",))),
+            PutDevice(Device(id=f"s{n:03}.1")),
+            Append(Event(at=NOW, kind=f"made-{n}", subscriber_id=f"s{n:03}")),
+        )
+
+
+def opened(kind: str, folder: Path) -> Awaitable[Store]:
+    folder.mkdir()
+    return OPENERS[kind](folder)
+
+
+async def exported(store: Store) -> bytes:
+    return b"".join([line async for line in export_lines(store, KEY, NOW)])
+
+
+def stored(name: str, octets: bytes) -> io.BytesIO:
+    file = io.BytesIO(octets)
+    file.name = name
+    return file
+
+
+@pytest.mark.parametrize(("origin", "target"), [("sqlite", "redis"), ("redis", "sqlite"), ("sqlite", "cluster")])
+async def test_an_export_is_the_same_on_the_other_side(tmp_path: Path, origin: str, target: str) -> None:
+    """All that is kept for long goes over: records, order, times and events. Only revisions begin anew."""
+    first, second = await opened(origin, tmp_path / "a"), await opened(target, tmp_path / "b")
+    await fill(first)
+    octets = await exported(first)
+    taken = await import_lines(second, KEY, stored("state", octets))
+    assert taken == Taken(households=61, events=60, present=(), events_left_out=0)
+    assert await exported(second) == octets.replace(b'"revision":2', b'"revision":1')
+    found = await second.load_contact("IMEI:35", NOW)
+    assert found is not None
+    assert found.device == replace(PHONE, model="B7", revision=1)
+    assert [one.id for one in found.operations] == ["z"]
+    for kind, value in (("imsi", "2"), ("msisdn", "+1"), ("imei", "35")):
+        household = await second.load_household(kind, value)  # type: ignore[arg-type]
+        assert household is not None
+    assert await second.load_ephemeral("otp", NOW) is None
+    await first.close()
+    await second.close()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "redis"])
+async def test_an_import_is_run_again_and_leaves_alone_what_is_there(tmp_path: Path, kind: str) -> None:
+    """A cut-off import goes on where it was; a subscriber or identity that is there stays as it is and is named."""
+    first, second = await opened(kind, tmp_path / "a"), await opened(kind, tmp_path / "b")
+    await fill(first)
+    octets = await exported(first)
+    await second.commit(PutSubscriber(Subscriber(id="own", imsis=("95",))))
+    lines = octets.splitlines(keepends=True)
+    with pytest.raises(ConfigError, match="cut off"):
+        await import_lines(second, KEY, stored("state", b"".join(lines[: len(lines) // 3])))
+    taken = await import_lines(second, KEY, stored("state", octets))
+    assert "s005" in taken.present
+    assert taken.events == 60
+    assert len(taken.present) + taken.households == 61
+    again = await import_lines(second, KEY, stored("state", octets))
+    assert (again.households, again.events, again.events_left_out) == (0, 60, 0)
+    assert len(await second.load_events(limit=1000)) == 60
+    assert await second.load_household("id", "s005") is None
+    await first.close()
+    await second.close()
+
+
+@pytest.mark.parametrize(
+    ("mend", "why"),
+    [
+        (lambda text: text.replace(KEY.encode(), b"8899aabbccddeeff"), "sealed with key 8899aabbccddeeff"),
+        (lambda text: text.replace(b'"format":1', b'"format":2'), "newer gateway"),
+        (lambda text: text.split(b"\n", 1)[1], "not an export"),
+        (lambda text: text.replace(b'"subscriber":{', b'"subscriber":{]', 1), "line of an export"),
+        (lambda text: text[: text.rindex(b'{"line":"end"')], "cut off"),
+        (lambda text: text.replace(b'"households":4', b'"households":5'), "counts"),
+        (lambda text: b"", "not an export"),
+        (lambda text: b"\xff\xfe", "line of an export"),
+    ],
+)
+async def test_what_is_no_whole_export_is_refused(tmp_path: Path, mend: Callable[[bytes], bytes], why: str) -> None:
+    """Another key, a newer format, a line that is no line, an end too early: each is named, with the file."""
+    store = await opened("sqlite", tmp_path / "a")
+    await fill(store, 3)
+    octets = mend(await exported(store))
+    await store.close()
+    other = await opened("sqlite", tmp_path / "b")
+    with pytest.raises(ConfigError, match=why) as refused:
+        await import_lines(other, KEY, stored("state.jsonl", octets))
+    assert refused.value.file == "state.jsonl"
+    await other.close()
+
+
+async def test_an_export_goes_on_while_others_write(tmp_path: Path) -> None:
+    """It streams: writes between two lines neither wait nor break it, and what stays is in it once."""
+    store = await OPENERS["redis"](tmp_path)
+    await fill(store, 250)
+    ids = []
+    async for line in export_lines(store, KEY, NOW):
+        value = msgspec.json.decode(line)
+        if value["line"] == "household":
+            ids.append(value["subscriber"]["id"])
+            await store.commit(Append(Event(at=NOW, kind="meanwhile")))
+    assert ids == ["alice", *(f"s{n:03}" for n in range(250))]
+    await store.close()
