@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
 TABLES = ROOT / "tests" / "conformance"
-PROTOCOLS = {"omadm": "OMA DM", "rcc14": "RCC.14"}
+PROTOCOLS = {"omacp": "OMA CP", "omadm": "OMA DM", "rcc14": "RCC.14"}
 
 _FIELDS = {"document", "clause", "text", "tests", "not_supported", "unconfirmed"}
 _INTRODUCTION = """\

@@ -73,8 +73,13 @@ def test_the_commands_of_a_guide(page: Path, tmp_path: Path) -> None:
 
 
 def _take(steps: list[Step], gateway: Gateway) -> None:
+    """Run the steps; the .json files they name are in the gateway's folder, and ``> FILE`` keeps what was printed."""
     for command, printed in steps:
-        output = gateway.run(*shlex.split(command))
+        words = [str(gateway.folder / word) if word.endswith(".json") else word for word in shlex.split(command)]
+        output = gateway.run(*words[: words.index(">")] if ">" in words else words)
+        if ">" in words:
+            Path(words[-1]).write_text(output)
+            continue
         squeezed = "".join(" ".join(line.split()) + "\n" for line in output.splitlines())
         shown = [_with_ports(line, gateway) for line in printed]
         assert _pattern(shown).match(squeezed), f"mogate {command} printed:\n{output}"
