@@ -1,7 +1,10 @@
 # Every command of the project. `make help` lists them.
 PYTHON ?= python3
 BIN := .venv/bin
+SERVES := .venv/serves
 INSTALLED := .venv/installed
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command 'make lock'
 APT := DEBIAN_FRONTEND=noninteractive apt-get -qq
 
 .PHONY: help run test check bench fuzz lock clean needs
@@ -9,7 +12,7 @@ APT := DEBIAN_FRONTEND=noninteractive apt-get -qq
 help: ## List the commands.
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /make \1\t/' | expand -t 14
 
-run: $(INSTALLED) ## Install, make demo data in ./data and serve until Ctrl-C. The data is kept between runs.
+run: $(SERVES) ## Install, make demo data in ./data and serve until Ctrl-C. The data is kept between runs.
 	@$(BIN)/mogate init --demo
 	@# On a terminal the gateway is a job of its own, so that Ctrl-C ends it and not make.
 	@if [ -t 0 ]; then set -m; $(BIN)/mogate serve; exit $$?; else exec $(BIN)/mogate serve; fi
@@ -28,22 +31,28 @@ bench: needs ## Measure the gateway against a bare HTTP server.
 fuzz: $(INSTALLED) ## Fuzz one reader, keeping the inputs found: make fuzz TARGET=read_wbxml SECONDS=60.
 	@$(BIN)/python tests/fuzz/run.py $(TARGET) -max_total_time=$(or $(SECONDS),60) tests/fuzz/corpus/$(TARGET)
 
-lock: $(INSTALLED) ## Renew requirements.lock from the ranges in setup.cfg.
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --extra dev \
-		--custom-compile-command 'make lock' --output-file requirements.lock setup.cfg
+lock: $(INSTALLED) ## Renew the lock files from the ranges in setup.cfg.
+	@$(COMPILE) --upgrade --extra build --output-file requirements.lock setup.cfg
+	@$(COMPILE) --extra dev --constraint requirements.lock --output-file requirements-dev.lock setup.cfg
 
 clean: ## Remove what was installed and cached; ./data stays.
 	@rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@find gateway adapters tests -name __pycache__ -prune -exec rm -rf {} +
 
-$(INSTALLED): requirements.lock setup.cfg pyproject.toml
+# What serving needs.
+$(SERVES): requirements.lock setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
 		{ echo "MOGate needs Python 3.11 to 3.13 and $(PYTHON) is not one; try make PYTHON=python3.13" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
 		{ echo "$(PYTHON) cannot make virtual environments; apt-get install python3-venv" >&2; exit 1; }
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(PIP) --require-hashes -r requirements.lock
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# What tests and checks need besides. Most of it is never imported, so nothing is compiled ahead.
+$(INSTALLED): $(SERVES) requirements-dev.lock
+	@$(PIP) --no-compile --require-hashes -r requirements-dev.lock
 	@touch $@
 
 # What the tests need that is not a Python package: a command, and the Debian package that brings it.
