@@ -32,6 +32,7 @@ from adapters.rcc14.provider import Provider
 from adapters.rcc14.proving.methods import open_methods
 from adapters.rcc14.proving.page import CodePage
 from adapters.rcc14.proving.token import Tokens
+from adapters.rcc14.reconfiguration import Reconfigurations
 from adapters.rcc14.session import Terms
 from gateway import front
 from gateway.accounts import Accounts
@@ -132,17 +133,13 @@ async def running(
         tracer = Tracer(store, settings.trace)
         inventory = Inventory(store, configuration.catalogue, sealer, now)
         terms = Terms(
-            settings.rcc14.validity_seconds, settings.rcc14.validity_jitter_percent, settings.rcc14.token_seconds
+            settings.rcc14.validity_seconds,
+            settings.rcc14.validity_jitter_percent,
+            settings.rcc14.token_seconds,
+            settings.rcc14.terms.edition if settings.rcc14.terms else "",
         )
         accounts = Accounts(sealer, server_id=settings.omadm.server_id, life_seconds=settings.omadm.account_seconds)
-        documents = Documents(
-            configuration.mapping,
-            service,
-            accounts,
-            default_mos=settings.rcc14.default_applications,
-            always_mos=settings.rcc14.always_applications,
-            terms=terms,
-        )
+        documents = Documents(configuration.mapping, service, accounts, settings=settings.rcc14, terms=terms)
         load = Load(max_in_flight=settings.load.max_in_flight, max_lag_seconds=settings.load.max_lag_seconds)
         tokens = Tokens(store, key=sealer.derive("rcc14-token"), life_seconds=terms.token_seconds)
         omadm = OmaDmFront(store, service, sealer, tracer, settings.omadm, now)
@@ -165,6 +162,7 @@ async def running(
                 inventory,
                 OmaDmPushes(service, configuration.catalogue, sealer, settings.omadm, settings.omacp, settings.sms),
                 CpDocuments(configuration.mapping, configuration.cp_mapping, service, settings.omacp, settings.sms),
+                Reconfigurations(settings.operator.plmns),
                 server_id=settings.omadm.server_id,
                 server_name=settings.omadm.server_name,
                 server_address=settings.omadm_address(),

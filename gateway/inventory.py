@@ -7,7 +7,7 @@ lost against another writer is worked out once more from fresh records.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ from gateway.fleet.account import Login
 from gateway.fleet.device import AuthType, Credential, Device, OmaDmState
 from gateway.fleet.operation import Operation
 from gateway.fleet.profile import check_override
-from gateway.fleet.subscriber import Overrides, Sim, Subscriber
+from gateway.fleet.subscriber import Overrides, ServiceState, Sim, Subscriber
 from gateway.mo.catalogue import Catalogue
 from gateway.sealing import Sealer
 from gateway.store.protocol import (
@@ -196,10 +196,7 @@ class Inventory:
             )
             await self._store.commit(write, event)
 
-        try:
-            await attempt()
-        except Conflict:
-            await attempt()
+        await _once_more(attempt)
         return warnings
 
     async def set_sim(self, reference: str, imsi: str, keys: SimKeys | None, *, sqn: int = 0) -> None:
@@ -222,10 +219,68 @@ class Inventory:
                 self._event("sim.changed", subscriber_id=subscriber.id),
             )
 
-        try:
-            await attempt()
-        except Conflict:
-            await attempt()
+        await _once_more(attempt)
+
+    async def set_state(self, reference: str, state: ServiceState, application: str = "") -> None:
+        """What the network wants for a subscriber, or with the key of an MO for that application of theirs.
+
+        A device whose user had asked for a service that waited for it has to ask again.
+
+        Raises: NotFound for an unknown subscriber or MO.
+        """
+        mo = self._catalogue.get(application).key if application else ""
+
+        async def attempt() -> None:
+            household = await self.find(reference)
+            subscriber = household.subscriber
+            if mo:
+                states = {name: one for name, one in subscriber.application_states.items() if name != mo}
+                if state is not ServiceState.ACTIVE:
+                    states[mo] = state
+                changed = msgspec.structs.replace(subscriber, application_states=states)
+            else:
+                changed = msgspec.structs.replace(subscriber, state=state)
+            changed = msgspec.structs.replace(changed, content_revision=subscriber.content_revision + 1)
+            detail = {"state": state.name.lower()} | ({"application": mo} if mo else {})
+            event = self._event("subscriber.state", subscriber_id=subscriber.id, detail=detail)
+            asleep = [] if mo else [_asleep(device) for device in household.devices]
+            awake = [
+                PutDevice(device) for device, was in zip(asleep, household.devices, strict=False) if device is not was
+            ]
+            await self._store.commit(PutSubscriber(changed), *awake, event)
+
+        await _once_more(attempt)
+
+    async def set_device_state(self, reference: str, state: ServiceState | None, *, revoke: bool = False) -> None:
+        """What the network wants for one device, None for what it wants for the subscriber.
+
+        With ``revoke`` the device's RCC.14 tokens are no good any more.
+
+        Raises: NotFound.
+        """
+
+        async def attempt() -> None:
+            _, device = await self.find_device(reference)
+            changed = msgspec.structs.replace(_asleep(device), state=state)
+            if revoke and changed.rcc14 is not None:
+                changed = msgspec.structs.replace(changed, rcc14=changed.rcc14.without_tokens())
+            event = self._event(
+                "device.revoked" if revoke else "device.state",
+                subscriber_id=device.subscriber_id,
+                device_id=device.id,
+                detail={"state": "" if state is None else state.name.lower()},
+            )
+            await self._store.commit(PutDevice(changed), event)
+
+        await _once_more(attempt)
+
+    async def revoke_token(self, reference: str) -> None:
+        """The device's RCC.14 tokens are no good any more; it has to prove anew who it is.
+
+        Raises: NotFound.
+        """
+        _, device = await self.find_device(reference)
+        await self.set_device_state(device.id, device.state, revoke=True)
 
     async def add_omadm_device(
         self,
@@ -352,6 +407,21 @@ class Inventory:
 def _named(operation: Operation, id_: str) -> Operation:
     members = tuple(_named(member, f"{id_}.{number}") for number, member in enumerate(operation.members, start=1))
     return replace(operation, id=id_, members=members)
+
+
+async def _once_more(attempt: Callable[[], Awaitable[None]]) -> None:
+    """Carry out an attempt; one that lost against another writer is worked out again, once."""
+    try:
+        await attempt()
+    except Conflict:
+        await attempt()
+
+
+def _asleep(device: Device) -> Device:
+    """The device as if its user had never asked for a service that waits for that."""
+    if device.rcc14 is None or not device.rcc14.woken:
+        return device
+    return msgspec.structs.replace(device, rcc14=msgspec.structs.replace(device.rcc14, woken=False))
 
 
 def next_device_id(household: Household) -> str:

@@ -43,19 +43,27 @@ def subscriber(found: Mapping[str, Any]) -> str:
         f"  MSISDN {found['msisdn'] or '-'}   IMSI {', '.join(found['imsis']) or '-'}",
         f"  tenant {found['tenant'] or '-'}   plan {found['plan'] or '-'}   groups {', '.join(found['groups']) or '-'}",
     ]
+    lines += [f"  {mo} is {state}" for mo, state in found["application_states"].items()]
     lines += [f"  {node} = {value}" for node, value in found["values"].items()]
     for device in found["devices"]:
+        named = f"   {_printable(device['friendly_name'])}" if device["friendly_name"] else ""
+        role = "   additional" if device["role"] == "additional" else ""
         seen = device["last_seen_at"] or "never"
         model = f"{device['manufacturer']} {device['model']}".strip() or "-"
-        lines.append(f"  device {device['id']}   IMEI {device['imei'] or '-'}   {model}   "
-                     f"{' '.join(device['protocols']) or '-'}   seen {seen}")  # fmt: skip
+        lines.append(f"  device {device['id']}{named}{role}   IMEI {device['imei'] or '-'}   {_printable(model)}   "
+                     f"{' '.join(device['protocols']) or '-'}   {device['activation']}   seen {seen}")  # fmt: skip
     return "\n".join(lines)
 
 
 def device(found: Mapping[str, Any]) -> str:
     """One device: both protocols, every leaf's standing, and the operations."""
     model = f"{found['manufacturer']} {found['model']} {found['software']}".strip() or "-"
+    model = _printable(model)
     lines = [f"device {found['id']} of subscriber {found['subscriber_id']}   IMEI {found['imei'] or '-'}   {model}"]
+    if found["friendly_name"]:
+        lines.append(f"  called {_printable(found['friendly_name'])}")
+    if found["state"]:
+        lines.append(f"  the network wants it {found['state']}")
     if found["omadm"]:
         omadm = found["omadm"]
         state = "up to date" if omadm["up_to_date"] else "not up to date"
@@ -70,7 +78,15 @@ def device(found: Mapping[str, Any]) -> str:
     if found["rcc14"]:
         rcc14 = found["rcc14"]
         reported = "none" if rcc14["reported_version"] is None else rcc14["reported_version"]
-        lines.append(f"RCC.14   version {rcc14['version']} due, {rcc14['sent_version']} sent, {reported} reported")
+        lines.append(
+            f"RCC.14   {rcc14['activation']}   version {rcc14['version']} due, {rcc14['sent_version']} sent, "
+            f"{reported} reported   {rcc14['role']}, {'has a token' if rcc14['has_token'] else 'has no token'}"
+        )
+        if rcc14["terms_sent"]:
+            answer = "accepted" if rcc14["terms_accepted"] == rcc14["terms_sent"] else "not accepted"
+            lines.append(f"  terms of use {rcc14['terms_sent']}: {answer}")
+        lines += [f"  {name} = {_printable(value)}" for name, value in rcc14["parameters"].items()]
+        lines += [f"  {name} = {_printable(value)} (unknown)" for name, value in rcc14["unknown"].items()]
     for operation in found["operations"]:
         outcome = "waits" if operation["status"] is None else f"{operation['status']} {operation['meaning']}"
         lines.append(f"operation {operation['id']}  {operation['verb']} {operation['uri']}  {outcome}")
@@ -112,7 +128,7 @@ def document(xml: str) -> str:
 
 def push(made: Mapping[str, Any]) -> str:
     """A push for a phone: what it says, and its octets in every wrapping."""
-    lines = [f"{made['kind']} for device {made['device_id']}"]
+    lines = [f"{made['kind']} for device {made['device_id']}" if made["device_id"] else made["kind"]]
     lines += [f"  {name}: {value}" for name, value in made["fields"].items()]
     if made["entry"]:
         lines.append(f"  the user types: {made['entry']}")
@@ -127,6 +143,11 @@ def push(made: Mapping[str, Any]) -> str:
 def hexadecimal(digits: str) -> str:
     """Octets in lines of 32, for reading."""
     return "\n".join(digits[start : start + 64] for start in range(0, len(digits), 64))
+
+
+def _printable(text: str) -> str:
+    """What a device said of itself, without what a terminal would act on."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)
 
 
 def _source(source: Mapping[str, str]) -> str:

@@ -9,7 +9,7 @@ import ipaddress
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import pydantic
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -126,6 +126,44 @@ class OmaCp(_Table):
     imsi_key: Literal["semi-octets", "digits"] = "semi-octets"
 
 
+Languages = Annotated[dict[str, str], Field(min_length=1)]
+"""A text by language tag; the first is for clients that like none of them."""
+
+
+class Notice(_Table):
+    """What clients show their users (MSG), by language, with a button to accept or reject it."""
+
+    title: Languages
+    message: Languages
+    accept: bool = True
+    reject: bool = False
+
+    @pydantic.model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.title.keys() != self.message.keys():
+            raise ValueError("title and message are to be in the same languages")
+        return self
+
+
+class TermsOfUse(Notice):
+    """What a user is asked to accept with a first configuration; who accepted one ``edition`` is not asked again."""
+
+    edition: Annotated[str, Field(min_length=1, max_length=40)] = "1"
+    reject: bool = True
+
+
+class Server(_Table):
+    """An additional RCC.14 server that clients are to ask for these AppIDs.
+
+    With ``id_provider`` they take their number from it. ``plans`` limits it to subscribers of these plans.
+    """
+
+    fqdn: Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]{1,253}$")]
+    app_ids: Annotated[tuple[str, ...], Field(min_length=1)]
+    id_provider: bool = False
+    plans: tuple[str, ...] = ()
+
+
 class Rcc14(_Table):
     """RCC.14.
 
@@ -133,7 +171,8 @@ class Rcc14(_Table):
     ``provisioning_versions`` are the releases to serve (none: all); others get 406. ``hosts`` are further names of this
     server, next to those that follow from the operator's networks; with ``other_hosts`` "refuse" a request for any
     other name gets 404. After ``max_restarts`` answers of 511 within ``restart_seconds``, a client gets
-    ``after_restarts`` instead. ``max_devices_per_plan`` goes before ``max_devices``.
+    ``after_restarts`` instead. ``max_devices_per_plan`` goes before ``max_devices``. ``notices`` explain to users why
+    their service is off, by state. Where there are ``servers``, ``app_ids`` are the AppIDs to ask for here.
     """
 
     paths: tuple[str, ...] = ("/", "/config", "/rcs/config")
@@ -157,6 +196,10 @@ class Rcc14(_Table):
     max_devices_per_plan: dict[str, Annotated[int, Field(ge=1, le=1000)]] = {}
     default_applications: tuple[str, ...] = ("ims", "rcs")
     always_applications: tuple[str, ...] = ("dmacc",)
+    terms: TermsOfUse | None = None
+    notices: dict[Literal["disabled", "disabled_permanently", "disabled_until_user"], Notice] = {}
+    app_ids: tuple[str, ...] = ()
+    servers: tuple[Server, ...] = ()
 
 
 class Sms(_Table):

@@ -2,7 +2,7 @@
 
 Nothing here touches an XML library: this is the way of every RCC.14 answer.
 
-Spec: RCC.14 (VERS, TOKEN, MSG, User, POLICY)
+Spec: RCC.14 (VERS, TOKEN, MSG, User, ACCESS-CONTROL)
 """
 
 from __future__ import annotations
@@ -67,6 +67,29 @@ def token(value: str, validity_seconds: int) -> bytes:
         f'<characteristic type="TOKEN"><parm name="token" value="{escape(value)}"/>'
         f'<parm name="validity" value="{validity_seconds}"/></characteristic>'
     ).encode()
+
+
+def msg(title: str, message: str, *, accept: bool, reject: bool) -> bytes:
+    """The MSG characteristic: what the client shows its user, and with which buttons."""
+    parms = (
+        Parm("title", title),
+        Parm("message", message),
+        Parm("Accept_btn", str(int(accept))),
+        Parm("Reject_btn", str(int(reject))),
+    )
+    return format_characteristic(Characteristic("MSG", parms)).encode()
+
+
+def access_control(own: Iterable[str], servers: Iterable[tuple[str, bool, Iterable[str]]]) -> bytes:
+    """The ACCESS-CONTROL characteristic: the AppIDs served here, and other servers with theirs.
+
+    A server is its FQDN, whether the number that it gives is to be believed, and its AppIDs.
+    """
+    parts = [Characteristic("DEFAULT", tuple([Parm("app-id", app) for app in own]))]
+    for fqdn, is_id_provider, apps in servers:
+        named = (Parm("fqdn", fqdn), Parm("id-provider", str(int(is_id_provider))))
+        parts.append(Characteristic("SERVER", (*named, *[Parm("app-id", app) for app in apps])))
+    return format_characteristic(Characteristic("ACCESS-CONTROL", (), tuple(parts))).encode()
 
 
 def user(msisdn: str) -> bytes:

@@ -81,7 +81,7 @@ def with_sim(device: Device, imsi: str) -> Device:
     if not imsi or state.imsi == imsi:
         return device
     changed = replace(state, imsi=imsi)
-    return replace(device, rcc14=revoked(changed) if state.imsi else changed)
+    return replace(device, rcc14=changed.without_tokens() if state.imsi else changed)
 
 
 def without_sim(devices: Sequence[Device], device_id: str, imsi: str) -> list[Device]:
@@ -90,14 +90,7 @@ def without_sim(devices: Sequence[Device], device_id: str, imsi: str) -> list[De
     Spec: RCC.14 TOKEN
     """
     return [
-        replace(other, rcc14=revoked(replace(other.rcc14, imsi="")))
+        replace(other, rcc14=replace(other.rcc14, imsi="").without_tokens())
         for other in devices
         if imsi and other.id != device_id and other.rcc14 is not None and other.rcc14.imsi == imsi
     ]
-
-
-def revoked(state: Rcc14State) -> Rcc14State:
-    """The state in which no token that was ever issued is good: not the newest, nor as the one before the next."""
-    if state.token_issued_at is None:
-        return state
-    return replace(state, token_serial=state.token_serial + 1, token_issued_at=None)

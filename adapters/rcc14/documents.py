@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Iterable
 from collections.abc import Mapping as Values
 from datetime import datetime
 
@@ -15,40 +14,46 @@ from adapters.provisioning import template
 from adapters.provisioning.document import Characteristic
 from adapters.provisioning.mapping import Layout, Mapping
 from adapters.provisioning.template import Template
+from adapters.rcc14.language import choose_language
 from adapters.rcc14.messages import Request
-from adapters.rcc14.session import Delivery, Terms, validity_for
+from adapters.rcc14.session import TERMS_OF_USE, Delivery, Terms, validity_for
 from gateway.accounts import Accounts
 from gateway.fleet.device import Device
 from gateway.fleet.selection import Selection
-from gateway.fleet.subscriber import Subscriber
+from gateway.fleet.subscriber import ServiceState, Subscriber
 from gateway.fleet.variables import ACCOUNT, slots
 from gateway.service import Service
+from gateway.settings import Notice, Rcc14
 
 MAX_TEMPLATES = 4096
+
+_SAYS_ITSELF = ("rcs", "B")
+_DISABLED_STATE = "SERVICES/rcsDisabledState"
 
 
 class Documents:
     """Renders what a device is due.
 
-    ``default_mos`` are the MOs sent to clients that name no applications, ``always_mos`` go to all that are entitled to
-    them, whatever they name.
+    Clients that name no applications get the settings' default ones; the ``always_applications`` go to all that are
+    entitled to them, whatever they name.
     """
 
     def __init__(
-        self,
-        mapping: Mapping,
-        service: Service,
-        accounts: Accounts,
-        *,
-        default_mos: Iterable[str],
-        always_mos: Iterable[str],
-        terms: Terms,
+        self, mapping: Mapping, service: Service, accounts: Accounts, *, settings: Rcc14, terms: Terms
     ) -> None:
         self._mapping = mapping
         self._service = service
         self._accounts = accounts
-        self._always_mos = tuple(always_mos)
-        self._default_mos = tuple(dict.fromkeys((*default_mos, *self._always_mos)))
+        self._always_mos = settings.always_applications
+        self._default_mos = tuple(dict.fromkeys((*settings.default_applications, *self._always_mos)))
+        self._notices: dict[str, Notice] = dict(settings.notices.items())
+        if settings.terms is not None:
+            self._notices[TERMS_OF_USE] = settings.terms
+        self._app_ids_here = settings.app_ids
+        self._servers = settings.servers
+        self._elsewhere = f"{settings.app_ids}{settings.servers}" if settings.servers else ""
+        self._notice = functools.cache(self._rendered_notice)
+        self._access_control = functools.cache(self._rendered_access_control)
         self._terms = terms
         self._app_ids = functools.cache(mapping.app_ids)
         self._compiled = functools.lru_cache(MAX_TEMPLATES)(self._compile)
@@ -59,7 +64,7 @@ class Documents:
         layout, release = request.layout, "\n".join(request.release)
         mos = ",".join(self._wanted(subscriber, device, layout, request.apps))
         account = device.omadm.account_serial if device.omadm and device.omadm.account_made_at else 0
-        return f"{configuration}|{self._mapping.digest}|{layout}|{mos}|{release}|{account}"
+        return f"{configuration}|{self._mapping.digest}|{layout}|{mos}|{release}|{account}{self._elsewhere}"
 
     def needs_account(self, subscriber: Subscriber, device: Device, now: datetime) -> bool:
         """Whether the content this client is due has an OMA DM account in it that is still to be made, or renewed."""
@@ -86,17 +91,24 @@ class Documents:
         missing = selection.variables.difference(variables)
         user = template.user(subscriber.msisdn) if subscriber.msisdn else b""
         mos = self._wanted(subscriber, device, layout, apps)
-        return user + self._compiled(selection, layout, mos, missing).splice(variables)
+        off = tuple(
+            (mo, state) for mo, state in subscriber.application_states.items() if state is not ServiceState.ACTIVE
+        )
+        applications = self._compiled(selection, layout, mos, missing, off).splice(variables)
+        return user + self._access_control(subscriber.plan) + applications
 
     def digest(self, content: bytes, request: Request) -> bytes:
         """What identifies the content for this client's release: a new release starts afresh."""
         return hashlib.sha256(f"{request.release}\n".encode() + content).digest()
 
-    def document(self, delivery: Delivery, token: str, content: bytes) -> bytes:
+    def document(self, delivery: Delivery, token: str, content: bytes, accept_language: str = "") -> bytes:
         """The whole document; ``token`` and ``content`` may be empty."""
         parts = [template.vers(delivery.version, delivery.validity_seconds)]
         if token:
             parts.append(template.token(token, delivery.token_seconds))
+        notice = self._notices.get(delivery.message)
+        if notice is not None:
+            parts.append(self._notice(delivery.message, choose_language(accept_language, tuple(notice.title))))
         return template.document(*parts, content)
 
     def preview(self, subscriber: Subscriber, device: Device, layout: Layout) -> bytes:
@@ -108,21 +120,48 @@ class Documents:
         }
         return template.document(vers, self._content(subscriber, device, layout, (), account))
 
-    def _compile(self, selection: Selection, layout: Layout, mos: tuple[str, ...], missing: frozenset[str]) -> Template:
+    def _compile(
+        self,
+        selection: Selection,
+        layout: Layout,
+        mos: tuple[str, ...],
+        missing: frozenset[str],
+        off: tuple[tuple[str, ServiceState], ...],
+    ) -> Template:
         """The applications as a template, without the leaves that need a variable this subscriber lacks.
 
-        An account without its credentials is no account, so all of it stays out.
+        An account without its credentials is no account, so all of it stays out. An application that is off stays out
+        too, but for RCS where its document can say so itself.
+
+        Spec: RCC.07 Annex A (rcsDisabledState)
         """
+        states = dict(off)
         applications: list[Characteristic] = []
         for mo in mos:
             needs = {path: missing.intersection(slots(text)) for path, text in selection.templates(mo).items()}
             if any(not ACCOUNT.isdisjoint(names) for names in needs.values()):
                 continue
             values = {path: text for path, text in selection.templates(mo).items() if not needs[path]}
+            if mo in states:
+                if (mo, layout) != _SAYS_ITSELF:
+                    continue
+                values |= {_DISABLED_STATE: str(int(states[mo]))}
             application = self._mapping.render(mo, values, layout)
             if application is not None:
                 applications.append(application)
         return template.compile(applications)
+
+    def _rendered_notice(self, name: str, language: str) -> bytes:
+        notice = self._notices[name]
+        title, message = notice.title[language], notice.message[language]
+        return template.msg(title, message, accept=notice.accept, reject=notice.reject)
+
+    def _rendered_access_control(self, plan: str) -> bytes:
+        servers = [one for one in self._servers if not one.plans or plan in one.plans]
+        if not servers:
+            return b""
+        named = [(one.fqdn, one.id_provider, one.app_ids) for one in servers]
+        return template.access_control(self._app_ids_here, named)
 
     def _wanted(self, subscriber: Subscriber, device: Device, layout: Layout, apps: tuple[str, ...]) -> tuple[str, ...]:
         """The MOs that go into the document: the same for the same wish, in whatever order and words it came.

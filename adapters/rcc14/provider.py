@@ -18,6 +18,7 @@ from adapters.rcc14.proving.token import Tokens
 from adapters.rcc14.session import Kind, Terms, deliver
 from adapters.rcc14.tracing import about
 from gateway.accounts import Accounts
+from gateway.fleet.activation import Activation, activation, service_state
 from gateway.fleet.device import Device, Rcc14State
 from gateway.fleet.subscriber import Subscriber
 from gateway.inventory import next_device_id
@@ -76,7 +77,7 @@ class Provider:
             device.id,
             device.rcc14 or Rcc14State(),
             asked,
-            subscriber.state,
+            service_state(subscriber, device),
             key=self._documents.key(subscriber, device, asked),
             digest=digest,
             terms=self._terms,
@@ -87,11 +88,13 @@ class Provider:
             content = b""
         elif not content:
             content = self._documents.content(subscriber, device, asked.layout, asked.apps)
-        document = self._documents.document(delivery, token, content)
+        document = self._documents.document(delivery, token, content, call.headers.get("Accept-Language", ""))
 
         writes: list[Write] = [*proof.spends]
         if delivery.state is not device.rcc14 or device is not known:
-            writes.append(PutDevice(replace(device, rcc14=delivery.state)))
+            after = replace(device, rcc14=delivery.state)
+            writes.append(PutDevice(after))
+            writes += [Append(event) for event in _changes(subscriber, known, after, now)]
         writes += [PutDevice(other) for other in moved.others]
         writes += [
             Append(Event(at=now, kind=kind, subscriber_id=subscriber.id, device_id=device_id))
@@ -147,6 +150,26 @@ def _moved(household: Household, known: Device | None, proof: Proof, asked: Requ
         events.append(("device.sim_changed", device.id))
     events += [("device.sim_removed", other.id) for other in others]
     return _Moved(device, others, events)
+
+
+def _changes(subscriber: Subscriber, before: Device | None, after: Device, now: datetime) -> list[Event]:
+    """What an operator wants to hear of: how the device now stands, and what its user said to the terms of use."""
+    was = activation(subscriber, before) if before else Activation.NOT_CONFIGURED
+    stands = activation(subscriber, after)
+    old, new = (before and before.rcc14) or Rcc14State(), after.rcc14 or Rcc14State()
+    told: list[tuple[str, dict[str, str]]] = []
+    if stands is not was:
+        told.append(("device.activation", {"from": was.value, "to": stands.value}))
+    if new.terms_sent != old.terms_sent:
+        told.append(("terms.offered", {"edition": new.terms_sent}))
+    if new.terms_accepted != old.terms_accepted:
+        told.append(("terms.accepted", {"edition": new.terms_accepted}))
+    if stands is Activation.DISABLED_BY_USER and stands is not was and new.terms_sent != new.terms_accepted:
+        told.append(("terms.rejected", {"edition": new.terms_sent}))
+    return [
+        Event(at=now, kind=kind, subscriber_id=subscriber.id, device_id=after.id, detail=detail)
+        for kind, detail in told
+    ]
 
 
 def contradiction(subscriber: Subscriber, imsi: str, msisdn: str) -> str:

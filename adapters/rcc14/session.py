@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from adapters.rcc14.identity import token as tokens
 from adapters.rcc14.messages import MAX_VERS, VERS_USER_DISABLED, Request
+from gateway.fleet.activation import rcs_state
 from gateway.fleet.device import Rcc14State
 from gateway.fleet.subscriber import ServiceState
 
@@ -35,7 +36,7 @@ class Delivery(NamedTuple):
     """The answer's shape, and the state that follows.
 
     ``version`` and ``validity_seconds`` are VERS. ``token_seconds`` is how long the TOKEN that goes with it is still
-    good for, 0 when none goes.
+    good for, 0 when none goes. ``message`` names the MSG that goes with it, empty for none.
     """
 
     kind: Kind
@@ -43,14 +44,23 @@ class Delivery(NamedTuple):
     validity_seconds: int
     token_seconds: int
     state: Rcc14State
+    message: str = ""
 
 
 class Terms(NamedTuple):
-    """How long configurations and tokens are good for; ``jitter_percent`` spreads clients that started together."""
+    """How long configurations and tokens are good for; ``jitter_percent`` spreads clients that started together.
+
+    ``terms_of_use`` is the edition that users are asked to accept, empty for none.
+    """
 
     validity_seconds: int
     jitter_percent: int
     token_seconds: int
+    terms_of_use: str = ""
+
+
+TERMS_OF_USE = "terms"
+"""The name of the MSG that asks for acceptance; the others are named after the state they explain."""
 
 
 _OFF = {
@@ -79,9 +89,13 @@ def deliver(
     saved.
     """
     state = _note(state, request, now)
+    if service is ServiceState.DISABLED_UNTIL_USER and request.vers == int(service):
+        # A client that was told to wait for its user asks when its user has acted.
+        service, state = ServiceState.ACTIVE, replace(state, woken=True)
     if service in _OFF:
         kind, version, validity = _OFF[service]
-        return Delivery(kind, version, validity, 0, state)
+        return Delivery(kind, version, validity, 0, state, service.name.lower())
+    message = ""
     if service is ServiceState.DORMANT:
         kind, version = Kind.DORMANT, int(service)
     elif request.vers == VERS_USER_DISABLED:
@@ -90,8 +104,12 @@ def deliver(
     else:
         kind, state = _advance(state, request, key, digest, now)
         version = state.version
+        if kind is Kind.FULL and request.vers <= 0 and terms.terms_of_use not in ("", state.terms_accepted):
+            message = TERMS_OF_USE
+            if state.terms_sent != terms.terms_of_use:
+                state = replace(state, terms_sent=terms.terms_of_use)
     state, token_seconds = _renew(device_id, state, request, kind, terms, now)
-    return Delivery(kind, version, validity_for(device_id, terms), token_seconds, state)
+    return Delivery(kind, version, validity_for(device_id, terms), token_seconds, state, message)
 
 
 def validity_for(device_id: str, terms: Terms) -> int:
@@ -109,13 +127,17 @@ def _note(state: Rcc14State, request: Request, now: datetime) -> Rcc14State:
         and request.unknown.keys() == state.unknown.keys()
     ):
         return state
-    return replace(
+    state = replace(
         state,
         reported_version=request.vers,
         reported_at=now,
         parameters=request.about,
         unknown=request.unknown,
     )
+    # Nothing tells that terms were accepted but that the client goes on with what came with them.
+    said = rcs_state(state)
+    goes_on = request.vers > 0 and request.vers == state.sent_version and (said is None or said > 0)
+    return replace(state, terms_accepted=state.terms_sent) if goes_on else state
 
 
 def _advance(

@@ -7,21 +7,26 @@ from gateway.admin.models import (
     LeafView,
     NewAccount,
     NewDevice,
+    NewDeviceState,
     NewOperation,
     OmaDmView,
     OperationView,
     Rcc14View,
+    Revocation,
 )
 from gateway.admin.routes import Call, Route
-from gateway.admin.subscribers import flat
-from gateway.fleet.device import Device
+from gateway.admin.subscribers import flat, state_of
+from gateway.fleet.activation import activation
+from gateway.fleet.device import Device, Rcc14State
 from gateway.fleet.operation import Condition, Operation, Prompt
 from gateway.fleet.standing import LeafStanding, leaf_standings
-from gateway.fleet.subscriber import Subscriber
+from gateway.fleet.subscriber import ServiceState, Subscriber
 from gateway.inventory import Inventory
 from gateway.service import Service
 from gateway.status import StatusCode
 from gateway.store.protocol import Store
+
+_RCC14_FIELDS = Rcc14View.model_fields.keys() & set(Rcc14State.__struct_fields__)
 
 
 class DeviceRoutes:
@@ -41,6 +46,14 @@ class DeviceRoutes:
             ),
             Route("GET", "/devices/{ref}", self.show_device, "One device, leaf by leaf", gives=DeviceView),
             Route("DELETE", "/devices/{ref}", self.delete_device, "Remove a device", status=204),
+            Route(
+                "PUT", "/devices/{ref}/state", self.set_device_state, "Say what the network wants for one device",
+                takes=NewDeviceState, status=204,
+            ),
+            Route(
+                "POST", "/devices/{ref}/revocation", self.revoke_device, "Take a device's token, and its service, away",
+                takes=Revocation, status=204,
+            ),
             Route(
                 "POST", "/devices/{ref}/operations", self.create_operation, "Queue an operation for the next session",
                 takes=NewOperation, gives=OperationView, status=201,
@@ -76,10 +89,12 @@ class DeviceRoutes:
             manufacturer=device.manufacturer,
             model=device.model,
             software=device.software,
+            friendly_name=device.friendly_name,
+            state=None if device.state is None else device.state.name.lower(),
             values=flat(device.overrides),
             last_seen_at=seen.get(device.id),
             omadm=self._omadm_view(household.subscriber, device),
-            rcc14=_rcc14_view(device),
+            rcc14=_rcc14_view(household.subscriber, device),
             leaves=[_leaf_view(standing) for standing in standings],
             operations=[_operation_view(operation) for operation in operations],
         )
@@ -87,6 +102,20 @@ class DeviceRoutes:
     async def delete_device(self, call: Call) -> None:
         """Remove one device."""
         await self._inventory.delete_device(call.path["ref"])
+
+    async def set_device_state(self, call: Call) -> None:
+        """Say what the network wants for one device."""
+        body: NewDeviceState = call.body
+        await self._inventory.set_device_state(call.path["ref"], state_of(body.state) if body.state else None)
+
+    async def revoke_device(self, call: Call) -> None:
+        """Take one device's token away, and unless that is to be all its service too."""
+        body: Revocation = call.body
+        if body.token_only:
+            await self._inventory.revoke_token(call.path["ref"])
+        else:
+            gone = ServiceState.DISABLED_PERMANENTLY
+            await self._inventory.set_device_state(call.path["ref"], gone, revoke=True)
 
     async def create_operation(self, call: Call) -> OperationView:
         """Queue one operation."""
@@ -107,9 +136,16 @@ class DeviceRoutes:
         )
 
 
-def _rcc14_view(device: Device) -> Rcc14View | None:
+def _rcc14_view(subscriber: Subscriber, device: Device) -> Rcc14View | None:
     state = device.rcc14
-    return None if state is None else Rcc14View(**{name: getattr(state, name) for name in Rcc14View.model_fields})
+    if state is None:
+        return None
+    return Rcc14View(
+        activation=activation(subscriber, device).value,
+        role=device.role,
+        has_token=state.token_issued_at is not None,
+        **{name: getattr(state, name) for name in _RCC14_FIELDS},
+    )
 
 
 def _leaf_view(standing: LeafStanding) -> LeafView:

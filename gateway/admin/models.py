@@ -31,6 +31,7 @@ NodeAddress = Annotated[Text, Field(min_length=1, max_length=MAX_URI_BYTES), Aft
 MAX_MEMBERS = 80
 """Most operations in a group: it has to fit into one message."""
 
+StateName = Literal["active", "dormant", "disabled", "disabled_until_user", "disabled_permanently"]
 ProtocolName = Literal["omadm", "rcc14"]
 
 
@@ -70,10 +71,35 @@ class NewSim(Model):
     sqn: Annotated[int, Field(ge=0, lt=1 << 48)] = 0
 
 
+class NewState(Model):
+    """What the network wants for a subscriber's service, or for one application (the key of its MO)."""
+
+    state: StateName
+    application: Name = ""
+
+
+class NewDeviceState(Model):
+    """What the network wants for one device; null for what it wants for the subscriber."""
+
+    state: StateName | None
+
+
+class Revocation(Model):
+    """How a device is shut out: with ``token_only`` it may come back once it has proven anew who it is."""
+
+    token_only: bool = False
+
+
 class DeviceSummary(Model):
-    """One device in a subscriber's list. ``protocols`` are those it has spoken or has an account for."""
+    """One device in a subscriber's list. ``protocols`` are those it has spoken or has an account for.
+
+    ``activation`` is where it stands with its RCC.14 service, ``role`` whether the subscriber's SIM is in it.
+    """
 
     id: str
+    friendly_name: str
+    role: str
+    activation: str
     imei: str
     manufacturer: str
     model: str
@@ -94,6 +120,7 @@ class SubscriberView(Model):
     values: dict[str, str]
     state: str
     sims: list[str]
+    application_states: dict[str, str]
     devices: list[DeviceSummary]
 
 
@@ -149,8 +176,19 @@ class LeafView(Model):
 
 
 class Rcc14View(Model):
-    """The RCC.14 side of a device: the version it is due, the one handed out, the one it says it holds."""
+    """The RCC.14 side of a device: the version it is due, the one handed out, the one it says it holds.
 
+    ``parameters`` are what it last said of itself, ``unknown`` what else it sent. ``imsi`` is the SIM that was proven
+    to be in it; without one it is an additional device.
+    """
+
+    activation: str
+    role: str
+    imsi: str
+    has_token: bool
+    terms_sent: str
+    terms_accepted: str
+    unknown: dict[str, str]
     version: int
     sent_version: int
     sent_at: datetime | None
@@ -202,6 +240,8 @@ class DeviceView(Model):
     manufacturer: str
     model: str
     software: str
+    friendly_name: str
+    state: str | None
     values: dict[str, str]
     last_seen_at: datetime | None
     omadm: OmaDmView | None
@@ -326,7 +366,7 @@ class PushView(Model):
     """A push for one phone: field by field, as markup, and in octets (hexadecimal).
 
     ``entry`` is what the phone's user has to type in, empty when nothing. ``segments`` are the user data of its short
-    messages, header included: TP-UDHI set, TP-PID 0, TP-DCS 4.
+    messages, header included: TP-UDHI set, TP-PID 0, TP-DCS 4 unless ``fields`` say otherwise.
     """
 
     device_id: str

@@ -49,6 +49,14 @@ class CpRenderer(BootstrapRenderer, Protocol):
         ...
 
 
+class ReconfigurationRenderer(Protocol):
+    """Renders the message that makes an RCC.14 client ask anew."""
+
+    def reconfiguration(self, subscriber: Subscriber, imsi: str, *, by_impi: bool) -> PreparedPush:
+        """The push to that SIM of the subscriber. Raises: ConfigError."""
+        ...
+
+
 class PushRoutes:
     """What can be pushed to devices, shown before it is sent."""
 
@@ -57,6 +65,7 @@ class PushRoutes:
         inventory: Inventory,
         dm: NotificationRenderer,
         cp: CpRenderer,
+        rcc14: ReconfigurationRenderer,
         *,
         server_id: str,
         server_name: str,
@@ -66,6 +75,7 @@ class PushRoutes:
         self._inventory = inventory
         self._dm = dm
         self._cp = cp
+        self._rcc14 = rcc14
         self._server_id = server_id
         self._server_name = server_name
         self._server_address = server_address
@@ -88,6 +98,13 @@ class PushRoutes:
                 },
             ),
             Route(
+                "POST", "/subscribers/{ref}/reconfiguration", self.reconfigure,
+                "Make a subscriber's RCC.14 clients ask anew", gives=PushView, query=dry_run | {
+                    "by": "imsi: they start from nothing; impi: they keep number and token",
+                    "imsi": "the SIM, where the subscriber has several",
+                },
+            ),
+            Route(
                 "GET", "/subscribers/{ref}/cp-document", self.show_document, "The OMA CP document as it would be sent",
                 gives=CpDocument, query={"device": "device id, where the subscriber has several devices"},
             ),
@@ -103,7 +120,7 @@ class PushRoutes:
         _, device = await self._inventory.find_device(call.path["ref"])
         session_id = 1 + secrets.randbelow(0xFFFF)
         prepared = self._dm.notification(device, session_id, ui_mode, _reference(), resync=call.flag("resync"))
-        return _push_view(device, prepared)
+        return _push_view(device.id, prepared)
 
     async def bootstrap(self, call: Call) -> PushView:
         """The bootstrap message with a new account, which is stored only when it is really on its way."""
@@ -130,7 +147,21 @@ class PushRoutes:
             )
             renderer: BootstrapRenderer = self._cp if body.profile == "cp" else self._dm
             prepared = renderer.bootstrap(issued.subscriber, issued.device, account, body.security, pin, _reference())
-        return _push_view(issued.device, prepared)
+        return _push_view(issued.device.id, prepared)
+
+    async def reconfigure(self, call: Call) -> PushView:
+        """The message that makes RCC.14 clients ask anew, shown and not sent."""
+        if not call.flag("dry_run"):
+            raise ConfigError(NO_BEARER)
+        by = call.query.get("by", "imsi")
+        if by not in ("imsi", "impi"):
+            raise ConfigError(f"{by[:40]!r} is none of imsi, impi", key="by")
+        subscriber = (await self._inventory.find(call.path["ref"])).subscriber
+        imsi = call.query.get("imsi", subscriber.imsi)
+        if not imsi or imsi not in subscriber.imsis:
+            known = ", ".join(subscriber.imsis) or "none"
+            raise ConfigError(f"{imsi[:20]!r} is no IMSI of subscriber {subscriber.id}; known: {known}", key="imsi")
+        return _push_view("", self._rcc14.reconfiguration(subscriber, imsi, by_impi=by == "impi"))
 
     async def show_document(self, call: Call) -> CpDocument:
         """The OMA CP document of one device."""
@@ -144,9 +175,9 @@ def _reference() -> int:
     return secrets.randbelow(1 << 16)
 
 
-def _push_view(device: Device, prepared: PreparedPush) -> PushView:
+def _push_view(device_id: str, prepared: PreparedPush) -> PushView:
     return PushView(
-        device_id=device.id,
+        device_id=device_id,
         kind=prepared.kind,
         fields=prepared.says,
         document=prepared.document,

@@ -12,17 +12,20 @@ from gateway.admin.models import (
     ExplainedLeaf,
     Explanation,
     NewSim,
+    NewState,
     NewSubscriber,
     ProtocolName,
     Source,
+    StateName,
     SubscriberView,
     Values,
     ValuesChanged,
 )
 from gateway.admin.routes import MAX_LISTED, Call, Route
 from gateway.errors import ConfigError
+from gateway.fleet.activation import activation
 from gateway.fleet.device import Device
-from gateway.fleet.subscriber import Overrides, Subscriber
+from gateway.fleet.subscriber import Overrides, ServiceState, Subscriber
 from gateway.inventory import Inventory, SimKeys
 from gateway.service import Service
 from gateway.store.protocol import Household, Store
@@ -60,6 +63,11 @@ class SubscriberRoutes:
             ),
             Route("GET", "/subscribers/{ref}", self.show_subscriber, "One subscriber", gives=SubscriberView),
             Route("DELETE", "/subscribers/{ref}", self.delete_subscriber, "Remove a subscriber", status=204),
+            Route(
+                "PUT", "/subscribers/{ref}/state", self.set_subscriber_state,
+                "Say what the network wants for a subscriber",
+                takes=NewState, status=204,
+            ),
             Route(
                 "PATCH", "/subscribers/{ref}/values", self.set_values, "Set or take back values",
                 takes=Values, gives=ValuesChanged,
@@ -106,6 +114,11 @@ class SubscriberRoutes:
     async def delete_subscriber(self, call: Call) -> None:
         """Remove one subscriber."""
         await self._inventory.delete_subscriber(call.path["ref"])
+
+    async def set_subscriber_state(self, call: Call) -> None:
+        """Say what the network wants for a subscriber's service or one application of it."""
+        body: NewState = call.body
+        await self._inventory.set_state(call.path["ref"], state_of(body.state), body.application)
 
     async def set_values(self, call: Call) -> ValuesChanged:
         """Set and take back values of a subscriber or, with a device id, of that device."""
@@ -156,6 +169,11 @@ class SubscriberRoutes:
         return Document(layout=layout, version=version, document=document.decode())
 
 
+def state_of(name: StateName) -> ServiceState:
+    """The state of that name."""
+    return ServiceState[name.upper()]
+
+
 def flat(overrides: Overrides) -> dict[str, str]:
     """Values by node, as they are written to be set: MO/path."""
     return {f"{mo}/{path}": text for mo, leaves in overrides.items() for path, text in leaves.items()}
@@ -174,9 +192,13 @@ def _subscriber_view(household: Household, seen: Mapping[str, datetime]) -> Subs
         values=flat(subscriber.overrides),
         state=subscriber.state.name.lower(),
         sims=sorted(subscriber.sims),
+        application_states={mo: state.name.lower() for mo, state in subscriber.application_states.items()},
         devices=[
             DeviceSummary(
                 id=device.id,
+                friendly_name=device.friendly_name,
+                role=device.role,
+                activation=activation(subscriber, device).value,
                 imei=device.imei,
                 manufacturer=device.manufacturer,
                 model=device.model,

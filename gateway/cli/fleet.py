@@ -89,6 +89,21 @@ def subscriber_sim(ref: str, imsi: str, sqn: int, forget: bool) -> tuple[object,
     return {"kept": imsi}, f"kept the keys of {imsi}"
 
 
+_STATES = ("active", "dormant", "disabled", "disabled_until_user", "disabled_permanently")
+
+
+@subscriber.command("state")
+@click.argument("ref")
+@click.argument("state", type=click.Choice(_STATES))
+@click.option("--app", "application", default="", help="Only this application, by the key of its MO: rcs, ims.")
+@printing
+def subscriber_state(ref: str, state: str, application: str) -> tuple[object, str]:
+    """Say what the network wants for a subscriber's RCC.14 service."""
+    api("PUT", f"/subscribers/{segment(ref)}/state", body={"state": state, "application": application})
+    whose = f"{application} of {ref}" if application else ref
+    return {"ref": ref, "state": state, "application": application}, f"{whose} is {state} from its next query on"
+
+
 @click.group()
 def device() -> None:
     """Devices."""
@@ -130,6 +145,27 @@ def device_delete(ref: str) -> tuple[object, str]:
     """Remove a device."""
     api("DELETE", f"/devices/{segment(ref)}")
     return {"deleted": ref}, f"deleted {ref}"
+
+
+@device.command("state")
+@click.argument("ref")
+@click.argument("state", type=click.Choice((*_STATES, "inherit")))
+@printing
+def device_state(ref: str, state: str) -> tuple[object, str]:
+    """Say what the network wants for one device; "inherit" is what it wants for the subscriber."""
+    api("PUT", f"/devices/{segment(ref)}/state", body={"state": None if state == "inherit" else state})
+    return {"ref": ref, "state": state}, f"{ref} is {state} from its next query on"
+
+
+@device.command("revoke")
+@click.argument("ref")
+@click.option("--token-only", is_flag=True, help="Leave it its service, once it has proven anew who it is.")
+@printing
+def device_revoke(ref: str, token_only: bool) -> tuple[object, str]:
+    """Take a device's RCC.14 token away, and its service with it."""
+    api("POST", f"/devices/{segment(ref)}/revocation", body={"token_only": token_only})
+    lost = "token" if token_only else "token and its service"
+    return {"revoked": ref, "token_only": token_only}, f"{ref} has lost its {lost}"
 
 
 @device.command("send")

@@ -37,6 +37,25 @@ def notify(ref: str, ui_mode: str, resync: bool, dry_run: bool) -> tuple[object,
     return made, report.push(made)
 
 
+@push.command("rcscfg")
+@click.argument("ref")
+@click.option(
+    "--by",
+    type=click.Choice(["imsi", "impi"]),
+    default="imsi",
+    show_default=True,
+    help="By IMSI a client starts from nothing; by IMPI it keeps number and token.",
+)
+@click.option("--imsi", default="", help="Which SIM, where the subscriber has several.")
+@_dry_run_option
+@printing
+def rcscfg(ref: str, by: str, imsi: str, dry_run: bool) -> tuple[object, str]:
+    """Make a subscriber's RCC.14 client ask for its configuration anew."""
+    query = {"by": by} | ({"imsi": imsi} if imsi else {}) | _flags(dry_run=dry_run)
+    made = api("POST", f"/subscribers/{segment(ref)}/reconfiguration", query=query)
+    return made, report.push(made)
+
+
 @click.command()
 @click.argument("ref")
 @click.option("--profile", type=click.Choice(["cp", "dm"]), default="cp", show_default=True, help="OMA CP, or OMA DM.")

@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Literal
 
 import msgspec
+from msgspec.structs import replace
 
-from gateway.fleet.subscriber import Overrides
+from gateway.fleet.subscriber import Overrides, ServiceState
 
 AuthType = Literal["basic", "md5", "mac"]
 
@@ -79,6 +80,8 @@ class Rcc14State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     last said it holds. ``token_serial`` numbers the tokens issued (0: none); the token itself is computed, not
     kept; without ``token_issued_at`` none is good. ``parameters`` are what the client last said of itself, ``unknown``
     what else it sent. ``imsi`` is the subscriber's SIM that was last proven to be in this device (empty: none was).
+    ``woken`` when its user asked for a service that was disabled until then. ``terms_sent`` and ``terms_accepted`` are
+    editions of the terms of use.
 
     Spec: RCC.14 VERS, TOKEN
     """
@@ -95,13 +98,23 @@ class Rcc14State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     parameters: dict[str, str] = {}
     unknown: dict[str, str] = {}
     imsi: str = ""
+    woken: bool = False
+    terms_sent: str = ""
+    terms_accepted: str = ""
+
+    def without_tokens(self) -> Rcc14State:
+        """The state in which no token that was ever issued is good: not the newest, nor as the one before the next."""
+        if self.token_issued_at is None:
+            return self
+        return replace(self, token_serial=self.token_serial + 1, token_issued_at=None)
 
 
 class Device(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One device. ``id`` is ``<subscriber id>.<n>``, so that all of a subscriber's data is found from any device id.
 
-    ``traced_until`` is the end of the time for which somebody asked to see everything said with this device.
-    ``revision`` is the store's compare-and-set counter (0 until first saved).
+    ``state`` is the network's wish for this device alone (None: the subscriber's). ``traced_until`` is the end of the
+    time for which somebody asked to see everything said with this device. ``revision`` is the store's compare-and-set
+    counter (0 until first saved).
     """
 
     id: str
@@ -111,6 +124,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     software: str = ""
     friendly_name: str = ""
     overrides: Overrides = {}
+    state: ServiceState | None = None
     omadm: OmaDmState | None = None
     rcc14: Rcc14State | None = None
     traced_until: datetime | None = None
@@ -121,6 +135,16 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def subscriber_id(self) -> str:
         """The id of the subscriber this device belongs to."""
         return self.id.rpartition(".")[0]
+
+    @property
+    def role(self) -> Literal["primary", "additional"]:
+        """``additional`` for one that speaks RCC.14 for its subscriber without a SIM of theirs.
+
+        Spec: RCC.15 2.1.2
+        """
+        state = self.rcc14
+        known = state is not None and state.reported_at is not None
+        return "additional" if known and state is not None and not state.imsi else "primary"
 
     @property
     def tac(self) -> str:

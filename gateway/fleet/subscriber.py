@@ -36,8 +36,9 @@ class Sim(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Subscriber(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One subscription. ``id`` is opaque and stable; IMSIs and MSISDN are strings and may change.
 
-    ``sims`` are the SIMs, by IMSI, that the gateway itself can authenticate. ``content_revision`` grows with every
-    change that could alter a configuration; ``revision`` is the store's compare-and-set counter (0 until first saved).
+    ``application_states`` are those of single applications, by key of the MO, while ``state`` is active. ``sims`` are
+    the SIMs, by IMSI, that the gateway itself can authenticate. ``content_revision`` grows with every change that could
+    alter a configuration; ``revision`` is the store's compare-and-set counter (0 until first saved).
     """
 
     id: str
@@ -50,6 +51,7 @@ class Subscriber(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     overrides: Overrides = {}
     state: ServiceState = ServiceState.ACTIVE
     sims: dict[str, Sim] = {}
+    application_states: dict[str, ServiceState] = {}
     content_revision: int = 1
     revision: int = 0
 

@@ -33,6 +33,7 @@ READING = (
     ("simulate", "rcc14"),
     ("push", "notify", "alice.1", "--dry-run"),
     ("bootstrap", "alice.1", "--dry-run"),
+    ("push", "rcscfg", "alice", "--by", "impi", "--dry-run"),
 )
 SHOWS = {
     "check": "in order",
@@ -51,6 +52,7 @@ SHOWS = {
     "bootstrap": '<parm name="APPID" value="w7"/>',
     "simulate omadm": "result: ok",
     "simulate rcc14": "result: ok",
+    "push rcscfg": "port: 37273",
 }
 
 
@@ -125,9 +127,50 @@ def test_a_subscriber_with_a_device_comes_and_goes(mogate: CliRunner) -> None:
     assert mogate.invoke(cli.main, ["subscriber", "show", made["id"]]).exit_code == 1
 
 
+def test_a_service_is_taken_away_and_given_back(mogate: CliRunner) -> None:
+    """What the network wants is said by a word, seen by the client at its next query and shown in either form."""
+
+    def ran(*arguments: str) -> str:
+        done = mogate.invoke(cli.main, arguments)
+        assert (done.exit_code, done.stderr) == (0, ""), (arguments, done.stderr)
+        return done.stdout
+
+    def version() -> int:
+        return int(json.loads(ran("simulate", "rcc14", "--json"))["facts"]["version"])
+
+    held = version()
+    assert held > 0
+    device = json.loads(ran("subscriber", "show", "alice", "--json"))["devices"][-1]["id"]
+    assert "alice is dormant" in ran("subscriber", "state", "alice", "dormant")
+    assert version() == -3
+    ran("subscriber", "state", "alice", "active")
+    ran("device", "state", device, "disabled")
+    assert version() == 0
+    assert "disabled" in ran("device", "show", device)
+    ran("device", "state", device, "inherit")
+    assert version() == held
+    ran("subscriber", "state", "alice", "disabled_permanently", "--app", "rcs")
+    assert version() == held + 1
+    assert "rcs is disabled_permanently" in ran("subscriber", "show", "alice")
+    ran("subscriber", "state", "alice", "active", "--app", "rcs")
+    assert version() == held + 2
+    ran("device", "revoke", device, "--token-only")
+    assert json.loads(ran("simulate", "rcc14", "--json"))["result"] == "TLS leg answered 511"
+    assert version() == held + 2
+    ran("device", "revoke", device)
+    assert "TLS leg answered 511" in ran("simulate", "rcc14")
+    assert version() == -1
+    ran("device", "state", device, "inherit")
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "says"),
     [
+        (("subscriber", "state", "alice", "away"), 2, "away"),
+        (("subscriber", "state", "alice", "active", "--app", "imz"), 1, "imz"),
+        (("device", "state", "alice.99", "active"), 1, "alice.99"),
+        (("push", "rcscfg", "alice"), 1, "--dry-run"),
+        (("push", "rcscfg", "alice", "--imsi", "001019999999999", "--dry-run"), 1, "001019999999999"),
         (("subscriber", "show", "nobody"), 1, "nobody"),
         (("subscriber", "add", "--imsi", "12"), 1, "imsis"),
         (("subscriber", "add", "--msisdn", "+15550100001"), 1, "already"),

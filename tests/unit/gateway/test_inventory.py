@@ -7,13 +7,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from gateway.accounts import CREDENTIAL_PURPOSE
 from gateway.errors import ConfigError, Conflict, NotFound
-from gateway.fleet.device import account_digest
+from gateway.fleet.device import Device, Rcc14State, account_digest
+from gateway.fleet.subscriber import ServiceState
 from gateway.inventory import Inventory
 from gateway.mo.catalogue import Catalogue
 from gateway.sealing import Sealer
+from gateway.store.protocol import PutDevice
 from gateway.store.sqlite import SqliteStore
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -168,3 +171,33 @@ async def test_an_account_needs_a_name(inventory: Inventory) -> None:
         await inventory.renew_account("ann", imei="", auth=None, server_id="srv", keep=True)
     issued = await inventory.renew_account("ann", imei="35000000000009", auth=None, server_id="srv", keep=True)
     assert (await inventory.find_device("35000000000009"))[1].omadm == issued.device.omadm
+
+
+async def test_the_network_says_what_it_wants(inventory: Inventory, store: SqliteStore) -> None:
+    """Of a subscriber, of one application and of one device; what a user had asked for has to be asked for again."""
+    woken = Rcc14State(woken=True, token_serial=3, token_issued_at=NOW)
+    await store.commit(PutDevice(Device(id="ann.1", rcc14=woken)))
+    await inventory.set_state("ann", ServiceState.DISABLED_UNTIL_USER)
+    await inventory.set_state("ann", ServiceState.DORMANT, "rcs")
+    household = await inventory.find("ann")
+    assert household.subscriber.state is ServiceState.DISABLED_UNTIL_USER
+    assert household.subscriber.application_states == {"rcs": ServiceState.DORMANT}
+    assert household.devices[0].rcc14 == replace(woken, woken=False)
+    await inventory.set_state("ann", ServiceState.ACTIVE, "rcs")
+    assert (await inventory.find("ann")).subscriber.application_states == {}
+    with pytest.raises(NotFound):
+        await inventory.set_state("ann", ServiceState.ACTIVE, "imz")
+
+    await inventory.set_device_state("ann.1", ServiceState.DORMANT)
+    _, device = await inventory.find_device("ann.1")
+    assert (device.state, device.rcc14.token_issued_at if device.rcc14 else None) == (ServiceState.DORMANT, NOW)
+    await inventory.revoke_token("ann.1")
+    _, device = await inventory.find_device("ann.1")
+    assert (device.state, device.rcc14) == (
+        ServiceState.DORMANT,
+        Rcc14State(token_serial=4, token_issued_at=None),
+    )
+    await inventory.set_device_state("ann.1", None)
+    assert (await inventory.find_device("ann.1"))[1].state is None
+    kinds = [event.kind for event in await store.load_events(subscriber_id="ann")]
+    assert kinds[1:] == ["subscriber.state"] * 3 + ["device.state", "device.revoked", "device.state"]

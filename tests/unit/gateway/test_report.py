@@ -15,7 +15,7 @@ LEAF: dict[str, Any] = {
 }  # fmt: skip
 DEVICE: dict[str, Any] = {
     "id": "ann.1", "subscriber_id": "ann", "imei": "", "manufacturer": "Acme", "model": "B7", "software": "",
-    "omadm": None, "rcc14": None, "leaves": [], "operations": [],
+    "friendly_name": "", "state": None, "omadm": None, "rcc14": None, "leaves": [], "operations": [],
 }  # fmt: skip
 OMADM: dict[str, Any] = {"loc_uri": "IMEI:1", "up_to_date": False, "last_session_at": None}
 
@@ -46,17 +46,21 @@ def test_the_welcome_says_where_and_what_to_try(demo: bool) -> None:
 
 def test_a_subscriber_is_shown_with_devices_and_values() -> None:
     """What is not known is a dash; own values and each device have a line."""
-    device = {"id": "ann.1", "imei": "", "manufacturer": "", "model": "B7", "protocols": [], "last_seen_at": None}
+    device = {
+        "id": "ann.1", "imei": "", "manufacturer": "", "model": "B7", "protocols": [], "last_seen_at": None,
+        "friendly_name": "Ann's\x1b[2J", "role": "additional", "activation": "offered",
+    }  # fmt: skip
     found = {
         "id": "ann", "state": "active", "msisdn": "", "imsis": ["1", "2"], "tenant": "", "plan": "basic", "groups": [],
-        "values": {"ims/T1": "3000"}, "devices": [device],
+        "application_states": {"rcs": "dormant"}, "values": {"ims/T1": "3000"}, "devices": [device],
     }  # fmt: skip
     assert report.subscriber(found).splitlines() == [
         "subscriber ann   active",
         "  MSISDN -   IMSI 1, 2",
         "  tenant -   plan basic   groups -",
+        "  rcs is dormant",
         "  ims/T1 = 3000",
-        "  device ann.1   IMEI -   B7   -   seen never",
+        "  device ann.1   Ann's\ufffd[2J   additional   IMEI -   B7   -   offered   seen never",
     ]
 
 
@@ -76,11 +80,18 @@ def test_a_refusal_stands_out() -> None:
 
 def test_versions_and_operations_are_shown() -> None:
     """RCC.14 tells three versions apart; an operation waits, or has an outcome with what it read."""
-    rcc14 = {"version": 3, "sent_version": 2, "reported_version": None}
+    rcc14 = {
+        "version": 3, "sent_version": 2, "reported_version": None, "activation": "offered", "role": "primary",
+        "has_token": True, "terms_sent": "2", "terms_accepted": "1", "parameters": {"rcs_state": "0"},
+        "unknown": {"nwk_intf": "lte"},
+    }  # fmt: skip
     waiting = {"id": "1", "verb": "Exec", "uri": "./A", "status": None, "meaning": None, "results": {}}
     done = waiting | {"id": "2", "verb": "Get", "status": 200, "meaning": "OK", "results": {"./A": "x"}}
     assert report.device(DEVICE | {"rcc14": rcc14, "operations": [waiting, done]}).splitlines()[1:] == [
-        "RCC.14   version 3 due, 2 sent, none reported",
+        "RCC.14   offered   version 3 due, 2 sent, none reported   primary, has a token",
+        "  terms of use 2: not accepted",
+        "  rcs_state = 0",
+        "  nwk_intf = lte (unknown)",
         "operation 1  Exec ./A  waits",
         "operation 2  Get ./A  200 OK",
         "  ./A = x",

@@ -15,6 +15,7 @@ from gateway.fleet.profile import ProfileSet, parse_profile
 from gateway.mo.catalogue import Catalogue
 from gateway.sealing import Sealer
 from gateway.service import Service
+from gateway.settings import Rcc14
 
 CONFIG = Path(__file__).parents[4] / "config"
 PROFILE = """\
@@ -49,12 +50,12 @@ def terms() -> Terms:
 def make_documents(
     catalogue: Catalogue, mapping: Mapping, accounts: Accounts, terms: Terms
 ) -> Callable[..., Documents]:
-    """Documents of this mapping and these default MOs; those of the operator unless told otherwise."""
+    """Documents of this mapping and these settings; those of the operator unless told otherwise."""
     profiles = ProfileSet([parse_profile(PROFILE, "all.toml", catalogue)], catalogue)
     service = Service(catalogue, profiles, plmns=["00101"], roots={})
 
-    def make(mapped: Mapping = mapping, default_mos: tuple[str, ...] = ("ims", "rcs")) -> Documents:
-        return Documents(mapped, service, accounts, default_mos=default_mos, always_mos=("dmacc",), terms=terms)
+    def make(mapped: Mapping = mapping, **settings: object) -> Documents:
+        return Documents(mapped, service, accounts, settings=Rcc14(**settings), terms=terms)  # type: ignore[arg-type]
 
     return make
 

@@ -13,9 +13,9 @@ from msgspec.structs import replace
 from adapters.provisioning.mapping import Mapping
 from adapters.rcc14.documents import Documents
 from adapters.rcc14.messages import Request, parse_request
-from adapters.rcc14.session import Delivery, Kind
+from adapters.rcc14.session import TERMS_OF_USE, Delivery, Kind
 from gateway.fleet.device import Device, Rcc14State
-from gateway.fleet.subscriber import Subscriber
+from gateway.fleet.subscriber import ServiceState, Subscriber
 from gateway.mo.catalogue import Catalogue
 
 CONFIG = Path(__file__).parents[4] / "config"
@@ -144,8 +144,8 @@ def test_the_key_follows_the_operator(
     assert make_documents().key(ANN, replace(PHONE, content_revision=2), request) != key
 
     usual = make_documents().key(ANN, PHONE, Request())
-    assert make_documents(default_mos=("rcs",)).key(ANN, PHONE, Request()) != usual
-    assert make_documents(default_mos=("ims",)).key(ANN, PHONE, Request()) != usual
+    assert make_documents(default_applications=("rcs",)).key(ANN, PHONE, Request()) != usual
+    assert make_documents(default_applications=("ims",)).key(ANN, PHONE, Request()) != usual
 
 
 def test_the_digest_tells_contents_and_releases_apart(documents: Documents) -> None:
@@ -154,3 +154,79 @@ def test_the_digest_tells_contents_and_releases_apart(documents: Documents) -> N
     assert documents.digest(b"content", old) == documents.digest(b"content", asking("client_version=1&rcs_state=-4"))
     assert documents.digest(b"content", old) != documents.digest(b"other", old)
     assert documents.digest(b"content", old) != documents.digest(b"content", new)
+
+
+@pytest.mark.parametrize(
+    ("state", "code"),
+    [
+        (ServiceState.DISABLED, "0"),
+        (ServiceState.DISABLED_PERMANENTLY, "-1"),
+        (ServiceState.DISABLED_UNTIL_USER, "-2"),
+        (ServiceState.DORMANT, "-3"),
+    ],
+)
+def test_rcs_alone_may_be_off(documents: Documents, state: ServiceState, code: str) -> None:
+    """In layout B the RCS application says so itself while IMS stays; in A it is left out (RCC.07 rcsDisabledState)."""
+    ann = replace(ANN, application_states={"rcs": state})
+    content = etree.fromstring(b"<d>" + documents.content(ann, PHONE, "B", ()) + b"</d>")
+    assert content.xpath("//characteristic[@type='SERVICES']/parm[@name='rcsDisabledState']/@value") == [code]
+    assert app_ids(documents, UP_2, ann) == [IMS_B, "ap2002"]
+    assert app_ids(documents, "", ann) == ["ap2001"]
+    active = replace(ANN, application_states={"rcs": ServiceState.ACTIVE})
+    assert documents.content(active, PHONE, "B", ()) == documents.content(ANN, PHONE, "B", ())
+
+
+def test_another_application_that_is_off_is_left_out(documents: Documents) -> None:
+    """Only RCS has a word for it."""
+    ann = replace(ANN, application_states={"ims": ServiceState.DORMANT})
+    assert app_ids(documents, UP_2, ann) == ["ap2002"]
+
+
+def test_other_servers_are_told_to_who_is_to_ask_them(make_documents: Callable[..., Documents]) -> None:
+    """ACCESS-CONTROL stands before the applications, with what is served here and at each server (RCC.14 2.2.2)."""
+    servers = [
+        {"fqdn": "rcs.example.net", "app_ids": ["ap2002"], "id_provider": True},
+        {"fqdn": "vvm.example.net", "app_ids": ["ap2003", "ap2004"], "plans": ["premium"]},
+    ]
+    documents = make_documents(app_ids=[IMS_B], servers=servers)
+    content = documents.content(replace(ANN, plan="premium"), PHONE, "B", ())
+    assert (
+        b'<characteristic type="ACCESS-CONTROL"><characteristic type="DEFAULT">'
+        b'<parm name="app-id" value="urn:oma:mo:ext-3gpp-ims:1.0"/></characteristic>'
+        b'<characteristic type="SERVER"><parm name="fqdn" value="rcs.example.net"/>'
+        b'<parm name="id-provider" value="1"/><parm name="app-id" value="ap2002"/></characteristic>'
+        b'<characteristic type="SERVER"><parm name="fqdn" value="vvm.example.net"/>'
+        b'<parm name="id-provider" value="0"/><parm name="app-id" value="ap2003"/>'
+        b'<parm name="app-id" value="ap2004"/></characteristic></characteristic>'
+    ) in content
+    assert content.index(b"User") < content.index(b"ACCESS-CONTROL") < content.index(b"APPLICATION")
+    assert documents.content(ANN, PHONE, "B", ()).count(b'"SERVER"') == 1
+    assert b"ACCESS-CONTROL" not in make_documents().content(ANN, PHONE, "B", ())
+    assert documents.key(ANN, PHONE, Request()) != make_documents().key(ANN, PHONE, Request())
+
+
+@pytest.mark.parametrize(("accepts", "title"), [("", "Chat"), ("de-AT,en;q=0.5", "Nachrichten & mehr"), ("fr", "Chat")])
+def test_a_message_is_in_the_clients_language(
+    make_documents: Callable[..., Documents], accepts: str, title: str
+) -> None:
+    """MSG comes after VERS and TOKEN with all four parms, escaped, and only when it is due (RCC.14 MSG)."""
+    terms = {
+        "title": {"en": "Chat", "de": "Nachrichten & mehr"},
+        "message": {"en": "One.\nTwo.", "de": 'Ja oder "nein"?'},
+        "edition": "1",
+    }
+    documents = make_documents(terms=terms)
+    delivery = Delivery(Kind.FULL, 1, 60, 30, Rcc14State(), TERMS_OF_USE)
+    octets = documents.document(delivery, "t", b"", accepts)
+    root = etree.fromstring(octets)
+    assert [child.get("type") for child in root] == ["VERS", "TOKEN", "MSG"]
+    parms = {parm.get("name"): parm.get("value") for parm in root[2]}
+    assert parms == {
+        "title": title,
+        "message": terms["message"]["de" if "&" in title else "en"],  # type: ignore[index]
+        "Accept_btn": "1",
+        "Reject_btn": "1",
+    }
+    assert b"\n" not in octets
+    assert b"MSG" not in documents.document(delivery._replace(message="disabled"), "t", b"", accepts)
+    assert b"MSG" not in documents.document(delivery._replace(message=""), "t", b"", accepts)

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from adapters.rcc14.identity.token import token_of
 from adapters.rcc14.messages import MAX_VERS, Request
-from adapters.rcc14.session import Delivery, Kind, Terms, deliver, validity_for
+from adapters.rcc14.session import TERMS_OF_USE, Delivery, Kind, Terms, deliver, validity_for
 from gateway.fleet.device import Rcc14State
 from gateway.fleet.subscriber import ServiceState
 
@@ -114,7 +114,7 @@ def test_the_highest_version_is_the_end(content: bytes) -> None:
         (ServiceState.DORMANT, Kind.DORMANT, -3, 86400),
     ],
 )
-@pytest.mark.parametrize("vers", [5, 0, 90, -2, -4])
+@pytest.mark.parametrize("vers", [5, 0, 90, -1, -4])
 @pytest.mark.parametrize("content", [OLD, NEW])
 def test_a_service_that_is_off(
     service: ServiceState, kind: Kind, version: int, validity: int, vers: int, content: bytes
@@ -125,6 +125,54 @@ def test_a_service_that_is_off(
     assert delivery.token_seconds == 0
     assert (delivery.state.version, delivery.state.digest, delivery.state.token_serial) == (5, OLD, 3)
     assert delivery.state.reported_version == vers
+    assert delivery.message == ("" if service is ServiceState.DORMANT else service.name.lower())
+
+
+def test_a_user_may_wake_a_service_that_waits_for_it() -> None:
+    """A client that was told -2 says -2 when its user has acted: it gets the content, and that is remembered."""
+    woken = ask(HELD, -2, ServiceState.DISABLED_UNTIL_USER)
+    assert (woken.kind, woken.version, woken.state.woken) == (Kind.FULL, 5, True)
+    assert not ask(HELD, 0, ServiceState.DISABLED_UNTIL_USER).state.woken
+    assert ask(HELD, -2, ServiceState.DISABLED_PERMANENTLY).version == -1
+
+
+def with_terms(state: Rcc14State, vers: int, edition: str = "2026", **about: str) -> Delivery:
+    """The answer to a client where users are asked to accept that edition of the terms."""
+    request = Request(vers=vers, about=about)
+    terms = TERMS._replace(terms_of_use=edition)
+    return deliver("a.1", state, request, ServiceState.ACTIVE, key="k", digest=lambda: OLD, terms=terms, now=NOW)
+
+
+def test_terms_go_with_a_first_configuration_until_they_are_accepted() -> None:
+    """They are asked while the client holds nothing; going on with what came is acceptance (RCC.14 MSG)."""
+    first = with_terms(Rcc14State(), 0)
+    assert (first.message, first.state.terms_sent, first.state.terms_accepted) == (TERMS_OF_USE, "2026", "")
+    again = with_terms(first.state, 0, rcs_state="0")
+    assert again.message == TERMS_OF_USE
+    accepted = with_terms(again.state, 1, rcs_state="1")
+    assert (accepted.message, accepted.state.terms_accepted) == ("", "2026")
+    assert with_terms(accepted.state, 0).message == ""
+    assert with_terms(accepted.state, 0, "2027").message == TERMS_OF_USE
+    assert with_terms(HELD, 5).message == ""
+
+
+@pytest.mark.parametrize(
+    ("vers", "rcs_state", "accepted"),
+    [
+        (1, "1", True),
+        (1, "", True),
+        (1, "-4", False),
+        (1, "-2", False),
+        (1, "0", False),
+        (0, "0", False),
+        (9, "9", False),
+    ],
+)
+def test_only_going_on_is_acceptance(vers: int, rcs_state: str, accepted: bool) -> None:
+    """A user who rejects leaves the client switched off; a version that was never sent proves nothing."""
+    offered = with_terms(Rcc14State(), 0)
+    answered = with_terms(offered.state, vers, rcs_state=rcs_state)
+    assert (answered.state.terms_accepted == "2026") is accepted
 
 
 @pytest.mark.parametrize(
