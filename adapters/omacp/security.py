@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import enum
 import hmac
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-from adapters.sms.pdu import semi_octets
+from adapters.sms.pdu import ImsiForm, imsi_octets
 from gateway.errors import ConfigError
-
-ImsiForm = Literal["semi-octets", "digits"]
 
 
 class Method(enum.IntEnum):
@@ -48,13 +46,9 @@ def prove(
         raise ConfigError(f"{method.name} needs the subscriber's IMSI, and none is known", key="security")
     if method is not Method.NETWPIN and not (pin.isascii() and pin.isdecimal()):
         raise ConfigError(f"{method.name} needs a PIN of digits", key="pin")
-    network = b"" if method not in (Method.NETWPIN, Method.USERNETWPIN) else _imsi(imsi, imsi_form)
+    network = b"" if method not in (Method.NETWPIN, Method.USERNETWPIN) else imsi_octets(imsi, imsi_form)
     user = b"" if method is Method.NETWPIN else pin.encode("ascii")
     mac = hmac.digest(network + user, document, "sha1")
     if method is Method.USERPINMAC:
         return Proof(method, "", pin + "".join(str(octet % 10) for octet in mac[: len(pin)]))
     return Proof(method, mac.hex().upper(), "" if method is Method.NETWPIN else pin)
-
-
-def _imsi(imsi: str, form: ImsiForm) -> bytes:
-    return semi_octets(imsi) if form == "semi-octets" else imsi.encode("ascii")

@@ -14,7 +14,7 @@ from adapters.omadm.codec import encode, encoding_of
 from adapters.omadm.messages import Command, Data, Item, Meta, SyncHdr, SyncML
 from adapters.omadm.tnds import Leaf, Subtree, render_subtrees
 from adapters.omadm.xml import encode_xml
-from adapters.sms.pdu import semi_octets
+from adapters.sms.pdu import ImsiForm, imsi_octets
 from adapters.sms.wsp import Push
 from adapters.wbxml.codec import Header
 from adapters.wbxml.codec import encode as encode_wbxml
@@ -25,7 +25,6 @@ from gateway.tree.format import Format
 from gateway.tree.node import Acl
 
 TndsForm = Literal["wbxml", "inline", "xml"]
-ImsiForm = Literal["semi-octets", "digits"]
 
 CONTENT_TYPE = "application/vnd.syncml.dm+wbxml"
 DMACC = "urn:oma:mo:oma-dm-dmacc:1.0"
@@ -107,7 +106,7 @@ def prove(
         raise ConfigError(f"{method.name} needs a PIN of digits", key="pin")
     parts = [] if method is Method.NETWORKID else [pin.encode("ascii")]
     if method is not Method.USERPIN:
-        parts.append(semi_octets(imsi) if imsi_form == "semi-octets" else imsi.encode("ascii"))
+        parts.append(imsi_octets(imsi, imsi_form))
     return Proof(method, hmac.digest(b":".join(parts), message, "sha1").hex().upper())
 
 

@@ -8,9 +8,11 @@ Spec: 3GPP TS 23.040 9.2.3.24 (user data header), 9.1.2.3 (semi-octets); WAP-259
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from gateway.errors import ConfigError, DecodeError, LimitExceeded
+
+ImsiForm = Literal["semi-octets", "digits"]
 
 MAX_USER_DATA_BYTES = 140
 MAX_PARTS = 255
@@ -119,3 +121,8 @@ def semi_octets(imsi: str) -> bytes:
         raise ValueError("an IMSI is 6 to 15 digits")
     digits = f"9{imsi}" if len(imsi) % 2 else f"1{imsi}F"
     return bytes(int(digits[at + 1] + digits[at], 16) for at in range(0, len(digits), 2))
+
+
+def imsi_octets(imsi: str, form: ImsiForm) -> bytes:
+    """The IMSI as it stands in the key of a MAC: as a SIM keeps it, or as its digits, which a few old phones want."""
+    return semi_octets(imsi) if form == "semi-octets" else imsi.encode("ascii")

@@ -11,10 +11,14 @@ from adapters.detection.map_add import decode_message
 from adapters.omadm import codec
 from adapters.omadm.auth import Account, make_cred
 from adapters.omadm.messages import SyncML
+from adapters.omadm.notification import decode_notification
 from adapters.omadm.session import Peer, Session, decode_session, encode_session, receive, respond
 from adapters.omadm.xml import decode_xml, encode_xml
 from adapters.provisioning.document import parse_document
+from adapters.provisioning.wbxml import decode_document, encode_document
 from adapters.rcc14.messages import parse_request
+from adapters.sms.pdu import decode_parts
+from adapters.sms.wsp import decode_push
 from adapters.wbxml import codec as wbxml
 from gateway.errors import DecodeError
 from gateway.fleet.operation import Operation
@@ -60,6 +64,18 @@ def read_syncml_wbxml(octets: bytes) -> None:
 def read_provisioning(octets: bytes) -> None:
     """A wap-provisioningdoc as XML."""
     parse_document(octets)
+
+
+def read_provisioning_wbxml(octets: bytes) -> None:
+    """A wap-provisioningdoc as WBXML; what was read can be written and read again, and is the same then."""
+    document = decode_document(octets)
+    assert decode_document(encode_document(document)) == document
+
+
+def read_short_message(octets: bytes) -> None:
+    """The user data of a short message, the push in it, and the notification in that."""
+    push = decode_push(decode_parts([octets]).payload)
+    decode_notification(push.body)
 
 
 def read_query(octets: bytes) -> None:
@@ -110,6 +126,8 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
         read_syncml_xml,
         read_syncml_wbxml,
         read_provisioning,
+        read_provisioning_wbxml,
+        read_short_message,
         read_query,
         read_map,
         hold_session,
