@@ -323,6 +323,30 @@ class Aaa(_Table):
     secret: Path
 
 
+class Openid(_Table):
+    """Log-in at the operator's OpenID provider, for RCC.14 clients that nothing else vouches for; off without
+    ``issuer``.
+
+    ``secret`` is the file, in the data directory, with the client's secret; ``authority`` the one of the provider's
+    certificate authority, where it is none of the usual ones. ``redirect_uri`` is this gateway's own address, exactly
+    as the provider has it. ``number_claim`` and ``imsi_claim`` name the claims to know the subscriber by (empty: not
+    looked for), in the id_token or, with ``userinfo``, in what the provider says besides.
+    """
+
+    issuer: Annotated[str, Field(pattern="^(https://.+)?$")] = ""
+    client_id: str = ""
+    secret: Path | None = None
+    redirect_uri: Annotated[str, Field(pattern="^(https://.+)?$")] = ""
+    scope: str = "openid phone"
+    acr_values: str = ""
+    algorithms: tuple[Literal["RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"], ...] = ("RS256", "ES256")
+    number_claim: str = "phone_number"
+    imsi_claim: str = ""
+    userinfo: bool = False
+    seconds: Seconds = 600
+    authority: Path | None = None
+
+
 class Operator(_Table):
     """The operator's own networks: PLMNs as MCC and MNC together, which also tells how long an MNC is."""
 
@@ -411,6 +435,7 @@ class Settings(BaseSettings):
     load: Load = Load()
     eap_aka: EapAka = EapAka()
     aaa: tuple[Aaa, ...] = ()
+    openid: Openid = Openid()
     logging: Logging = Logging()
     trace: Trace = Trace()
 
@@ -496,6 +521,12 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
                 }
             ),
             "listeners": listeners,
+            "openid": settings.openid.model_copy(
+                update={
+                    "secret": settings.openid.secret and data / settings.openid.secret,
+                    "authority": settings.openid.authority and data / settings.openid.authority,
+                }
+            ),
             "aaa": tuple(one.model_copy(update={"secret": data / one.secret}) for one in settings.aaa),
             "profiles": folder / settings.profiles,
             "mapping": folder / settings.mapping,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import ssl
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import openid_peer
 import pytest
 from live_gateway import Gateway, serving
 
@@ -99,3 +102,27 @@ def test_the_funnel_is_counted(gateway: Gateway) -> None:
         'mogate_eap_aka_total{result="ok"}',
     ):
         assert float(series[name]) > 0
+
+
+async def test_a_client_is_sent_to_the_provider_and_comes_back(tmp_path: Path) -> None:
+    """Without a browser: it follows the redirects, and the provider's word on its number is what proves it (RCC.14
+    2.8)."""
+    gateway = Gateway(tmp_path)
+    await asyncio.to_thread(gateway.run, "init", "--demo")
+    (tmp_path / "data" / "openid.secret").write_text(openid_peer.CLIENT_SECRET)
+    async with openid_peer.serving(tmp_path / "data" / "tls") as provider:
+        gateway.environment |= {
+            "MOGATE_OPENID__ISSUER": provider.issuer,
+            "MOGATE_OPENID__CLIENT_ID": openid_peer.CLIENT_ID,
+            "MOGATE_OPENID__SECRET": "openid.secret",
+            "MOGATE_OPENID__REDIRECT_URI": gateway.url("tls", "/").replace("localhost", "127.0.0.1"),
+            "MOGATE_OPENID__AUTHORITY": "tls/ca.pem",
+        }
+        await asyncio.to_thread(gateway.start)
+        try:
+            transcript = await asyncio.to_thread(query, gateway, "oidc", "sent-away")
+            assert (transcript["result"], transcript["values"].get("User/msisdn")) == ("ok", "+15550100001"), transcript
+            provider.error = "access_denied"
+            assert (await asyncio.to_thread(query, gateway, "oidc", "denied"))["result"] == "TLS leg answered 403"
+        finally:
+            assert await asyncio.to_thread(gateway.stop) == 0

@@ -8,9 +8,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from adapters.rcc14.identity.openid import Relying
 from adapters.rcc14.proving.auc import EmbeddedAuc
 from adapters.rcc14.proving.authenticator import Authenticator
 from adapters.rcc14.proving.eap import EapRelay
+from adapters.rcc14.proving.openid import OpenidLogin
+from adapters.rcc14.proving.openid_provider import OpenidProvider
 from adapters.rcc14.proving.otp import OneTimePasswords
 from adapters.rcc14.proving.page import CodePage
 from adapters.rcc14.proving.proof import Method
@@ -18,7 +21,7 @@ from adapters.rcc14.proving.radius import RadiusAaa, Server
 from adapters.sms.bearer import FileBearer
 from gateway.errors import ConfigError
 from gateway.sealing import Sealer
-from gateway.settings import Settings
+from gateway.settings import Openid, Settings
 from gateway.store.protocol import Store
 
 SMS_FILE = "sms.jsonl"
@@ -51,6 +54,10 @@ async def open_methods(
             methods.append(codes)
             if settings.page.path:
                 page = CodePage(codes, settings.page.texts, clock)
+        if settings.openid.issuer:
+            provider = _open_provider(settings)
+            stack.push_async_callback(provider.close)
+            methods.append(_openid_login(store, provider, sealer, settings.openid))
         if settings.eap_aka.server != "none":
             authenticator: Authenticator = EmbeddedAuc(store, sealer, settings.eap_aka)
             if settings.eap_aka.server == "radius":
@@ -67,6 +74,31 @@ def _open_aaa(settings: Settings) -> RadiusAaa:
     servers = [Server(server.address.host, server.address.port, _read_secret(server.secret)) for server in settings.aaa]
     chosen = settings.eap_aka
     return RadiusAaa(servers, nas_identifier=chosen.nas_identifier, tries=chosen.tries, seconds=chosen.retry_seconds)
+
+
+def _open_provider(settings: Settings) -> OpenidProvider:
+    chosen = settings.openid
+    if not chosen.client_id or not chosen.redirect_uri or chosen.secret is None:
+        raise ConfigError("an issuer needs client_id, redirect_uri and secret too", key="openid")
+    return OpenidProvider(
+        chosen.issuer,
+        client_id=chosen.client_id,
+        secret=_read_secret(chosen.secret).decode(),
+        authority=chosen.authority,
+    )
+
+
+def _openid_login(store: Store, provider: OpenidProvider, sealer: Sealer, chosen: Openid) -> OpenidLogin:
+    relying = Relying(
+        chosen.client_id,
+        chosen.redirect_uri,
+        chosen.scope,
+        chosen.acr_values,
+        chosen.algorithms,
+        chosen.number_claim,
+        chosen.imsi_claim,
+    )
+    return OpenidLogin(store, provider, relying, sealer, seconds=chosen.seconds, with_userinfo=chosen.userinfo)
 
 
 def _read_secret(file: Path) -> bytes:
