@@ -83,6 +83,10 @@ class Mapping:
         known = LAYOUTS[: LAYOUTS.index(layout) + 1]
         return frozenset({self._rules[mo, one].application for one in known} | {self._catalogue.get(mo).moi} - {""})
 
+    def applications(self, layout: Layout) -> frozenset[str]:
+        """The AppIDs of all MOs in this layout."""
+        return frozenset(rules.application for (_, one), rules in self._rules.items() if one == layout)
+
     def carries(self, mo: str, layout: Layout, path: str) -> bool:
         """Whether the layout has a place for this leaf."""
         rules = self._rules.get((mo, layout))

@@ -11,8 +11,9 @@ from collections.abc import Mapping as Values
 from datetime import datetime
 
 from adapters.provisioning import template
-from adapters.provisioning.document import Characteristic
+from adapters.provisioning.document import Characteristic, Parm, format_characteristic
 from adapters.provisioning.mapping import Layout, Mapping
+from adapters.provisioning.rules import APP_ID
 from adapters.provisioning.template import Template
 from adapters.rcc14.language import choose_language
 from adapters.rcc14.messages import Request
@@ -29,6 +30,9 @@ MAX_TEMPLATES = 4096
 
 _SAYS_ITSELF = ("rcs", "B")
 _DISABLED_STATE = "SERVICES/rcsDisabledState"
+_ENTITLEMENTS = ("ap2003", "ap2004", "ap2005")
+"""Voice over cellular, voice over Wi-Fi, SMS over IP: a client that is told nothing of one would ask again."""
+_NOT_ENTITLED = (Parm("EntitlementStatus", "0"),)
 
 
 class Documents:
@@ -57,12 +61,14 @@ class Documents:
         self._terms = terms
         self._app_ids = functools.cache(mapping.app_ids)
         self._compiled = functools.lru_cache(MAX_TEMPLATES)(self._compile)
+        self._served = functools.cache(mapping.applications)
+        self._refusals = functools.cache(_refusals)
 
     def key(self, subscriber: Subscriber, device: Device, request: Request) -> str:
         """A text that changes whenever the content this client is due could; cheap."""
         configuration = self._service.configuration_key(subscriber, device)
         layout, release = request.layout, "\n".join(request.release)
-        mos = ",".join(self._wanted(subscriber, device, layout, request.apps))
+        mos = ",".join((*self._wanted(subscriber, device, layout, request.apps), *self._refused(layout, request.apps)))
         account = device.omadm.account_serial if device.omadm and device.omadm.account_made_at else 0
         return f"{configuration}|{self._mapping.digest}|{layout}|{mos}|{release}|{account}{self._elsewhere}"
 
@@ -95,7 +101,7 @@ class Documents:
             (mo, state) for mo, state in subscriber.application_states.items() if state is not ServiceState.ACTIVE
         )
         applications = self._compiled(selection, layout, mos, missing, off).splice(variables)
-        return user + self._access_control(subscriber.plan) + applications
+        return user + self._access_control(subscriber.plan) + applications + self._refusals(self._refused(layout, apps))
 
     def digest(self, content: bytes, request: Request) -> bytes:
         """What identifies the content for this client's release: a new release starts afresh."""
@@ -163,6 +169,10 @@ class Documents:
         named = [(one.fqdn, one.id_provider, one.app_ids) for one in servers]
         return template.access_control(self._app_ids_here, named)
 
+    def _refused(self, layout: Layout, apps: tuple[str, ...]) -> tuple[str, ...]:
+        """The entitlements that were asked for and of which no MO here says more than that there are none."""
+        return tuple([app for app in _ENTITLEMENTS if app in apps and app not in self._served(layout)])
+
     def _wanted(self, subscriber: Subscriber, device: Device, layout: Layout, apps: tuple[str, ...]) -> tuple[str, ...]:
         """The MOs that go into the document: the same for the same wish, in whatever order and words it came.
 
@@ -174,3 +184,12 @@ class Documents:
         return tuple(
             [mo for mo in entitled if mo in self._always_mos or not self._app_ids(mo, layout).isdisjoint(apps)]
         )
+
+
+def _refusals(app_ids: tuple[str, ...]) -> bytes:
+    """The applications that say that the device is not entitled to them.
+
+    Spec: GSMA TS.43 (EntitlementStatus: 0 is disabled)
+    """
+    refused = [Characteristic("APPLICATION", (Parm(APP_ID, app_id), *_NOT_ENTITLED)) for app_id in app_ids]
+    return "".join(map(format_characteristic, refused)).encode()

@@ -13,10 +13,14 @@ from msgspec.structs import replace
 from adapters.provisioning.mapping import Mapping
 from adapters.rcc14.documents import Documents
 from adapters.rcc14.messages import Request, parse_request
-from adapters.rcc14.session import TERMS_OF_USE, Delivery, Kind
+from adapters.rcc14.session import TERMS_OF_USE, Delivery, Kind, Terms
+from gateway.accounts import Accounts
 from gateway.fleet.device import Device, Rcc14State
+from gateway.fleet.profile import ProfileSet, parse_profile
 from gateway.fleet.subscriber import ServiceState, Subscriber
 from gateway.mo.catalogue import Catalogue
+from gateway.service import Service
+from gateway.settings import Rcc14
 
 CONFIG = Path(__file__).parents[4] / "config"
 ANN = Subscriber(id="ann", imsis=("001010000000001",), msisdn="+15550100001")
@@ -53,14 +57,54 @@ def app_ids(documents: Documents, query: str, subscriber: Subscriber = ANN) -> l
         (f"app={IMS_B}", [IMS_B]),
         (f"{UP_2}&app=ap2001", ["ap2001"]),
         (f"app={NAS}", [NAS]),
-        ("app=ap2002&app=ap2003&app=ap2002", ["ap2002"]),
-        ("app=ap2003", []),
+        ("app=ap2002&app=ap2099&app=ap2002", ["ap2002"]),
+        ("app=ap2099", []),
+        ("app=ap2005&app=ap2003", ["ap2003", "ap2005"]),
+        ("app=ap2004&app=ap2002", ["ap2002", "ap2004"]),
         ("app=Ap2002", []),
     ],
 )
 def test_a_client_gets_what_it_asks_for(documents: Documents, query: str, expected: list[str]) -> None:
     """The usual applications, or those of the asked-for that there are; each once (RCC.14 2.3, app parameter)."""
     assert app_ids(documents, query) == expected
+
+
+def test_an_entitlement_that_nobody_has_is_disabled(documents: Documents) -> None:
+    """A client that asks for voice over Wi-Fi is told that it has none, and the wish is part of what it is due.
+
+    Spec: GSMA TS.43 (EntitlementStatus)
+    """
+    asked = asking("app=ap2004")
+    content = documents.content(ANN, PHONE, asked.layout, asked.apps)
+    assert content.endswith(
+        b'<characteristic type="APPLICATION"><parm name="AppID" value="ap2004"/>'
+        b'<parm name="EntitlementStatus" value="0"/></characteristic>'
+    )
+    assert documents.key(ANN, PHONE, asked) != documents.key(ANN, PHONE, asking("app=ap2099"))
+    assert documents.key(ANN, PHONE, asking("app=ap2003&app=ap2004")) == documents.key(
+        ANN, PHONE, asking("app=ap2004&app=ap2003")
+    )
+
+
+@pytest.mark.parametrize("app_id", ["vvm", "ap2004"])
+def test_an_operator_may_serve_any_application(tmp_path: Path, terms: Terms, accounts: Accounts, app_id: str) -> None:
+    """An object of the operator's own, mapped to an AppID, is what clients get that ask for it; an entitlement too."""
+    (tmp_path / "mo").mkdir()
+    (tmp_path / "mo" / "own.xml").write_text(
+        '<MgmtTree xmlns="syncml:dmddf1.2"><VerDTD>1.2</VerDTD><Node><NodeName/><DFProperties><AccessType><Get/>'
+        "</AccessType><DFFormat><node/></DFFormat><Occurrence><One/></Occurrence></DFProperties><Node><NodeName>"
+        "EntitlementStatus</NodeName><DFProperties><AccessType><Get/></AccessType><DFFormat><int/></DFFormat>"
+        "<Occurrence><One/></Occurrence></DFProperties></Node></Node></MgmtTree>"
+    )
+    (tmp_path / "own.toml").write_text(f'mo = "own"\n[both]\napplication = "{app_id}"\n')
+    catalogue = Catalogue.load(tmp_path / "mo", identifiers={})
+    profile = parse_profile('name = "p"\nlayer = "operator"\n[mo.own]\nEntitlementStatus = 1\n', "p", catalogue)
+    service = Service(catalogue, ProfileSet([profile], catalogue), plmns=[], roots={})
+    documents = Documents(Mapping.load(tmp_path, catalogue), service, accounts, settings=Rcc14(), terms=terms)
+    assert documents.content(replace(ANN, msisdn=""), PHONE, "B", (app_id, "other")) == (
+        b'<characteristic type="APPLICATION"><parm name="AppID" value="%b"/>'
+        b'<parm name="EntitlementStatus" value="1"/></characteristic>' % app_id.encode()
+    )
 
 
 def test_what_lacks_a_variable_is_left_out(documents: Documents) -> None:
@@ -109,8 +153,8 @@ def test_a_preview_is_the_document_without_its_token(
     [
         (UP_2, UP_2 + "&vers=3&token=t&rcs_state=3&terminal_sw_version=9", True),
         ("app=ap2001&app=ap2002", "app=ap2002&app=ap2001&app=ap2002", True),
-        ("app=ap2002", "app=ap2002&app=ap2003", True),
-        ("app=ap2003", "app=ap2004&app=nonsense", True),
+        ("app=ap2002", "app=ap2002&app=ap2099", True),
+        ("app=ap2098", "app=ap2099&app=nonsense", True),
         (f"app={NAS}", f"app={NAS}&app=%7C%2C", True),
         ("", "app=ap2003", False),
         ("", "app=ap2002", False),
