@@ -1,6 +1,7 @@
 """``python tests/bench/memory.py``: octets of Redis memory per device, of devices as a real session leaves them.
 
-The demo's two devices are provisioned through a gateway, then copied many times under other identities.
+The demo's two devices are provisioned through a gateway, then copied many times under other identities. The hashes of
+identities are made as much fewer as there are fewer devices than ``--scale``, so each is as full as it would be then.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from live_gateway import Gateway
 from gateway.fleet.device import Device
 from gateway.fleet.subscriber import Subscriber
 from gateway.store.protocol import PutDevice, PutMirror, PutSubscriber, Write
+from gateway.store.redis import layout
 from gateway.store.redis.location import Location
 from gateway.store.redis.store import RedisStore
 
@@ -83,8 +85,10 @@ def _used(server: redis_servers.RedisServer) -> int:
 def main() -> None:
     """Measure and print JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=100_000)
+    parser.add_argument("--count", type=int, default=20_000)
+    parser.add_argument("--scale", type=int, default=1_000_000)
     arguments = parser.parse_args()
+    layout.BUCKETS = max(1, layout.BUCKETS * arguments.count // arguments.scale)
     server = redis_servers.RedisServer("appendonly no", 'save ""').start()
     with tempfile.TemporaryDirectory(prefix="mogate-bench-") as folder:
         gateway = Gateway(Path(folder))
