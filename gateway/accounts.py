@@ -23,10 +23,18 @@ CREDENTIAL_PURPOSE = "omadm-credential"
 _PASSWORD_BYTES = 18
 
 
-def seal_login(sealer: Sealer, login: Login) -> Credential:
-    """One direction of an account as it is stored: of the password only the sealed digest."""
+def seal_login(sealer: Sealer, login: Login, *, in_clear: bool = False) -> Credential:
+    """One direction of an account as it is stored: of the password only the sealed digest.
+
+    With ``in_clear`` the password itself is kept as well, sealed: for basic, where it has to be shown.
+    """
     digest = account_digest(login.name, login.password)
-    return Credential(name=login.name, secret=sealer.seal(digest.encode(), CREDENTIAL_PURPOSE), nonce=login.nonce)
+    return Credential(
+        name=login.name,
+        secret=sealer.seal(digest.encode(), CREDENTIAL_PURPOSE),
+        nonce=login.nonce,
+        password=sealer.seal(login.password.encode(), CREDENTIAL_PURPOSE) if in_clear else b"",
+    )
 
 
 class Accounts:

@@ -284,6 +284,15 @@ def _tls(listener: Listener) -> ssl.SSLContext | None:
         raise ConfigError(
             f"cannot use this certificate and key: {error}", file=listener.certificate, key=f"listeners.{listener.name}"
         ) from None
+    if listener.client_ca is not None:
+        # Who shows a certificate must have its key; whether one is needed is a matter of the device.
+        context.verify_mode = ssl.CERT_OPTIONAL
+        try:
+            context.load_verify_locations(listener.client_ca)
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigError(
+                f"cannot use this client CA: {error}", file=listener.client_ca, key=f"listeners.{listener.name}"
+            ) from None
     return context
 
 

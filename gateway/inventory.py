@@ -291,12 +291,16 @@ class Inventory:
         manufacturer: str = "",
         model: str = "",
         auth: AuthType = "md5",
+        server_auth: AuthType = "md5",
+        certificate: str = "",
+        certificate_required: bool = False,
         client_name: str = "",
         server_name: str = "",
     ) -> Issued:
         """A device of the subscriber with a new OMA DM account; passwords are made here and shown this once.
 
-        A device of that IMEI that another protocol already knows gets the account added.
+        A device of that IMEI that another protocol already knows gets the account added. ``certificate`` is the SHA-256
+        fingerprint of the device's TLS certificate in hexadecimal, with or without colons.
 
         Raises: NotFound, Conflict when the LocURI is another device's.
         """
@@ -306,9 +310,16 @@ class Inventory:
         known = next((device for device in household.devices if imei and device.imei == imei), None)
         device = known or Device(id=next_device_id(household), imei=imei)
         device = msgspec.structs.replace(
-            device, manufacturer=manufacturer or device.manufacturer, model=model or device.model, omadm=None
+            device, manufacturer=manufacturer or device.manufacturer, model=model or device.model
         )
-        device = self._with_account(device, loc_uri, auth, client, server)
+        blank = OmaDmState(
+            loc_uri=loc_uri,
+            client=Credential(name="", secret=b""),
+            server_auth=server_auth,
+            certificate=certificate.replace(":", "").lower(),
+            certificate_required=certificate_required,
+        )
+        device = self._with_account(replace(device, omadm=blank), loc_uri, auth, client, server)
         await self._store.commit(
             PutDevice(device),
             self._event("device.added", subscriber_id=household.subscriber.id, device_id=device.id),
@@ -351,8 +362,7 @@ class Inventory:
             loc_uri=loc_uri,
             auth=auth,
             client=seal_login(self._sealer, client),
-            server=seal_login(self._sealer, server),
-            failed_attempts=0,
+            server=seal_login(self._sealer, server, in_clear=state.server_auth == "basic"),
             account_made_at=None,
             pending=None,
         )

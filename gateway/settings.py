@@ -51,6 +51,7 @@ class Listener(_Table):
 
     ``trusted_gateways`` are the peers whose enrichment headers are believed. ``trusted_proxies`` are peers that pass
     clients' requests on: they end TLS where there is no certificate here, and say in X-Forwarded-For whom they heard.
+    Clients may show a certificate that an authority in ``client_ca`` issued.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Listener(_Table):
     serves: tuple[ServiceName, ...]
     certificate: Path | None = None
     key: Path | None = None
+    client_ca: Path | None = None
     trusted_gateways: tuple[Network, ...] = ()
     trusted_proxies: tuple[Network, ...] = ()
 
@@ -88,6 +90,12 @@ class OmaDm(_Table):
     carries objects: WBXML of its own, inline in the message, or XML.
     ``account_seconds`` is how long an account that was handed out in an RCC.14 document is good for; the first query
     after that brings a new one.
+
+    ``auth`` is what devices that nobody knows are challenged with, so that they cannot be told from others; set it to
+    what most devices use. With ``credentials`` "message" a device has to prove itself in every message of a session,
+    as it does with a MAC anyhow. ``resp_uri`` is the address devices reach this gateway at; when it is set, they are
+    told to send the rest of a session to a URI of its own, so that nobody else can speak in it. For ``resync_seconds``
+    after a device was called to agree on nonces anew, it may use that nonce.
     """
 
     paths: tuple[str, ...] = ("/omadm",)
@@ -98,7 +106,12 @@ class OmaDm(_Table):
     resync_nonce: Literal["octets", "text"] = "octets"
     tnds: Literal["wbxml", "inline", "xml"] = "wbxml"
     session_seconds: Seconds = 900
+    auth: Literal["basic", "md5", "mac"] = "md5"
+    credentials: Literal["session", "message"] = "session"
+    resp_uri: Annotated[str, Field(pattern=r"^(https://[^\s#]+)?$")] = ""
+    resync_seconds: Seconds = 3600
     max_message_bytes: Bytes = 262_144
+    max_object_bytes: Bytes = 1_048_576
     max_failed_attempts: Annotated[int, Field(ge=1)] = 3
     roots: dict[str, str] = {}
     account_seconds: Seconds = 15_552_000
@@ -504,6 +517,7 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
             update={
                 "certificate": listener.certificate and data / listener.certificate,
                 "key": listener.key and data / listener.key,
+                "client_ca": listener.client_ca and data / listener.client_ca,
             }
         )
         for listener in settings.listeners

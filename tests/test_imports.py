@@ -42,6 +42,7 @@ SHARED_ADAPTERS = {"aka", "wbxml", "syncml", "provisioning", "sms"}
 COMPOSITION_ROOTS = {"gateway.app", "gateway.cli.importing", "gateway.cli.mapping", "gateway.cli.simulate"}
 PURE_TIERS = 3
 IMPURE_ADAPTER_PARTS = {
+    "accounts",
     "handlers",
     "documents",
     "provider",

@@ -12,6 +12,9 @@ import binascii
 import enum
 import hashlib
 import hmac
+import re
+from collections.abc import Callable
+from typing import NamedTuple
 
 import msgspec
 
@@ -25,23 +28,53 @@ _TYPES: dict[AuthType, str] = {
 }
 _AUTH_OF_TYPE = {type_.lower(): auth for auth, type_ in _TYPES.items()}
 
+MAX_MAC_HEADER = 1024
+_MAC_FIELD = re.compile(r'(\w+)\s*=\s*(?:"([^"]*)"|([^\s,"]+))')
+
 
 class Account(msgspec.Struct, frozen=True):
     """One direction of an account, unsealed. ``digest`` is ``account_digest(name, password)``; nonces are raw octets.
 
-    An empty nonce means that none was ever agreed.
+    An empty nonce means that none was ever agreed. ``challenges`` are further nonces that count, the first of them the
+    one to challenge with: what was offered to a peer that has proved nothing is not on record. ``password`` is only
+    there where basic credentials are to be made.
     """
 
     name: str
     digest: str
     nonce: bytes
     previous_nonce: bytes = b""
+    challenges: tuple[bytes, ...] = ()
+    password: str = ""
+
+
+class Mac(NamedTuple):
+    """What an ``x-syncml-hmac`` header says."""
+
+    username: str
+    mac: str
+    algorithm: str = "MD5"
+
+
+class Proof(NamedTuple):
+    """What came with a message to prove its sender, besides the Cred inside: of the transport, and of all octets.
+
+    ``body_digest`` is ``B64(MD5(octets))`` of the message. ``certified`` says that the TLS certificate of the peer is
+    the one bound to this device.
+    """
+
+    mac: Mac | None = None
+    body_digest: str = ""
+    certified: bool = False
+
+
+NO_PROOF = Proof()
 
 
 class Verdict(enum.Enum):
     """What the credentials of one message prove.
 
-    ``ACCEPTED_PREVIOUS_NONCE`` says that the peer never received the nonce last offered to it.
+    ``ACCEPTED_PREVIOUS_NONCE`` says that the peer used another nonce than the one last agreed.
     """
 
     ACCEPTED = "accepted"
@@ -61,12 +94,54 @@ def md5_digest(digest: str, nonce: bytes) -> str:
     return _b64(_md5(digest.encode() + b":" + nonce))
 
 
-def verify(cred: Cred | None, account: Account, offered: AuthType) -> Verdict:
-    """What ``cred`` proves about ``account``, where ``offered`` is the type the account is challenged with.
+def mac_digest(digest: str, nonce: bytes, body_digest: str) -> str:
+    """The ``mac`` for an account digest, the raw octets of the nonce, and ``B64(MD5(octets))`` of the whole message.
 
-    md5 is also accepted from an account that may use basic, never the other way round. An account without a nonce
-    cannot prove anything by md5 yet, because such a digest could be replayed for ever: it is WRONG until challenged.
+    It is called HMAC and is none in the sense of RFC 2104.
+
+    Spec: OMA-TS-DM_Security-V1_2 5.4
     """
+    return _b64(_md5(digest.encode() + b":" + nonce + b":" + body_digest.encode()))
+
+
+def body_digest(octets: bytes) -> str:
+    """``B64(MD5(octets))``, what a MAC covers of a message."""
+    return _b64(_md5(octets))
+
+
+def parse_mac(header: str) -> Mac | None:
+    """The content of an ``x-syncml-hmac`` header; None when it is not well formed.
+
+    Quotes may be missing or superfluous, and the padding of the base64 text absent.
+
+    Spec: OMA-TS-DM_Security-V1_2 5.4
+    """
+    if len(header) > MAX_MAC_HEADER:
+        return None
+    fields = {name.lower(): quoted or bare for name, quoted, bare in _MAC_FIELD.findall(header)}
+    username, mac = fields.get("username"), fields.get("mac")
+    if not username or not mac:
+        return None
+    return Mac(username, mac + "=" * (-len(mac) % 4), fields.get("algorithm") or "MD5")
+
+
+def format_mac(account: Account, octets: bytes) -> str:
+    """The ``x-syncml-hmac`` header that proves the sender of these octets."""
+    mac = mac_digest(account.digest, account.nonce, body_digest(octets))
+    return f'algorithm=MD5, username="{account.name}", mac={mac}'
+
+
+def verify(cred: Cred | None, account: Account, offered: AuthType, proof: Proof = NO_PROOF) -> Verdict:
+    """What ``cred`` or ``proof`` proves about ``account``, where ``offered`` is what the account is challenged with.
+
+    A certificate is enough by itself. A MAC counts for every account, md5 also for one that may use basic, and basic
+    for nobody else. An account without a nonce cannot prove anything by a digest yet, because that could be replayed
+    for ever: it is WRONG until challenged.
+    """
+    if proof.certified:
+        return Verdict.ACCEPTED
+    if proof.mac is not None:
+        return _verify_mac(proof.mac, proof.body_digest, account)
     if cred is None:
         return Verdict.MISSING
     used = _AUTH_OF_TYPE.get(cred.type.lower())
@@ -77,9 +152,16 @@ def verify(cred: Cred | None, account: Account, offered: AuthType) -> Verdict:
     return Verdict.WRONG_TYPE
 
 
-def make_cred(account: Account) -> Cred:
-    """The gateway's own md5 credentials (basic would need the password, which is not kept)."""
+def make_cred(account: Account, auth: AuthType = "md5") -> Cred:
+    """The gateway's own credentials for inside a message: md5, or basic where the password is at hand."""
+    if auth == "basic":
+        return Cred(type=_TYPES["basic"], data=_b64(f"{account.name}:{account.password}".encode()))
     return Cred(type=_TYPES["md5"], data=md5_digest(account.digest, account.nonce))
+
+
+def parse_type(type_: str) -> AuthType | None:
+    """The kind of credentials that a challenge of this type asks for; None for what the gateway has none for."""
+    return _AUTH_OF_TYPE.get(type_.strip().lower())
 
 
 def chal(auth: AuthType, nonce: bytes) -> Chal:
@@ -88,19 +170,29 @@ def chal(auth: AuthType, nonce: bytes) -> Chal:
 
 
 def _verify_md5(cred: Cred, account: Account) -> Verdict:
-    given = "".join(cred.data.split()).encode()
-    if _answers(given, account.digest, account.nonce):
+    given = "".join(cred.data.split())
+    return _verify_digest(given, account, lambda nonce: md5_digest(account.digest, nonce))
+
+
+def _verify_mac(mac: Mac, body: str, account: Account) -> Verdict:
+    if mac.algorithm.upper() != "MD5" or not hmac.compare_digest(mac.username.encode(), account.name.encode()):
+        return Verdict.WRONG
+    return _verify_digest(mac.mac, account, lambda nonce: mac_digest(account.digest, nonce, body))
+
+
+def _verify_digest(given: str, account: Account, digest: Callable[[bytes], str]) -> Verdict:
+    octets = given.encode("utf-8", "replace")
+
+    def answers(nonce: bytes) -> bool:
+        # Some clients take the text of NextNonce for the nonce itself, so that form counts as well.
+        forms = (nonce, base64.b64encode(nonce)) if nonce else ()
+        return any(hmac.compare_digest(octets, digest(form).encode()) for form in forms)
+
+    if answers(account.nonce):
         return Verdict.ACCEPTED
-    if _answers(given, account.digest, account.previous_nonce):
+    if answers(account.previous_nonce) or any(map(answers, account.challenges)):
         return Verdict.ACCEPTED_PREVIOUS_NONCE
     return Verdict.WRONG
-
-
-def _answers(given: bytes, digest: str, nonce: bytes) -> bool:
-    # Some clients take the text of NextNonce for the nonce itself, so that form counts as well.
-    return bool(nonce) and any(
-        hmac.compare_digest(given, md5_digest(digest, form).encode()) for form in (nonce, base64.b64encode(nonce))
-    )
 
 
 def _verify_basic(cred: Cred, account: Account) -> Verdict:

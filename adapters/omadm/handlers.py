@@ -11,15 +11,18 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
+from urllib.parse import parse_qsl
 
 from aiohttp import web
 from msgspec.structs import replace
 
 from adapters.omadm import codec, tracing
-from adapters.omadm.auth import Account, verify
+from adapters.omadm.accounts import NONCE_BYTES, Accounts
+from adapters.omadm.auth import NO_PROOF, Proof, body_digest, format_mac, parse_mac
 from adapters.omadm.codec import Encoding, UnsupportedMediaType
 from adapters.omadm.messages import SyncML
 from adapters.omadm.session import (
+    Arrival,
     Peer,
     Received,
     Reply,
@@ -30,12 +33,11 @@ from adapters.omadm.session import (
     remember,
     respond,
 )
-from gateway.accounts import CREDENTIAL_PURPOSE
 from gateway.errors import Conflict, DecodeError, LimitExceeded, Unavailable
-from gateway.fleet.device import Credential, Device, OmaDmState
+from gateway.fleet.device import Device
 from gateway.fleet.operation import Operation
 from gateway.fleet.queue import settle
-from gateway.front import Response
+from gateway.front import Response, query_of
 from gateway.observe import metrics
 from gateway.observe.logs import logger
 from gateway.sealing import Sealer
@@ -51,11 +53,24 @@ from gateway.service import (
 )
 from gateway.settings import OmaDm
 from gateway.status import StatusCode
-from gateway.store.protocol import Contact, PutDevice, PutMirror, PutSession, SessionRecord, Store, TraceEntry, Write
+from gateway.store.protocol import (
+    Append,
+    Contact,
+    Event,
+    PutDevice,
+    PutMirror,
+    PutSession,
+    SessionRecord,
+    Store,
+    TraceEntry,
+    Write,
+)
 from gateway.trace import Tracer, is_armed
 
-NONCE_BYTES = 16
 RETRY_AFTER_SECONDS = 5
+FAILURE_EVENT_SECONDS = 3600
+MAX_TOLD_FAILURES = 10_000
+MAC_HEADER = "x-syncml-hmac"
 
 _TEXT = {"Content-Type": "text/plain; charset=utf-8"}
 
@@ -67,6 +82,7 @@ class Exchange(NamedTuple):
     device_id: str
     turn: str
     commands: int
+    mac: str = ""
 
 
 class Step(NamedTuple):
@@ -91,12 +107,11 @@ class OmaDmFront:
     ) -> None:
         self._store = store
         self._service = service
-        self._sealer = sealer
         self._tracer = tracer
+        self._accounts = Accounts(sealer, settings)
         self._settings = settings
         self._clock = clock
-        # A device that nobody knows is challenged like one that is known, against credentials nobody has.
-        self._stranger = Account(name="", digest=secrets.token_hex(NONCE_BYTES), nonce=secrets.token_bytes(NONCE_BYTES))
+        self._told_failures: dict[str, datetime] = {}
 
     async def handle(self, request: web.BaseRequest) -> Response:
         """Answer one message, in the encoding it came in."""
@@ -106,8 +121,10 @@ class OmaDmFront:
             encoding = codec.encoding_of(request.headers.get("Content-Type", ""))
             body = await request.read()
             message, encoding = codec.decode(body, encoding)
-            exchange = await self._exchange(message, body, encoding)
-            headers = {"Content-Type": encoding.media_type}
+            exchange = await self._exchange(message, body, _arrival(request, body), encoding, _certificate(request))
+            headers = {"Content-Type": encoding.media_type, "Cache-Control": "no-store"}
+            if exchange.mac:
+                headers[MAC_HEADER] = exchange.mac
             metrics.count(metrics.dm_messages, "wbxml" if encoding.wbxml else "xml")
         except web.HTTPRequestEntityTooLarge:
             status, reason = 413, f"over {self._settings.max_message_bytes} octets"
@@ -138,52 +155,63 @@ class OmaDmFront:
         )
         return Response(status, exchange.octets if exchange else reason.encode(), headers)
 
-    async def _exchange(self, message: SyncML, body: bytes, encoding: Encoding) -> Exchange:
+    async def _exchange(
+        self, message: SyncML, body: bytes, arrival: Arrival, encoding: Encoding, certificate: str
+    ) -> Exchange:
         for _ in range(2):
             try:
-                return await self._step(message, body, encoding)
+                return await self._step(message, body, arrival, encoding, certificate)
             except Conflict:
                 # Another message of this device was quicker: look again, once.
                 continue
         raise Unavailable("two messages of one device at once", RETRY_AFTER_SECONDS)
 
-    async def _step(self, message: SyncML, body: bytes, encoding: Encoding) -> Exchange:
+    async def _step(
+        self, message: SyncML, body: bytes, arrival: Arrival, encoding: Encoding, certificate: str
+    ) -> Exchange:
         """Load, take the two steps, save. Raises: Conflict when another message of the device was saved meanwhile."""
-        now, nonce, digest = self._clock(), secrets.token_bytes(NONCE_BYTES), hashlib.sha256(body).digest()
-        contact = await self._store.load_contact(message.header.source, now)
+        now, nonce = self._clock(), secrets.token_bytes(NONCE_BYTES)
+        loc_uri = message.header.source
+        contact = await self._store.load_contact(loc_uri, now)
         if contact is None or contact.device.omadm is None:
-            return self._meet_stranger(message, encoding, nonce, now)
-        record = contact.session
+            return self._meet_stranger(message, arrival, encoding, nonce, now)
+        record, state = contact.session, contact.device.omadm
         session = decode_session(record.payload) if record else None
-        if session is not None and session.last_request == digest:
-            return Exchange(session.last_reply, contact.device.id, "repeated", 0)
+        if session is not None and session.last_request == arrival.digest:
+            return Exchange(session.last_reply, contact.device.id, "repeated", 0, session.last_mac)
 
-        known, state = contact.device, self._in_force(contact.device.omadm, message)
+        known, state = contact.device, self._accounts.in_force(state, message, arrival, now)
         if state is not known.omadm:
             contact = contact._replace(device=replace(known, omadm=state))
-        peer = self._peer(state)
-        received = receive(session, message, peer, nonce=nonce)
+        peer = self._accounts.peer(loc_uri, state, encoding, nonce, now)
+        if state.certificate and certificate == state.certificate:
+            arrival = arrival._replace(proof=arrival.proof._replace(certified=True))
+        received = receive(session, message, peer, nonce=nonce, arrival=arrival)
         step = await self._work(contact, received, peer, encoding, now)
         octets = codec.encode(step.reply.message, encoding)
+        mac = format_mac(step.reply.signer, octets) if step.reply.signer else ""
         writes = step.writes
         if step.device != known:
             writes.append(PutDevice(step.device))
         if step.reply.session is not None:
             saved = SessionRecord(
                 device_id=contact.device.id,
-                payload=encode_session(remember(step.reply.session, digest, octets)),
+                payload=encode_session(remember(step.reply.session, arrival.digest, octets, mac)),
                 expires_at=now + timedelta(seconds=self._settings.session_seconds),
                 revision=record.revision if record else 0,
             )
             writes.append(PutSession(saved, now))
             if step.reply.session.ended:
-                metrics.count(metrics.dm_sessions, _result(received))
+                metrics.count(metrics.dm_sessions, "aborted" if received.turn is Turn.ABORT else "ok")
+        elif received.turn is Turn.END and received.statuses[0].code == StatusCode.INVALID_CREDENTIALS:
+            metrics.count(metrics.dm_sessions, "auth_failed")
         if writes:
             await self._store.commit(*writes)
-        self._store.touch(contact.device.id, now)
+        if received.authenticated:
+            self._store.touch(contact.device.id, now)
         if self._tracer.wants(failed=tracing.is_failure(received), armed=is_armed(contact.device, now)):
             self._trace(contact.device, message, body, encoding, received, step.reply, octets, now)
-        return Exchange(octets, contact.device.id, received.turn.name.lower(), len(step.reply.sent))
+        return Exchange(octets, contact.device.id, received.turn.name.lower(), len(step.reply.sent), mac)
 
     async def _work(self, contact: Contact, received: Received, peer: Peer, encoding: Encoding, now: datetime) -> Step:
         """What follows from one message: the reply, and the records that change with it.
@@ -191,13 +219,15 @@ class OmaDmFront:
         The mirror is only loaded when something is to be read from or written to it: a device that says nothing new
         and is as it should be costs no more than its session.
         """
-        device = _with_nonces(contact.device, received)
+        device = contact.device
         if not received.authenticated:
-            return Step(device, [], self._respond(received, (), peer, encoding, now))
+            return Step(
+                device, self._note_failure(device, received, now), self._respond(received, (), peer, encoding, now)
+            )
 
-        if received.client_nonce is not None or (received.session and received.session.server_msg_id == 0):
-            # The device has just proved who it is: a session begins.
-            device = _with_state(device, last_session_at=now)
+        device = _with_nonces(device, received)
+        if received.started:
+            device = _with_state(device, last_session_at=now, resync_at=None)
         outcomes = received.outcomes
         for outcome in outcomes:
             metrics.count(metrics.dm_status_codes, outcome.status.known)
@@ -270,40 +300,42 @@ class OmaDmFront:
             armed=is_armed(device, now),
         )
 
-    def _meet_stranger(self, message: SyncML, encoding: Encoding, nonce: bytes, now: datetime) -> Exchange:
+    def _meet_stranger(
+        self, message: SyncML, arrival: Arrival, encoding: Encoding, nonce: bytes, now: datetime
+    ) -> Exchange:
         """The answer to a device nobody knows: the challenge a known one would get, and nothing stored."""
-        last = message.header.msg_id >= self._settings.max_failed_attempts
-        peer = Peer(
-            server_uri=self._settings.server_id,
-            client=self._stranger,
-            max_failures=1 if last else self._settings.max_failed_attempts,
-        )
-        received = receive(None, message, peer, nonce=nonce)
+        peer = self._accounts.peer(message.header.source, None, encoding, nonce, now)
+        received = receive(None, message, peer, nonce=nonce, arrival=arrival)
         reply = self._respond(received, (), peer, encoding, now)
         return Exchange(codec.encode(reply.message, encoding), "", "stranger", 0)
 
-    def _in_force(self, state: OmaDmState, message: SyncML) -> OmaDmState:
-        """The state with the newest account in force as soon as the device shows that it has it."""
-        if state.pending is None or message.header.cred is None:
-            return state
-        # It answers the challenge that it got, whichever account it has.
-        client = replace(state.pending.client, nonce=state.client.nonce, previous_nonce=state.client.previous_nonce)
-        if not verify(message.header.cred, self._account(client), state.auth).is_accepted:
-            return state
-        return replace(state, client=client, server=state.pending.server, pending=None)
+    def _note_failure(self, device: Device, received: Received, now: datetime) -> list[Write]:
+        """An event when wrong credentials came under a device's name, at most one in FAILURE_EVENT_SECONDS."""
+        if received.statuses[0].code != StatusCode.INVALID_CREDENTIALS:
+            return []
+        told = self._told_failures.get(device.id)
+        if told is not None and now - told < timedelta(seconds=FAILURE_EVENT_SECONDS):
+            return []
+        if len(self._told_failures) >= MAX_TOLD_FAILURES:
+            self._told_failures.clear()
+        self._told_failures[device.id] = now
+        return [Append(Event(at=now, kind="auth.failed", subscriber_id=device.subscriber_id, device_id=device.id))]
 
-    def _peer(self, state: OmaDmState) -> Peer:
-        return Peer(
-            server_uri=self._settings.server_id,
-            client=self._account(state.client),
-            server=self._account(state.server) if state.server else None,
-            auth=state.auth,
-            max_failures=self._settings.max_failed_attempts,
-        )
 
-    def _account(self, credential: Credential) -> Account:
-        digest = self._sealer.unseal(credential.secret, CREDENTIAL_PURPOSE).decode()
-        return Account(credential.name, digest, credential.nonce, credential.previous_nonce)
+def _arrival(request: web.BaseRequest, body: bytes) -> Arrival:
+    """What came with a message."""
+    header = request.headers.get(MAC_HEADER)
+    proof = Proof(parse_mac(header), body_digest(body)) if header is not None else NO_PROOF
+    query = query_of(request)
+    continuation = dict(parse_qsl(query)).get("s", "") if query else ""
+    return Arrival(hashlib.sha256(body).digest(), proof, continuation)
+
+
+def _certificate(request: web.BaseRequest) -> str:
+    """The SHA-256 fingerprint of the certificate that the peer's TLS stack proved to have the key of, or ""."""
+    channel = request.transport.get_extra_info("ssl_object") if request.transport else None
+    octets = channel.getpeercert(binary_form=True) if channel is not None else None
+    return hashlib.sha256(octets).hexdigest() if octets else ""
 
 
 def _with_state(device: Device, **changes: object) -> Device:
@@ -311,22 +343,18 @@ def _with_state(device: Device, **changes: object) -> Device:
 
 
 def _with_nonces(device: Device, received: Received) -> Device:
-    """The device with the nonces agreed in this message, and the count of wrong credentials."""
+    """The device with the nonces agreed in this message, and the way it wants the gateway to prove itself."""
     state = device.omadm
     if state is None:
         return device
-    client, server, failed = state.client, state.server, state.failed_attempts
+    client, server, server_auth = state.client, state.server, received.server_auth or state.server_auth
     if received.client_nonce is not None:
         client = replace(client, nonce=received.client_nonce, previous_nonce=client.nonce)
     if received.server_nonce is not None and server is not None:
         server = replace(server, nonce=received.server_nonce)
-    if received.authenticated:
-        failed = 0
-    elif received.statuses[0].code == StatusCode.INVALID_CREDENTIALS:
-        failed += 1
-    if (client, server, failed) == (state.client, state.server, state.failed_attempts):
+    if (client, server, server_auth) == (state.client, state.server, state.server_auth):
         return device
-    return _with_state(device, client=client, server=server, failed_attempts=failed)
+    return _with_state(device, client=client, server=server, server_auth=server_auth)
 
 
 def _in_flight(received: Received) -> set[str]:
@@ -336,12 +364,6 @@ def _in_flight(received: Received) -> set[str]:
 
 def _passed_over(received: Received) -> set[str]:
     """Ids of operations the device left without an answer in this very session; an earlier one's are tried again."""
-    if received.session is None or received.session.server_msg_id == 0:
+    if received.started:
         return set()
     return {operation.id for operation in received.unanswered}
-
-
-def _result(received: Received) -> str:
-    if not received.authenticated:
-        return "auth_failed"
-    return "aborted" if received.turn is Turn.ABORT else "ok"

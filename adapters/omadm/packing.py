@@ -1,4 +1,4 @@
-"""What goes out in one message: operations as commands, as many as the device can take.
+"""What goes out in one message: operations as commands, as many as the device can take, or a part of one.
 
 Spec: OMA-TS-DM_RepPro-V1_2 (commands); OMA-TS-SyncML_MetaInfo-V1_2 (MaxMsgSize)
 """
@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 from msgspec.structs import replace
 
 from adapters.omadm.commands import command_for, size
-from adapters.omadm.messages import AnyCommand, SyncML
+from adapters.omadm.messages import Alert, AnyCommand, Command, Group, Status, SyncML
+from adapters.omadm.objects import Chunking, chunk, is_finished, object_bytes
 from gateway.fleet.operation import Operation
 from gateway.status import StatusCode
 
@@ -20,39 +21,89 @@ MAX_COMMANDS = 100
 """Per message; an answer with a Status and Results for each is still well within what the decoder takes."""
 
 
+class ObjectLimits(NamedTuple):
+    """What a device takes of large objects: none above ``max_bytes``, and in parts only when ``in_parts``.
+
+    ``octets`` says that the encoding carries bare octets, which are larger as base64.
+    """
+
+    max_bytes: int | None = None
+    in_parts: bool = False
+    octets: bool = False
+
+
+NO_OBJECTS = ObjectLimits()
+
+
 class Package(NamedTuple):
-    """A filled message: what is in it by ``CmdID``, what is left for the next one, and what can never be sent."""
+    """A filled message: what is in it by ``CmdID``, what is left for the next one, and what can never be sent.
+
+    ``chunking`` is an object of which more is to come.
+    """
 
     message: SyncML
     sent: dict[str, Operation]
     planned: tuple[Operation, ...]
-    refused: tuple[tuple[Operation, StatusCode], ...]
+    refused: tuple[tuple[Operation, StatusCode], ...] = ()
+    chunking: Chunking | None = None
+
+
+def trim(frame: SyncML, max_bytes: int | None, measure: Callable[[SyncML], int]) -> tuple[SyncML, tuple[Status, ...]]:
+    """The frame with as many of its statuses as fit, and those that are still owed. The first always goes out."""
+    if max_bytes is None or len(frame.commands) < 2 or measure(frame) <= max_bytes:
+        return frame, ()
+    head, *rest = frame.commands
+    statuses = [command for command in rest if isinstance(command, Status)]
+    others = [command for command in rest if not isinstance(command, Status)]
+
+    def cut(count: int) -> SyncML:
+        kept = _renumbered([head, *statuses[:count], *others])
+        return replace(frame, commands=kept, final=False)
+
+    count = bisect_right(range(1, len(statuses) + 1), max_bytes, key=lambda count: measure(cut(count)))
+    return cut(count), tuple(statuses[count:])
 
 
 def pack(
-    frame: SyncML, operations: Sequence[Operation], max_bytes: int | None, measure: Callable[[SyncML], int]
+    frame: SyncML,
+    operations: Sequence[Operation],
+    max_bytes: int | None,
+    measure: Callable[[SyncML], int],
+    objects: ObjectLimits = NO_OBJECTS,
 ) -> Package:
     """``frame`` with as many of the operations as fit, in order. Its first command is the Status of the header.
 
-    ``measure`` gives the octets of a whole message. An operation whose command would be too large even next to that
-    one Status is refused with 413, one whose value is not of its format with 415. A message that has no room for
-    commands although some are planned is not the last of its package, so that the device asks for the next.
+    ``measure`` gives the octets of a whole message. A command that would be too large even next to that one Status
+    goes out in parts when its turn comes, to a device that takes them; to others it is refused with 413, as is a value
+    over the MaxObjSize of the device. A value that is not of its format is refused with 415. A message that has no
+    room for commands although some are planned is not the last of its package, so that the device asks for the next.
 
-    Spec: OMA-TS-DM_Protocol-V1_2 6 (multiple messages in a package)
+    Spec: OMA-TS-DM_Protocol-V1_2 6 (multiple messages in a package), 7 (large objects)
     """
     refused: list[tuple[Operation, StatusCode]] = []
     queue: list[tuple[Operation, AnyCommand]] = []
     cmd_id = len(frame.commands) + 1
     for operation in operations:
         try:
-            queue.append((operation, command_for(operation, cmd_id)))
+            command = command_for(operation, cmd_id)
         except ValueError:
             refused.append((operation, StatusCode.UNSUPPORTED_TYPE))
+        else:
+            if objects.max_bytes is not None and _largest(command, objects) > objects.max_bytes:
+                refused.append((operation, StatusCode.TOO_LARGE))
+            else:
+                queue.append((operation, command))
         cmd_id += size(operation)
 
     # Beside one Status there is the most room a command will ever get: what fits there can wait for a later message.
     roomiest = replace(frame, commands=frame.commands[:1])
     while queue and not _count_fitting(roomiest, queue[:1], max_bytes, measure):
+        operation, command = queue[0]
+        if objects.in_parts and _is_divisible(command):
+            planned = tuple(operation for operation, _ in queue[1:])
+            total = object_bytes(command.items[0], octets=objects.octets)
+            begun = pack_part(frame, Chunking(operation, total), max_bytes, measure)
+            return begun._replace(planned=planned, refused=tuple(refused))
         refused.append((queue.pop(0)[0], StatusCode.TOO_LARGE))
 
     fitting = _count_fitting(frame, queue, max_bytes, measure)
@@ -62,6 +113,51 @@ def pack(
         sent={command.cmd_id: operation for operation, command in queue[:fitting]},
         planned=tuple(operation for operation, _ in queue[fitting:]),
         refused=tuple(refused),
+    )
+
+
+def pack_part(frame: SyncML, chunking: Chunking, max_bytes: int | None, measure: Callable[[SyncML], int]) -> Package:
+    """``frame`` with the next part of an object, and nothing else; without the last part it is not the last message.
+
+    Spec: OMA-TS-DM_Protocol-V1_2 7
+    """
+    operation = chunking.operation
+    whole = command_for(operation, len(frame.commands) + 1)
+
+    def fits(command: Command) -> bool:
+        return max_bytes is None or measure(_filled(replace(frame, final=True), [(operation, command)])) <= max_bytes
+
+    part = chunk(whole, chunking, fits) if isinstance(whole, Command) else None
+    if part is None:
+        return Package(replace(frame, final=False), {}, (), chunking=chunking)
+    command, taken = part
+    finished = is_finished(taken)
+    message = replace(_filled(frame, [(operation, command)]), final=finished)
+    return Package(message, {command.cmd_id: operation}, (), chunking=None if finished else taken)
+
+
+def _is_divisible(command: AnyCommand) -> TypeGuard[Command]:
+    """Whether the one value of a command may go out in parts; those in a group may not."""
+    return (
+        isinstance(command, Command)
+        and command.verb in ("Add", "Replace", "Exec")
+        and isinstance(command.items[0].data, str | bytes)
+    )
+
+
+def _largest(command: AnyCommand, objects: ObjectLimits) -> int:
+    """The size of the largest value in a command, or in those of a group."""
+    if isinstance(command, Group):
+        return max((_largest(member, objects) for member in command.commands), default=0)
+    items = command.items if isinstance(command, Command) else ()
+    return max((object_bytes(item, octets=objects.octets) for item in items), default=0)
+
+
+def _renumbered(commands: Sequence[AnyCommand]) -> tuple[AnyCommand, ...]:
+    """The same statuses and alerts under the CmdIDs 1, 2, 3 …"""
+    return tuple(
+        replace(command, cmd_id=str(number)) if isinstance(command, Status | Alert) else command
+        for number, command in enumerate(commands, start=1)
     )
 
 

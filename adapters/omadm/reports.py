@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import enum
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from adapters.omadm.messages import (
     Alert,
@@ -27,6 +27,8 @@ from gateway.fleet.alert import DeviceAlert
 from gateway.fleet.mirror import Read
 from gateway.status import StatusCode
 from gateway.tree.format import Format
+
+NO_CODES: Mapping[str, StatusCode] = {}
 
 
 class AlertCode(enum.IntEnum):
@@ -74,9 +76,9 @@ def reads_of(message: SyncML) -> Iterator[Read]:
 
 
 def alerts_of(message: SyncML) -> Iterator[DeviceAlert]:
-    """What the device alerts to, in order; an item in chunks is left out with its alert."""
+    """What the device alerts to, in order."""
     for alert in message.commands:
-        if not isinstance(alert, Alert) or alert.code is None or _has_chunks(alert):
+        if not isinstance(alert, Alert) or alert.code is None:
             continue
         for item in alert.items or (Item(),):
             meta = item.meta or Meta()
@@ -110,16 +112,25 @@ def read(item: Item, shared: Meta | None, uri: str = "") -> Read:
 
 
 def statuses_for(
-    message: SyncML, header_code: StatusCode, chal: Chal | None = None, *, refuse_all: bool = False
+    message: SyncML,
+    header_code: StatusCode,
+    chal: Chal | None = None,
+    *,
+    codes: Mapping[str, StatusCode] = NO_CODES,
+    refuse_all: bool = False,
 ) -> tuple[Status, ...]:
     """The Status of the header, then one for each command that gets any, in the order of the commands.
 
-    With ``refuse_all`` every command gets the code of the header.
+    ``codes`` are outcomes by CmdID that are known already: of commands that brought a part of an object, of which even
+    Results have a Status unless it is 200. With ``refuse_all`` every command gets the code of the header.
     """
     header = message.header
     statuses = [header_status(header, header_code, chal)]
     for command in message.commands:
         code = _code_for(command)
+        if codes and not isinstance(command, Status) and command.cmd_id in codes:
+            code = codes[command.cmd_id]
+            code = None if isinstance(command, Results) and code == StatusCode.OK else code
         if code is not None and not _wants_no_status(command):
             statuses.append(
                 Status(
@@ -151,23 +162,13 @@ def header_status(header: SyncHdr, code: StatusCode, chal: Chal | None = None, o
 def _code_for(command: AnyCommand) -> StatusCode | None:
     """The outcome of one of the device's commands; None for what gets no Status.
 
-    Nothing here puts chunks together, and a device must hear that even of its Results.
-
-    Spec: OMA-TS-DM_Protocol-V1_2 7 (large objects), 8
+    Spec: OMA-TS-DM_Protocol-V1_2 8
     """
-    if isinstance(command, Status):
-        return None
-    if _has_chunks(command):
-        return StatusCode.TOO_LARGE
-    if isinstance(command, Results):
+    if isinstance(command, Status | Results):
         return None
     if isinstance(command, Alert):
         return StatusCode.OK if command.code in _ALERTS else StatusCode.NOT_SUPPORTED
     return _CODES.get(_name(command), StatusCode.NOT_IMPLEMENTED)
-
-
-def _has_chunks(command: AnyCommand) -> bool:
-    return not isinstance(command, Group | Unknown) and any(item.more_data for item in command.items)
 
 
 def _wants_no_status(command: AnyCommand) -> bool:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import base64
 import binascii
 import enum
+import hmac
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import NamedTuple
@@ -22,9 +23,10 @@ import msgspec
 from msgspec.structs import replace
 
 from adapters.omadm.answers import Sent, expect, hear, settle
-from adapters.omadm.auth import Account, Verdict, chal, make_cred, verify
-from adapters.omadm.messages import Alert, AnyCommand, Chal, Status, SyncHdr, SyncML
-from adapters.omadm.packing import pack
+from adapters.omadm.auth import NO_PROOF, Account, Proof, Verdict, chal, make_cred, parse_type, verify
+from adapters.omadm.messages import Alert, AnyCommand, Chal, Item, Meta, Status, SyncHdr, SyncML
+from adapters.omadm.objects import Assembly, Chunking, assemble
+from adapters.omadm.packing import ObjectLimits, Package, pack, pack_part, trim
 from adapters.omadm.reports import AlertCode, alerts_of, header_status, reads_of, statuses_for
 from gateway.fleet.alert import DeviceAlert
 from gateway.fleet.device import AuthType
@@ -35,6 +37,12 @@ from gateway.status import StatusCode
 VER_DTD = "1.2"
 VER_PROTO = "DM/1.2"
 
+MAX_OBJECT_BYTES = 1_048_576
+"""Largest object the gateway takes, unless the settings say otherwise."""
+
+MAX_RESTARTS = 2
+"""How often an object is sent anew when the device has lost its beginning."""
+
 MAX_READS = 10_000
 """Most nodes the Results of one package may name; a device that reports more is cut off."""
 
@@ -42,46 +50,99 @@ _STARTS = (AlertCode.SERVER_INITIATED, AlertCode.CLIENT_INITIATED)
 _REFUSALS = (StatusCode.INVALID_CREDENTIALS, StatusCode.MISSING_CREDENTIALS)
 
 
-class Session(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One session as it is stored between messages.
+class Owed(msgspec.Struct, frozen=True):
+    """A Status there was no room for."""
 
-    ``client_proven`` and ``server_proven`` say who needs no more credentials; ``challenged`` that the device refused
-    ours, so that nothing sent under them counts. ``outstanding`` are the commands of message ``outstanding_msg_id`` by
-    CmdID; ``planned`` go out next. ``unfinished`` says that our last message was not the last of its package.
-    ``last_request`` is a digest of the device's last message and ``last_reply`` the octets that answered it.
+    msg_ref: str
+    cmd_ref: str
+    cmd: str
+    code: int
+
+    @classmethod
+    def of(cls, status: Status) -> Owed:
+        """What is to be kept of it."""
+        return cls(status.msg_ref, status.cmd_ref, status.cmd, int(status.code))
+
+    def status(self) -> Status:
+        """The Status again."""
+        return Status("", self.msg_ref, self.cmd_ref, self.cmd, StatusCode(self.code))
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One session as it is stored between messages: of a device that has proved who it is.
+
+    ``every_message`` says that it proves that in every message anew, ``server_auth`` what the device asked of the
+    gateway, ``server_proven`` that the gateway needs no more credentials; ``challenged`` that the device refused ours,
+    so that nothing sent under them counts. ``continuation`` is what further messages have to bring along, ``first`` the
+    digest of the message that began it.
+
+    ``outstanding`` are the commands of message ``outstanding_msg_id`` by CmdID; ``planned`` go out next. ``owed`` are
+    statuses there was no room for. ``unfinished`` says that our last message was not the last of its package.
+    ``chunking`` is an object on its way out, ``assembly`` one on its way in. ``last_request`` is a digest of the
+    device's last message, ``last_reply`` the octets that answered it and ``last_mac`` the header that went with them.
     """
 
     id: str
     client_msg_id: int = 0
     server_msg_id: int = 0
-    client_proven: bool = False
+    every_message: bool = False
+    server_auth: AuthType | None = None
     server_proven: bool = False
     challenged: bool = False
-    client_failures: int = 0
     server_failures: int = 0
+    continuation: str = ""
+    first: bytes = b""
     max_msg_size: int | None = None
+    max_obj_size: int | None = None
     outstanding: dict[str, Sent] = {}
     outstanding_msg_id: int = 0
     planned: tuple[Operation, ...] = ()
+    owed: tuple[Owed, ...] = ()
     unfinished: bool = False
+    chunking: Chunking | None = None
+    assembly: Assembly | None = None
     ended: bool = False
     last_request: bytes = b""
     last_reply: bytes = b""
+    last_mac: str = ""
 
 
 class Peer(msgspec.Struct, frozen=True, kw_only=True):
     """The two ends: our ``Source/LocURI``, and the accounts by which device and gateway prove themselves.
 
-    Without a ``server`` account the gateway sends no credentials. ``max_failures`` ends a session after that many
-    refusals of either side's credentials.
+    Without a ``server`` account the gateway sends no credentials; it proves itself by ``server_auth`` until the device
+    asks for another way. With ``every_message`` the device has to prove itself each time; a MAC does so anyhow. With
+    ``certificate_required`` nothing but the device's TLS certificate counts. ``max_failures`` ends a session after that
+    many refusals of either side's credentials. ``continuation`` is told to the device in ``resp_uri`` and has to come
+    with its further messages. ``max_msg_size`` and ``max_obj_size`` are what the gateway takes; ``large_objects`` says
+    that the device takes values in parts, ``octets`` that the encoding in use carries bare octets.
     """
 
     server_uri: str
     client: Account
     server: Account | None = None
     auth: AuthType = "md5"
+    server_auth: AuthType = "md5"
+    every_message: bool = False
+    certificate_required: bool = False
     resp_uri: str = ""
+    continuation: str = ""
     max_failures: int = 3
+    max_msg_size: int | None = None
+    max_obj_size: int = MAX_OBJECT_BYTES
+    large_objects: bool = False
+    octets: bool = False
+
+
+class Arrival(NamedTuple):
+    """How a message came: a digest of its octets, what proves its sender, and the continuation that it brought."""
+
+    digest: bytes = b""
+    proof: Proof = NO_PROOF
+    continuation: str = ""
+
+
+BARE = Arrival()
 
 
 class Turn(enum.Enum):
@@ -100,50 +161,54 @@ _TURN_ALERTS = {Turn.NEXT_MESSAGE: AlertCode.NEXT_MESSAGE, Turn.ABORT: AlertCode
 class Received(msgspec.Struct, frozen=True, kw_only=True):
     """What one message said. ``session`` is None when the message belongs to none, and none is to be touched.
 
-    ``unanswered`` operations went out but get no answer any more: whether the device carried them out is unknown.
-    ``reads`` is what the device reported unasked (DevInfo). ``client_nonce`` is to be kept as the device's next nonce,
-    with the one before as its previous; ``server_nonce`` is the gateway's next one.
+    ``authenticated`` is True when the device has proved who it is; nothing else of the message counts before, and
+    nothing is to be stored. ``started`` says that a session begins. ``unanswered`` operations went out but get no
+    answer any more: whether the device carried them out is unknown. ``reads`` is what the device reported unasked
+    (DevInfo). ``client_nonce`` is to be kept as the device's next nonce, with the one before as its previous;
+    ``server_nonce`` is the gateway's next one, and ``server_auth`` the way the device wants it to prove itself.
     """
 
     session: Session | None
     header: SyncHdr
     statuses: tuple[Status, ...]
     turn: Turn
+    authenticated: bool = False
+    started: bool = False
+    broken: Item | None = None
     outcomes: tuple[Outcome, ...] = ()
     unanswered: tuple[Operation, ...] = ()
     reads: tuple[Read, ...] = ()
     alerts: tuple[DeviceAlert, ...] = ()
     client_nonce: bytes | None = None
     server_nonce: bytes | None = None
-
-    @property
-    def authenticated(self) -> bool:
-        """True when the device has proved who it is; nothing else of the message counts before."""
-        return self.session is not None and self.session.client_proven
+    server_auth: AuthType | None = None
 
     @property
     def wants_work(self) -> bool:
         """True when it is our turn and nothing is planned: operations given to ``respond`` now go out."""
-        return self.turn is Turn.COMMANDS and self.session is not None and not self.session.planned
+        session = self.session
+        return self.turn is Turn.COMMANDS and session is not None and not session.planned and session.chunking is None
 
 
 class Reply(NamedTuple):
     """The message to send and the session to store with it; None leaves the stored session as it is.
 
     ``sent`` are the operations in the message, marked with the time. ``outcomes`` are those that can never be sent.
+    ``signer`` is the account whose MAC has to go with the octets.
     """
 
     message: SyncML
     session: Session | None
     sent: tuple[Operation, ...] = ()
     outcomes: tuple[Outcome, ...] = ()
+    signer: Account | None = None
 
 
-def receive(session: Session | None, message: SyncML, peer: Peer, *, nonce: bytes) -> Received:
+def receive(session: Session | None, message: SyncML, peer: Peer, *, nonce: bytes, arrival: Arrival = BARE) -> Received:
     """What a message says, where ``session`` is the device's stored one and ``nonce`` fresh random octets.
 
-    Every well-formed message has its answer. A message that repeats the last one octet by octet is not for this
-    function: it gets ``last_reply`` again.
+    Every well-formed message has its answer. What does not prove its sender changes nothing, whatever it claims. A
+    message that repeats the last one octet by octet is not for this function: it gets ``last_reply`` again.
 
     Spec: OMA-TS-DM_Protocol-V1_2 6, 8; OMA-TS-SyncML_RepPro-V1_2 (MsgID, SessionID)
     """
@@ -153,21 +218,31 @@ def receive(session: Session | None, message: SyncML, peer: Peer, *, nonce: byte
     if header.ver_proto != VER_PROTO:
         return _refuse(None, message, StatusCode.PROTOCOL_VERSION, Turn.END, offer=VER_PROTO)
 
+    if _has_alert(message, *_STARTS):
+        if session is not None and arrival.digest and arrival.digest == session.first:
+            # A copy of the message that began this session was late: it must not begin it once more.
+            return _refuse(None, message, StatusCode.BAD_REQUEST, Turn.ABORT)
+        return _start(session, message, peer, nonce, arrival)
     known = session is not None and session.id == header.session_id
-    if _has_alert(message, *_STARTS) and (header.msg_id == 1 or not known):
-        # Some devices give every session the same id: the old one is over.
-        outcomes, unanswered = settle(session.outstanding) if session else ((), ())
-        received = _listen(Session(id=header.session_id), message, peer, nonce)
-        return replace(received, outcomes=outcomes, unanswered=unanswered)
-    if session is None or not known:
+    if session is None or not known or not _continues(session, arrival):
         return _refuse(None, message, StatusCode.TIMEOUT, Turn.ABORT)
     if session.ended:
         if all(isinstance(command, Status) for command in message.commands):
-            return _refuse(session, message, StatusCode.OK, Turn.END)
+            return _refuse(None, message, StatusCode.OK, Turn.END)
         return _refuse(None, message, StatusCode.TIMEOUT, Turn.ABORT)
-    if header.msg_id != session.client_msg_id + 1:
+    challenge = None
+    if session.every_message:
+        verdict = verify(header.cred, peer.client, peer.auth, arrival.proof)
+        if not verdict.is_accepted:
+            return _demand_credentials(message, peer, nonce, verdict)
+        # A MAC covers the message, so its nonce may stay; credentials that repeat could be used by who saw them.
+        challenge = chal(peer.auth, nonce) if arrival.proof.mac is None and peer.auth != "basic" else None
+    # A message that was refused took its MsgID with it.
+    last = session.client_msg_id + (peer.max_failures if session.every_message else 1)
+    if not session.client_msg_id < header.msg_id <= last:
         return _break_off(session, message, StatusCode.BAD_REQUEST)
-    return _listen(session, message, peer, nonce)
+    session = replace(session, server_msg_id=max(session.server_msg_id, header.msg_id - 1))
+    return _listen(session, message, peer, challenge, nonce)
 
 
 def respond(
@@ -183,17 +258,25 @@ def respond(
     ``measure`` gives the octets of an encoded message. Operations that do not fit stay planned; when it is not our
     turn they are not taken at all. A reply without commands ends the session.
 
-    Spec: OMA-TS-DM_Protocol-V1_2 6, 8; OMA-TS-SyncML_MetaInfo-V1_2 (MaxMsgSize)
+    Spec: OMA-TS-DM_Protocol-V1_2 6, 7, 8; OMA-TS-SyncML_MetaInfo-V1_2 (MaxMsgSize, MaxObjSize)
     """
     session, turn = received.session, received.turn
-    frame = _frame(received, peer)
+    frame, signer = _frame(received, peer)
     if session is None:
         return Reply(frame, None)
-    session = replace(session, server_msg_id=frame.header.msg_id, unfinished=False)
+    frame, owed = trim(frame, session.max_msg_size, measure)
+    session = replace(session, server_msg_id=frame.header.msg_id, unfinished=bool(owed), owed=tuple(map(Owed.of, owed)))
     if turn is not Turn.COMMANDS:
-        return Reply(frame, replace(session, ended=turn in (Turn.END, Turn.ABORT)))
+        return Reply(frame, replace(session, ended=turn in (Turn.END, Turn.ABORT)), signer=signer)
 
-    package = pack(frame, (*session.planned, *operations), session.max_msg_size, measure)
+    if owed:
+        package = Package(frame, {}, (*session.planned, *operations), chunking=session.chunking)
+    elif session.chunking is not None:
+        part = pack_part(frame, session.chunking, session.max_msg_size, measure)
+        package = part._replace(planned=(*session.planned, *operations))
+    else:
+        limits = ObjectLimits(session.max_obj_size, peer.large_objects, peer.octets)
+        package = pack(frame, (*session.planned, *operations), session.max_msg_size, measure, limits)
     sent = expect(package.sent, now)
     session = replace(
         session,
@@ -201,20 +284,23 @@ def respond(
         outstanding=sent,
         outstanding_msg_id=session.server_msg_id,
         planned=package.planned,
+        chunking=package.chunking,
         unfinished=not package.message.final,
-        ended=not sent and not package.planned,
+        ended=not sent and not package.planned and package.chunking is None and not owed,
     )
     return Reply(
         package.message,
         session,
         sent=tuple(entry.operation for entry in sent.values() if not entry.parent),
         outcomes=tuple(Outcome(operation, status) for operation, status in package.refused),
+        signer=signer,
     )
 
 
-def remember(session: Session, request_digest: bytes, reply: bytes) -> Session:
+def remember(session: Session, request_digest: bytes, reply: bytes, mac: str = "") -> Session:
     """The session that knows its last message, so that a repeated one gets the same octets again."""
-    return replace(session, last_request=request_digest, last_reply=reply)
+    first = session.first or request_digest
+    return replace(session, first=first, last_request=request_digest, last_reply=reply, last_mac=mac)
 
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -234,21 +320,45 @@ def decode_session(payload: bytes) -> Session | None:
         return None
 
 
-def _listen(session: Session, message: SyncML, peer: Peer, nonce: bytes) -> Received:
-    """What a message at its proper place says."""
-    header = message.header
-    announced = header.meta.max_msg_size if header.meta else None
-    session = replace(session, client_msg_id=header.msg_id, max_msg_size=announced or session.max_msg_size)
-    challenge: Chal | None = None
-    if not session.client_proven:
-        verdict = verify(header.cred, peer.client, peer.auth)
-        if not verdict.is_accepted:
-            return _demand_credentials(session, message, peer, nonce, verdict)
-        session = replace(session, client_proven=True)
-        challenge = chal(peer.auth, nonce) if peer.auth != "basic" else None
+def _start(before: Session | None, message: SyncML, peer: Peer, nonce: bytes, arrival: Arrival) -> Received:
+    """A session that begins, in place of the one before; that one is only over when the device has proved itself.
 
-    session, answerable, server_nonce = _hear_header_statuses(session, message, peer)
-    heard = hear(session.outstanding, session.outstanding_msg_id, message, challenged=session.challenged)
+    Some devices give every session the same id, so the id does not tell.
+    """
+    header, proof = message.header, arrival.proof
+    verdict = verify(header.cred, peer.client, peer.auth, proof)
+    if not verdict.is_accepted or (peer.certificate_required and not proof.certified):
+        return _demand_credentials(message, peer, nonce, verdict)
+    signed = proof.mac is not None and not proof.certified
+    every_message = not proof.certified and (signed or peer.every_message)
+    # The messages that were refused counted, on both sides.
+    session = Session(
+        id=header.session_id,
+        server_msg_id=header.msg_id - 1,
+        every_message=every_message,
+        continuation=peer.continuation,
+    )
+    challenge = None if proof.certified or peer.auth == "basic" else chal("mac" if signed else peer.auth, nonce)
+    received = _listen(session, message, peer, challenge, nonce)
+    outcomes, unanswered = settle(before.outstanding) if before and not before.ended else ((), ())
+    return replace(received, started=True, outcomes=outcomes, unanswered=unanswered)
+
+
+def _listen(session: Session, message: SyncML, peer: Peer, challenge: Chal | None, nonce: bytes) -> Received:
+    """What a message at its proper place says, from a device that proved who it is."""
+    header = message.header
+    told = header.meta
+    session = replace(
+        session,
+        client_msg_id=header.msg_id,
+        max_msg_size=(told.max_msg_size if told else None) or session.max_msg_size,
+        max_obj_size=(told.max_obj_size if told else None) or session.max_obj_size,
+    )
+    assembled = assemble(session.assembly, message, peer.max_obj_size)
+    whole = assembled.message
+    session = replace(session, assembly=assembled.assembly)
+    session, answerable, server_nonce = _hear_header_statuses(session, whole, peer)
+    heard = hear(session.outstanding, session.outstanding_msg_id, whole, challenged=session.challenged)
     session = replace(session, outstanding=heard)
     if sum(len(sent.reads) for sent in session.outstanding.values()) > MAX_READS:
         return _break_off(session, message, StatusCode.TOO_LARGE)
@@ -258,8 +368,9 @@ def _listen(session: Session, message: SyncML, peer: Peer, nonce: bytes) -> Rece
     unanswered: tuple[Operation, ...] = ()
     if not answerable or _has_alert(message, AlertCode.SESSION_ABORT):
         turn = Turn.END
-    elif message.final or session.unfinished:
+    elif (message.final or session.unfinished) and assembled.assembly is None:
         turn = Turn.COMMANDS
+        session = _hear_part(session, message)
     if turn is not Turn.NEXT_MESSAGE:
         outcomes, unanswered = settle(session.outstanding)
         session = replace(session, outstanding={})
@@ -267,43 +378,81 @@ def _listen(session: Session, message: SyncML, peer: Peer, nonce: bytes) -> Rece
         # Sent under credentials the device did not take, so it has not looked at them.
         session, unanswered = replace(session, planned=unanswered + session.planned), ()
 
+    code = StatusCode.OK if session.every_message else StatusCode.AUTHENTICATED
     return Received(
         session=session,
         header=header,
-        statuses=statuses_for(message, StatusCode.AUTHENTICATED, challenge),
+        statuses=(
+            *statuses_for(message, code, challenge, codes=assembled.codes),
+            *(owed.status() for owed in session.owed),
+        ),
         turn=turn,
+        authenticated=True,
+        broken=assembled.broken,
         outcomes=outcomes,
         unanswered=unanswered,
-        reads=tuple(reads_of(message)),
-        alerts=tuple(alerts_of(message)),
+        reads=tuple(reads_of(whole)),
+        alerts=tuple(alerts_of(whole)),
         client_nonce=nonce if challenge else None,
         server_nonce=server_nonce,
+        server_auth=session.server_auth,
     )
 
 
-def _demand_credentials(session: Session, message: SyncML, peer: Peer, nonce: bytes, verdict: Verdict) -> Received:
+def _hear_part(session: Session, message: SyncML) -> Session:
+    """The session after the device's answer to a part of an object: on to the next, from the start again, or no more.
+
+    Spec: OMA-TS-DM_Protocol-V1_2 7 (213, Alert 1225)
+    """
+    chunking = session.chunking
+    if chunking is None or not session.outstanding:
+        return session
+    ((cmd_id, sent),) = session.outstanding.items()
+    if _has_alert(message, AlertCode.NO_END_OF_DATA):
+        if chunking.restarts < MAX_RESTARTS and sent.status is None:
+            again = Chunking(chunking.operation, chunking.size, restarts=chunking.restarts + 1)
+            return replace(session, chunking=again, outstanding={})
+        failed = replace(sent, status=int(StatusCode.SIZE_MISMATCH))
+        return replace(session, chunking=None, outstanding={cmd_id: failed})
+    buffered = any(
+        isinstance(status, Status) and status.cmd_ref == cmd_id and status.code == StatusCode.CHUNK_ACCEPTED
+        for status in message.commands
+    )
+    if sent.status is None and not session.challenged and (buffered or _has_alert(message, AlertCode.NEXT_MESSAGE)):
+        return replace(session, outstanding={})
+    return replace(session, chunking=None)
+
+
+def _demand_credentials(message: SyncML, peer: Peer, nonce: bytes, verdict: Verdict) -> Received:
     """The refusal of every command, with a challenge unless the device has had its chances.
+
+    How many it had is told by its own MsgID: for somebody who has proved nothing, nothing is counted.
 
     Spec: OMA-TS-DM_Protocol-V1_2 9; OMA-TS-DM_Security-V1_2 5.3
     """
-    failures = session.client_failures + 1
-    last = failures >= peer.max_failures
+    last = message.header.msg_id >= peer.max_failures or peer.certificate_required
     missing = verdict is Verdict.MISSING and not last
     code = StatusCode.MISSING_CREDENTIALS if missing else StatusCode.INVALID_CREDENTIALS
+    offered = peer.client.challenges[0] if peer.client.challenges else nonce
     return Received(
-        session=replace(session, client_failures=failures),
+        session=None,
         header=message.header,
-        statuses=statuses_for(message, code, None if last else chal(peer.auth, nonce), refuse_all=True),
+        statuses=statuses_for(message, code, None if last else chal(peer.auth, offered), refuse_all=True),
         turn=Turn.END if last else Turn.CHALLENGE,
-        client_nonce=None if last or peer.auth == "basic" else nonce,
     )
+
+
+def _continues(session: Session, arrival: Arrival) -> bool:
+    """Whether a message brings along what the device was told to."""
+    return hmac.compare_digest(session.continuation.encode(), arrival.continuation.encode("utf-8", "replace"))
 
 
 def _break_off(session: Session, message: SyncML, code: StatusCode) -> Received:
     """The end of a live session for a fault of the device's."""
     outcomes, unanswered = settle(session.outstanding)
-    received = _refuse(replace(session, outstanding={}, planned=()), message, code, Turn.ABORT)
-    return replace(received, outcomes=outcomes, unanswered=unanswered)
+    over = replace(session, outstanding={}, planned=(), chunking=None, assembly=None, owed=())
+    received = _refuse(over, message, code, Turn.ABORT)
+    return replace(received, authenticated=True, outcomes=outcomes, unanswered=unanswered)
 
 
 def _refuse(session: Session | None, message: SyncML, code: StatusCode, turn: Turn, offer: str = "") -> Received:
@@ -327,21 +476,31 @@ def _hear_header_statuses(session: Session, message: SyncML, peer: Peer) -> tupl
     for status in message.commands:
         if not isinstance(status, Status) or status.cmd_ref != "0":
             continue
+        wanted = parse_type(status.chal.type) if status.chal else None
         given = _next_nonce(status.chal)
         nonce = given or nonce
+        if wanted is not None:
+            session = replace(session, server_auth=wanted)
         if status.code in _REFUSALS:
             failures = session.server_failures + 1
             session = replace(session, server_proven=False, challenged=True, server_failures=failures)
-            answerable = peer.server is not None and given is not None and failures < peer.max_failures
+            answerable = failures < peer.max_failures and _can_prove(peer.server, wanted, given)
         elif status.code.is_success:
             proven = status.code == StatusCode.AUTHENTICATED or status.chal is None
             session = replace(session, server_proven=proven)
     return session, answerable, nonce
 
 
+def _can_prove(account: Account | None, wanted: AuthType | None, nonce: bytes | None) -> bool:
+    """Whether the gateway can prove itself in the way a challenge asks for."""
+    if account is None or wanted is None:
+        return False
+    return bool(account.password) if wanted == "basic" else nonce is not None
+
+
 def _next_nonce(challenge: Chal | None) -> bytes | None:
-    """The octets of the nonce in an md5 challenge, or None."""
-    if challenge is None or challenge.type.lower() != "syncml:auth-md5":
+    """The octets of the nonce in a challenge, or None."""
+    if challenge is None or parse_type(challenge.type) in (None, "basic"):
         return None
     try:
         return base64.b64decode("".join(challenge.next_nonce.split()), validate=True) or None
@@ -349,23 +508,35 @@ def _next_nonce(challenge: Chal | None) -> bytes | None:
         return None
 
 
-def _frame(received: Received, peer: Peer) -> SyncML:
-    """The reply before any command."""
+def _frame(received: Received, peer: Peer) -> tuple[SyncML, Account | None]:
+    """The reply before any command, and the account that has to sign it.
+
+    The gateway proves itself to nobody who has not done so: what it says to a stranger could be used elsewhere.
+    """
     session, client = received.session, received.header
-    commands: tuple[AnyCommand, ...] = received.statuses
+    commands: list[AnyCommand] = [
+        replace(status, cmd_id=str(number)) for number, status in enumerate(received.statuses, start=1)
+    ]
+    if received.broken is not None:
+        broken = Item(target=received.broken.target, source=received.broken.source)
+        commands.append(Alert(cmd_id=str(len(commands) + 1), code=AlertCode.NO_END_OF_DATA, items=(broken,)))
     if received.turn in _TURN_ALERTS:
-        commands = (*commands, Alert(cmd_id=str(len(commands) + 1), code=_TURN_ALERTS[received.turn]))
-    account = peer.server
+        commands.append(Alert(cmd_id=str(len(commands) + 1), code=_TURN_ALERTS[received.turn]))
+    account = peer.server if received.authenticated else None
+    auth = (session.server_auth if session else None) or peer.server_auth
     if account is not None and received.server_nonce:
         account = replace(account, nonce=received.server_nonce)
+    able = account is not None and (bool(account.password) if auth == "basic" else bool(account.nonce))
     proven = session is not None and session.server_proven
     header = SyncHdr(
         session_id=client.session_id,
-        msg_id=session.server_msg_id + 1 if session else 1,
+        msg_id=session.server_msg_id + 1 if session else client.msg_id,
         target=client.source,
         source=peer.server_uri,
         source_name=account.name if account else "",
-        resp_uri=peer.resp_uri,
-        cred=make_cred(account) if account and account.nonce and not proven else None,
+        resp_uri=peer.resp_uri if received.authenticated else "",
+        cred=make_cred(account, auth) if account and able and auth != "mac" and not proven else None,
+        meta=Meta(max_msg_size=peer.max_msg_size, max_obj_size=peer.max_obj_size) if received.started else None,
     )
-    return SyncML(header=header, commands=commands, final=received.turn is not Turn.NEXT_MESSAGE)
+    message = SyncML(header=header, commands=tuple(commands), final=received.turn is not Turn.NEXT_MESSAGE)
+    return message, account if able and auth == "mac" else None

@@ -129,9 +129,10 @@ class DeviceRoutes:
         return OmaDmView(
             loc_uri=state.loc_uri,
             auth=state.auth,
+            server_auth=state.server_auth,
+            certificate=state.certificate,
             last_session_at=state.last_session_at,
             up_to_date=state.synced == self._service.configuration_key(subscriber, device),
-            failed_attempts=state.failed_attempts,
             refused_verbs=list(state.refused_verbs),
         )
 

@@ -138,13 +138,20 @@ class ValuesChanged(Model):
 
 
 class NewDevice(Model):
-    """A device with an OMA DM account. ``loc_uri`` is what the device sends as its Source/LocURI."""
+    """A device with an OMA DM account. ``loc_uri`` is what the device sends as its Source/LocURI.
+
+    ``auth`` is how the device proves itself, ``server_auth`` how the gateway does. ``certificate`` is the SHA-256
+    fingerprint of a TLS client certificate that proves the device as well, or alone with ``certificate_required``.
+    """
 
     loc_uri: Annotated[Name, Field(min_length=1)]
     imei: Annotated[str, Field(pattern="^([0-9]{14,16})?$")] = ""
     manufacturer: Name = ""
     model: Name = ""
     auth: Literal["basic", "md5", "mac"] = "md5"
+    server_auth: Literal["basic", "md5", "mac"] = "md5"
+    certificate: Annotated[str, Field(pattern="^([0-9A-Fa-f]{2}:?){32}$|^$")] = ""
+    certificate_required: bool = False
     client_name: Name = ""
     server_name: Name = ""
 
@@ -202,9 +209,10 @@ class OmaDmView(Model):
 
     loc_uri: str
     auth: str
+    server_auth: str
+    certificate: str
     last_session_at: datetime | None
     up_to_date: bool
-    failed_attempts: int
     refused_verbs: list[str]
 
 

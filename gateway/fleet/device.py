@@ -28,7 +28,7 @@ class Credential(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One direction of an OMA DM account.
 
     ``secret`` is the account digest sealed by the gateway's key, never the password. ``nonce`` and ``previous_nonce``
-    are raw octets.
+    are raw octets. ``password`` is sealed too, and only there where the gateway has to prove itself by basic.
 
     Spec: OMA-TS-DM_Security-V1_2 5.3
     """
@@ -37,6 +37,7 @@ class Credential(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     secret: bytes
     nonce: bytes = b""
     previous_nonce: bytes = b""
+    password: bytes = b""
 
 
 class AccountPair(msgspec.Struct, frozen=True):
@@ -51,21 +52,29 @@ class OmaDmState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     ``client`` proves the device to the gateway, ``server`` the gateway to the device. ``roots`` says where each MO is
     mounted on this device. ``synced`` is the configuration key the device was last brought up to, ``described`` a
-    digest of what it said of itself. ``refused_verbs`` are commands this device answered 406 to. ``failed_attempts``
-    counts wrong credentials since the last right ones. ``account_serial`` numbers the accounts that the gateway made
-    for this device by itself, ``account_made_at`` is absent when the one in force was ordered by somebody; ``pending``
-    is a newer account, which takes the place of the other when it is first used.
+    digest of what it said of itself. ``refused_verbs`` are commands this device answered 406 to. ``account_serial``
+    numbers the accounts that the gateway made for this device by itself, ``account_made_at`` is absent when the one in
+    force was ordered by somebody; ``pending`` is a newer account, which takes its place when it is first used.
+
+    ``auth`` is what the device is challenged with, ``server_auth`` how the gateway proves itself to it.
+    ``certificate`` is the SHA-256 fingerprint, in hexadecimal, of the TLS certificate that proves this device; with
+    ``certificate_required`` nothing else does. ``resync_at`` is when the device was last called to agree on nonces
+    anew. ``large_objects`` says whether it takes values in parts (None: it was not asked).
     """
 
     loc_uri: str
     client: Credential
     server: Credential | None = None
     auth: AuthType = "md5"
+    server_auth: AuthType = "md5"
+    certificate: str = ""
+    certificate_required: bool = False
+    resync_at: datetime | None = None
+    large_objects: bool | None = None
     roots: dict[str, str] = {}
     synced: str = ""
     described: bytes = b""
     refused_verbs: tuple[str, ...] = ()
-    failed_attempts: int = 0
     last_session_at: datetime | None = None
     account_serial: int = 0
     account_made_at: datetime | None = None

@@ -7,7 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from adapters.omadm.auth import Account, Verdict, chal, make_cred, md5_digest, verify
+from adapters.omadm.auth import (
+    Account,
+    Mac,
+    Proof,
+    Verdict,
+    body_digest,
+    chal,
+    format_mac,
+    make_cred,
+    md5_digest,
+    parse_mac,
+    parse_type,
+    verify,
+)
 from adapters.omadm.messages import Chal, Cred
 from gateway.fleet.device import AuthType, account_digest
 
@@ -79,3 +92,74 @@ def test_own_credentials_and_challenges() -> None:
     assert chal("md5", NONCE) == Chal(type="syncml:auth-md5", next_nonce="EBESExQVFhcYGRobHB0eHw==", format="b64")
     assert chal("mac", NONCE).type == "syncml:auth-MAC"
     assert chal("basic", NONCE) == Chal(type="syncml:auth-basic", format="b64")
+
+
+BODY = b"<SyncML xmlns='SYNCML:SYNCML1.2'></SyncML>"
+# Both with openssl dgst: B64(MD5(body)), and B64(MD5(account digest ":" nonce ":" that)).
+BODY_DIGEST, MAC = "H3xwy8pX1UqPHmyp+R/yyg==", "GmMegr0aqMFcmVhtAe/8tg=="
+SIGNED = Mac(ACCOUNT.name, MAC)
+
+
+def test_a_mac_covers_the_octets_of_a_message() -> None:
+    """B64(H(account digest ":" nonce ":" B64(H(body)))), as a header of name, algorithm and mac.
+
+    OMA-TS-DM_Security-V1_2 5.4
+    """
+    assert body_digest(BODY) == BODY_DIGEST
+    assert format_mac(ACCOUNT, BODY) == f'algorithm=MD5, username="{ACCOUNT.name}", mac={MAC}'
+    assert parse_mac(format_mac(ACCOUNT, BODY)) == SIGNED
+
+
+@pytest.mark.parametrize(
+    ("header", "read"),
+    [
+        (f'username="{ACCOUNT.name}",mac={MAC}', SIGNED),
+        (f'mac="{MAC}", username={ACCOUNT.name}', SIGNED),
+        (f'Username = "{ACCOUNT.name}" , MAC = {MAC.rstrip("=")}', SIGNED),
+        (f'algorithm=SHA, username="{ACCOUNT.name}", mac={MAC}', Mac(ACCOUNT.name, MAC, "SHA")),
+        (f"mac={MAC}", None),
+        (f'username="{ACCOUNT.name}"', None),
+        ("", None),
+        ("username=x, mac=" + "A" * 2000, None),
+    ],
+)
+def test_the_header_of_a_mac_is_read_as_devices_write_it(header: str, read: Mac | None) -> None:
+    """Algorithm and padding may be missing, quotes too many or too few; what names nobody or proves nothing is none."""
+    assert parse_mac(header) == read
+
+
+@pytest.mark.parametrize(
+    ("proof", "account", "verdict"),
+    [
+        (Proof(SIGNED, BODY_DIGEST), ACCOUNT, Verdict.ACCEPTED),
+        (Proof(SIGNED, BODY_DIGEST), ROTATED, Verdict.ACCEPTED_PREVIOUS_NONCE),
+        (Proof(SIGNED, body_digest(BODY + b" ")), ACCOUNT, Verdict.WRONG),
+        (Proof(Mac("IMEI:1", MAC), BODY_DIGEST), ACCOUNT, Verdict.WRONG),
+        (Proof(Mac(ACCOUNT.name, MAC, "SHA"), BODY_DIGEST), ACCOUNT, Verdict.WRONG),
+        (Proof(SIGNED, BODY_DIGEST), NEVER_CHALLENGED, Verdict.WRONG),
+        (Proof(None, BODY_DIGEST), ACCOUNT, Verdict.MISSING),
+        (Proof(certified=True), NEVER_CHALLENGED, Verdict.ACCEPTED),
+    ],
+)
+@pytest.mark.parametrize("offered", ["mac", "md5"])
+def test_what_the_transport_proves(proof: Proof, account: Account, verdict: Verdict, offered: AuthType) -> None:
+    """A MAC is of this account, nonce and message; a certificate is enough by itself."""
+    assert verify(None, account, offered, proof) is verdict
+
+
+def test_a_challenge_that_is_on_no_record_can_be_answered() -> None:
+    """Each of the account's challenges is a nonce that counts."""
+    challenged = Account(ACCOUNT.name, ACCOUNT.digest, b"stored", challenges=(b"other", NONCE))
+    assert verify(MD5, challenged, "md5") is Verdict.ACCEPTED_PREVIOUS_NONCE
+
+
+def test_basic_credentials_of_the_gateway_show_its_password() -> None:
+    """B64(name ":" password), only where the password is at hand (OMA-TS-DM_Security-V1_2 5.3)."""
+    account = Account("Bruce2", "", b"", password="OhBehave")
+    assert make_cred(account, "basic") == Cred(type="syncml:auth-basic", data="QnJ1Y2UyOk9oQmVoYXZl")
+
+
+@pytest.mark.parametrize(("type_", "auth"), [("syncml:auth-MAC", "mac"), (" SyncML:auth-md5 ", "md5"), ("x", None)])
+def test_types_of_credentials_are_known_by_name(type_: str, auth: AuthType | None) -> None:
+    """In any case; others are none of the gateway's."""
+    assert parse_type(type_) == auth

@@ -1,0 +1,101 @@
+"""The two ends of a session for one device: its account unsealed, and the nonces it may be challenged with.
+
+A challenge to somebody who has proved nothing is on no record: its nonce follows from the gateway's key, the device's
+stored nonce and the hour, so any worker can check the answer, nobody can use it twice, and whoever claims to be a
+device changes nothing of that device's.
+
+Spec: OMA-TS-DM_Security-V1_2 5.3, 5.4; OMA-TS-DM_Notification-V1_2 6.2 (resynchronisation)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from datetime import datetime, timedelta
+
+from msgspec.structs import replace
+
+from adapters.omadm.auth import Account, verify
+from adapters.omadm.codec import Encoding
+from adapters.omadm.messages import SyncML
+from adapters.omadm.notification import RESYNC_NONCES
+from adapters.omadm.session import Arrival, Peer
+from gateway.accounts import CREDENTIAL_PURPOSE
+from gateway.fleet.device import Credential, OmaDmState
+from gateway.sealing import Sealer
+from gateway.settings import OmaDm
+
+NONCE_BYTES = 16
+CHALLENGE_SECONDS = 600
+"""A challenge can be answered for this long, and for as long again."""
+
+
+class Accounts:
+    """The accounts of devices under this gateway's key and settings."""
+
+    def __init__(self, sealer: Sealer, settings: OmaDm) -> None:
+        self._sealer = sealer
+        self._settings = settings
+        self._challenge_key = sealer.derive("omadm-challenge")
+        self._continuation_key = sealer.derive("omadm-continuation")
+        # A device that nobody knows is challenged like one that is known, against credentials nobody has.
+        unknown = sealer.derive("omadm-stranger")
+        self._stranger = Account(name="", digest=unknown[:16].hex(), nonce=unknown[16:])
+
+    def peer(self, loc_uri: str, state: OmaDmState | None, encoding: Encoding, nonce: bytes, now: datetime) -> Peer:
+        """The two ends for the device of that LocURI, of which ``state`` is on record: None for one nobody knows.
+
+        ``nonce`` is fresh; what a new session's messages have to bring along is made of it.
+        """
+        settings = self._settings
+        client = self._account(state.client) if state else self._stranger
+        challenges = self._challenges(loc_uri, state.client.nonce if state else b"", now)
+        called_at = state.resync_at if state else None
+        if called_at is not None and now - called_at < timedelta(seconds=settings.resync_seconds):
+            challenges = (*challenges, RESYNC_NONCES[settings.resync_nonce])
+        continuation = ""
+        if settings.resp_uri:
+            continuation = hmac.digest(self._continuation_key, loc_uri.encode() + nonce, hashlib.sha256)[:16].hex()
+        mark = "&" if "?" in settings.resp_uri else "?"
+        return Peer(
+            server_uri=settings.server_id,
+            client=replace(client, challenges=challenges),
+            server=self._account(state.server) if state and state.server else None,
+            auth=state.auth if state else settings.auth,
+            server_auth=state.server_auth if state else "md5",
+            every_message=settings.credentials == "message",
+            certificate_required=bool(state and state.certificate_required),
+            resp_uri=f"{settings.resp_uri}{mark}s={continuation}" if continuation else "",
+            continuation=continuation,
+            max_failures=settings.max_failed_attempts,
+            max_msg_size=settings.max_message_bytes,
+            max_obj_size=settings.max_object_bytes,
+            large_objects=bool(state and state.large_objects),
+            octets=encoding.wbxml,
+        )
+
+    def in_force(self, state: OmaDmState, message: SyncML, arrival: Arrival, now: datetime) -> OmaDmState:
+        """The state with the newest account in force as soon as the device shows that it has it."""
+        if state.pending is None or (message.header.cred is None and arrival.proof.mac is None):
+            return state
+        # It answers the challenge that it got, whichever account it has.
+        client = replace(state.pending.client, nonce=state.client.nonce, previous_nonce=state.client.previous_nonce)
+        account = replace(
+            self._account(client), challenges=self._challenges(message.header.source, state.client.nonce, now)
+        )
+        if not verify(message.header.cred, account, state.auth, arrival.proof).is_accepted:
+            return state
+        return replace(state, client=client, server=state.pending.server, pending=None)
+
+    def _challenges(self, loc_uri: str, stored: bytes, now: datetime) -> tuple[bytes, ...]:
+        period = int(now.timestamp()) // CHALLENGE_SECONDS
+        content = loc_uri.encode("utf-8", "replace") + b"\0" + stored + b"\0"
+        return tuple(
+            hmac.digest(self._challenge_key, content + str(number).encode(), hashlib.sha256)[:NONCE_BYTES]
+            for number in (period, period - 1)
+        )
+
+    def _account(self, credential: Credential) -> Account:
+        digest = self._sealer.unseal(credential.secret, CREDENTIAL_PURPOSE).decode()
+        password = self._sealer.unseal(credential.password, CREDENTIAL_PURPOSE).decode() if credential.password else ""
+        return Account(credential.name, digest, credential.nonce, credential.previous_nonce, password=password)
