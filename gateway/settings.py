@@ -360,6 +360,31 @@ class Openid(_Table):
     authority: Path | None = None
 
 
+class Gba(_Table):
+    """GBA for RCC.14 clients that announce ``3gpp-gba``; off without ``bsf``, the address that keys are asked for at.
+
+    ``naf`` is this gateway's own name as phones contact it. ``ciphersuite`` is that of its TLS in four hexadecimal
+    digits: phones bind their keys to the one they negotiated, so the listener should leave them no choice.
+    ``authority``, ``certificate`` and ``key`` are files in the data directory for TLS with the BSF.
+    """
+
+    bsf: Annotated[str, Field(pattern="^(https://.+)?$")] = ""
+    naf: Annotated[str, Field(pattern="^[A-Za-z0-9.-]*$")] = ""
+    ciphersuite: Annotated[str, Field(pattern="^[0-9A-Fa-f]{4}$")] = "c02f"
+    nonce_seconds: Seconds = 120
+    authority: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+
+    @pydantic.model_validator(mode="after")
+    def _check(self) -> Gba:
+        if self.bsf and not self.naf:
+            raise ValueError("a NAF needs a name: set naf to this gateway's own")
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key belong together: set both or neither")
+        return self
+
+
 class Operator(_Table):
     """The operator's own networks: PLMNs as MCC and MNC together, which also tells how long an MNC is."""
 
@@ -449,6 +474,7 @@ class Settings(BaseSettings):
     eap_aka: EapAka = EapAka()
     aaa: tuple[Aaa, ...] = ()
     openid: Openid = Openid()
+    gba: Gba = Gba()
     logging: Logging = Logging()
     trace: Trace = Trace()
 
@@ -535,6 +561,13 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
                 }
             ),
             "listeners": listeners,
+            "gba": settings.gba.model_copy(
+                update={
+                    "authority": settings.gba.authority and data / settings.gba.authority,
+                    "certificate": settings.gba.certificate and data / settings.gba.certificate,
+                    "key": settings.gba.key and data / settings.gba.key,
+                }
+            ),
             "openid": settings.openid.model_copy(
                 update={
                     "secret": settings.openid.secret and data / settings.openid.secret,

@@ -11,7 +11,9 @@ from typing import NamedTuple
 from adapters.rcc14.identity.openid import Relying
 from adapters.rcc14.proving.auc import EmbeddedAuc
 from adapters.rcc14.proving.authenticator import Authenticator
+from adapters.rcc14.proving.bsf import HttpBsf
 from adapters.rcc14.proving.eap import EapRelay
+from adapters.rcc14.proving.gba import GbaDigest
 from adapters.rcc14.proving.openid import OpenidLogin
 from adapters.rcc14.proving.openid_provider import OpenidProvider
 from adapters.rcc14.proving.otp import OneTimePasswords
@@ -58,6 +60,15 @@ async def open_methods(
             provider = _open_provider(settings)
             stack.push_async_callback(provider.close)
             methods.append(_openid_login(store, provider, sealer, settings.openid))
+        if settings.gba.bsf:
+            chosen = settings.gba
+            bsf = HttpBsf(chosen.bsf, authority=chosen.authority, certificate=chosen.certificate, key=chosen.key)
+            stack.push_async_callback(bsf.close)
+            methods.append(
+                GbaDigest(
+                    store, bsf, naf=chosen.naf, ciphersuite=int(chosen.ciphersuite, 16), seconds=chosen.nonce_seconds
+                )
+            )
         if settings.eap_aka.server != "none":
             authenticator: Authenticator = EmbeddedAuc(store, sealer, settings.eap_aka)
             if settings.eap_aka.server == "radius":
