@@ -40,17 +40,21 @@ from gateway.admin.api import AdminApi
 from gateway.admin.auth import load_token
 from gateway.admin.devices import DeviceRoutes
 from gateway.admin.events import EventRoutes
+from gateway.admin.jobs import JobRoutes
 from gateway.admin.pushes import PushRoutes
 from gateway.admin.subscribers import SubscriberRoutes
 from gateway.admin.trace import TraceRoutes
+from gateway.download import PackageFront
 from gateway.errors import ConfigError, Conflict, Unavailable
 from gateway.fleet.consistency import load_rules
 from gateway.fleet.profile import ProfileSet, load_profiles
 from gateway.inventory import Inventory
+from gateway.jobs import Jobs
 from gateway.mo.catalogue import Catalogue
 from gateway.observe.load import Load
 from gateway.observe.logs import logger
 from gateway.observe.siblings import Siblings
+from gateway.packages import Packages
 from gateway.sealing import Sealer
 from gateway.service import Service
 from gateway.settings import Listener, Settings
@@ -58,6 +62,7 @@ from gateway.store.opening import open_store
 from gateway.store.protocol import ClaimEphemeral, Store
 from gateway.trace import Reader, Tracer
 
+PACKAGES_FOLDER = "packages"
 HOUSEKEEPING_SECONDS = 60
 HOUSEKEEPING_PLACE = "turn/housekeeping"
 SHUTDOWN_SECONDS = 5
@@ -155,9 +160,22 @@ async def running(
             hosts=default_hosts(settings.operator.plmns) | {host.lower() for host in settings.rcc14.hosts},
             methods=methods,
         )
+        packages = Packages(settings.data / PACKAGES_FOLDER)
+        link_key = sealer.derive("package-link")
+        jobs = Jobs(
+            store,
+            inventory,
+            packages,
+            key=link_key,
+            roots=settings.omadm.roots,
+            package_url=settings.package_url(),
+            clock=now,
+        )
+        fetch = PackageFront(packages, link_key, now)
         admin = AdminApi(
             SubscriberRoutes(store, service, inventory, documents).routes(),
-            DeviceRoutes(store, service, inventory).routes(),
+            DeviceRoutes(store, service, inventory, now).routes(),
+            JobRoutes(jobs, inventory, packages, now).routes(),
             PushRoutes(
                 inventory,
                 OmaDmPushes(service, configuration.catalogue, sealer, settings.omadm, settings.omacp, settings.sms),
@@ -178,7 +196,7 @@ async def running(
             stack.push_async_callback(siblings.close)
         bound = []
         for listener in settings.listeners:
-            runner = _runner(listener, settings, omadm, rcc14, page, admin)
+            runner = _runner(listener, settings, omadm, rcc14, page, fetch, admin)
             await runner.setup()
             stack.push_async_callback(runner.cleanup)
             address = listener.address
@@ -246,6 +264,7 @@ def _runner(
     omadm: OmaDmFront,
     rcc14: Rcc14Front,
     page: CodePage | None,
+    fetch: PackageFront,
     admin: AdminApi,
 ) -> web.BaseRunner:
     if "admin" in listener.serves:
@@ -255,6 +274,7 @@ def _runner(
     routes: list[front.Route] = []
     if "omadm" in listener.serves:
         routes += [("POST", path, omadm.handle) for path in settings.omadm.paths]
+        routes += [(method, settings.omadm.package_path, fetch.handle) for method in ("GET", "HEAD")]
     if "rcc14-http" in listener.serves:
         introduce = rcc14.handler(
             Leg(secure=False, gateways=listener.trusted_gateways, proxies=listener.trusted_proxies)

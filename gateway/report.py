@@ -87,10 +87,30 @@ def device(found: Mapping[str, Any]) -> str:
             lines.append(f"  terms of use {rcc14['terms_sent']}: {answer}")
         lines += [f"  {name} = {_printable(value)}" for name, value in rcc14["parameters"].items()]
         lines += [f"  {name} = {_printable(value)} (unknown)" for name, value in rcc14["unknown"].items()]
+    lines += [job(one) for one in found["jobs"]]
+    of_jobs = tuple(f"{one['id']}." for one in found["jobs"])
     for operation in found["operations"]:
+        if of_jobs and operation["id"].startswith(of_jobs):
+            continue
         outcome = "waits" if operation["status"] is None else f"{operation['status']} {operation['meaning']}"
         lines.append(f"operation {operation['id']}  {operation['verb']} {operation['uri']}  {outcome}")
         lines += [f"  {uri} = {value}" for uri, value in operation["results"].items()]
+    return "\n".join(lines)
+
+
+def job(found: Mapping[str, Any]) -> str:
+    """One job in a line, with what it found on the device below."""
+    what = f"{found['kind']} {found['action']} {found['subject']}".rstrip()
+    if found["state"] == "unconfirmed":
+        return f"{what}: confirm it before {found['confirm_until']} with --confirm {found['confirm']}"
+    percent = "" if found["percent"] is None else f" {found['percent']} %"
+    result = f"{found['code']} {found['meaning']}" if found["code"] is not None else found["step"]
+    lines = [f"job {found['id']}  {what}  {found['state']}{percent}  {result}".rstrip()]
+    if found["kind"] == "inventory":
+        lines += [f"  {uri} = {value}" for uri, value in found["read"].items()]
+    if found["components"]:
+        rows = [[one["id"], one["name"], one["version"], one["state"]] for one in found["components"]]
+        lines.append(_indented(table(["component", "name", "version", "state"], rows)))
     return "\n".join(lines)
 
 

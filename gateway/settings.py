@@ -96,6 +96,8 @@ class OmaDm(_Table):
     as it does with a MAC anyhow. ``resp_uri`` is the address devices reach this gateway at; when it is set, they are
     told to send the rest of a session to a URI of its own, so that nobody else can speak in it. For ``resync_seconds``
     after a device was called to agree on nonces anew, it may use that nonce.
+
+    Devices fetch packages at ``package_path``, by way of ``package_url`` where that is not the first listener's.
     """
 
     paths: tuple[str, ...] = ("/omadm",)
@@ -115,6 +117,8 @@ class OmaDm(_Table):
     max_failed_attempts: Annotated[int, Field(ge=1)] = 3
     roots: dict[str, str] = {}
     account_seconds: Seconds = 15_552_000
+    package_path: Annotated[str, Field(pattern="^/")] = "/packages"
+    package_url: Annotated[str, Field(pattern="^(https?://.+)?$")] = ""
 
 
 class Redirect(_Table):
@@ -493,6 +497,13 @@ class Settings(BaseSettings):
     def listener_for(self, service: ServiceName) -> Listener | None:
         """The first listener that serves it, or None."""
         return next((listener for listener in self.listeners if service in listener.serves), None)
+
+    def package_url(self) -> str:
+        """Where devices fetch packages: the path for it beside the address that accounts give devices."""
+        if self.omadm.package_url:
+            return self.omadm.package_url
+        listener = self.listener_for("omadm")
+        return (listener.url if listener else "") + self.omadm.package_path
 
     def omadm_address(self) -> str:
         """The URL that a new account gives devices; empty when no listener serves OMA DM and none is set."""

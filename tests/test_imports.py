@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 TIERS = (
     ("gateway.errors", "gateway.status"),
     ("gateway.tree", "gateway.mo"),
-    ("gateway.fleet",),
+    ("gateway.fleet", "gateway.objects"),
     (
         "gateway.store.protocol",
         "gateway.sealing",
@@ -29,6 +29,9 @@ TIERS = (
         "gateway.front",
         "gateway.trace",
         "gateway.archive",
+        "gateway.packages",
+        "gateway.jobs",
+        "gateway.download",
         "gateway.admin",
         "gateway.report",
         "gateway.demo_tls",

@@ -38,6 +38,7 @@ from gateway.fleet.device import Device
 from gateway.fleet.operation import Operation
 from gateway.fleet.queue import settle
 from gateway.front import Response, query_of
+from gateway.jobs import work_jobs
 from gateway.observe import metrics
 from gateway.observe.logs import logger
 from gateway.sealing import Sealer
@@ -235,10 +236,10 @@ class OmaDmFront:
         said_new = described is not device
         device = learn_from(described, outcomes)
         queue = settle(contact.operations, outcomes, received.alerts, now, _in_flight(received))
-        pending = queue.pending
+        device, pending, writes = work_jobs(device, queue, now, session_begins=received.started)
         key = self._service.configuration_key(contact.subscriber, device)
         synced = device.omadm is not None and device.omadm.synced == key
-        writes = note_alerts(device, received.alerts, now)
+        writes += note_alerts(device, received.alerts, now)
         idle = synced and not (outcomes or said_new or pending or queue.changed or received.unanswered)
         if idle and received.wants_work:
             return Step(device, writes, self._respond(received, (), peer, encoding, now))
@@ -257,6 +258,9 @@ class OmaDmFront:
         given_up = settle(pending, reply.outcomes, (), now, _in_flight(received))
         writes += refusal_writes(device, (*outcomes, *reply.outcomes), now)
         writes += queue_writes(device, (*queue.changed, *given_up.changed), now)
+        if given_up.changed:
+            device, _, more = work_jobs(device, given_up, now, session_begins=False)
+            writes += more
         writes += sent_writes(device, reply.sent, now)
         if mirror != stored:
             writes.append(PutMirror(mirror))

@@ -19,6 +19,7 @@ import aiohttp
 from lxml import etree
 
 from adapters.simulator.memory import load_memory, save_memory
+from adapters.simulator.objects import Objects
 from adapters.simulator.transcript import Transcript
 from adapters.syncml.readable import Conversation
 from adapters.wbxml import codec as wbxml
@@ -79,7 +80,8 @@ async def run_session(
     try:
         async with aiohttp.ClientSession(timeout=timeout) as http:
             message: Markup | None = phone.package_1()
-            while message is not None:
+            while message is not None or await phone.goes_on(http):
+                message = message or phone.package_1()
                 if phone.msg_id > MAX_MESSAGES:
                     phone.transcript.result = f"no end after {MAX_MESSAGES} messages"
                     break
@@ -130,6 +132,20 @@ class _Phone:
         if misbehave == "wrong-nonce":
             self.client_nonce = b"not the nonce"
         self.server_ok = False
+        self.objects = Objects(self.tree, state)
+        self.correlator = ""
+
+    async def goes_on(self, http: aiohttp.ClientSession) -> bool:
+        """Whether the phone calls again, because something it was told to do has ended meanwhile."""
+        if not self.objects.busy or self.transcript.result != "ok":
+            return False
+        await self.objects.work(http)
+        if not self.objects.alerts:
+            return False
+        self.session_id = str(self.state["sessions"] + 1)
+        self.state["sessions"] += 1
+        self.msg_id, self.challenged, self.server_ok = 0, 0, False
+        return True
 
     def package_1(self) -> Markup:
         """Credentials, the session alert and DevInfo."""
@@ -142,9 +158,21 @@ class _Phone:
             [
                 ("Alert", [("CmdID", "1"), ("Data", self.alert)]),
                 ("Replace", [("CmdID", "2"), *items]),
+                *self._told(),
             ],
             with_cred=True,
         )
+
+    def _told(self) -> list[Markup]:
+        """A generic alert for each thing that has ended."""
+        return [
+            ("Alert", [("CmdID", str(3 + number)), ("Data", "1226"), ("Correlator", alert["correlator"]), ("Item", [
+                ("Source", [("LocURI", alert["source"])]),
+                ("Meta", [("Format", "chr"), ("Type", alert["type"]), ("Mark", "warning")]),
+                ("Data", alert["data"]),
+            ])])
+            for number, alert in enumerate(self.objects.alerts)
+        ]  # fmt: skip
 
     def answer(self, reply: Markup) -> Markup | None:
         """The next message to a reply of the gateway, None when the session is over."""
@@ -165,6 +193,7 @@ class _Phone:
         if verdict not in (200, 212):
             self.transcript.result = f"the gateway answered SyncHdr with {verdict}"
             return None
+        self.objects.alerts.clear()
         commands = [child for child in body[1] if child[0] not in ("Status", "Final")]
         if not commands:
             # Nothing is answered any more, so no new nonce can be told either.
@@ -188,6 +217,7 @@ class _Phone:
 
     def _execute(self, command: Markup, msg_ref: str, out: list[Markup], *, allowed: bool) -> None:
         name, cmd_id = command[0], _text(command, "CmdID")
+        self.correlator = _text(command, "Correlator") if _has(command, "Correlator") else ""
         for item in _children(command, "Item"):
             uri = _text(_child(item, "Target"), "LocURI") if _has(item, "Target") else ""
             results: list[Markup] = []
@@ -206,8 +236,10 @@ class _Phone:
         data = _text(item, "Data") if _has(item, "Data") else None
         if name == "Get":
             return self._get(node, query, results)
-        if name in ("Add", "Replace", "Delete") and node in self.refuse:
+        if name in ("Add", "Replace", "Delete", "Exec") and node in self.refuse:
             return self.refuse[node]
+        if name == "Exec":
+            return self.objects.execute(node, self.correlator)
         if name == "Add":
             if node in self.tree:
                 return 418

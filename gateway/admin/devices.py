@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
+
+from gateway.admin.jobs import job_view
 from gateway.admin.models import (
     DeviceView,
     LeafView,
@@ -22,6 +26,7 @@ from gateway.fleet.operation import Condition, Operation, Prompt
 from gateway.fleet.standing import LeafStanding, leaf_standings
 from gateway.fleet.subscriber import ServiceState, Subscriber
 from gateway.inventory import Inventory
+from gateway.jobs import standings as job_standings
 from gateway.service import Service
 from gateway.status import StatusCode
 from gateway.store.protocol import Store
@@ -32,10 +37,11 @@ _RCC14_FIELDS = Rcc14View.model_fields.keys() & set(Rcc14State.__struct_fields__
 class DeviceRoutes:
     """What can be done with devices."""
 
-    def __init__(self, store: Store, service: Service, inventory: Inventory) -> None:
+    def __init__(self, store: Store, service: Service, inventory: Inventory, clock: Callable[[], datetime]) -> None:
         self._store = store
         self._service = service
         self._inventory = inventory
+        self._clock = clock
 
     def routes(self) -> tuple[Route, ...]:
         """The route table."""
@@ -96,6 +102,7 @@ class DeviceRoutes:
             omadm=self._omadm_view(household.subscriber, device),
             rcc14=_rcc14_view(household.subscriber, device),
             leaves=[_leaf_view(standing) for standing in standings],
+            jobs=[job_view(job) for job in job_standings(device.jobs, self._clock())],
             operations=[_operation_view(operation) for operation in operations],
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from gateway.cli import catalogue, fleet, importing, mapping, push, server, simulate, state, trace, values
+from gateway.cli import catalogue, fleet, importing, mapping, objects, push, server, simulate, state, trace, values
 from gateway.cli.common import Group
 
 
@@ -14,6 +14,6 @@ def main() -> None:
     """One management-object tree, served over OMA DM, RCC.14 and OMA CP."""
 
 
-for _topic in (server, state, catalogue, mapping, fleet, values, trace, importing, push, simulate):
+for _topic in (server, state, catalogue, mapping, fleet, values, trace, objects, importing, push, simulate):
     for _command in _topic.COMMANDS:
         main.add_command(_command)

@@ -49,7 +49,7 @@ def api(store: SqliteStore) -> AdminApi:
     inventory = Inventory(store, CATALOGUE, Sealer(bytes(32)), lambda: NOW)
     return AdminApi(
         SubscriberRoutes(store, service, inventory, Documents()).routes(),
-        DeviceRoutes(store, service, inventory).routes(),
+        DeviceRoutes(store, service, inventory, lambda: NOW).routes(),
         EventRoutes(store).routes(),
         store=store,
         token_digest=hashlib.sha256(TOKEN.encode()).digest(),

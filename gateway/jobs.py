@@ -1,0 +1,263 @@
+"""Jobs over the standard objects of a device: start, cancel, and the records that follow from its answers."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from gateway.errors import ConfigError, Conflict, NotFound
+from gateway.fleet.device import Device
+from gateway.fleet.job import Job, JobState, kept
+from gateway.fleet.operation import Operation
+from gateway.fleet.queue import Queue
+from gateway.inventory import Inventory
+from gateway.objects.work import USUAL_ROOTS, begin, standing, work
+from gateway.packages import Link, PackageKind, Packages, format_link
+from gateway.status import StatusCode
+from gateway.store.protocol import Append, Event, PutDevice, PutOperation, Store, Write
+
+CONFIRM_SECONDS = 300
+CANCELLED = StatusCode(514)
+
+DEADLINES = {
+    "firmware": timedelta(days=7),
+    "software": timedelta(days=7),
+    "lock": timedelta(days=7),
+    "capability": timedelta(days=7),
+    "inventory": timedelta(days=7),
+}
+"""How long a job may take unless the operator says otherwise: phones may be off for days."""
+
+ACTIONS: Mapping[str, tuple[str, ...]] = {
+    "firmware": ("update", "download", "install"),
+    "software": ("install", "remove", "activate", "deactivate", "inventory"),
+    "lock": ("lock", "partial-lock", "unlock", "wipe", "factory-reset"),
+    "capability": ("enable", "disable"),
+    "inventory": ("read",),
+}
+GRAVE = frozenset({"lock", "partial-lock", "wipe", "factory-reset"})
+"""Actions that take a second call with the code that the first one gave."""
+
+
+class Unconfirmed(NamedTuple):
+    """What a first call gives: the code to repeat it with, and until when that is good."""
+
+    code: str
+    expires_at: datetime
+
+
+class Jobs:
+    """The operator's use cases; ``clock`` gives aware UTC times.
+
+    ``roots`` says where MOs are mounted on devices that were not asked, ``package_url`` where devices fetch packages.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        inventory: Inventory,
+        packages: Packages,
+        *,
+        key: bytes,
+        roots: Mapping[str, str],
+        package_url: str,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._store = store
+        self._inventory = inventory
+        self._packages = packages
+        self._key = key
+        self._roots = dict(roots)
+        self._package_url = package_url
+        self._clock = clock
+
+    async def start(
+        self,
+        reference: str,
+        kind: str,
+        action: str,
+        *,
+        subject: str = "",
+        items: Sequence[str] = (),
+        hours: int | None = None,
+        confirm: str | None = None,
+    ) -> Job | Unconfirmed:
+        """The job, which waits for the device's next session; one that runs already when it is the same.
+
+        Raises: NotFound for an unknown device or package, Conflict when another job of the kind runs or the code is
+        not good, ConfigError for an action that the kind does not have.
+        """
+        _, device = await self._inventory.find_device(reference)
+        if action not in ACTIONS.get(kind, ()):
+            known = ", ".join(f"{kind} {action}" for kind, actions in ACTIONS.items() for action in actions)
+            raise ConfigError(f"there is no {kind} {action}; there is: {known}", key="action")
+        if device.omadm is None:
+            raise Conflict(f"device {device.id} has no OMA DM account; give it one with `mogate device add`")
+        if action in GRAVE:
+            if confirm is None:
+                return self._ask_again(device.id, action)
+            self._check(device.id, action, confirm)
+
+        async def attempt() -> Job:
+            _, device = await self._inventory.find_device(reference)
+            now = self._clock()
+            jobs = tuple(standing(job, now) for job in device.jobs)
+            for job in jobs:
+                if job.running and job.kind == kind:
+                    if (job.action, job.parameters.get("asked", job.subject)) == (action, subject):
+                        return job
+                    raise Conflict(
+                        f"{job.kind} {job.action} of device {device.id} runs already; wait for it, or end it with "
+                        f"`mogate device cancel {device.id} {job.id}`"
+                    )
+            deadline_at = now + (timedelta(hours=hours) if hours else DEADLINES[kind])
+            asked = self._asked(device, kind, action, subject, items, now, deadline_at)
+            job, operations = begin(asked, now)
+            writes: list[Write] = [PutDevice(replace(device, jobs=kept((*jobs, job))))]
+            writes += [PutOperation(device.id, operation) for operation in operations]
+            await self._store.commit(*writes, _event(device, job, "job.started", now))
+            return job
+
+        try:
+            return await attempt()
+        except Conflict:
+            return await attempt()
+
+    async def cancel(self, reference: str, job_id: str) -> Job:
+        """End a running job. What the device was told already it may still carry out.
+
+        Raises: NotFound.
+        """
+
+        async def attempt() -> Job:
+            _, device = await self._inventory.find_device(reference)
+            now = self._clock()
+            job = next((standing(job, now) for job in device.jobs if job.id == job_id), None)
+            if job is None:
+                known = ", ".join(job.id for job in device.jobs) or "none"
+                raise NotFound(f"device {device.id} has no job {job_id!r}; it has: {known}")
+            if not job.running:
+                return job
+            ended = replace(
+                job,
+                state=JobState.CANCELLED,
+                step="",
+                waiting=(),
+                code=int(CANCELLED),
+                meaning="cancelled by an operator",
+                ended_at=now,
+            )
+            jobs = tuple(ended if one.id == job_id else one for one in device.jobs)
+            writes: list[Write] = [PutDevice(replace(device, jobs=jobs))]
+            for operation in await self._store.load_operations(device.id):
+                if operation.id in job.waiting:
+                    writes.append(PutOperation(device.id, replace(operation, status=int(CANCELLED), status_at=now)))
+            await self._store.commit(*writes, _event(device, ended, "job.cancelled", now))
+            return ended
+
+        try:
+            return await attempt()
+        except Conflict:
+            return await attempt()
+
+    def _asked(
+        self,
+        device: Device,
+        kind: str,
+        action: str,
+        subject: str,
+        items: Sequence[str],
+        now: datetime,
+        deadline_at: datetime,
+    ) -> Job:
+        parameters: dict[str, str] = {"items": ",".join(items)} if items else {}
+        package_kind: PackageKind | None = "firmware" if kind == "firmware" and action != "install" else None
+        if kind == "software" and action == "install":
+            package_kind = "software"
+        if package_kind is not None:
+            package = self._packages.find(subject, package_kind)
+            link = format_link(Link(package.id, device.id), deadline_at, self._key)
+            parameters |= {
+                "asked": subject,
+                "package": package.id,
+                "node": f"p{package.id}",
+                "url": f"{self._package_url}?p={link}",
+            }
+            subject = f"{package.name}@{package.version}"
+        mo, usual = USUAL_ROOTS[kind]
+        own = device.omadm.roots if device.omadm else {}
+        return Job(
+            id=f"j{secrets.token_hex(5)}",
+            kind=kind,
+            action=action,
+            subject=subject,
+            root=own.get(mo) or self._roots.get(mo) or usual,
+            parameters=parameters,
+            created_at=now,
+            deadline_at=deadline_at,
+        )
+
+    def _ask_again(self, device_id: str, action: str) -> Unconfirmed:
+        expires_at = (self._clock() + timedelta(seconds=CONFIRM_SECONDS)).replace(microsecond=0)
+        return Unconfirmed(self._code(device_id, action, int(expires_at.timestamp())), expires_at)
+
+    def _check(self, device_id: str, action: str, confirm: str) -> None:
+        """Raises: Conflict when the code is not this device's and action's, or its time is over."""
+        end = confirm.partition("-")[0]
+        seconds = int(end, 36) if end.isascii() and end.isalnum() and len(end) <= 10 else 0
+        good = hmac.compare_digest(confirm.encode(), self._code(device_id, action, seconds).encode())
+        if not good or self._clock().timestamp() >= seconds:
+            raise Conflict(
+                f"the code {confirm[:40]!r} does not confirm {action} of device {device_id} (any more); "
+                "ask again without a code for a new one"
+            )
+
+    def _code(self, device_id: str, action: str, seconds: int) -> str:
+        said = f"confirm:{device_id}:{action}:{seconds}".encode()
+        return f"{_base36(seconds)}-{hmac.digest(self._key, said, hashlib.sha256).hex()[:8]}"
+
+
+def work_jobs(
+    device: Device, queue: Queue, now: datetime, *, session_begins: bool
+) -> tuple[Device, tuple[Operation, ...], list[Write]]:
+    """The device with its jobs moved on, the pending operations with those the jobs add, and the writes that follow.
+
+    A device without running jobs costs nothing.
+    """
+    if not any(job.running for job in device.jobs):
+        return device, queue.pending, []
+    worked = work(device.jobs, queue.changed, queue.pending, now, session_begins=session_begins)
+    dropped = {operation.id for operation in worked.dropped}
+    pending = (*(one for one in queue.pending if one.id not in dropped), *worked.operations)
+    if worked.jobs != device.jobs:
+        device = replace(device, jobs=worked.jobs)
+    writes: list[Write] = [PutOperation(device.id, one) for one in (*worked.dropped, *worked.operations)]
+    writes += [_event(device, job, f"job.{job.state.value}", now) for job in worked.ended]
+    return device, pending, writes
+
+
+def standings(jobs: Iterable[Job], now: datetime) -> list[Job]:
+    """The jobs as they stand at that time."""
+    return [standing(job, now) for job in jobs]
+
+
+def _event(device: Device, job: Job, kind: str, now: datetime) -> Append:
+    detail = {"job": job.id, "kind": job.kind, "action": job.action, "subject": job.subject, "meaning": job.meaning}
+    if job.code is not None:
+        detail["code"] = str(job.code)
+    said = {name: text for name, text in detail.items() if text}
+    return Append(Event(at=now, kind=kind, subscriber_id=device.subscriber_id, device_id=device.id, detail=said))
+
+
+def _base36(number: int) -> str:
+    digits = ""
+    while number:
+        number, rest = divmod(number, 36)
+        digits = "0123456789abcdefghijklmnopqrstuvwxyz"[rest] + digits
+    return digits or "0"

@@ -1,0 +1,88 @@
+"""Firmware, software, lock and capabilities, from the operator's command to what the phone says in the end."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from live_gateway import Gateway
+
+
+def add_package(gateway: Gateway, kind: str, name: str, content: bytes) -> None:
+    file = Path(gateway.folder) / f"{name}.bin"
+    file.write_bytes(content)
+    gateway.run(kind, "add", str(file), "--name", name, "--version", "2.0")
+
+
+def last_job(gateway: Gateway) -> dict[str, Any]:
+    jobs: list[dict[str, Any]] = gateway.json("device", "jobs", "alice.1")
+    return jobs[-1]
+
+
+def test_a_firmware_update_end_to_end(gateway: Gateway) -> None:
+    """From `mogate firmware add` to State "update successful": fetched in parts, by a link, after a restart."""
+    add_package(gateway, "firmware", "b7", b"B7 2.0\n" + bytes(range(256)) * 800)
+    started = gateway.json("device", "firmware", "update", "alice.1", "b7")
+    assert gateway.json("device", "firmware", "update", "alice.1", "b7")["id"] == started["id"]
+    gateway.stop()
+    gateway.start()
+    transcript = gateway.json("simulate", "omadm")
+    assert transcript["values"]["./DevDetail/FwV"] == "B7 2.0"
+    ended = last_job(gateway)
+    assert (ended["state"], ended["percent"], ended["code"]) == ("done", 100, 200)
+    assert ended["meaning"] == "success; State 100 update successful, no data"
+    assert "firmware update b7@2.0  done 100 %" in gateway.run("device", "show", "alice.1")
+    assert gateway.log().count('"event":"package_fetched"') == 4
+
+
+def test_a_firmware_that_the_phone_refuses(gateway: Gateway) -> None:
+    """The result code of FUMO is shown with its meaning, and the State the phone is in."""
+    add_package(gateway, "firmware", "bad", b"BAD")
+    gateway.run("device", "firmware", "update", "alice.1", "bad")
+    gateway.run("simulate", "omadm", "--wbxml")
+    ended = last_job(gateway)
+    assert (ended["state"], ended["code"]) == ("failed", 404)
+    assert ended["meaning"] == "signature or validation failed; State 80 update failed, no data"
+
+
+def test_a_lock_takes_two_calls(gateway: Gateway) -> None:
+    """The first call gives a code for this device and action alone; with it the phone is locked."""
+    asked = gateway.json("device", "lock", "alice.1")
+    assert (asked["state"], gateway.json("device", "jobs", "alice.1")) == ("unconfirmed", [])
+    wrong = gateway.run("device", "wipe", "alice.1", "--confirm", asked["confirm"], fails=True)
+    assert "does not confirm wipe" in wrong
+    gateway.run("device", "lock", "alice.1", "--confirm", asked["confirm"])
+    assert gateway.json("simulate", "omadm")["values"]["./LAWMO/State"] == "10"
+    assert last_job(gateway)["meaning"] == "OK; State 10 fully locked"
+    request = urllib.request.Request(
+        gateway.url("admin", "/api/v1/events?device=alice.1"), headers={"Authorization": f"Bearer {gateway.token}"}
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        kinds = {event["kind"] for event in json.load(answer)}
+    assert {"job.started", "job.done"} <= kinds
+
+
+def test_software_comes_and_goes(gateway: Gateway) -> None:
+    """A component is installed, stands in the inventory, and is removed by its id; a capability is switched off."""
+    add_package(gateway, "software", "mail", b"mail client")
+    gateway.run("device", "software", "install", "alice.1", "mail")
+    gateway.run("device", "capability", "alice.1", "disable", "camera")
+    transcript = gateway.json("simulate", "omadm", "--wbxml")
+    assert transcript["values"]["./DCMO/Camera/Enabled"] == "false"
+    jobs = {job["kind"]: job for job in gateway.json("device", "jobs", "alice.1")}
+    assert jobs["software"]["components"][0]["id"] == "mail"
+    assert (jobs["software"]["state"], jobs["capability"]["state"]) == ("done", "done")
+    gateway.run("device", "software", "remove", "alice.1", "mail")
+    gateway.run("simulate", "omadm", "--wbxml")
+    removed = last_job(gateway)
+    assert (removed["state"], removed["code"], removed["components"]) == ("done", 1200, [])
+
+
+def test_a_job_can_be_ended(gateway: Gateway) -> None:
+    """A cancelled job sends nothing any more; another of its kind may start then."""
+    started = gateway.json("device", "unlock", "alice.1")
+    assert gateway.json("device", "cancel", "alice.1", started["id"])["state"] == "cancelled"
+    assert not any("LAWMO" in command for command in gateway.json("simulate", "omadm")["facts"]["commands"])
+    assert gateway.json("device", "unlock", "alice.1")["state"] == "running"

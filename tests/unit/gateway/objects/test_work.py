@@ -1,0 +1,222 @@
+"""Jobs on standard objects: what a device is told, step by step, and how each job ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from msgspec.structs import replace
+
+from gateway.fleet.job import MAX_JOBS, Job, JobState, kept
+from gateway.fleet.operation import Operation
+from gateway.objects import firmware
+from gateway.objects.work import begin, standing, work
+
+NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
+DEADLINE = NOW + timedelta(days=7)
+
+Answer = Callable[[Operation], Operation]
+
+
+def job(kind: str, action: str, root: str, subject: str = "", **parameters: str) -> Job:
+    return Job(
+        id="j1", kind=kind, action=action, subject=subject, root=root, parameters=parameters, created_at=NOW,
+        deadline_at=DEADLINE,
+    )  # fmt: skip
+
+
+def answered(status: int, result: int | None = None, **read: str) -> Answer:
+    """A device's final answer; ``read`` is URI below the MO (with _ for /) -> value."""
+
+    def answer(operation: Operation) -> Operation:
+        root = operation.uri.partition("?")[0]
+        values = tuple(
+            (f"{root}/{name.replace('_', '/')}" if name != "value" else root, value) for name, value in read.items()
+        )
+        return replace(operation, status=status, status_at=NOW, result=result, results=values)
+
+    return answer
+
+
+def play(started: Job, *rounds: list[Answer]) -> tuple[Job, list[list[str]]]:
+    """Let a device answer each round of commands; gives the job, and what each round was told."""
+    current, operations = begin(started, NOW)
+    told = [[f"{one.verb} {one.uri}" for one in operations]]
+    for answers in rounds:
+        changed = [answer(operation) for answer, operation in zip(answers, operations, strict=True)]
+        worked = work((current,), changed, (), NOW, session_begins=False)
+        (current,), operations = worked.jobs, worked.operations
+        told.append([f"{one.verb} {one.uri}" for one in operations])
+    return current, told
+
+
+def test_firmware_is_updated_in_one_go() -> None:
+    """PkgURL, Exec, and when its result has come the State (FUMO 5.1): the job ends with both and their meaning."""
+    ended, told = play(
+        job("firmware", "update", "./FUMO", "b7@2", url="https://x/p"),
+        [answered(200)],
+        [answered(200, 200)],
+        [answered(200, value="100")],
+    )
+    assert told[:3] == [
+        ["Replace ./FUMO/DownloadAndUpdate/PkgURL"],
+        ["Exec ./FUMO/DownloadAndUpdate"],
+        ["Get ./FUMO/State"],
+    ]
+    assert (ended.state, ended.code, ended.percent) == (JobState.DONE, 200, 100)
+    assert ended.meaning == "success; State 100 update successful, no data"
+
+
+def test_a_device_without_download_and_update_does_it_in_two_steps() -> None:
+    """Where DownloadAndUpdate is not there, Download and then Update are executed."""
+    ended, told = play(
+        job("firmware", "update", "./FwUpdate/1", url="https://x/p"),
+        [answered(404)],
+        [answered(200)],
+        [answered(200, 200)],
+        [answered(200, 404)],
+        [answered(200, value="80")],
+    )
+    assert [one for (one,) in told[1:5]] == [
+        "Replace ./FwUpdate/1/Download/PkgURL",
+        "Exec ./FwUpdate/1/Download",
+        "Exec ./FwUpdate/1/Update",
+        "Get ./FwUpdate/1/State",
+    ]
+    assert ended.state is JobState.FAILED
+    assert ended.meaning == "signature or validation failed; State 80 update failed, no data"
+
+
+def test_a_refused_url_ends_the_update() -> None:
+    """A device that does not take the URL is told nothing more."""
+    ended, told = play(job("firmware", "download", "./FUMO", url="u"), [answered(425)])
+    assert told[1] == []
+    assert (ended.state, ended.code) == (JobState.FAILED, 425)
+    assert "permission denied" in ended.meaning
+
+
+def test_progress_is_read_when_the_device_calls() -> None:
+    """While an update runs, each session reads State once, and the job shows how far that is."""
+    current, operations = begin(job("firmware", "update", "./FUMO", url="u"), NOW)
+    current = work((current,), [answered(200)(operations[0])], (), NOW, session_begins=False).jobs[0]
+    worked = work((current,), (), (), NOW, session_begins=True)
+    (ask,) = worked.operations
+    assert (ask.verb, ask.uri) == ("Get", "./FUMO/State")
+    moved = work(worked.jobs, [answered(200, value="30")(ask)], (), NOW, session_begins=False).jobs[0]
+    assert (moved.state, moved.percent) == (JobState.RUNNING, 25)
+    assert moved.step == "the device downloads the package (State 30 download progressing)"
+    assert firmware.STATES[30] == "download progressing"
+
+
+def test_what_never_ends_has_a_deadline() -> None:
+    """A job past its deadline has ended with 408, in the next session and before it, and its commands with it."""
+    current, operations = begin(job("lock", "unlock", "./LAWMO"), NOW)
+    assert standing(current, DEADLINE - timedelta(seconds=1)) is current
+    assert standing(current, DEADLINE).state is JobState.EXPIRED
+    worked = work((current,), (), operations, DEADLINE, session_begins=True)
+    assert [one.state for one in worked.ended] == [JobState.EXPIRED]
+    assert [(one.id, one.status) for one in worked.dropped] == [(operations[0].id, 215)]
+
+
+def test_a_lock_is_confirmed_by_its_state() -> None:
+    """The State of LAWMO after the Exec decides: 10 is fully locked, and a device that stays unlocked has failed."""
+    ended, told = play(job("lock", "lock", "./LAWMO"), [answered(200)], [answered(200, value="10")])
+    assert told[:2] == [["Exec ./LAWMO/Operations/FullyLock"], ["Get ./LAWMO/State"]]
+    assert (ended.state, ended.meaning) == (JobState.DONE, "OK; State 10 fully locked")
+    ended, _ = play(job("lock", "lock", "./LAWMO"), [answered(200)], [answered(200, value="30")])
+    assert ended.state is JobState.FAILED
+
+
+def test_a_wipe_chooses_before_it_acts() -> None:
+    """ToBeWiped is set for what is named and taken from the rest; an item that the device has not got wipes nothing."""
+    names = {"1_ListItemName": "contacts", "1_ToBeWiped": "false", "2_ListItemName": "pictures"}
+    listed = answered(200, **names)
+    ended, told = play(
+        job("lock", "wipe", "./LAWMO", items="pictures"),
+        [listed],
+        [answered(200), answered(200)],
+        [answered(200, 1202)],
+    )
+    assert told[2] == ["Exec ./LAWMO/Operations/Wipe"]
+    assert (ended.state, ended.code) == (JobState.DONE, 1202)
+    ended, told = play(job("lock", "wipe", "./LAWMO", items="music"), [listed])
+    assert told[1] == []
+    assert ended.meaning == "the device cannot wipe music; it offers contacts, pictures"
+
+
+def test_a_factory_reset_that_nobody_confirms_counts_as_done() -> None:
+    """A device that took the reset on and is never heard of again has in all likelihood done it."""
+    current, (operation,) = begin(job("lock", "factory-reset", "./LAWMO"), NOW)
+    assert standing(current, DEADLINE).state is JobState.EXPIRED
+    accepted = replace(operation, accepted_at=NOW)
+    current = work((current,), [accepted], [accepted], NOW, session_begins=False).jobs[0]
+    assert (standing(current, DEADLINE).state, standing(current, DEADLINE).code) == (JobState.DONE, 202)
+
+
+def test_a_capability_is_found_by_its_property() -> None:
+    """The instance is found by name in any case, and read back; one the device has not got names what there is."""
+    listed = answered(200, x1_Property="Camera", x1_Enabled="true", x2_Property="Bluetooth")
+    ended, told = play(
+        job("capability", "disable", "./DCMO", "camera"), [listed], [answered(200)], [answered(200, value="false")]
+    )
+    assert told[1:3] == [["Exec ./DCMO/x1/Operations/Disable"], ["Get ./DCMO/x1/Enabled"]]
+    assert (ended.state, ended.meaning) == (JobState.DONE, "OK; camera is disabled")
+    ended, _ = play(job("capability", "disable", "./DCMO", "NFC"), [listed])
+    assert ended.meaning == "the device has no capability NFC; it has Bluetooth, Camera"
+
+
+def test_software_is_installed_and_listed() -> None:
+    """The package is added below Download, executed there, and the deployed components are read afterwards."""
+    deployed = {"Deployed_p1_ID": "mail", "Deployed_p1_Name": "mail@3", "Deployed_p1_State": "20"}
+    ended, told = play(
+        job("software", "install", "./SCOMO", "mail@3", package="9", node="p1", url="u"),
+        [answered(418)],
+        [answered(200), answered(404), answered(200)],
+        [answered(200, 1200)],
+        [answered(200, **deployed)],
+    )
+    assert told[0] == ["Add ./SCOMO/Download/p1"]
+    assert told[1][2] == "Replace ./SCOMO/Download/p1/PkgURL"
+    assert told[2:4] == [
+        ["Exec ./SCOMO/Download/p1/Operations/DownloadInstall"],
+        ["Get ./SCOMO/Inventory?list=StructData"],
+    ]
+    assert (ended.state, ended.meaning) == (JobState.DONE, "success")
+
+
+def test_a_removed_component_is_gone_from_the_list() -> None:
+    """A component is found by id or name; what the second list does not name is no longer known."""
+    deployed = {"Deployed_p1_ID": "mail", "Deployed_p1_Name": "mail@3"}
+    ended, told = play(
+        job("software", "remove", "./SCOMO", "mail@3"),
+        [answered(200, **deployed)],
+        [answered(200, 1408)],
+    )
+    assert told[1] == ["Exec ./SCOMO/Inventory/Deployed/p1/Operations/Remove"]
+    assert (ended.state, ended.meaning) == (JobState.FAILED, "remove failed")
+    ended, _ = play(
+        job("software", "remove", "./SCOMO", "mail@3"),
+        [answered(200, **deployed)],
+        [answered(200, 1200)],
+        [answered(200, Deployed="")],
+    )
+    assert ended.state is JobState.DONE
+    assert not any("p1" in uri for uri in ended.known)
+
+
+@pytest.mark.parametrize(("code", "state"), [(200, JobState.DONE), (404, JobState.FAILED)])
+def test_an_inventory_is_what_could_be_read(code: int, state: JobState) -> None:
+    """Each leaf of DevInfo and DevDetail is asked for by name, and those the device has not got are passed over."""
+    first, operations = begin(job("inventory", "read", "./DevInfo"), NOW)
+    changed = [answered(404)(one) for one in operations[1:]] + [answered(code, value="IMEI:1")(operations[0])]
+    (ended,) = work((first,), changed, (), NOW, session_begins=False).jobs
+    assert ended.state is state
+
+
+def test_ended_jobs_give_way_to_new_ones() -> None:
+    """A device keeps a bounded number of jobs, and never loses one that runs."""
+    jobs = tuple(replace(job("inventory", "read", "./D"), id=f"j{n}", state=JobState.DONE) for n in range(MAX_JOBS + 3))
+    running = replace(jobs[0], id="r", state=JobState.RUNNING)
+    assert [one.id for one in kept((running, *jobs))][:2] == ["r", "j4"]
+    assert len(kept((running, *jobs))) == MAX_JOBS
