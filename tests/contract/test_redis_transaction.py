@@ -189,3 +189,27 @@ async def test_a_store_of_a_newer_gateway_is_refused() -> None:
     server.cli("SET", f"{namespace}v{{log}}", str(SCHEMA_VERSION + 1))
     with pytest.raises(ConfigError, match="newer gateway"):
         await RedisStore.open(Location.parse(server.url).connect(), namespace=namespace)
+
+
+@pytest.mark.parametrize("subscriber_id", ["a}b", "{", "%7D", "a\nb", "é.📱"])
+async def test_an_odd_id_is_found_in_one_script(subscriber_id: str) -> None:
+    """A store that knows nothing yet finds household and contact in one round trip, whatever is in the id."""
+    namespace = f"{uuid.uuid4().hex}:"
+    url = redis_servers.single().url
+    first = await RedisStore.open(Location.parse(url).connect(), namespace=namespace)
+    device = Device(id=f"{subscriber_id}.1", imei="35", omadm=PHONE)
+    await first.commit(PutSubscriber(Subscriber(id=subscriber_id, imsis=("1",))), PutDevice(device))
+    await first.close()
+    servers = Location.parse(url).connect()
+    store = await RedisStore.open(servers, namespace=namespace)
+    (link,) = await servers.links()
+    before = link.requests
+    for kind, value in (("imsi", "1"), ("imei", "35")):
+        household = await store.load_household(kind, value)  # type: ignore[arg-type]
+        assert household is not None
+        assert household.subscriber.id == subscriber_id
+    contact = await store.load_contact("IMEI:35", NOW)
+    assert contact is not None
+    assert contact.device.id == device.id
+    assert link.requests - before == 3
+    await store.close()

@@ -115,6 +115,26 @@ return 1
 """)
 """KEYS: register, log. ARGV: transaction, its fate, commands. Takes it off the register; writes its events, once."""
 
+LOCATE = _script(r"""
+local owner = redis.call('HGET', KEYS[1], ARGV[1])
+if not owner then return false end
+if ARGV[2] == 'imei' then
+  local claims = cmsgpack.unpack(owner)
+  owner = claims[#claims]
+end
+local subscriber, device = owner, nil
+if ARGV[2] == 'imei' or ARGV[2] == 'loc_uri' then subscriber, device = string.match(owner, '^(.*)%.([^.]*)$') end
+local quotes = {['%'] = '%25', ['{'] = '%7B', ['}'] = '%7D', ['\n'] = '%0A'}
+local quoted = string.gsub(subscriber, '[%%{}\n]', quotes)
+if quoted == '' then quoted = '%' end
+local home = redis.call('GET', ARGV[3] .. 'h{' .. quoted .. '}')
+if ARGV[2] ~= 'loc_uri' then return {owner, home} end
+local function get(letter) return redis.call('GET', ARGV[3] .. letter .. '{' .. quoted .. '}' .. device) end
+return {owner, home, get('x'), get('o')}
+""")
+"""KEYS: hash of identities. ARGV: field, kind, namespace. Whose identity it is, the household, and for a LocURI session
+and pending operations. It reads keys that it finds, so it is for servers that hold all of them."""
+
 TOUCH = _script(r"""
 local seen = redis.call('HGET', KEYS[1], ARGV[1])
 if not seen or tonumber(seen) < tonumber(ARGV[2]) then redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) end
@@ -141,4 +161,4 @@ return number
 """)
 """KEYS: list, counter. ARGV: exchange, how many to keep, milliseconds at which the list ends. Keeps the newest."""
 
-ALL = (COMMIT, DECIDE, PREPARE, FINISH, FATE, CLOSE, TOUCH, DROP, TRACE)
+ALL = (COMMIT, DECIDE, PREPARE, FINISH, FATE, CLOSE, LOCATE, TOUCH, DROP, TRACE)

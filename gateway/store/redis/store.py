@@ -129,8 +129,9 @@ class RedisStore:
 
     async def load_contact(self, loc_uri: str, now: datetime) -> Contact | None:
         for device_id in [self._owners.get(("loc_uri", loc_uri)), None]:
+            raws: Sequence[bytes | None] = ()
             if device_id is None:
-                device_id = await self._owner("loc_uri", loc_uri)
+                device_id, *raws = await self._locate("loc_uri", loc_uri)
                 if device_id is None:
                     return None
             home_at, session_at, pending_at = (
@@ -138,7 +139,7 @@ class RedisStore:
                 self._keys.session(device_id),
                 self._keys.pending(device_id),
             )
-            raw_home, raw_session, raw_pending = await self._get(home_at.key, session_at.key, pending_at.key)
+            raw_home, raw_session, raw_pending = raws or await self._get(home_at.key, session_at.key, pending_at.key)
             home: Home | None = self._learn(home_at, raw_home)
             place = home.place(device_id) if home else None
             if (
@@ -410,12 +411,14 @@ class RedisStore:
     async def _find(self, kind: IdentityKind, value: str) -> Home | None:
         """The household that an identity names."""
         for owner in [value if kind == "id" else self._owners.get((kind, value)), None]:
+            raws: Sequence[bytes | None] = ()
             if owner is None:
-                owner = await self._owner(kind, value)
+                owner, *raws = await self._locate(kind, value)
                 if owner is None:
                     return None
             address = self._keys.home(owner.rpartition(".")[0] if kind == "imei" else owner)
-            home: Home | None = self._learn(address, (await self._get(address.key))[0])
+            (raw,) = raws or await self._get(address.key)
+            home: Home | None = self._learn(address, raw)
             if kind == "id":
                 return home
             if home is not None and _has(home, kind, value, owner):
@@ -423,21 +426,32 @@ class RedisStore:
             self._owners.pop((kind, value), None)
         return None
 
-    async def _owner(self, kind: str, value: str) -> str | None:
-        """Whose identity it is, which is remembered. Whoever uses it sees to it that the owner still has it."""
+    async def _locate(self, kind: str, value: str) -> tuple[str | None, *tuple[bytes | None, ...]]:
+        """Whose identity it is, which is remembered. Whoever uses it sees to it that the owner still has it.
+
+        With it come household, and for a LocURI session and pending operations, where one server has them all.
+        """
         if not value:
-            return None
+            return (None,)
         address = self._keys.identity(kind, value)
-        (raw,) = await self._servers.run([Errand(address.key, reading(address))])
-        claimed = parse_cell(address, raw)[1]
-        if claimed is None:
-            return None
-        owner: str = claimed if isinstance(claimed, str) else claimed[-1]
+        raws: Sequence[bytes | None] = ()
+        if self._servers.spans:
+            (raw,) = await self._servers.run([Errand(address.key, reading(address))])
+            claimed = parse_cell(address, raw)[1]
+            if claimed is None:
+                return (None,)
+            owner: str = claimed if isinstance(claimed, str) else claimed[-1]
+        else:
+            script = _call(scripts.LOCATE, address.key, address.field, kind, self._keys.namespace)
+            (found,) = await self._servers.run([Errand(address.key, script)])
+            if found is None:
+                return (None,)
+            owner, raws = found[0].decode(), found[1:]
         if kind != "imei":  # an IMEI may get another owner while this one keeps it
             self._owners[kind, value] = owner
             if len(self._owners) > 4 * _REMEMBERED:
                 del self._owners[next(iter(self._owners))]
-        return owner
+        return (owner, *raws)
 
     async def _get(self, *keys: str) -> list[bytes | None]:
         return await self._servers.run([Errand(key, ("GET", key)) for key in keys])
