@@ -1,0 +1,327 @@
+"""Interoperability: what clients in the field do, over the wire, and what they have to get.
+
+Authentication by SIM is in tests/e2e/test_identity.py.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import ssl
+from urllib.parse import quote
+from xml.parsers import expat
+
+import pytest
+from rcc14_caller import FORM, HOST, Caller, Heard
+
+UP_2 = "rcs_version=11.0&rcs_profile=UP_2.4&provisioning_version=5.0"
+IMS_B = "urn:oma:mo:ext-3gpp-ims:1.0"
+
+
+def test_the_plain_leg_with_and_without_enrichment(rcc14: Caller) -> None:
+    """200, empty, with a cookie for who is named; 511 without enrichment (RCC.14 2.2.1)."""
+    who = rcc14.subscriber()
+    heard = rcc14.plain(("X-IMSI", who.imsi))
+    assert (heard.status, heard.body) == (200, b"")
+    assert "Secure" not in heard.headers["Set-Cookie"]
+    assert heard.headers["Cache-Control"] == "no-cache, no-store"
+    heard = rcc14.plain()
+    assert (heard.status, heard.body, heard.cookie) == (511, b"", "")
+
+
+def test_a_cookie_is_used_up_by_delivery(rcc14: Caller) -> None:
+    """The same cookie a second time proves nothing (RCC.14 2.2.1)."""
+    who = rcc14.subscriber()
+    cookie = rcc14.introduce(who)
+    assert rcc14.secure(f"vers=0&IMSI={who.imsi}", cookie=cookie).status == 200
+    assert rcc14.secure(f"vers=0&IMSI={who.imsi}", cookie=cookie).status == 511
+
+
+def test_every_vers(rcc14: Caller) -> None:
+    """What a client says it holds decides between a document, VERS alone and a higher version (RCC.14 VERS)."""
+    who = rcc14.subscriber()
+    first = rcc14.configure(who)
+    assert (first.version, int(first.parms["VERS/validity"]) > 0) == (1, True)
+
+    def asked(vers: str) -> tuple[int, bool]:
+        heard = rcc14.configure(who, f"vers={vers}" if vers else "x=1")
+        return heard.version, "APPLICATION/AppID" in heard.parms
+
+    assert asked("1") == (1, False)
+    assert asked("0") == (1, True)
+    assert asked("-1") == (1, True)
+    assert asked("-2") == (1, True)
+    assert asked("") == (1, True)
+    assert asked("garbage") == (1, True)
+    assert asked("7") == (8, True)
+    assert asked("8") == (8, False)
+    assert asked("3") == (8, True)
+
+
+@pytest.mark.parametrize("value", ["0", "1", "2"])
+def test_default_sms_app(rcc14: Caller, value: str) -> None:
+    """Each of its values is accepted and recorded as it is (RCC.07)."""
+    who = rcc14.subscriber()
+    rcc14.configure(who, f"vers=0&default_sms_app={value}")
+    device = rcc14.admin("GET", f"/devices/{who.id}.1")
+    assert device["rcc14"]["parameters"]["default_sms_app"] == value
+
+
+def test_repeated_and_unknown_apps(rcc14: Caller) -> None:
+    """What is asked for and served, each once; for an AppID of nobody a document without applications (RCC.14 2.3)."""
+    who = rcc14.subscriber()
+    both = rcc14.configure(who, f"vers=0&{UP_2}&app=ap2002&app={quote(IMS_B)}&app=ap2002&app=ap9999")
+    apps = re.findall(rb'<characteristic type="APPLICATION"><parm name="AppID" value="([^"]+)"', both.body)
+    assert sorted(apps) == [b"ap2002", b"urn:oma:mo:ext-3gpp-ims:1.0"]
+    none = rcc14.configure(who, f"vers=0&{UP_2}&app=ap9999")
+    assert none.version > 0
+    assert b'value="ap2' not in none.body
+
+
+def test_an_empty_token_is_none(rcc14: Caller) -> None:
+    """A first request on Wi-Fi with ``token=`` starts the OTP leg: 200, empty, with a cookie (RCC.14 2.3)."""
+    who = rcc14.subscriber()
+    heard = rcc14.secure(f"vers=0&IMSI={who.imsi}&msisdn={quote(who.msisdn)}&SMS_port=37273&token=")
+    assert (heard.status, heard.body, bool(heard.cookie)) == (200, b"", True)
+    assert "Secure" in heard.headers["Set-Cookie"]
+
+
+def test_a_raw_plus(rcc14: Caller) -> None:
+    """A ``+`` that was not encoded is taken for what it was (RCC.14 2.3; field)."""
+    who = rcc14.subscriber()
+    assert rcc14.secure(f"vers=0&msisdn={who.msisdn}&SMS_port=0").status == 200
+    assert who.msisdn == rcc14.sms(who.msisdn)["to"]
+
+
+@pytest.mark.parametrize(("port", "header"), [("37273", "06050491990000"), ("0", ""), ("50000", "060504c3500000")])
+def test_the_short_message_of_a_code(rcc14: Caller, port: str, header: str) -> None:
+    """For a port the code alone in UTF-16 behind an 8-bit header; for port 0 words for the user (RCC.14 2.3)."""
+    who = rcc14.subscriber()
+    heard = rcc14.secure(f"vers=0&IMSI={who.imsi}&IMEI={who.imei}&msisdn={quote(who.msisdn)}&SMS_port={port}")
+    message = rcc14.sms(who.msisdn)
+    code = re.search("[0-9]{6}", message["text"])
+    assert code is not None
+    assert message["user_data_header"] == header
+    if header:
+        assert message["data_coding"] == 8
+        assert bytes.fromhex(message["user_data"]).decode("utf-16-be") == code[0] == message["text"]
+    else:
+        assert len(message["text"]) > len(code[0])
+    document = rcc14.secure(f"OTP={code[0]}", cookie=heard.cookie)
+    assert (document.status, document.version) == (200, 1)
+    assert document.parms["TOKEN/token"]
+
+
+@pytest.mark.parametrize("name", ["OTP", "otp"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_code_comes_back_in_either_way(rcc14: Caller, name: str, method: str) -> None:
+    """In the query or in a posted form, in capitals or not (field)."""
+    who = rcc14.subscriber()
+    heard = rcc14.secure(f"vers=0&msisdn={quote(who.msisdn)}&SMS_port=37273")
+    reply = f"{name}={rcc14.sms(who.msisdn)['text']}"
+    if method == "GET":
+        document = rcc14.secure(reply, cookie=heard.cookie)
+    else:
+        document = rcc14.secure("", ("Content-Type", FORM), method="POST", body=reply.encode(), cookie=heard.cookie)
+    assert document.status == 200
+    assert document.version == 1
+
+
+def test_wrong_codes(rcc14: Caller) -> None:
+    """511 each time, after the last try for the right one too; with another cookie it is worth nothing (RCC.14 2.3)."""
+    who, other = rcc14.subscriber(), rcc14.subscriber()
+    mine = rcc14.secure(f"vers=0&msisdn={quote(who.msisdn)}&SMS_port=37273").cookie
+    theirs = rcc14.secure(f"vers=0&msisdn={quote(other.msisdn)}&SMS_port=37273").cookie
+    right = rcc14.sms(who.msisdn)["text"]
+    wrong = str((int(right) + 1) % 10**6).zfill(6)
+    assert rcc14.secure(f"OTP={right}&IMSI={other.imsi}", cookie=theirs).status == 511
+    assert rcc14.secure(f"OTP={right}&IMSI={who.imsi}").status == 511
+    assert [rcc14.secure(f"OTP={wrong}&IMSI={who.imsi}", cookie=mine).status for _ in range(3)] == [511] * 3
+    assert rcc14.secure(f"OTP={right}&IMSI={who.imsi}", cookie=mine).status == 511
+
+
+def test_a_loop_of_511_ends(rcc14: Caller) -> None:
+    """After five of them a client is told to wait, in whole seconds and not the same for all (RCC.14 2.3)."""
+    who = rcc14.subscriber()
+    answers = [rcc14.secure(f"vers=0&IMSI={who.imsi}&token=x.1.1.y") for _ in range(9)]
+    assert [heard.status for heard in answers] == [511] * 5 + [503] * 4
+    waits = {heard.headers["Retry-After"] for heard in answers[5:]}
+    assert all(re.fullmatch("[0-9]{1,4}", wait) for wait in waits)
+    assert len(waits) > 1
+    assert rcc14.configure(who).version == 1
+
+
+def test_a_release_that_is_not_spoken(rcc14: Caller) -> None:
+    """406 with the releases that are (RCC.14 2.3.1)."""
+    heard = rcc14.secure("vers=0&provisioning_version=9.0")
+    assert (heard.status, heard.headers["Supported-Versions"], heard.body) == (406, "2.0, 4.0, 5.0", b"")
+
+
+def test_an_imsi_that_is_not_the_cookies(rcc14: Caller) -> None:
+    """403, and the operator hears of it (RCC.14 2.2.1)."""
+    who, other = rcc14.subscriber(), rcc14.subscriber()
+    assert rcc14.secure(f"vers=0&IMSI={other.imsi}", cookie=rcc14.introduce(who)).status == 403
+    kinds = [event["kind"] for event in rcc14.admin("GET", "/events?limit=1000")]
+    assert "identity.mismatch" in kinds
+
+
+def test_the_layouts(rcc14: Caller) -> None:
+    """Each client gets the layout that it reads, with the same values (RCC.15, RCC.07 Annex A)."""
+    who = rcc14.subscriber()
+    new = rcc14.configure(who, f"vers=0&{UP_2}").parms
+    old = rcc14.configure(who, "vers=0&rcs_version=5.1B&rcs_profile=joyn_blackbird").parms
+    assert new["APPLICATION/3GPP_IMS/Timer_T1"] == old["APPLICATION/Timer_T1"] == "2000"
+
+
+@pytest.mark.parametrize(
+    ("state", "version", "validity"),
+    [("disabled", 0, 0), ("disabled_permanently", -1, -1), ("disabled_until_user", -2, -2), ("dormant", -3, None)],
+)
+def test_services_that_are_off(rcc14: Caller, state: str, version: int, validity: int | None) -> None:
+    """VERS says so and no application goes with it; when the service returns the configuration does (RCC.14 VERS)."""
+    who = rcc14.subscriber()
+    rcc14.configure(who)
+    rcc14.admin("PUT", f"/subscribers/{who.id}/state", {"state": state})
+    off = rcc14.configure(who, "vers=1")
+    assert off.version == version
+    assert int(off.parms["VERS/validity"]) == validity if validity is not None else int(off.parms["VERS/validity"]) > 0
+    assert "APPLICATION/AppID" not in off.parms
+    assert ("MSG/title" in off.parms) is (state == "disabled_permanently")
+    if state == "disabled_until_user":
+        assert rcc14.configure(who, "vers=-2").version == 1
+    rcc14.admin("PUT", f"/subscribers/{who.id}/state", {"state": "active"})
+    held = 1 if version == -3 else version
+    back = rcc14.configure(who, f"vers={held}")
+    assert (back.version, "APPLICATION/AppID" in back.parms) == (1, version != -3)
+
+
+@pytest.mark.parametrize(("accepts", "title"), [("fr, de;q=0.4", "Chat-Funktionen"), ("", "Chat features")])
+def test_the_language_of_a_message(rcc14: Caller, accepts: str, title: str) -> None:
+    """The terms come with the first configuration, in a language of the client, until it goes on (RCC.14 MSG)."""
+    who = rcc14.subscriber()
+    headers = [("Accept-Language", accepts)] if accepts else []
+    first = rcc14.configure(who, "vers=0", *headers)
+    assert (first.parms["MSG/title"], first.parms["MSG/Accept_btn"], first.parms["MSG/Reject_btn"]) == (title, "1", "1")
+    device = rcc14.admin("GET", f"/devices/{who.id}.1")["rcc14"]
+    assert (device["activation"], device["terms_sent"], device["terms_accepted"]) == ("offered", "1", "")
+    rcc14.configure(who, "vers=1&rcs_state=1", *headers)
+    device = rcc14.admin("GET", f"/devices/{who.id}.1")["rcc14"]
+    assert (device["activation"], device["terms_accepted"]) == ("active", "1")
+    assert "MSG/title" not in rcc14.configure(who, "vers=0", *headers).parms
+    rcc14.configure(who, "vers=1&rcs_state=-4", *headers)
+    assert rcc14.admin("GET", f"/devices/{who.id}.1")["rcc14"]["activation"] == "disabled by user"
+    kinds = [event["kind"] for event in rcc14.admin("GET", f"/events?subscriber={who.id}")]
+    assert kinds.count("device.activation") == 4
+    assert {"terms.offered", "terms.accepted"} <= set(kinds)
+
+
+def test_the_reconfiguration_message(rcc14: Caller) -> None:
+    """The octets of the message by IMSI (RCC.14 3)."""
+    who = rcc14.subscriber()
+    push = rcc14.admin("POST", f"/subscribers/{who.id}/reconfiguration?dry_run=true")
+    expected = "06050491990000" + f"{who.imsi}-rcscfg".encode("utf-16-be").hex()
+    assert [segment.lower() for segment in push["segments"]] == [expected]
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_both_versions_of_tls(rcc14: Caller, version: ssl.TLSVersion) -> None:
+    """TLS 1.2 and 1.3 are spoken, under the name of the default server (RCC.14 2.2.1)."""
+    context = ssl.create_default_context(cafile=str(rcc14.gateway.folder / "data/tls/ca.pem"))
+    context.minimum_version = context.maximum_version = version
+    with (
+        socket.create_connection(("127.0.0.1", rcc14.gateway.ports["tls"]), timeout=10) as plain,
+        context.wrap_socket(plain, server_hostname=HOST) as connection,
+    ):
+        connection.sendall(f"GET /?IMSI=1&token=x HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n".encode())
+        assert connection.recv(1000).startswith(b"HTTP/1.1 511 Network Authentication Required\r\n")
+
+
+def test_many_cookies(rcc14: Caller) -> None:
+    """Several Cookie headers, several cookies in one, with and without a space (field)."""
+    who = rcc14.subscriber()
+    cookie = rcc14.introduce(who)
+    heard = rcc14.secure("vers=0", ("Cookie", f"a=1;acs=old;{cookie};b=2"), ("Cookie", "acs=newer; c=3"))
+    assert (heard.status, heard.version) == (200, 1)
+
+
+def test_two_kinds_of_readers(rcc14: Caller) -> None:
+    """One that takes the first ``version`` it sees, compares exactly and wants lower-case attributes reads the same as
+    one that takes any case (field)."""
+    who = rcc14.subscriber()
+    heard = rcc14.configure(who, f"vers=0&{UP_2}&rcs_state=0")
+    assert (read_sloppily(heard)["version"], read_sloppily(heard)["validity"]) == (
+        heard.parms["VERS/version"],
+        heard.parms["VERS/validity"],
+    )
+    strict = read_strictly(heard)
+    assert strict[0] == ("VERS", "version", "1")
+    assert [name for _, name, _ in strict].count("version") == 1
+    assert heard.body.startswith(b'<?xml version="1.0" encoding="UTF-8"?>')
+    assert heard.headers["Content-Type"].startswith("text/vnd.wap.connectivity-xml")
+    assert int(heard.headers["Content-Length"]) == len(heard.body)
+
+
+def read_strictly(heard: Heard) -> list[tuple[str, str, str]]:
+    """Every parm with the characteristic it is in, of a reader that knows nothing but exact names."""
+    found: list[tuple[str, str, str]] = []
+    within: list[str] = []
+
+    def start(tag: str, attributes: dict[str, str]) -> None:
+        if tag == "characteristic":
+            within.append(attributes["type"])
+        elif tag == "parm":
+            found.append((within[-1], attributes["name"], attributes["value"]))
+        else:
+            assert (tag, attributes) == ("wap-provisioningdoc", {"version": "1.1"})
+
+    def end(tag: str) -> None:
+        if tag == "characteristic":
+            within.pop()
+
+    parser = expat.ParserCreate()
+    parser.StartElementHandler, parser.EndElementHandler = start, end
+    parser.Parse(heard.body, True)
+    return found
+
+
+def read_sloppily(heard: Heard) -> dict[str, str]:
+    """The first value of each name, wherever it stands and in whatever case."""
+    found: dict[str, str] = {}
+    for name, value in re.findall(rb'name="([^"]*)"\s+value="([^"]*)"', heard.body, re.I):
+        found.setdefault(name.decode().lower(), value.decode())
+    return found
+
+
+def test_the_version_stays_and_grows(rcc14: Caller) -> None:
+    """The same content is the same version however often it is rendered; a change is the next (RCC.14 VERS)."""
+    who = rcc14.subscriber()
+    bodies = {re.sub(rb'value="[^"]*"/><parm name="validity"', b"", rcc14.configure(who).body) for _ in range(3)}
+    assert len(bodies) <= 2  # the first has the terms' MSG, and so may the next
+    assert rcc14.configure(who).version == 1
+    rcc14.admin("PATCH", f"/subscribers/{who.id}/values", {"set": {"ims/Timer_T1": "3000"}})
+    assert rcc14.configure(who, "vers=1").version == 2
+    rcc14.admin("PATCH", f"/subscribers/{who.id}/values", {"set": {"ims/Timer_T1": "3000"}})
+    assert rcc14.configure(who, "vers=2").version == 2
+    upgraded = rcc14.configure(who, "vers=2&client_version=RCSAndrd-2.0")
+    assert (upgraded.version, "APPLICATION/AppID" in upgraded.parms) == (3, True)
+
+
+def test_an_additional_device(rcc14: Caller) -> None:
+    """Without a SIM of the subscriber's it proves itself by a code read on the phone; it has a document, a version and
+    a token of its own, and can be shut out alone (RCC.15 2.1.2)."""
+    who = rcc14.subscriber()
+    rcc14.configure(who)
+    waiting = rcc14.secure(
+        f"vers=0&msisdn={quote(who.msisdn)}&IMSI=999990000000001&SMS_port=0&friendly_device_name=Tablet&device_type=tablet"
+    )
+    code = re.search("[0-9]{6}", rcc14.sms(who.msisdn)["text"])
+    assert code is not None
+    first = rcc14.secure(f"OTP={code[0]}", cookie=waiting.cookie)
+    assert (first.status, first.version, first.parms["User/msisdn"]) == (200, 1, who.msisdn)
+    token = quote(first.parms["TOKEN/token"])
+    devices = rcc14.admin("GET", f"/subscribers/{who.id}")["devices"]
+    assert [(one["role"], one["friendly_name"]) for one in devices] == [("primary", ""), ("additional", "Tablet")]
+    assert rcc14.secure(f"vers=1&IMSI=999990000000001&token={token}").status == 200
+    rcc14.admin("POST", f"/devices/{who.id}.2/revocation", {})
+    assert rcc14.secure(f"vers=1&IMSI=999990000000001&token={token}").status == 511
+    assert rcc14.configure(who, "vers=1").version == 1
