@@ -1,5 +1,6 @@
 """MOs in provisioning documents, both ways, against documents written by hand; and what a mapping file may say."""
 
+import csv
 import subprocess
 import sys
 import tomllib
@@ -378,3 +379,38 @@ def test_what_joyn_documents_have_is_read(mapping: Mapping, content: bytes, node
         + b"</characteristic></wap-provisioningdoc>"
     )
     assert mapping.absorb(parse_document(document)) == ({"ims": {node: "x"}}, [])
+
+
+def placed(place: str) -> tuple[str, ...]:
+    """A place of the list as the rules have it: entries of lists are ``<X>`` around their leaves."""
+    parts = [UNNAMED if part == "NODE" else part for part in place.split("/")]
+    if parts[-1].endswith("<n>"):
+        parts[-1:] = [UNNAMED, parts[-1].removesuffix("<n>")]
+    return tuple(parts)
+
+
+def test_every_parameter_of_the_field_has_its_place(mapping: Mapping, catalogue: Catalogue, vectors: Path) -> None:
+    """Each parameter of RCC.15 and RCC.07 stands where clients look for it, in the layouts that have it, in its format.
+
+    Layout A has none that is not listed, but for the operator's own.
+
+    Spec: RCC.15, RCC.07 Annex A
+    """
+    listed: dict[tuple[str, str], set[tuple[str, ...]]] = {}
+    for row in csv.DictReader((vectors / "parameters.csv").read_text().splitlines()):
+        for layout in LAYOUTS:
+            if layout not in row["layouts"]:
+                continue
+            rules = mapping.rules(row["mo"], layout)
+            place = placed(row["place"])
+            assert rules is not None
+            leaf = rules.by_place.get(place)
+            assert leaf is not None, row
+            assert str(leaf.format) == row["format"], row
+            assert catalogue.find(f"{row['mo']}/{'/'.join(leaf.path)}")[2].format is leaf.format
+            listed.setdefault((row["mo"], layout), set()).add(place)
+    for mo in ("ims", "rcs"):
+        rules = mapping.rules(mo, "A")
+        assert rules is not None
+        own = {leaf.place for leaf in rules.by_path.values()}
+        assert own - listed[mo, "A"] <= {("SERVICEPROVIDEREXT", UNNAMED)}
