@@ -17,8 +17,9 @@ from gateway.fleet.configuration import Configuration, ExplainedLeaf, configurat
 from gateway.fleet.device import Device
 from gateway.fleet.mirror import Mirror, Outcome, Read
 from gateway.fleet.operation import Operation
-from gateway.fleet.plan import DesiredMo, learn, plan
+from gateway.fleet.plan import DesiredMo, learn, one_in_doubt, plan
 from gateway.fleet.profile import ProfileSet
+from gateway.fleet.queue import MAX_ATTEMPTS
 from gateway.fleet.selection import Selection
 from gateway.fleet.subscriber import Subscriber
 from gateway.fleet.variables import variables_of
@@ -29,6 +30,11 @@ from gateway.tree.uri import Uri
 
 _ABOUT = {"./DevInfo/Man": "manufacturer", "./DevInfo/Mod": "model", "./DevDetail/SwV": "software"}
 """Where a device says of itself what a Device record keeps."""
+
+LARGE_CHARACTERS = 2000
+"""A value of this length may not fit into one message of a device."""
+
+ASK_LARGE_OBJECTS = Operation(id="d:large-objects", verb="Get", uri="./DevDetail/LrgObj", origin="discover")
 
 MAX_ALERT_EVENTS = 20
 """Most alerts of one message that become events; a device is not to fill the log."""
@@ -112,7 +118,12 @@ class Service:
             return ()
         desired = tuple(self.desired_mos(subscriber, device).values())
         planned = plan(desired, mirror, device.omadm, queued, now)
-        return tuple(operation for operation in planned if operation.id not in unanswered)
+        planned = tuple(operation for operation in planned if operation.id not in unanswered)
+        may_ask = device.omadm.large_objects is None and ASK_LARGE_OBJECTS.id not in unanswered
+        if may_ask and any(len(one.value or "") > LARGE_CHARACTERS for one in planned):
+            # Whether that may go out in parts is to be known first.
+            return (ASK_LARGE_OBJECTS,)
+        return one_in_doubt(planned, mirror)
 
 
 def record_outcomes(mirror: Mirror, outcomes: Iterable[Outcome], now: datetime) -> Mirror:
@@ -135,6 +146,16 @@ def refusal_writes(device: Device, outcomes: Iterable[Outcome], now: datetime) -
         if operation.verb not in ("Get", "Alert") and not status.is_success and status != StatusCode.ALREADY_EXISTS:
             detail = {"verb": operation.verb, "uri": operation.uri, "status": str(status)}
             writes.append(_event(device, now, "value.refused", detail))
+    return writes
+
+
+def doubt_writes(device: Device, mirror: Mirror, unanswered: Iterable[Operation], now: datetime) -> list[Write]:
+    """An event for each of the gateway's own commands that has now been left without an answer too often."""
+    writes: list[Write] = []
+    for operation in unanswered:
+        fact = mirror.facts.get(operation.uri.partition("?")[0])
+        if operation.origin != "queue" and fact is not None and fact.tries == MAX_ATTEMPTS:
+            writes.append(_event(device, now, "value.quarantined", {"verb": operation.verb, "uri": operation.uri}))
     return writes
 
 
@@ -197,6 +218,9 @@ def learn_from(device: Device, outcomes: Iterable[Outcome]) -> Device:
         return device
     for outcome in outcomes:
         state = learn(state, outcome.operation, int(outcome.status))
+        if outcome.operation.id == ASK_LARGE_OBJECTS.id:
+            told = next((read.value for read in outcome.reads if read.value), "")
+            state = replace(state, large_objects=(told or "").strip().lower() == "true")
     return device if state is device.omadm else replace(device, omadm=state)
 
 

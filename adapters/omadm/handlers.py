@@ -45,6 +45,7 @@ from gateway.sealing import Sealer
 from gateway.service import (
     Service,
     describe_device,
+    doubt_writes,
     learn_from,
     note_alerts,
     queue_writes,
@@ -246,7 +247,8 @@ class OmaDmFront:
 
         stored = await self._store.load_mirror(device.id)
         mirror = stored.read(received.reads, now, "DevInfo") if said_new else stored
-        mirror = record_outcomes(mirror, outcomes, now)
+        mirror = record_outcomes(mirror, outcomes, now).passed_over(received.unanswered)
+        writes += doubt_writes(device, mirror, received.unanswered, now)
         operations: tuple[Operation, ...] = ()
         if received.wants_work:
             unanswered = _passed_over(received)

@@ -234,7 +234,7 @@ def receive(session: Session | None, message: SyncML, peer: Peer, *, nonce: byte
     if session.every_message:
         verdict = verify(header.cred, peer.client, peer.auth, arrival.proof)
         if not verdict.is_accepted:
-            return _demand_credentials(message, peer, nonce, verdict)
+            return _demand_credentials(message, peer, nonce, verdict, after=session.client_msg_id)
         # A MAC covers the message, so its nonce may stay; credentials that repeat could be used by who saw them.
         challenge = chal(peer.auth, nonce) if arrival.proof.mac is None and peer.auth != "basic" else None
     # A message that was refused took its MsgID with it.
@@ -423,14 +423,15 @@ def _hear_part(session: Session, message: SyncML) -> Session:
     return replace(session, chunking=None)
 
 
-def _demand_credentials(message: SyncML, peer: Peer, nonce: bytes, verdict: Verdict) -> Received:
+def _demand_credentials(message: SyncML, peer: Peer, nonce: bytes, verdict: Verdict, after: int = 0) -> Received:
     """The refusal of every command, with a challenge unless the device has had its chances.
 
-    How many it had is told by its own MsgID: for somebody who has proved nothing, nothing is counted.
+    How many it had since its message ``after`` is told by its own MsgID: for somebody who has proved nothing, nothing
+    is counted.
 
     Spec: OMA-TS-DM_Protocol-V1_2 9; OMA-TS-DM_Security-V1_2 5.3
     """
-    last = message.header.msg_id >= peer.max_failures or peer.certificate_required
+    last = message.header.msg_id - after >= peer.max_failures or peer.certificate_required
     missing = verdict is Verdict.MISSING and not last
     code = StatusCode.MISSING_CREDENTIALS if missing else StatusCode.INVALID_CREDENTIALS
     offered = peer.client.challenges[0] if peer.client.challenges else nonce

@@ -55,7 +55,8 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     Values are text as they appear in the tree (``bin`` as base64), None for interior and null nodes. ``sent`` was
     handed to the device with ``verb`` at ``sent_at``; ``status`` is the device's answer to that. ``acknowledged`` is
     the last value the device accepted; ``read`` is what the device itself said it holds, None with a ``read_at`` when
-    it said only that the node is there. ``removed`` marks a node known to be absent.
+    it said only that the node is there. ``removed`` marks a node known to be absent. ``tries`` counts how often the
+    last command got no answer at all.
     """
 
     format: str = "chr"
@@ -71,6 +72,7 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     read_at: datetime | None = None
     source: str = ""
     removed: bool = False
+    tries: int = 0
 
     @property
     def refused(self) -> bool:
@@ -128,8 +130,24 @@ class Mirror(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             if uri is not None and operation.verb in ("Add", "Replace", "Delete"):
                 fact = facts.get(uri) or Fact(format=operation.format or "chr", type=operation.type)
                 facts[uri] = replace(
-                    fact, verb=operation.verb, sent=operation.value, sent_at=now, status=None, status_at=None
+                    fact,
+                    verb=operation.verb,
+                    sent=operation.value,
+                    sent_at=now,
+                    status=None,
+                    status_at=None,
+                    tries=fact.tries if (fact.verb, fact.sent) == (operation.verb, operation.value) else 0,
                 )
+        return replace(self, facts=facts)
+
+    def passed_over(self, operations: Iterable[Operation]) -> Mirror:
+        """The mirror after these operations went out and got no answer: whether they were carried out is unknown."""
+        facts = dict(self.facts)
+        for operation in chain.from_iterable(map(steps, operations)):
+            uri = _node(operation.uri.partition("?")[0]) if operation.verb in ("Get", *_ANSWERS) else None
+            if uri is not None:
+                fact = facts.get(uri) or Fact(format="node")
+                facts[uri] = replace(fact, tries=fact.tries + 1)
         return replace(self, facts=facts)
 
     def acknowledged(self, answers: Iterable[tuple[Operation, int]], now: datetime) -> Mirror:
@@ -143,6 +161,8 @@ class Mirror(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             answer = _ANSWERS.get(operation.verb)
             if uri is not None and answer is not None:
                 answer(facts, uri, operation, StatusCode(status), now)
+                if uri in facts and facts[uri].tries:
+                    facts[uri] = replace(facts[uri], tries=0)
         return replace(self, facts=facts)
 
     def read(self, reads: Iterable[Read], now: datetime, source: str = "", complete_root: Uri | None = None) -> Mirror:

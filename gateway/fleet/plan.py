@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from gateway.fleet.device import OmaDmState
 from gateway.fleet.mirror import Fact, Mirror
 from gateway.fleet.operation import Operation
-from gateway.fleet.queue import due
+from gateway.fleet.queue import MAX_ATTEMPTS, due
 from gateway.mo.definition import Definition
 from gateway.status import StatusCode
 from gateway.tree.diff import Edit, diff
@@ -24,6 +24,9 @@ from gateway.tree.tree import ManagementTree
 from gateway.tree.uri import Address, Uri
 
 RETRY_AFTER = timedelta(hours=1)
+
+QUARANTINE = timedelta(days=1)
+"""How long a change is left alone that a device never answered, though it was sent MAX_ATTEMPTS times."""
 
 LIST = "list"
 """Stands in ``OmaDmState.refused_verbs`` for a Get of a whole subtree (``?list=…``)."""
@@ -53,12 +56,12 @@ def plan(
     First the queued ones that are due, as they stand in the queue. Then one Get for each MO of which nothing is known,
     unless the device does not read subtrees. Then what the other MOs lack. A change that the device refused is not sent
     again until another value is desired, nor is anything below an interior node that it would not add; refusals of the
-    moment are tried again after RETRY_AFTER.
+    moment are tried again after RETRY_AFTER, and what MAX_ATTEMPTS times got no answer after QUARANTINE.
     """
     lacking: list[DesiredMo] = []
     unknown: list[Uri] = []
     for mo in desired:
-        if LIST not in state.refused_verbs and not mirror.knows(mo.root):
+        if LIST not in state.refused_verbs and not mirror.knows(mo.root) and not _is_given_up(mirror, str(mo.root)):
             unknown.append(mo.root)
         elif not _holds(mirror, mo):
             lacking.append(mo)
@@ -154,11 +157,33 @@ def _worth_sending(edits: Iterable[Edit], mirror: Mirror, now: datetime) -> Iter
 
 def _refused(edit: Edit, mirror: Mirror, now: datetime, *, parent_absent: bool) -> bool:
     fact = mirror.facts.get(str(edit.uri))
+    if fact is not None and fact.verb == edit.verb and edit.format.same(fact.sent, edit.value):
+        sent_at = fact.sent_at
+        if _is_given_up(mirror, str(edit.uri)) and sent_at is not None and now - sent_at < QUARANTINE:
+            return True
     if fact is None or not fact.refused or fact.verb != edit.verb or not edit.format.same(fact.sent, edit.value):
         return False
     if fact.status == StatusCode.NOT_FOUND and parent_absent:
         return False
     return fact.status not in _PASSING or fact.status_at is None or now - fact.status_at < RETRY_AFTER
+
+
+def _is_given_up(mirror: Mirror, uri: str) -> bool:
+    """True when the device never answered the last command there, however often it was sent."""
+    fact = mirror.facts.get(uri)
+    return fact is not None and fact.tries >= MAX_ATTEMPTS
+
+
+def one_in_doubt(planned: Sequence[Operation], mirror: Mirror) -> tuple[Operation, ...]:
+    """The plan, or only the first of it that the device never answered so far: what stops a device is found alone.
+
+    Operators' own operations go out as they stand.
+    """
+    for operation in planned:
+        fact = mirror.facts.get(operation.uri.partition("?")[0])
+        if operation.origin != "queue" and fact is not None and fact.tries:
+            return (operation,)
+    return tuple(planned)
 
 
 def _discovery(root: Uri, now: datetime) -> Operation:

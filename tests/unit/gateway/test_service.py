@@ -19,6 +19,7 @@ from gateway.service import (
     MAX_ALERT_EVENTS,
     Service,
     describe_device,
+    doubt_writes,
     learn_from,
     note_alerts,
     queue_writes,
@@ -204,3 +205,33 @@ def test_a_device_says_what_it_is_once() -> None:
     assert other is not described
     assert other.content_revision == described.content_revision
     assert describe_device(DEVICE, []) is DEVICE
+
+
+def test_what_a_device_never_answers_is_left_alone() -> None:
+    """The third silence is an event; another answer, or another command there, begins anew."""
+    mirror = EMPTY.sent([REPLACE], NOW)
+    told = []
+    for _ in range(3):
+        mirror = mirror.passed_over([REPLACE])
+        told.append([w.event.kind for w in doubt_writes(DEVICE, mirror, [REPLACE], NOW) if isinstance(w, Append)])
+    assert told == [[], [], ["value.quarantined"]]
+    assert mirror.sent([REPLACE], NOW).facts["./A/B"].tries == 3
+    assert mirror.sent([replace(REPLACE, value="3")], NOW).facts["./A/B"].tries == 0
+    assert record_outcomes(mirror, [Outcome(REPLACE, StatusCode.OK)], NOW).facts["./A/B"].tries == 0
+
+
+def test_a_device_is_asked_for_large_objects_when_there_is_one(service: Service) -> None:
+    """Once, before the value goes out; what it says is kept, and silence stands for no (DevDetail/LrgObj)."""
+    large = Operation(id="q9", verb="Replace", uri="./A", value="v" * 5000)
+    (asked,) = service.next_operations(SUBSCRIBER, DEVICE, EMPTY, [large], NOW)
+    assert asked.uri == "./DevDetail/LrgObj"
+    assert large in service.next_operations(SUBSCRIBER, DEVICE, EMPTY, [large], NOW, {asked.id})
+    for status, reads, known in (
+        (200, (Read("./DevDetail/LrgObj", "bool", value="true"),), True),
+        (200, (Read("./DevDetail/LrgObj", "bool", value="false"),), False),
+        (404, (), False),
+    ):
+        learnt = learn_from(DEVICE, [Outcome(asked, StatusCode(status), reads)])
+        assert learnt.omadm is not None
+        assert learnt.omadm.large_objects is known
+        assert large in service.next_operations(SUBSCRIBER, learnt, EMPTY, [large], NOW)

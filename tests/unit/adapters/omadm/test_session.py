@@ -593,7 +593,7 @@ def test_with_a_mac_every_message_is_proved() -> None:
     assert chal == Chal("syncml:auth-MAC", "AgICAgICAgICAgICAgICAg==")
     book.peer = replace(book.peer, client=replace(CLIENT_ACCOUNT, nonce=bytes([2]) * 16))
     answered = message(3, answer(2, 4, 200))
-    assert book.hears(answered, arrival=Arrival(proof=Proof(Mac(PHONE, "wrong"), "body")))[0] == "SyncHdr 3/0 401"
+    assert book.hears(answered, arrival=Arrival(proof=Proof(Mac(PHONE, "wrong"), "body")))[0] == "SyncHdr 3/0 401 chal"
     assert (book.reply.session, book.outcomes) == (None, [])
     again = message(4, answer(2, 4, 200))
     assert book.hears(again, arrival=signed(bytes([2]) * 16))[0] == "SyncHdr 4/0 200"

@@ -8,7 +8,7 @@ import pytest
 from gateway.fleet.device import Credential, OmaDmState
 from gateway.fleet.mirror import Mirror, Read
 from gateway.fleet.operation import Operation
-from gateway.fleet.plan import RETRY_AFTER, DesiredMo, learn, plan
+from gateway.fleet.plan import RETRY_AFTER, DesiredMo, learn, one_in_doubt, plan
 from gateway.fleet.queue import MAX_ATTEMPTS
 from gateway.mo.definition import Definition, Occurrence
 from gateway.tree.format import Format
@@ -265,3 +265,23 @@ def test_each_mo_goes_its_own_way() -> None:
 def test_almost_right_is_not_right(said: Read, expected: list[str]) -> None:
     """One node too many, of another kind or with another value is seen, however much else is as it should be."""
     assert next_of(reading(VALUES).read([said], NOW)) == expected
+
+
+def test_what_stops_a_device_is_found_alone_and_left_alone() -> None:
+    """A change without an answer goes out by itself the next time; after three silences not for a day."""
+    first, second = (Operation(id=f"d:{n}", verb="Replace", uri=f"./A/{n}", value="2", origin="diff") for n in "12")
+    mirror = EMPTY.sent([first, second], NOW).passed_over([second])
+    assert one_in_doubt([first, second], mirror) == (second,)
+    assert one_in_doubt([first], mirror) == (first,)
+
+
+def test_a_device_that_never_answers_a_list_is_not_asked_again() -> None:
+    """What it is to hold goes out without."""
+    mo = DesiredMo(MOI, Uri.parse("./M"), Definition("", (Format.NODE,), children=(leaf("A"),)), {"A": "1"})
+    (ask,) = plan([mo], EMPTY, STATE, [], NOW)
+    mirror = EMPTY.passed_over([ask] * MAX_ATTEMPTS)
+    assert [operation.verb for operation in plan([mo], mirror, STATE, [], NOW)] == ["Add", "Add"]
+    given_up = mirror.sent([Operation(id="d", verb="Add", uri="./M", format="node", value=None)], NOW)
+    silent = given_up.passed_over([Operation(id="d", verb="Add", uri="./M")] * MAX_ATTEMPTS)
+    assert plan([mo], silent, NO_LIST, [], NOW) == ()
+    assert plan([mo], silent, NO_LIST, [], NOW + timedelta(days=1)) != ()

@@ -1,0 +1,227 @@
+"""OMA DM over HTTP and a real store: what proves a device, what the headers say, and what strangers cannot do."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+from msgspec.structs import replace
+
+from adapters.omadm import codec
+from adapters.omadm.auth import Account, body_digest, format_mac, mac_digest, md5_digest, parse_mac
+from adapters.omadm.handlers import OmaDmFront
+from adapters.omadm.messages import Alert, AnyCommand, Command, Cred, Item, Status, SyncHdr, SyncML
+from gateway.fleet.device import Device, account_digest
+from gateway.fleet.operation import Operation
+from gateway.fleet.profile import ProfileSet
+from gateway.fleet.subscriber import Subscriber
+from gateway.inventory import Inventory
+from gateway.mo.catalogue import Catalogue
+from gateway.sealing import Sealer
+from gateway.service import Service
+from gateway.settings import OmaDm, Trace
+from gateway.status import StatusCode
+from gateway.store.protocol import PutDevice, PutSubscriber
+from gateway.store.sqlite import SqliteStore
+from gateway.trace import Tracer
+
+PHONE = "IMEI:004400112233447"
+XML = codec.encoding_of("application/vnd.syncml.dm+xml")
+START = (Alert("1", 1201), Command("Replace", "2", (Item(source="./DevInfo/Man", data="Acme"),)))
+
+
+class Answer(NamedTuple):
+    """What the front said: the line of its header's Status, the message, and the headers."""
+
+    head: str
+    message: SyncML
+    octets: bytes
+    headers: dict[str, str]
+
+
+class Lab:
+    """One front with one device in its store; ``now`` is its clock."""
+
+    def __init__(self, store: SqliteStore, inventory: Inventory, http: TestClient[Any, Any]) -> None:
+        self.now = datetime(2026, 1, 2, tzinfo=UTC)
+        self.store, self.inventory, self.http = store, inventory, http
+        self.digest = ""
+
+    async def post(self, message: SyncML, target: str = "/omadm", **headers: str) -> Answer:
+        """What the front answers."""
+        octets = codec.encode(message, XML)
+        async with self.http.post(target, data=octets, headers={"Content-Type": XML.media_type, **headers}) as response:
+            assert response.status == 200
+            body = await response.read()
+            answer, _ = codec.decode(body, XML)
+            first = answer.commands[0]
+            assert isinstance(first, Status)
+            return Answer(f"{int(first.code)}{' chal' if first.chal else ''}", answer, body, dict(response.headers))
+
+    async def signed(self, message: SyncML, nonce: bytes, target: str = "/omadm") -> Answer:
+        """The same with a MAC under this nonce."""
+        account = Account(PHONE, self.digest, nonce)
+        return await self.post(message, target, **{"x-syncml-hmac": format_mac(account, codec.encode(message, XML))})
+
+    def md5(self, nonce: bytes) -> Cred:
+        return Cred("syncml:auth-md5", md5_digest(self.digest, nonce))
+
+    async def device(self) -> Device:
+        device = await self.store.load_device("ann.1")
+        assert device is not None
+        return device
+
+
+Opening = Callable[..., Awaitable[Lab]]
+
+
+@pytest.fixture
+async def open_lab(tmp_path: Path) -> AsyncIterator[Opening]:
+    """Opens a front with other settings and another account."""
+    closing = []
+
+    async def opened(account: dict[str, Any] | None = None, **settings: Any) -> Lab:
+        catalogue = Catalogue.load(Path(__file__).parents[4] / "config" / "mo", identifiers={})
+        store, sealer = SqliteStore.open(tmp_path / "store.sqlite"), Sealer(bytes(32))
+        service = Service(catalogue, ProfileSet([], catalogue), plmns=["00101"], roots={})
+        inventory = Inventory(store, catalogue, sealer, lambda: lab.now)
+        front = OmaDmFront(store, service, sealer, Tracer(store, Trace()), OmaDm(**settings), lambda: lab.now)
+        app = web.Application()
+        app.router.add_post("/omadm", front.handle)
+        http: TestClient[Any, Any] = TestClient(TestServer(app))
+        await http.start_server()
+        closing.extend([http.close, store.close])
+        lab = Lab(store, inventory, http)
+        await store.commit(PutSubscriber(Subscriber(id="ann", imsis=("001010000000001",))))
+        issued = await inventory.add_omadm_device("ann", loc_uri=PHONE, **(account or {}))
+        lab.digest = account_digest(issued.client.name, issued.client.password)
+        return lab
+
+    yield opened
+    for close in closing:
+        await close()
+
+
+def message(msg_id: int, *commands: AnyCommand, source: str = PHONE, cred: Cred | None = None) -> SyncML:
+    return SyncML(SyncHdr("1", msg_id, "https://mdm.example.org/dm", source, source_name=source, cred=cred), commands)
+
+
+def nonce_of(answer: Answer) -> bytes:
+    """The nonce of the challenge."""
+    first = answer.message.commands[0]
+    assert isinstance(first, Status)
+    assert first.chal is not None
+    return base64.b64decode(first.chal.next_nonce)
+
+
+async def test_a_session_with_macs_in_both_directions(open_lab: Opening) -> None:
+    """Challenge, 200 with the next nonce, and a MAC over the very octets of each answer.
+
+    OMA-TS-DM_Security-V1_2 5.4
+    """
+    lab = await open_lab({"auth": "mac", "server_auth": "mac"})
+    device = await lab.device()
+    assert device.omadm is not None
+    assert device.omadm.server is not None
+    server = replace(device.omadm.server, nonce=b"of the gateway")
+    await lab.store.commit(PutDevice(replace(device, omadm=replace(device.omadm, server=server))))
+    await lab.inventory.enqueue("ann", Operation(id="", verb="Get", uri="./DevDetail/FwV"))
+
+    challenged = await lab.post(message(1, *START))
+    assert (challenged.head, challenged.headers.get("x-syncml-hmac")) == ("407 chal", None)
+    begun = await lab.signed(message(2, *START), nonce_of(challenged))
+    assert begun.head == "200 chal"
+    assert begun.message.header.cred is None
+    mac = parse_mac(begun.headers["x-syncml-hmac"])
+    digest = Sealer(bytes(32)).unseal(server.secret, "omadm-credential").decode()
+    assert mac is not None
+    assert (mac.username, mac.mac) == ("mogate", mac_digest(digest, b"of the gateway", body_digest(begun.octets)))
+    (get,) = [command for command in begun.message.commands if isinstance(command, Command)]
+
+    told = message(3, Status("1", "2", get.cmd_id, "Get", StatusCode(404)))
+    assert (await lab.post(told)).head == "407 chal"
+    assert (await lab.signed(told, b"another")).head == "401 chal"
+    done = await lab.signed(message(4, *told.commands), nonce_of(begun))
+    assert done.head == "200"
+    assert [operation.status for operation in await lab.store.load_operations("ann.1", pending_only=False)] == [404]
+
+    again = await lab.signed(message(4, *told.commands), nonce_of(begun))
+    assert (again.octets, again.headers["x-syncml-hmac"]) == (done.octets, done.headers["x-syncml-hmac"])
+
+
+async def test_a_stranger_changes_nothing_and_learns_nothing(open_lab: Opening) -> None:
+    """Who speaks in a device's name without its secret leaves device and session as they are, and hears what anybody
+    would who names a device that does not exist."""
+    lab = await open_lab()
+    challenged = await lab.post(message(1, *START))
+    await lab.inventory.enqueue("ann", Operation(id="", verb="Get", uri="./A"))
+    begun = await lab.post(message(2, *START, cred=lab.md5(nonce_of(challenged))))
+    assert begun.head == "212 chal"
+    before = (await lab.device(), (await lab.store.load_contact(PHONE, lab.now)))
+
+    wrong = Cred("syncml:auth-md5", "Zz6EivR3yeaaENcRN6lpAQ==")
+    for msg_id, cred in ((1, None), (2, wrong), (3, wrong), (9, None)):
+        known = await lab.post(message(msg_id, *START, cred=cred))
+        unknown = await lab.post(message(msg_id, *START, cred=cred, source="IMEI:004400112233448"))
+        assert known.head == unknown.head
+
+        def shape(answer: Answer) -> tuple[object, ...]:
+            header = replace(answer.message.header, target="")
+            return header, [type(one) for one in answer.message.commands], len(answer.octets), sorted(answer.headers)
+
+        assert shape(known) == shape(unknown)
+    assert before == (await lab.device(), (await lab.store.load_contact(PHONE, lab.now)))
+    (get,) = [command for command in begun.message.commands if isinstance(command, Command)]
+    assert (await lab.post(message(3, Status("1", "2", get.cmd_id, "Get", StatusCode(200))))).head == "212"
+    events = [event.kind for event in await lab.store.load_events(device_id="ann.1")]
+    assert events.count("auth.failed") == 1
+
+
+async def test_a_challenge_is_answered_once_and_in_time(open_lab: Opening) -> None:
+    """After a success its nonce is void, and so it is after a while."""
+    lab = await open_lab()
+    nonce = nonce_of(await lab.post(message(1, *START)))
+    assert (await lab.post(message(2, *START, cred=lab.md5(nonce)))).head == "212 chal"
+    replayed = Alert("1", 1200)
+    assert (await lab.post(message(1, replayed, cred=lab.md5(nonce)))).head == "401 chal"
+    nonce = nonce_of(await lab.post(message(1, *START)))
+    lab.now += timedelta(hours=1)
+    assert (await lab.post(message(2, replayed, cred=lab.md5(nonce)))).head == "401 chal"
+
+
+async def test_a_session_has_a_place_of_its_own(open_lab: Opening) -> None:
+    """With ``resp_uri`` further messages are only taken where the device was told to send them."""
+    lab = await open_lab(resp_uri="https://mdm.example.org/omadm")
+    await lab.inventory.enqueue("ann", Operation(id="", verb="Get", uri="./A"))
+    nonce = nonce_of(await lab.post(message(1, *START)))
+    begun = await lab.post(message(2, *START, cred=lab.md5(nonce)))
+    uri = begun.message.header.resp_uri
+    assert uri.startswith("https://mdm.example.org/omadm?s=")
+    told = message(3, Status("1", "2", "4", "Get", StatusCode(404)))
+    assert (await lab.post(told)).head == "408"
+    assert (await lab.post(told, uri.removeprefix("https://mdm.example.org"))).head == "212"
+
+
+@pytest.mark.parametrize(("resync_nonce", "nonce"), [("octets", bytes(4)), ("text", b"0x00000000")])
+async def test_nonces_are_agreed_on_anew_when_the_device_was_called_for_it(
+    open_lab: Opening, resync_nonce: str, nonce: bytes
+) -> None:
+    """The nonce of zeros counts for a while after such a call, once, and never else.
+
+    OMA-TS-DM_Notification-V1_2 6.2
+    """
+    lab = await open_lab(resync_nonce=resync_nonce)
+    start = message(1, *START, cred=lab.md5(nonce))
+    assert (await lab.post(start)).head == "401 chal"
+    device = await lab.device()
+    assert device.omadm is not None
+    await lab.store.commit(PutDevice(replace(device, omadm=replace(device.omadm, resync_at=lab.now))))
+    assert (await lab.post(start)).head == "212 chal"
+    again = message(1, Alert("1", 1200), cred=lab.md5(nonce))
+    assert (await lab.post(again)).head == "401 chal"
