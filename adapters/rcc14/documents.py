@@ -32,6 +32,7 @@ _SAYS_ITSELF = ("rcs", "B")
 _DISABLED_STATE = "SERVICES/rcsDisabledState"
 _ENTITLEMENTS = ("ap2003", "ap2004", "ap2005")
 """Voice over cellular, voice over Wi-Fi, SMS over IP: a client that is told nothing of one would ask again."""
+_RELEASES = "SERVICES/SupportedRCSProfileVersions"
 _NOT_ENTITLED = (Parm("EntitlementStatus", "0"),)
 
 
@@ -71,6 +72,20 @@ class Documents:
         mos = ",".join((*self._wanted(subscriber, device, layout, request.apps), *self._refused(layout, request.apps)))
         account = device.omadm.account_serial if device.omadm and device.omadm.account_made_at else 0
         return f"{configuration}|{self._mapping.digest}|{layout}|{mos}|{release}|{account}{self._elsewhere}"
+
+    def turns_off(self, subscriber: Subscriber, device: Device, request: Request) -> str:
+        """The client's RCS profile, when the document is going to say that it is not supported; else the empty text.
+
+        Such a client switches RCS off by itself, without a word.
+
+        Spec: RCC.07 Annex A (SupportedRCSProfileVersions)
+        """
+        profile = request.about.get("rcs_profile", "")
+        leaf = self._service.selection(subscriber, device).leaves.get("rcs", {}).get(_RELEASES)
+        supported = leaf.winner.template if leaf else None
+        if not profile or not supported or slots(supported):
+            return ""
+        return "" if profile in [one.strip() for one in supported.split(",")] else profile
 
     def needs_account(self, subscriber: Subscriber, device: Device, now: datetime) -> bool:
         """Whether the content this client is due has an OMA DM account in it that is still to be made, or renewed."""

@@ -88,6 +88,8 @@ class Provider:
             content = b""
         elif not content:
             content = self._documents.content(subscriber, device, asked.layout, asked.apps)
+        if delivery.kind is Kind.FULL and (profile := self._documents.turns_off(subscriber, device, asked)):
+            logger().warning("profile_not_supported", device=device.id, rcs_profile=profile)
         document = self._documents.document(delivery, token, content, call.headers.get("Accept-Language", ""))
 
         writes: list[Write] = [*proof.spends]

@@ -274,3 +274,23 @@ def test_a_message_is_in_the_clients_language(
     assert b"\n" not in octets
     assert b"MSG" not in documents.document(delivery._replace(message="disabled"), "t", b"", accepts)
     assert b"MSG" not in documents.document(delivery._replace(message=""), "t", b"", accepts)
+
+
+@pytest.mark.parametrize(
+    ("supported", "query", "profile"),
+    [
+        ("UP_2.3, UP_2.4", "rcs_profile=UP_2.4", ""),
+        ("UP_2.3,UP_2.4", "rcs_profile=UP_2.2", "UP_2.2"),
+        ("UP_2.3", "", ""),
+        ("", "rcs_profile=UP_2.2", ""),
+    ],
+)
+def test_a_client_that_will_switch_rcs_off_is_noticed(
+    make_documents: Callable[..., Documents], supported: str, query: str, profile: str
+) -> None:
+    """A client whose profile is not among the supported ones is named; without a list all are.
+
+    Spec: RCC.07 Annex A (SupportedRCSProfileVersions)
+    """
+    values = {"rcs": {"SERVICES/SupportedRCSProfileVersions": supported}} if supported else {}
+    assert make_documents().turns_off(replace(ANN, overrides=values), PHONE, asking(query)) == profile
