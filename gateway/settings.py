@@ -95,7 +95,7 @@ class OmaDm(_Table):
     what most devices use. With ``credentials`` "message" a device has to prove itself in every message of a session,
     as it does with a MAC anyhow. ``resp_uri`` is the address devices reach this gateway at; when it is set, they are
     told to send the rest of a session to a URI of its own, so that nobody else can speak in it. For ``resync_seconds``
-    after a device was called to agree on nonces anew, it may use that nonce.
+    after a device was called to agree on nonces anew, it may use that nonce. ``legacy`` lets phones of OMA DM 1.1.2 in.
 
     Devices fetch packages at ``package_path``, by way of ``package_url`` where that is not the first listener's.
     """
@@ -112,6 +112,7 @@ class OmaDm(_Table):
     credentials: Literal["session", "message"] = "session"
     resp_uri: Annotated[str, Field(pattern=r"^(https://[^\s#]+)?$")] = ""
     resync_seconds: Seconds = 3600
+    legacy: bool = True
     max_message_bytes: Bytes = 262_144
     max_object_bytes: Bytes = 1_048_576
     max_failed_attempts: Annotated[int, Field(ge=1)] = 3

@@ -65,6 +65,7 @@ class Accounts:
             server_auth=state.server_auth if state else "md5",
             every_message=settings.credentials == "message",
             certificate_required=bool(state and state.certificate_required),
+            legacy=settings.legacy,
             resp_uri=f"{settings.resp_uri}{mark}s={continuation}" if continuation else "",
             continuation=continuation,
             max_failures=settings.max_failed_attempts,

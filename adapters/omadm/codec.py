@@ -118,11 +118,11 @@ def encode(message: SyncML, encoding: Encoding) -> bytes:
     body = [_command_element(command, encoding.wbxml) for command in message.commands]
     if message.final:
         body.append(("Final", ""))
-    return _encode_element(("SyncML", [_sync_hdr_element(message.header), ("SyncBody", body)]), encoding)
-
-
-def _encode_element(root: AnyElement, encoding: Encoding) -> bytes:
-    return encode_wbxml(root, encoding.header or DEFAULT_HEADER) if encoding.wbxml else encode_xml(root)
+    header = message.header
+    root = ("SyncML", [_sync_hdr_element(header), ("SyncBody", body)])
+    if encoding.wbxml:
+        return encode_wbxml(root, encoding.header or DEFAULT_HEADER)
+    return encode_xml(root, header.ver_dtd)
 
 
 def _message(root: AnyElement, in_wbxml: bool) -> SyncML:

@@ -86,6 +86,9 @@ def pack(
     for operation in operations:
         try:
             command = command_for(operation, cmd_id)
+            if isinstance(command, Command) and command.correlator and frame.header.ver_dtd == "1.1":
+                # The older DTD has no such element.
+                command = replace(command, correlator="")
         except ValueError:
             refused.append((operation, StatusCode.UNSUPPORTED_TYPE))
         else:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import enum
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from adapters.omadm.messages import (
     Alert,
@@ -144,8 +144,8 @@ def statuses_for(
     return tuple(statuses)
 
 
-def header_status(header: SyncHdr, code: StatusCode, chal: Chal | None = None, offer: str = "") -> Status:
-    """The Status of a message's header, the first command of our reply. ``offer`` is a version to use instead."""
+def header_status(header: SyncHdr, code: StatusCode, chal: Chal | None = None, offer: Iterable[str] = ()) -> Status:
+    """The Status of a message's header, the first command of our reply. ``offer`` are versions to use instead."""
     return Status(
         cmd_id="1",
         msg_ref=str(header.msg_id),
@@ -155,7 +155,7 @@ def header_status(header: SyncHdr, code: StatusCode, chal: Chal | None = None, o
         target_refs=(header.target,),
         source_refs=(header.source,),
         chal=chal,
-        items=(Item(data=offer),) if offer else (),
+        items=tuple(Item(data=version) for version in offer),
     )
 
 

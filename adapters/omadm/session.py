@@ -36,6 +36,8 @@ from gateway.status import StatusCode
 
 VER_DTD = "1.2"
 VER_PROTO = "DM/1.2"
+VERSIONS = {VER_DTD: VER_PROTO, "1.1": "DM/1.1"}
+"""What phones of OMA DM 1.1.2 say is understood as well, and answered in kind."""
 
 MAX_OBJECT_BYTES = 1_048_576
 """Largest object the gateway takes, unless the settings say otherwise."""
@@ -110,12 +112,13 @@ class Session(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Peer(msgspec.Struct, frozen=True, kw_only=True):
     """The two ends: our ``Source/LocURI``, and the accounts by which device and gateway prove themselves.
 
-    Without a ``server`` account the gateway sends no credentials; it proves itself by ``server_auth`` until the device
-    asks for another way. With ``every_message`` the device has to prove itself each time; a MAC does so anyhow. With
-    ``certificate_required`` nothing but the device's TLS certificate counts. ``max_failures`` ends a session after that
-    many refusals of either side's credentials. ``continuation`` is told to the device in ``resp_uri`` and has to come
-    with its further messages. ``max_msg_size`` and ``max_obj_size`` are what the gateway takes; ``large_objects`` says
-    that the device takes values in parts, ``octets`` that the encoding in use carries bare octets.
+    Without a ``server`` account the gateway sends no credentials; it proves itself by ``server_auth`` until the
+    device asks for another way. With ``every_message`` the device has to prove itself each time; a MAC does so
+    anyhow. With ``certificate_required`` nothing but the device's TLS certificate counts. ``max_failures`` ends a
+    session after that many refusals of either side's credentials. ``continuation`` is told to the device in
+    ``resp_uri`` and has to come with its further messages. ``legacy`` lets phones of OMA DM 1.1.2 in.
+    ``max_msg_size`` and ``max_obj_size`` are what the gateway takes; ``large_objects`` says that the device takes
+    values in parts, ``octets`` that the encoding in use carries bare octets.
     """
 
     server_uri: str
@@ -125,6 +128,7 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True):
     server_auth: AuthType = "md5"
     every_message: bool = False
     certificate_required: bool = False
+    legacy: bool = True
     resp_uri: str = ""
     continuation: str = ""
     max_failures: int = 3
@@ -213,10 +217,11 @@ def receive(session: Session | None, message: SyncML, peer: Peer, *, nonce: byte
     Spec: OMA-TS-DM_Protocol-V1_2 6, 8; OMA-TS-SyncML_RepPro-V1_2 (MsgID, SessionID)
     """
     header = message.header
-    if header.ver_dtd != VER_DTD:
-        return _refuse(None, message, StatusCode.DTD_VERSION, Turn.END, offer=VER_DTD)
-    if header.ver_proto != VER_PROTO:
-        return _refuse(None, message, StatusCode.PROTOCOL_VERSION, Turn.END, offer=VER_PROTO)
+    versions = _versions(peer)
+    if header.ver_dtd not in versions:
+        return _refuse(None, message, StatusCode.DTD_VERSION, Turn.END, offer=tuple(versions))
+    if header.ver_proto not in versions.values():
+        return _refuse(None, message, StatusCode.PROTOCOL_VERSION, Turn.END, offer=tuple(versions.values()))
 
     if _has_alert(message, *_STARTS):
         if session is not None and arrival.digest and arrival.digest == session.first:
@@ -443,6 +448,10 @@ def _demand_credentials(message: SyncML, peer: Peer, nonce: bytes, verdict: Verd
     )
 
 
+def _versions(peer: Peer) -> dict[str, str]:
+    return VERSIONS if peer.legacy else {VER_DTD: VER_PROTO}
+
+
 def _continues(session: Session, arrival: Arrival) -> bool:
     """Whether a message brings along what the device was told to."""
     return hmac.compare_digest(session.continuation.encode(), arrival.continuation.encode("utf-8", "replace"))
@@ -456,8 +465,10 @@ def _break_off(session: Session, message: SyncML, code: StatusCode) -> Received:
     return replace(received, authenticated=True, outcomes=outcomes, unanswered=unanswered)
 
 
-def _refuse(session: Session | None, message: SyncML, code: StatusCode, turn: Turn, offer: str = "") -> Received:
-    """An answer to the header alone; ``offer`` is the version to use instead."""
+def _refuse(
+    session: Session | None, message: SyncML, code: StatusCode, turn: Turn, offer: tuple[str, ...] = ()
+) -> Received:
+    """An answer to the header alone; ``offer`` are the versions to use instead."""
     status = header_status(message.header, code, offer=offer)
     return Received(session=session, header=message.header, statuses=(status,), turn=turn)
 
@@ -529,7 +540,10 @@ def _frame(received: Received, peer: Peer) -> tuple[SyncML, Account | None]:
         account = replace(account, nonce=received.server_nonce)
     able = account is not None and (bool(account.password) if auth == "basic" else bool(account.nonce))
     proven = session is not None and session.server_proven
+    versions = _versions(peer)
     header = SyncHdr(
+        ver_dtd=client.ver_dtd if client.ver_dtd in versions else VER_DTD,
+        ver_proto=client.ver_proto if client.ver_proto in versions.values() else VER_PROTO,
         session_id=client.session_id,
         msg_id=session.server_msg_id + 1 if session else client.msg_id,
         target=client.source,

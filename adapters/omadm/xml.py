@@ -86,15 +86,17 @@ def decode_xml(data: bytes) -> AnyElement:
     return children[0]
 
 
-def encode_xml(root: AnyElement) -> bytes:
+def encode_xml(root: AnyElement, version: str = "1.2") -> bytes:
     """The document in UTF-8 with an XML declaration and nothing between the elements: indentation stops some clients.
+
+    ``version`` is that of the SyncML namespace.
 
     Raises: ValueError for octets, or for characters that XML cannot carry; neither belongs in a message for XML.
     """
     parts = [DECLARATION]
     write = parts.append
     outer: list[tuple[Iterator[AnyElement], str, str]] = []
-    level, xmlns, end_tag = iter([root]), "", ""
+    level, xmlns, end_tag = iter([root]), "" if version == "1.2" else f' xmlns="SYNCML:SYNCML{version}"', ""
     while True:
         for tag, content in level:
             namespace = xmlns or _NAMESPACES.get(tag, "")

@@ -80,3 +80,11 @@ def test_a_group_stays_whole() -> None:
     assert list(pack(FRAME, [group, ACL], None, measure).sent) == ["2", "6"]
     short = pack(FRAME, [ACL, group], exact - 1, measure)
     assert (list(short.sent.values()), short.planned) == ([ACL], (group,))
+
+
+def test_an_older_phone_gets_no_correlator() -> None:
+    """The DTD of SyncML 1.1 does not have the element."""
+    older = SyncML(SyncHdr("1", 1, "IMEI:1", "s", ver_dtd="1.1", ver_proto="DM/1.1"), (STATUS,))
+    run = Operation(id="run", verb="Exec", uri="./A")
+    correlators = [pack(frame, [run], None, lambda _: 0).message.commands[1] for frame in (FRAME, older)]
+    assert [getattr(command, "correlator", None) for command in correlators] == ["run", ""]

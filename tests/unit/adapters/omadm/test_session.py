@@ -432,13 +432,30 @@ def test_a_status_after_the_end_is_no_fault() -> None:
 
 
 @pytest.mark.parametrize(
-    ("header", "line"),
-    [({"ver_dtd": "1.1"}, "SyncHdr 1/0 505 1.2"), ({"ver_proto": "DM/1.1"}, "SyncHdr 1/0 513 DM/1.2")],
+    ("header", "legacy", "line"),
+    [
+        ({"ver_dtd": "1.0"}, True, "SyncHdr 1/0 505 1.2 1.1"),
+        ({"ver_proto": "DM/2.0"}, True, "SyncHdr 1/0 513 DM/1.2 DM/1.1"),
+        ({"ver_dtd": "1.1"}, False, "SyncHdr 1/0 505 1.2"),
+        ({"ver_proto": "DM/1.1"}, False, "SyncHdr 1/0 513 DM/1.2"),
+    ],
 )
-def test_another_version_is_refused_with_ours(header: dict[str, str], line: str) -> None:
-    """The Status names the version to use, and no session comes of it (RepPro 505, 513)."""
-    book = Playbook()
+def test_another_version_is_refused_with_ours(header: dict[str, str], legacy: bool, line: str) -> None:
+    """The Status names the versions to use, and no session comes of it (RepPro 505, 513)."""
+    book = Playbook(legacy=legacy)
     assert (book.hears(package_1(**header)), book.session) == ([line, "Final"], None)
+    assert (book.reply.message.header.ver_dtd, book.reply.message.header.ver_proto)[legacy] in ("1.2", "DM/1.2")
+
+
+def test_a_phone_of_the_older_version_is_answered_in_kind() -> None:
+    """VerDTD, VerProto and the namespace are the phone's for the whole session (OMA DM 1.1.2)."""
+    book = Playbook()
+    assert book.hears(package_1(ver_dtd="1.1", ver_proto="DM/1.1"), [GET])[0] == "SyncHdr 1/0 212 chal"
+    header = book.reply.message.header
+    assert (header.ver_dtd, header.ver_proto) == ("1.1", "DM/1.1")
+    octets = codec.encode(book.reply.message, codec.encoding_of("application/vnd.syncml.dm+xml"))
+    assert b'<SyncML xmlns="SYNCML:SYNCML1.1"><SyncHdr>' in octets
+    assert b"SYNCML1.2" not in octets
 
 
 def test_a_session_remembers_its_last_message() -> None:
