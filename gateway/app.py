@@ -147,7 +147,7 @@ async def running(
         documents = Documents(configuration.mapping, service, accounts, settings=settings.rcc14, terms=terms)
         load = Load(max_in_flight=settings.load.max_in_flight, max_lag_seconds=settings.load.max_lag_seconds)
         tokens = Tokens(store, key=sealer.derive("rcc14-token"), life_seconds=terms.token_seconds)
-        omadm = OmaDmFront(store, service, sealer, tracer, settings.omadm, now)
+        omadm = OmaDmFront(store, service, sealer, tracer, settings.omadm, now, secrets_of=accounts.variables)
         methods, page = await stack.enter_async_context(open_methods(store, sealer, settings, now))
         rcc14 = Rcc14Front(
             store,
@@ -166,6 +166,7 @@ async def running(
             store,
             inventory,
             packages,
+            accounts,
             key=link_key,
             roots=settings.omadm.roots,
             package_url=settings.package_url(),

@@ -11,12 +11,14 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from gateway.accounts import Accounts
 from gateway.errors import ConfigError, Conflict, NotFound
 from gateway.fleet.device import Device
 from gateway.fleet.job import Job, JobState, kept
 from gateway.fleet.operation import Operation
 from gateway.fleet.queue import Queue
 from gateway.inventory import Inventory
+from gateway.objects.account import refused
 from gateway.objects.work import USUAL_ROOTS, begin, standing, work
 from gateway.packages import Link, PackageKind, Packages, format_link
 from gateway.status import StatusCode
@@ -31,6 +33,7 @@ DEADLINES = {
     "lock": timedelta(days=7),
     "capability": timedelta(days=7),
     "inventory": timedelta(days=7),
+    "account": timedelta(days=30),
 }
 """How long a job may take unless the operator says otherwise: phones may be off for days."""
 
@@ -40,6 +43,7 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
     "lock": ("lock", "partial-lock", "unlock", "wipe", "factory-reset"),
     "capability": ("enable", "disable"),
     "inventory": ("read",),
+    "account": ("rotate",),
 }
 GRAVE = frozenset({"lock", "partial-lock", "wipe", "factory-reset"})
 """Actions that take a second call with the code that the first one gave."""
@@ -63,6 +67,7 @@ class Jobs:
         store: Store,
         inventory: Inventory,
         packages: Packages,
+        accounts: Accounts,
         *,
         key: bytes,
         roots: Mapping[str, str],
@@ -72,6 +77,7 @@ class Jobs:
         self._store = store
         self._inventory = inventory
         self._packages = packages
+        self._accounts = accounts
         self._key = key
         self._roots = dict(roots)
         self._package_url = package_url
@@ -119,6 +125,10 @@ class Jobs:
             deadline_at = now + (timedelta(hours=hours) if hours else DEADLINES[kind])
             asked = self._asked(device, kind, action, subject, items, now, deadline_at)
             job, operations = begin(asked, now)
+            if kind == "account":
+                made_at = device.omadm.account_made_at if device.omadm else None
+                job = replace(job, parameters=job.parameters | {"made_at": made_at.isoformat() if made_at else ""})
+                device = self._accounts.renewed(device, now)
             writes: list[Write] = [PutDevice(replace(device, jobs=kept((*jobs, job))))]
             writes += [PutOperation(device.id, operation) for operation in operations]
             await self._store.commit(*writes, _event(device, job, "job.started", now))
@@ -190,6 +200,8 @@ class Jobs:
                 "url": f"{self._package_url}?p={link}",
             }
             subject = f"{package.name}@{package.version}"
+        if kind == "account" and device.omadm and device.omadm.server:
+            subject = parameters["server_id"] = device.omadm.server.name
         mo, usual = USUAL_ROOTS[kind]
         own = device.omadm.roots if device.omadm else {}
         return Job(
@@ -232,11 +244,15 @@ def work_jobs(
     """
     if not any(job.running for job in device.jobs):
         return device, queue.pending, []
-    worked = work(device.jobs, queue.changed, queue.pending, now, session_begins=session_begins)
+    waits = device.omadm is not None and device.omadm.pending is not None
+    worked = work(device.jobs, queue.changed, queue.pending, now, session_begins=session_begins, account_waits=waits)
     dropped = {operation.id for operation in worked.dropped}
     pending = (*(one for one in queue.pending if one.id not in dropped), *worked.operations)
     if worked.jobs != device.jobs:
         device = replace(device, jobs=worked.jobs)
+    for job in worked.ended:
+        if job.kind == "account" and refused(job):
+            device = _without_pending(device, job)
     writes: list[Write] = [PutOperation(device.id, one) for one in (*worked.dropped, *worked.operations)]
     writes += [_event(device, job, f"job.{job.state.value}", now) for job in worked.ended]
     return device, pending, writes
@@ -245,6 +261,20 @@ def work_jobs(
 def standings(jobs: Iterable[Job], now: datetime) -> list[Job]:
     """The jobs as they stand at that time."""
     return [standing(job, now) for job in jobs]
+
+
+def _without_pending(device: Device, job: Job) -> Device:
+    """The device with the account it had before a job that it refused."""
+    state, made_at = device.omadm, job.parameters.get("made_at")
+    if state is None or state.pending is None:
+        return device
+    state = replace(
+        state,
+        pending=None,
+        account_serial=state.account_serial - 1,
+        account_made_at=datetime.fromisoformat(made_at) if made_at else None,
+    )
+    return replace(device, omadm=state)
 
 
 def _event(device: Device, job: Job, kind: str, now: datetime) -> Append:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from urllib.parse import parse_qsl
@@ -21,6 +21,7 @@ from adapters.omadm.accounts import NONCE_BYTES, Accounts
 from adapters.omadm.auth import NO_PROOF, Proof, body_digest, format_mac, parse_mac
 from adapters.omadm.codec import Encoding, UnsupportedMediaType
 from adapters.omadm.messages import SyncML
+from adapters.omadm.packing import fill_in
 from adapters.omadm.session import (
     Arrival,
     Peer,
@@ -72,6 +73,9 @@ from gateway.trace import Tracer, is_armed
 RETRY_AFTER_SECONDS = 5
 FAILURE_EVENT_SECONDS = 3600
 MAX_TOLD_FAILURES = 10_000
+SEALED = bytes(1)
+"""Begins a kept reply that is sealed because passwords are in it; no message begins so."""
+REPLY_PURPOSE = "omadm-reply"
 MAC_HEADER = "x-syncml-hmac"
 
 _TEXT = {"Content-Type": "text/plain; charset=utf-8"}
@@ -106,10 +110,15 @@ class OmaDmFront:
         tracer: Tracer,
         settings: OmaDm,
         clock: Callable[[], datetime],
+        *,
+        secrets_of: Callable[[Device], Mapping[str, str]],
     ) -> None:
+        """``secrets_of`` gives the passwords of a device's newest account by the name that stands for each."""
         self._store = store
         self._service = service
+        self._sealer = sealer
         self._tracer = tracer
+        self._secrets_of = secrets_of
         self._accounts = Accounts(sealer, settings)
         self._settings = settings
         self._clock = clock
@@ -180,7 +189,7 @@ class OmaDmFront:
         record, state = contact.session, contact.device.omadm
         session = decode_session(record.payload) if record else None
         if session is not None and session.last_request == arrival.digest:
-            return Exchange(session.last_reply, contact.device.id, "repeated", 0, session.last_mac)
+            return Exchange(self._open_reply(session.last_reply), contact.device.id, "repeated", 0, session.last_mac)
 
         known, state = contact.device, self._accounts.in_force(state, message, arrival, now)
         if state is not known.omadm:
@@ -190,15 +199,17 @@ class OmaDmFront:
             arrival = arrival._replace(proof=arrival.proof._replace(certified=True))
         received = receive(session, message, peer, nonce=nonce, arrival=arrival)
         step = await self._work(contact, received, peer, encoding, now)
-        octets = codec.encode(step.reply.message, encoding)
+        message_out = self._with_secrets(step.reply.message, step.device)
+        octets = codec.encode(message_out, encoding)
         mac = format_mac(step.reply.signer, octets) if step.reply.signer else ""
         writes = step.writes
         if step.device != known:
             writes.append(PutDevice(step.device))
         if step.reply.session is not None:
+            kept = octets if message_out is step.reply.message else self._seal_reply(octets)
             saved = SessionRecord(
                 device_id=contact.device.id,
-                payload=encode_session(remember(step.reply.session, arrival.digest, octets, mac)),
+                payload=encode_session(remember(step.reply.session, arrival.digest, kept, mac)),
                 expires_at=now + timedelta(seconds=self._settings.session_seconds),
                 revision=record.revision if record else 0,
             )
@@ -212,8 +223,20 @@ class OmaDmFront:
         if received.authenticated:
             self._store.touch(contact.device.id, now)
         if self._tracer.wants(failed=tracing.is_failure(received), armed=is_armed(contact.device, now)):
-            self._trace(contact.device, message, body, encoding, received, step.reply, octets, now)
+            reply = step.reply._replace(message=message_out)
+            self._trace(contact.device, message, body, encoding, received, reply, octets, now)
         return Exchange(octets, contact.device.id, received.turn.name.lower(), len(step.reply.sent), mac)
+
+    def _with_secrets(self, message: SyncML, device: Device) -> SyncML:
+        """The message with the passwords of the device's newest account where its operations only name them."""
+        waits = device.omadm is not None and device.omadm.pending is not None
+        return fill_in(message, self._secrets_of(device)) if waits else message
+
+    def _seal_reply(self, octets: bytes) -> bytes:
+        return SEALED + self._sealer.seal(octets, REPLY_PURPOSE)
+
+    def _open_reply(self, kept: bytes) -> bytes:
+        return self._sealer.unseal(kept.removeprefix(SEALED), REPLY_PURPOSE) if kept.startswith(SEALED) else kept
 
     async def _work(self, contact: Contact, received: Received, peer: Peer, encoding: Encoding, now: datetime) -> Step:
         """What follows from one message: the reply, and the records that change with it.

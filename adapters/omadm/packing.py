@@ -6,7 +6,7 @@ Spec: OMA-TS-DM_RepPro-V1_2 (commands); OMA-TS-SyncML_MetaInfo-V1_2 (MaxMsgSize)
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, TypeGuard
 
 from msgspec.structs import replace
@@ -162,6 +162,24 @@ def _renumbered(commands: Sequence[AnyCommand]) -> tuple[AnyCommand, ...]:
         replace(command, cmd_id=str(number)) if isinstance(command, Status | Alert) else command
         for number, command in enumerate(commands, start=1)
     )
+
+
+def fill_in(message: SyncML, secrets: Mapping[str, str]) -> SyncML:
+    """The message with ``{name}`` for a value replaced by the secret of that name; what names none is left alone."""
+    values = {f"{{{name}}}": secret for name, secret in secrets.items()}
+
+    def filled(command: AnyCommand) -> AnyCommand:
+        if isinstance(command, Group):
+            return replace(command, commands=tuple(map(filled, command.commands)))
+        if not isinstance(command, Command):
+            return command
+        items = tuple(
+            replace(item, data=values.get(item.data, item.data)) if isinstance(item.data, str) else item
+            for item in command.items
+        )
+        return replace(command, items=items)
+
+    return replace(message, commands=tuple(map(filled, message.commands)))
 
 
 def _filled(frame: SyncML, queue: Sequence[tuple[Operation, AnyCommand]]) -> SyncML:

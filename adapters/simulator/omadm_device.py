@@ -31,6 +31,8 @@ MAX_MESSAGES = 100
 _NAMESPACE = {"SyncML": "SYNCML:SYNCML1.2", "MgmtTree": "syncml:dmddf1.2"}
 _META = {"Format", "Type", "Size", "Mark", "NextNonce", "MaxMsgSize", "MaxObjSize"}
 
+SECRETS = CLIENT_SECRET, SERVER_SECRET = "./DMAcc/mogate/AppAuth/1/AAuthSecret", "./DMAcc/mogate/AppAuth/2/AAuthSecret"
+
 Markup = tuple[str, Any]
 
 
@@ -133,7 +135,34 @@ class _Phone:
             self.client_nonce = b"not the nonce"
         self.server_ok = False
         self.objects = Objects(self.tree, state)
+        self._add_account()
+        self._take_account()
         self.correlator = ""
+
+    def _add_account(self) -> None:
+        """The DMAcc subtree of the account the phone came with; it never tells the secrets."""
+        root = "./DMAcc/mogate"
+        for uri, (fmt, value) in {
+            "./DMAcc": ("node", None),
+            root: ("node", None),
+            f"{root}/AppID": ("chr", "w7"),
+            f"{root}/ServerID": ("chr", self.account.server_id),
+            f"{root}/AppAuth": ("node", None),
+            f"{root}/AppAuth/1": ("node", None),
+            f"{root}/AppAuth/1/AAuthLevel": ("chr", "CLCRED"),
+            f"{root}/AppAuth/1/AAuthName": ("chr", self.account.client_name),
+            f"{root}/AppAuth/1/AAuthSecret": ("chr", self.account.client_password),
+            f"{root}/AppAuth/2": ("node", None),
+            f"{root}/AppAuth/2/AAuthLevel": ("chr", "SRVCRED"),
+            f"{root}/AppAuth/2/AAuthName": ("chr", self.account.server_name),
+            f"{root}/AppAuth/2/AAuthSecret": ("chr", self.account.server_password),
+        }.items():
+            self.tree.setdefault(uri, [fmt, value])
+
+    def _take_account(self) -> None:
+        """The passwords of this session: what is written during one holds from the next."""
+        self.client_password = self.tree[CLIENT_SECRET][1] or ""
+        self.server_password = self.tree[SERVER_SECRET][1] or ""
 
     async def goes_on(self, http: aiohttp.ClientSession) -> bool:
         """Whether the phone calls again, because something it was told to do has ended meanwhile."""
@@ -145,6 +174,7 @@ class _Phone:
         self.session_id = str(self.state["sessions"] + 1)
         self.state["sessions"] += 1
         self.msg_id, self.challenged, self.server_ok = 0, 0, False
+        self._take_account()
         return True
 
     def package_1(self) -> Markup:
@@ -211,12 +241,17 @@ class _Phone:
 
     def finished(self) -> Transcript:
         """The transcript with what the phone holds now."""
-        self.transcript.values = {uri: value or "" for uri, (fmt, value) in sorted(self.tree.items()) if fmt != "node"}
+        self.transcript.values = {
+            uri: value or "" for uri, (fmt, value) in sorted(self.tree.items()) if fmt != "node" and uri not in SECRETS
+        }
         self.transcript.facts |= {"commands": self.commands, "server_authenticated": self.server_ok}
         return self.transcript
 
     def _execute(self, command: Markup, msg_ref: str, out: list[Markup], *, allowed: bool) -> None:
         name, cmd_id = command[0], _text(command, "CmdID")
+        if name in ("Atomic", "Sequence"):
+            self._execute_group(command, msg_ref, out, allowed=allowed)
+            return
         self.correlator = _text(command, "Correlator") if _has(command, "Correlator") else ""
         for item in _children(command, "Item"):
             uri = _text(_child(item, "Target"), "LocURI") if _has(item, "Target") else ""
@@ -229,6 +264,29 @@ class _Phone:
                 out.append(
                     ("Results", [("CmdID", str(len(out) + 1)), ("MsgRef", msg_ref), ("CmdRef", cmd_id), *results])
                 )
+
+    def _execute_group(self, group: Markup, msg_ref: str, out: list[Markup], *, allowed: bool) -> None:
+        """All of an Atomic or none of it: what was carried out is undone when one member fails (216, and 507 for all).
+
+        Spec: OMA-TS-DM_RepPro-V1_2 (Atomic, Sequence)
+        """
+        name, before = group[0], {uri: list(node) for uri, node in self.tree.items()}
+        members = [child for child in group[1] if child[0] in ("Add", "Replace", "Delete", "Get", "Exec", "Alert")]
+        answers: list[Markup] = []
+        for member in members:
+            self._execute(member, msg_ref, answers, allowed=allowed)
+        codes = [int(_text(answer, "Data")) for answer in answers if answer[0] == "Status"]
+        failed = name == "Atomic" and any(code >= 300 for code in codes)
+        if failed:
+            self.tree.clear()
+            self.tree.update(before)
+        out.append(self._status(out, msg_ref, _text(group, "CmdID"), name, 507 if failed else 200 if allowed else 401))
+        for tag, content in answers:
+            texts = dict(content)
+            texts["CmdID"] = str(len(out) + 1)
+            if failed and tag == "Status" and int(texts["Data"]) < 300:
+                texts["Data"] = "216"
+            out.append((tag, [(child, texts.get(child, value)) for child, value in content]))
 
     def _do(self, name: str, uri: str, item: Markup, results: list[Markup]) -> int:
         node, _, query = uri.partition("?")
@@ -264,7 +322,9 @@ class _Phone:
             return 404
         if query and query != "list=StructData":
             return 406
-        below = sorted(known for known in self.tree if query and known.startswith(node + "/"))
+        if node in SECRETS:
+            return 405
+        below = sorted(known for known in self.tree if query and known.startswith(node + "/") and known not in SECRETS)
         for uri in [node, *below]:
             fmt, value = self.tree[uri]
             content: list[Markup] = [("Source", [("LocURI", uri)]), ("Meta", [("Format", fmt or "chr")])]
@@ -289,7 +349,7 @@ class _Phone:
 
     def _is_gateway(self, header: Markup) -> bool:
         nonce = _unbase64(self.state.get("server_nonce", ""))
-        expected = _md5_credentials(self.account.server_name, self.account.server_password, nonce)
+        expected = _md5_credentials(self.account.server_name, self.server_password, nonce)
         return bool(nonce) and _has(header, "Cred") and _text(_child(header, "Cred"), "Data") == expected
 
     def _take_challenge(self, status: Markup) -> None:
@@ -327,7 +387,7 @@ class _Phone:
             ("Source", [("LocURI", self.account.loc_uri), ("LocName", self.account.client_name)]),
         ]
         if with_cred and self.client_nonce:
-            digest = _md5_credentials(self.account.client_name, self.account.client_password, self.client_nonce)
+            digest = _md5_credentials(self.account.client_name, self.client_password, self.client_nonce)
             header.append(("Cred", [("Meta", [("Format", "b64"), ("Type", "syncml:auth-md5")]), ("Data", digest)]))
         header.append(("Meta", [("MaxMsgSize", "16384")]))
         return ("SyncML", [("SyncHdr", header), ("SyncBody", [*commands, ("Final", "")])])

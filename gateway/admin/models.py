@@ -245,7 +245,7 @@ class NewJob(Model):
     Grave actions are asked for twice: the answer to the first call has the ``confirm`` of the second.
     """
 
-    kind: Literal["firmware", "software", "lock", "capability", "inventory"]
+    kind: Literal["firmware", "software", "lock", "capability", "inventory", "account"]
     action: Name
     subject: Name = ""
     items: Annotated[list[Name], Field(max_length=50)] = []

@@ -53,6 +53,15 @@ def device_inventory(ref: str) -> tuple[object, str]:
     return _start(ref, "inventory", "read")
 
 
+@device.command("rotate")
+@click.argument("ref")
+@_hours_option
+@printing
+def device_rotate(ref: str, hours: int | None) -> tuple[object, str]:
+    """Give a device new OMA DM credentials; the old ones hold until it has used the new ones."""
+    return _start(ref, "account", "rotate", hours=hours)
+
+
 @device.group("firmware")
 def device_firmware() -> None:
     """Firmware of a device (FUMO)."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from gateway.fleet.job import Job, JobState
-from gateway.fleet.operation import Verb
+from gateway.fleet.operation import GroupVerb, Verb
 from gateway.status import StatusCode
 
 SUCCESS = StatusCode.OK
@@ -26,12 +26,16 @@ class Ask(NamedTuple):
 
 
 class Next(NamedTuple):
-    """The commands to send next, at the same time; ``stage`` is for the planner, ``says`` for people."""
+    """The commands to send next, at the same time; ``stage`` is for the planner, ``says`` for people.
+
+    With ``together`` they are one Atomic. Without any the planner is asked again when the device says something.
+    """
 
     stage: str
     says: str
     asks: tuple[Ask, ...]
     percent: int | None = None
+    together: bool = False
 
 
 class End(NamedTuple):
@@ -46,7 +50,7 @@ Step = Next | End
 Planner = Callable[[Job], Step]
 
 
-def outcome(job: Job, verb: Verb, uri: str) -> int:
+def outcome(job: Job, verb: Verb | GroupVerb, uri: str = "") -> int:
     """The code that the command of that verb and URI ended with; 408 when it got none."""
     return job.codes.get(f"{verb} {uri}", int(StatusCode.TIMEOUT))
 

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from gateway.errors import TreeError
 from gateway.fleet.job import Job, JobState, kept
 from gateway.fleet.operation import Operation
-from gateway.objects import capability, firmware, inventory, lock, software
+from gateway.objects import account, capability, firmware, inventory, lock, software
 from gateway.objects.step import Ask, End, Planner
 from gateway.status import StatusCode
 from gateway.tree.uri import Uri
@@ -25,6 +25,7 @@ PLANNERS: Mapping[str, Planner] = {
     "lock": lock.plan,
     "capability": capability.plan,
     "inventory": inventory.plan,
+    "account": account.plan,
 }
 
 USUAL_ROOTS = {
@@ -33,6 +34,7 @@ USUAL_ROOTS = {
     "lock": ("lawmo", "./LAWMO"),
     "capability": ("dcmo", "./DCMO"),
     "inventory": ("devinfo", "./DevInfo"),
+    "account": ("dmacc", "./DMAcc"),
 }
 """The MO of each kind, and where it usually is."""
 
@@ -61,8 +63,12 @@ def work(
     now: datetime,
     *,
     session_begins: bool,
+    account_waits: bool = False,
 ) -> Worked:
-    """The jobs after these operations changed; ``session_begins`` when the device just called."""
+    """The jobs after these operations changed; ``session_begins`` when the device just called.
+
+    ``account_waits`` says that the device has not used its newest account yet.
+    """
     told, waiting = list(changed), {operation.id: operation for operation in pending}
     after: list[Job] = []
     operations: list[Operation] = []
@@ -71,6 +77,9 @@ def work(
         moved = job
         more: tuple[Operation, ...] = ()
         if job.running:
+            if job.kind == "account":
+                fact = {account.PENDING: "waits" if account_waits else "used"}
+                job = replace(job, known=job.known | fact)
             moved, more = _move(job, told, now, session_begins=session_begins)
             if not moved.running:
                 dropped += [
@@ -94,7 +103,8 @@ def standing(job: Job, now: datetime) -> Job:
 def _move(job: Job, told: list[Operation], now: datetime, *, session_begins: bool) -> tuple[Job, tuple[Operation, ...]]:
     job = _hear(job, told)
     if not job.waiting:
-        return _advance(job, now)
+        moved, operations = _advance(job, now)
+        return (standing(moved, now), operations) if not operations else (moved, operations)
     if (late := standing(job, now)) is not job:
         return late, ()
     if session_begins and job.kind == "firmware" and (ask := firmware.progress(job)) is not None:
@@ -139,13 +149,17 @@ def _advance(job: Job, now: datetime) -> tuple[Job, tuple[Operation, ...]]:
     operations = tuple(
         _operation(replace(job, count=job.count + number), ask, now) for number, ask in enumerate(step.asks)
     )
+    if step.together:
+        operations = (
+            Operation(id=f"{job.id}.{job.count + len(operations)}", verb="Atomic", members=operations, created_at=now),
+        )
     moved = replace(
         job,
         stage=step.stage,
         step=step.says,
         percent=step.percent if step.percent is not None else job.percent,
         waiting=tuple(operation.id for operation in operations),
-        count=job.count + len(operations),
+        count=job.count + len(step.asks) + step.together,
     )
     return moved, operations
 

@@ -86,3 +86,22 @@ def test_a_job_can_be_ended(gateway: Gateway) -> None:
     assert gateway.json("device", "cancel", "alice.1", started["id"])["state"] == "cancelled"
     assert not any("LAWMO" in command for command in gateway.json("simulate", "omadm")["facts"]["commands"])
     assert gateway.json("device", "unlock", "alice.1")["state"] == "running"
+
+
+def test_credentials_are_rotated_without_stranding_the_phone(gateway: Gateway) -> None:
+    """The old account holds until the new one was used; a phone that refuses half of it keeps the old one whole."""
+    gateway.run("device", "rotate", "alice.1")
+    gateway.run("simulate", "omadm")
+    assert (last_job(gateway)["state"], last_job(gateway)["percent"]) == ("running", 75)
+    assert gateway.json("simulate", "omadm", "--wbxml")["result"] == "ok"
+    assert (last_job(gateway)["state"], last_job(gateway)["code"]) == ("done", 212)
+    gateway.run("device", "rotate", "alice.1")
+    refused = gateway.json("simulate", "omadm", "--refuse", "./DMAcc/mogate/AppAuth/2/AAuthSecret=500")
+    assert refused["result"] == "ok"
+    assert (last_job(gateway)["state"], last_job(gateway)["code"]) == ("failed", 507)
+    assert gateway.json("simulate", "omadm")["result"] == "ok"
+    flash = json.loads((gateway.folder / "data" / "simulator" / "omadm.json").read_text())
+    secret = flash["tree"]["./DMAcc/mogate/AppAuth/1/AAuthSecret"][1].encode()
+    assert secret.decode() not in gateway.run("trace", "alice.1", "--raw", "--last", "100")
+    kept = b"".join(file.read_bytes() for file in (gateway.folder / "data").glob("mogate.db*"))
+    assert secret not in kept

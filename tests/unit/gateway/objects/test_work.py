@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from gateway.fleet.job import MAX_JOBS, Job, JobState, kept
 from gateway.fleet.operation import Operation
 from gateway.objects import firmware
+from gateway.objects.account import refused
 from gateway.objects.work import begin, standing, work
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
@@ -212,6 +213,27 @@ def test_an_inventory_is_what_could_be_read(code: int, state: JobState) -> None:
     changed = [answered(404)(one) for one in operations[1:]] + [answered(code, value="IMEI:1")(operations[0])]
     (ended,) = work((first,), changed, (), NOW, session_begins=False).jobs
     assert ended.state is state
+
+
+def test_an_account_is_rotated_when_the_new_one_was_used() -> None:
+    """Both secrets go out in one Atomic, by name and not in clear; the job ends with the first session under them."""
+    tree = {"a_ServerID": "mogate", "b_ServerID": "other"}
+    tree |= {"a_AppAuth_1_AAuthLevel": "CLCRED", "a_AppAuth_2_AAuthLevel": "SRVCRED"}
+    current, (asked,) = begin(job("account", "rotate", "./DMAcc", server_id="mogate"), NOW)
+    told = [answered(200, **tree)(asked)]
+    worked = work((current,), told, (), NOW, session_begins=False, account_waits=True)
+    (atomic,) = worked.operations
+    assert [(one.verb, one.uri, one.value) for one in atomic.members] == [
+        ("Replace", "./DMAcc/a/AppAuth/1/AAuthSecret", "{dm_client_secret}"),
+        ("Replace", "./DMAcc/a/AppAuth/2/AAuthSecret", "{dm_server_secret}"),
+    ]
+    waiting = work(worked.jobs, [answered(200)(atomic)], (), NOW, session_begins=False, account_waits=True).jobs
+    assert (waiting[0].state, waiting[0].stage) == (JobState.RUNNING, "prove")
+    (ended,) = work(waiting, (), (), NOW, session_begins=True, account_waits=False).jobs
+    assert (ended.state, ended.code) == (JobState.DONE, 212)
+    (failed,) = work(worked.jobs, [answered(507)(atomic)], (), NOW, session_begins=False, account_waits=True).jobs
+    assert (failed.state, refused(failed)) == (JobState.FAILED, True)
+    assert not refused(standing(waiting[0], DEADLINE))
 
 
 def test_ended_jobs_give_way_to_new_ones() -> None:
