@@ -39,14 +39,14 @@ class Response(web.StreamResponse):
 
     def __init__(self, status: int = 200, body: bytes = b"", headers: Mapping[str, str] = _NO_HEADERS) -> None:
         super().__init__(status=status)
-        self._octets = body
+        self.octets = body
         self._lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
         if self._lines.count("\n") != len(headers):
             raise ValueError("a header has a line break in it")
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter:
         """Write head and body."""
-        body, version, keep_alive = self._octets, request.version, request.keep_alive
+        body, version, keep_alive = self.octets, request.version, request.keep_alive
         self._keep_alive = keep_alive
         connection = ""
         if keep_alive:

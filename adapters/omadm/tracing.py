@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import functools
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -45,6 +46,8 @@ _REASONS = {
     "queue": "that operators or jobs asked for",
     "discover": "to learn what the device holds",
 }
+
+_TEXT = re.compile(rb"(?<=>)[^<>]*(?=<)")
 
 
 def protocol_of(encoding: Encoding) -> str:
@@ -151,11 +154,16 @@ def _cover(octets: bytes, secret: str | bytes) -> bytes:
     for form in _forms(secret):
         escaped = escape(form.decode("utf-8", "replace")).encode()
         stars = b"*" * len(form)
-        octets = re.sub(rb"(>\s*)" + re.escape(escaped) + rb"(\s*<)", rb"\g<1>" + stars + rb"\g<2>", octets)
+        if escaped in octets:
+            octets = _TEXT.sub(functools.partial(_starred, escaped, stars), octets)
         octets = octets.replace(b"\x03" + form + b"\x00", b"\x03" + stars + b"\x00")
         opaque = b"\xc3" + _length(len(form))
         octets = octets.replace(opaque + form, opaque + stars)
     return octets
+
+
+def _starred(secret: bytes, stars: bytes, text: re.Match[bytes]) -> bytes:
+    return text[0].replace(secret, stars) if text[0].strip() == secret.strip() else text[0]
 
 
 def _forms(secret: str | bytes) -> Iterator[bytes]:

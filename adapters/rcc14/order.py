@@ -33,6 +33,8 @@ class Fact(enum.Enum):
     NO_PORT = "no `SMS_port`"
     NUMBER = "a number to send a code to, as `msisdn` or by way of `IMSI`, and SMS is set up"
 
+    __hash__ = object.__hash__  # members are single; the hash of their names is a call of Python's
+
 
 class Step(enum.Enum):
     """What to do next; the values say what comes of it."""
@@ -52,6 +54,8 @@ class Step(enum.Enum):
     START_AGAIN = "511: the client comes back with `msisdn` and `SMS_port`"
     START_OTP = "200, empty, with a cookie; the code goes by SMS"
     REFUSE = "403: the client asks its user for the number, if it can"
+
+    __hash__ = object.__hash__
 
 
 ORDER: Mapping[Fact, Step] = MappingProxyType(

@@ -51,6 +51,9 @@ def configuration(selection: Selection, variables: Mapping[str, str]) -> Configu
     for mo in selection.leaves:
         texts = {}
         for path, template in selection.templates(mo).items():
+            if "{" not in template and "}" not in template:
+                texts[path] = template
+                continue
             missing = _missing(template, variables)
             if missing:
                 omitted.append(Omission(Node(mo, path), missing))

@@ -5,6 +5,7 @@ Pure: the same inputs give the same operations with the same ids, so a plan may 
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -87,22 +88,28 @@ def learn(state: OmaDmState, operation: Operation, status: int) -> OmaDmState:
 
 def _holds(mirror: Mirror, mo: DesiredMo) -> bool:
     """True when the device is known to hold just what it shall of this MO, so that no tree needs to be built."""
-    root = f"{mo.root}/"
-    leaves = {root + path: path for path in mo.values}
-    interiors = {root + path[:end] for path in mo.values for end, sign in enumerate(path) if sign == "/"}
-    held = 0
-    for uri, fact in mirror.facts.items():
-        if not uri.startswith(root) or not fact.exists:
-            continue
-        if uri in interiors:
-            if fact.format != Format.NODE:
-                return False
-            continue
-        path = leaves.get(uri)
-        if path is None or not _equal(mo, path, fact):
+    root, facts = f"{mo.root}/", mirror.facts
+    # The leaves first: of an MO that was changed, one of them tells.
+    for path in mo.values:
+        fact = facts.get(root + path)
+        if fact is None or not fact.exists or not _equal(mo, path, fact):
             return False
-        held += 1
-    return 0 < held == len(leaves)
+    interiors = _interiors(tuple(mo.values))
+    length = len(root)
+    for uri in [uri for uri in facts if uri.startswith(root)]:
+        path = uri[length:]
+        if path in interiors:
+            if facts[uri].exists and facts[uri].format != Format.NODE:
+                return False
+        elif path not in mo.values and facts[uri].exists:
+            return False
+    return bool(mo.values)
+
+
+@functools.lru_cache(1000)
+def _interiors(paths: tuple[str, ...]) -> frozenset[str]:
+    """The nodes that have one of these leaves below them: the same for all devices with the same profiles."""
+    return frozenset(path[:end] for path in paths for end, sign in enumerate(path) if sign == "/")
 
 
 def _equal(mo: DesiredMo, path: str, fact: Fact) -> bool:

@@ -18,8 +18,28 @@ from adapters.wbxml.element import AnyElement
 
 HOST = "config.rcs.mnc001.mcc001.pub.3gppnetwork.org"
 PLANS = ("premium", "basic")
-VALUE = "ims/Timer_T1"
-"""The node that a change changes: it is in the tree of every phone and in the document of every client."""
+VALUES = tuple(
+    f"ims/{name}"
+    for name in (
+        "Timer_T1", "Timer_T2", "Timer_T4", "RegRetryBaseTime", "RegRetryMaxTime", "ICSI_List/1/ICSI",
+        "Session_Timer_Policy/Session_Timer_Initial_Interval", "LBO_P-CSCF_Address/1/Address",
+        "LBO_P-CSCF_Address/2/Address", "Ext/GSMA/endUserConfReqId",
+    )
+)  # fmt: skip
+"""The nodes that a change changes, from the first: every phone has them in its tree, every client in its document."""
+LARGE_GROUP = "large"
+LARGE_PROFILE = f"""\
+name = "large"
+layer = "group"
+[match]
+group = "{LARGE_GROUP}"
+[mo.ims]
+""" + "".join(
+    f'"PhoneContext_List/{number}/PhoneContext" = "context-{number}.example.net"\n'
+    f'"PhoneContext_List/{number}/Public_user_identity" = "{{impu}}"\n'
+    for number in range(2, 60)
+)
+"""A profile that makes documents of about 20 kB for a group of its own."""
 
 _COOKIE = re.compile(rb"\r\nset-cookie: *([^;\r]+)", re.IGNORECASE)
 _TOKEN = re.compile(rb'name="token" value="([^"]+)"')
@@ -252,11 +272,12 @@ class AdminCall:
 
 
 class Fleet:
-    """Phones and clients, one of each for every subscriber."""
+    """Phones and clients, one of each for every subscriber; and subscribers with a large document, with a client."""
 
-    def __init__(self, size: int, admin: Lane, admin_token: str) -> None:
+    def __init__(self, size: int, large: int, admin: Lane, admin_token: str) -> None:
         self.phones = [Phone(number) for number in range(size)]
         self.clients = [Client(number) for number in range(size)]
+        self.large = [Client(number) for number in range(size, size + large)]
         self._admin = admin
         self._token = admin_token
         self._changes = 0
@@ -269,8 +290,9 @@ class Fleet:
                 "imsis": [_imsi(number)],
                 "msisdn": f"+1556{number:07d}",
                 "plan": PLANS[number % len(PLANS)],
+                "groups": [] if number < len(self.phones) else [LARGE_GROUP],
             }
-            for number in range(len(self.phones))
+            for number in range(len(self.phones) + len(self.large))
         ]
         await self._admin.run(AdminCall(self._token, "POST", "/subscribers", body) for body in subscribers)
         await self._admin.run(
@@ -287,13 +309,14 @@ class Fleet:
     async def provision(self, plain: Lane, tls: Lane) -> None:
         """Let every phone and client call for the first time, and take all it is given."""
         await plain.run(DmSession(phone, XML, None) for phone in self.phones)
-        await plain.run(Introduction(client) for client in self.clients)
-        await tls.run(Query(client, document=True) for client in self.clients)
+        clients = self.clients + self.large
+        await plain.run(Introduction(client) for client in clients)
+        await tls.run(Query(client, document=True) for client in clients)
 
-    async def change(self, devices: Sequence[Phone | Client]) -> None:
-        """Give each of these devices another value."""
+    async def change(self, devices: Sequence[Phone | Client], values: int) -> None:
+        """Give that many nodes of each of these devices another value."""
         self._changes += 1
-        body = {"set": {VALUE: str(3000 + self._changes)}}
+        body = {"set": dict.fromkeys(VALUES[:values], str(3000 + self._changes))}
         await self._admin.run(
             AdminCall(self._token, "PATCH", f"/subscribers/{device.device_id}/values", body) for device in devices
         )

@@ -47,8 +47,14 @@ def scenario(scenario: Scenario, rounds: Sequence[Round], exchanges: Sequence[Re
         "gateway_us": spread([one.gateway_cpu_seconds / one.requests * 1e6 for one in rounds]),
         "baseline_us": spread([one.baseline_cpu_seconds / one.requests * 1e6 for one in rounds]),
         "requests_per_second": spread([one.requests / one.wall_seconds for one in rounds]),
+        "conversations_per_second": spread([one.requests / len(exchanges) / one.wall_seconds for one in rounds]),
         "rounds": [one._asdict() for one in rounds],
     }
+
+
+def stages(rounds: Sequence[dict[str, float]]) -> dict[str, dict[str, float]]:
+    """The microseconds of each stage of a message."""
+    return {stage: spread([one[stage] for one in rounds]) for stage in rounds[0]}
 
 
 def codec(comparison: Comparison) -> dict[str, Any]:
@@ -85,6 +91,9 @@ def table(figures: dict[str, Any]) -> str:
                 marks,
             )
         )
+    lines += ["", _row("CPU us of an OMA DM message", *next(iter(figures["stages"].values())))]
+    for name, one in figures["stages"].items():
+        lines.append(_row(name, *(f"{spread['median']:.0f}" for spread in one.values())))
     lines += [
         "",
         _row("speed as a multiple of libwbxml through ctypes", "median", "q1..q3", "ours us", "its us", "octets"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sqlite3
 import ssl
 import sys
@@ -18,28 +19,30 @@ import uvloop
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from bench import codecs, report
+from bench import codecs, report, stages
 from bench.client import Lane
-from bench.fleet import Fleet
+from bench.fleet import LARGE_PROFILE, Fleet
 from bench.process import cpu_seconds, on_server_core, resident_bytes
 from bench.scenarios import SCENARIOS, Bench, Round
-from live_gateway import Gateway
+from live_gateway import CONFIG, Gateway
 
 STARTS = 3
 CONNECTIONS = 32
 CODEC_ROUNDS = 100
+STAGE_ROUNDS = 10
 
 
 class Size(NamedTuple):
     """How much is measured."""
 
     subscribers: int
+    large: int
     rounds: int
     requests: int
 
 
-FULL = Size(subscribers=1000, rounds=8, requests=600)
-QUICK = Size(subscribers=300, rounds=2, requests=300)
+FULL = Size(subscribers=1000, large=100, rounds=8, requests=600)
+QUICK = Size(subscribers=300, large=30, rounds=2, requests=300)
 
 
 def main() -> None:
@@ -51,12 +54,16 @@ def main() -> None:
     size = QUICK if arguments.quick else FULL
     with tempfile.TemporaryDirectory(prefix="mogate-bench-") as folder:
         gateway = Gateway(Path(folder))
+        profiles = shutil.copytree(CONFIG / "profiles", Path(folder) / "profiles")
+        (profiles / "large.toml").write_text(LARGE_PROFILE)
+        gateway.environment["MOGATE_PROFILES"] = str(profiles)
         gateway.run("init", "--demo")
         starts = [_start_seconds(gateway) for _ in range(STARTS)]
         try:
             figures = uvloop.run(_measure(gateway, size, starts))
         finally:
             gateway.stop()
+    figures["stages"] = {name: report.stages(one) for name, one in stages.measure(STAGE_ROUNDS).items()}
     arguments.json.parent.mkdir(parents=True, exist_ok=True)
     arguments.json.write_text(json.dumps(figures, indent=1) + "\n")
     print(report.table(figures))
@@ -85,14 +92,15 @@ async def _measure(gateway: Gateway, size: Size, starts: list[float]) -> dict[st
         False: await Lane.open(gateway.ports["plain"], CONNECTIONS),
         True: await Lane.open(gateway.ports["tls"], CONNECTIONS, tls),
     }
-    fleet = Fleet(size.subscribers, await Lane.open(gateway.ports["admin"], CONNECTIONS), gateway.token)
+    fleet = Fleet(size.subscribers, size.large, await Lane.open(gateway.ports["admin"], CONNECTIONS), gateway.token)
 
     empty_octets = _octets_on_disk(data)
     await fleet.create()
     before = cpu_seconds(pid)
     await fleet.provision(lanes[False], lanes[True])
     provisioning_seconds = cpu_seconds(pid) - before
-    device_octets = (_octets_on_disk(data) - empty_octets) // (2 * size.subscribers)
+    devices = 2 * size.subscribers + size.large
+    device_octets = (_octets_on_disk(data) - empty_octets) // devices
 
     bench = Bench(fleet, lanes, pid)
     await bench.prepare(data / "tls", tls, CONNECTIONS)
@@ -108,7 +116,7 @@ async def _measure(gateway: Gateway, size: Size, starts: list[float]) -> dict[st
     return {
         **report.machine(),
         "run": {
-            "devices": 2 * size.subscribers,
+            "devices": devices,
             "connections": CONNECTIONS,
             "rounds": size.rounds,
             "requests": size.requests,
@@ -121,7 +129,7 @@ async def _measure(gateway: Gateway, size: Size, starts: list[float]) -> dict[st
             "start_seconds": report.spread(starts),
             "start_mib": round(start_bytes / 2**20, 1),
             "end_mib": round(resident_bytes(pid) / 2**20, 1),
-            "devices": 2 * size.subscribers,
+            "devices": devices,
             "device_octets": device_octets,
             "provisioning_ms": round(provisioning_seconds / size.subscribers * 1000, 2),
         },

@@ -32,7 +32,7 @@ class Marks(NamedTuple):
 class Scenario(NamedTuple):
     """Requests of one kind, as they come from many devices.
 
-    ``devices`` are those that take part; the value of each is changed before every round if ``changed``.
+    ``devices`` are those that take part; ``changes`` of the values of each are changed before every round.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Scenario(NamedTuple):
     marks: Marks | None
     devices: Callable[[Fleet], Sequence[Phone | Client]]
     conversation: Callable[[Phone | Client], Conversation]
-    changed: bool = False
+    changes: int = 0
 
 
 def _query(*, document: bool, afresh: bool = False) -> Callable[[Phone | Client], Conversation]:
@@ -71,8 +71,12 @@ SCENARIOS = (
         lambda fleet: fleet.clients[1::3], _query(document=True, afresh=True),
     ),
     Scenario(
+        "rcc14_large", "RCC.14 document of 20 kB", True, Marks(0.40, 0.60, 0.80),
+        lambda fleet: fleet.large, _query(document=True, afresh=True),
+    ),
+    Scenario(
         "rcc14_changed", "RCC.14 new version", True, None,
-        lambda fleet: fleet.clients[2::3], _query(document=True), changed=True,
+        lambda fleet: fleet.clients[2::3], _query(document=True), changes=1,
     ),
     Scenario(
         "omadm_xml", "OMA DM XML, up to date", False, Marks(0.12, 0.20, 0.30),
@@ -84,11 +88,15 @@ SCENARIOS = (
     ),
     Scenario(
         "omadm_xml_change", "OMA DM XML, one change", False, None,
-        lambda fleet: fleet.phones, _session(XML, 1), changed=True,
+        lambda fleet: fleet.phones, _session(XML, 1), changes=1,
     ),
     Scenario(
         "omadm_wbxml_change", "OMA DM WBXML, one change", False, None,
-        lambda fleet: fleet.phones, _session(WBXML, 1), changed=True,
+        lambda fleet: fleet.phones, _session(WBXML, 1), changes=1,
+    ),
+    Scenario(
+        "omadm_wbxml_ten", "OMA DM WBXML, 10 commands", False, None,
+        lambda fleet: fleet.phones, _session(WBXML, 10), changes=10,
     ),
 )  # fmt: skip
 
@@ -181,9 +189,9 @@ class Bench:
 
     async def _devices(self, scenario: Scenario, count: int) -> list[Phone | Client]:
         """The next devices of the scenario, each at most once where a change is to be made."""
-        devices = _next(scenario.devices(self._fleet), next(self._offset) * count, count, once=scenario.changed)
-        if scenario.changed:
-            await self._fleet.change(devices)
+        devices = _next(scenario.devices(self._fleet), next(self._offset) * count, count, once=bool(scenario.changes))
+        if scenario.changes:
+            await self._fleet.change(devices, scenario.changes)
         return devices
 
 

@@ -1,0 +1,203 @@
+"""Where the CPU of an OMA DM message goes: the front end in this process, without HTTP, its parts timed apart."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+import tempfile
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+from unittest import mock
+
+import uvloop
+from aiohttp import web
+from bench.client import Conversation
+from bench.fleet import PLANS, VALUES, WBXML, XML, DmSession, Phone
+from live_gateway import CONFIG
+from msgspec.structs import replace
+
+from adapters.omadm import codec, handlers
+from adapters.omadm.handlers import OmaDmFront
+from gateway.app import load_configuration, now
+from gateway.fleet.device import Credential, Device, OmaDmState, account_digest
+from gateway.fleet.subscriber import Subscriber
+from gateway.inventory import CREDENTIAL_PURPOSE
+from gateway.observe import logs
+from gateway.sealing import Sealer
+from gateway.service import Service
+from gateway.settings import load_settings
+from gateway.store.protocol import Contact, PutDevice, PutSubscriber
+from gateway.store.sqlite import SqliteStore
+from gateway.trace import Tracer
+
+PHONES = 128
+AT_ONCE = 32
+STAGES = ("decode", "step", "encode", "store", "other")
+_STEPS = ("receive", "respond", "record_outcomes", "describe_device", "learn_from", "settle")
+_COMMIT_THREAD = "sqlite-commit"
+
+
+class _Stopwatch:
+    """CPU time of the loop's thread by stage; what a timed function calls and is timed itself counts there alone."""
+
+    def __init__(self) -> None:
+        self.nanoseconds: defaultdict[str, int] = defaultdict(int)
+        self._inner = 0
+
+    @contextlib.contextmanager
+    def running(self, stage: str) -> Iterator[None]:
+        """Count what happens in here, which must not wait for anything."""
+        outer, self._inner = self._inner, 0
+        before = time.thread_time_ns()
+        try:
+            yield
+        finally:
+            taken = time.thread_time_ns() - before
+            self.nanoseconds[stage] += taken - self._inner
+            self._inner = outer + taken
+
+    def timed(self, stage: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*arguments: Any, **named: Any) -> Any:
+            with self.running(stage):
+                return function(*arguments, **named)
+
+        return run
+
+
+class _TimedStore(SqliteStore):
+    stopwatch: _Stopwatch
+
+    async def load_contact(self, loc_uri: str, now: datetime) -> Contact | None:
+        with self.stopwatch.running("store"):  # reads run where they are called and do not wait
+            return await super().load_contact(loc_uri, now)
+
+
+def measure(rounds: int) -> dict[str, list[dict[str, float]]]:
+    """By kind of session, the microseconds of each stage for one message, in every round."""
+    with tempfile.TemporaryDirectory(prefix="mogate-stages-") as folder, Path(os.devnull).open("w") as nowhere:
+        with mock.patch.object(sys, "stderr", nowhere):
+            logs.configure(identities="masked", form="json")
+        return uvloop.run(_measure(Path(folder), rounds))
+
+
+async def _measure(folder: Path, rounds: int) -> dict[str, list[dict[str, float]]]:
+    settings = load_settings(CONFIG / "gateway.toml")
+    configuration = load_configuration(settings)
+    service = Service(
+        configuration.catalogue, configuration.profiles, plmns=settings.operator.plmns, roots=settings.omadm.roots
+    )
+    store, sealer = _TimedStore.open(folder / "stages.db"), Sealer(os.urandom(32))
+    store.stopwatch = stopwatch = _Stopwatch()
+    front = OmaDmFront(
+        store, service, sealer, Tracer(store, settings.trace.model_copy(update={"mode": "off"})), settings.omadm, now
+    )
+    with contextlib.ExitStack() as patches:
+        for module, name, stage in (
+            (codec, "decode", "decode"),
+            (codec, "encode", "encode"),
+            (handlers, "encode_session", "encode"),
+            (handlers, "decode_session", "decode"),
+            *((handlers, name, "step") for name in _STEPS),
+        ):
+            patches.enter_context(mock.patch.object(module, name, stopwatch.timed(stage, getattr(module, name))))
+        for name in ("next_operations", "configuration_key"):
+            patches.enter_context(mock.patch.object(service, name, stopwatch.timed("step", getattr(service, name))))
+        phones = [await _enrol(store, sealer, number) for number in range(PHONES)]
+        await _hold(front, stopwatch, [DmSession(phone, XML, None) for phone in phones])
+        results: dict[str, list[dict[str, float]]] = defaultdict(list)
+        for number in range(rounds):
+            for title, speech, commands in (
+                ("XML, up to date", XML, 0),
+                ("WBXML, up to date", WBXML, 0),
+                ("WBXML, 10 commands", WBXML, 10),
+            ):
+                if commands:
+                    await _change(store, phones, str(4000 + number))
+                sessions = [DmSession(phone, speech, commands) for phone in phones]
+                results[title].append(await _hold(front, stopwatch, sessions))
+    await store.close()
+    return dict(results)
+
+
+async def _enrol(store: SqliteStore, sealer: Sealer, number: int) -> Phone:
+    phone, subscriber_id = Phone(number), f"s{number}"
+
+    def credential(name: str) -> Credential:
+        return Credential(name=name, secret=sealer.seal(account_digest(name, "secret").encode(), CREDENTIAL_PURPOSE))
+
+    device = Device(
+        id=f"{subscriber_id}.1",
+        imei=phone.imei,
+        omadm=OmaDmState(loc_uri=phone.loc_uri, client=credential("phone"), server=credential("gateway")),
+    )
+    await store.commit(
+        PutSubscriber(Subscriber(id=subscriber_id, imsis=(f"001012{number:09d}",), plan=PLANS[number % len(PLANS)])),
+        PutDevice(device),
+    )
+    phone.take_account({"device_id": device.id, "client_name": "phone", "client_password": "secret"})
+    return phone
+
+
+async def _change(store: SqliteStore, phones: Sequence[Phone], text: str) -> None:
+    """Give each of them other values of ten nodes."""
+    overrides: dict[str, dict[str, str]] = defaultdict(dict)
+    for node in VALUES:
+        mo, _, path = node.partition("/")
+        overrides[mo][path] = text
+    for phone in phones:
+        device = await store.load_device(phone.device_id)
+        assert device is not None
+        revision = device.content_revision + 1
+        await store.commit(PutDevice(replace(device, overrides=dict(overrides), content_revision=revision)))
+
+
+async def _hold(front: OmaDmFront, stopwatch: _Stopwatch, sessions: Sequence[Conversation]) -> dict[str, float]:
+    """Hold the sessions, many at once; the microseconds of each stage for one message."""
+    stopwatch.nanoseconds.clear()
+    queue, messages = iter(sessions), 0
+
+    async def hold() -> None:
+        nonlocal messages
+        for session in queue:
+            with stopwatch.running("device"):
+                octets: bytes | None = session.first()
+            while octets is not None:
+                head, _, body = octets.partition(b"\r\n\r\n")
+                response = await front.handle(_request(head, body))
+                messages += 1
+                with stopwatch.running("device"):
+                    octets = session.answer(b"", response.octets)
+
+    commits, before = _commit_seconds(), time.process_time()
+    await asyncio.gather(*[hold() for _ in range(AT_ONCE)])
+    total, commits = time.process_time() - before, _commit_seconds() - commits
+    taken = {stage: stopwatch.nanoseconds[stage] / 1e9 for stage in (*STAGES, "device")}
+    taken["store"] += commits
+    taken["other"] = total - sum(taken.values())
+    return {stage: taken[stage] / messages * 1e6 for stage in STAGES}
+
+
+def _request(head: bytes, body: bytes) -> web.BaseRequest:
+    headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n")[1:])
+
+    async def read() -> bytes:
+        return body
+
+    return cast("web.BaseRequest", SimpleNamespace(headers=headers, read=read, remote="127.0.0.1", method="POST"))
+
+
+def _commit_seconds() -> float:
+    """The CPU that the thread which commits has used."""
+    return sum(
+        time.clock_gettime(time.pthread_getcpuclockid(thread.ident))
+        for thread in threading.enumerate()
+        if thread.name.startswith(_COMMIT_THREAD) and thread.ident is not None
+    )
