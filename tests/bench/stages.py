@@ -26,10 +26,10 @@ from msgspec.structs import replace
 
 from adapters.omadm import codec, handlers
 from adapters.omadm.handlers import OmaDmFront
+from gateway.accounts import CREDENTIAL_PURPOSE
 from gateway.app import load_configuration, now
 from gateway.fleet.device import Credential, Device, OmaDmState, account_digest
 from gateway.fleet.subscriber import Subscriber
-from gateway.inventory import CREDENTIAL_PURPOSE
 from gateway.observe import logs
 from gateway.sealing import Sealer
 from gateway.service import Service
@@ -38,7 +38,7 @@ from gateway.store.protocol import Contact, PutDevice, PutSubscriber
 from gateway.store.sqlite import SqliteStore
 from gateway.trace import Tracer
 
-PHONES = 128
+PHONES = 64
 AT_ONCE = 32
 STAGES = ("decode", "step", "encode", "store", "other")
 _STEPS = ("receive", "respond", "record_outcomes", "describe_device", "learn_from", "settle")
