@@ -91,7 +91,9 @@ def deliver(
     state = _note(state, request, now)
     if service is ServiceState.DISABLED_UNTIL_USER and request.vers == int(service):
         # A client that was told to wait for its user asks when its user has acted.
-        service, state = ServiceState.ACTIVE, replace(state, woken=True)
+        service = ServiceState.ACTIVE
+        if not state.woken:
+            state = replace(state, woken=True)
     if service in _OFF:
         kind, version, validity = _OFF[service]
         return Delivery(kind, version, validity, 0, state, service.name.lower())
