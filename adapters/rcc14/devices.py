@@ -78,10 +78,23 @@ def with_sim(device: Device, imsi: str) -> Device:
     The same object comes back when nothing is new.
     """
     state = device.rcc14 or Rcc14State()
-    if not imsi or state.imsi == imsi:
+    if state.imsi == imsi:
         return device
-    changed = replace(state, imsi=imsi)
-    return replace(device, rcc14=changed.without_tokens() if state.imsi else changed)
+    changed = replace(state, imsi=imsi, additional=False)
+    changed = changed.without_tokens() if state.imsi else changed
+    return replace(device, rcc14=changed, content_revision=device.content_revision + state.additional)
+
+
+def without_any_sim(device: Device) -> Device:
+    """The device as an additional one, if no SIM of its subscriber was ever seen in it.
+
+    Spec: RCC.15 2.1.2
+    """
+    state = device.rcc14 or Rcc14State()
+    if state.imsi or state.additional:
+        return device
+    changed = replace(state, additional=True)
+    return replace(device, rcc14=changed, content_revision=device.content_revision + 1)
 
 
 def without_sim(devices: Sequence[Device], device_id: str, imsi: str) -> list[Device]:

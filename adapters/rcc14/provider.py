@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from adapters.rcc14.devices import described, find_device, new_device, with_sim, without_sim
+from adapters.rcc14.devices import described, find_device, new_device, with_sim, without_any_sim, without_sim
 from adapters.rcc14.documents import Documents
 from adapters.rcc14.messages import Answer, Request, Whose
 from adapters.rcc14.proving.proof import Call, Proof
@@ -145,7 +145,10 @@ def _moved(household: Household, known: Device | None, proof: Proof, asked: Requ
     device = described(known, asked) if known else new_device(next_device_id(household), asked)
     imsi = proof.imsi or (asked.imsi if asked.imsi in subscriber.imsis else "")
     before = device.rcc14.imsi if device.rcc14 else ""
-    device = with_sim(device, imsi)
+    if imsi:
+        device = with_sim(device, imsi)
+    elif proof.by == "otp":
+        device = without_any_sim(device)
     others = without_sim(household.devices, device.id, imsi)
     events = [("device.seen", device.id)] if known is None else []
     if before and imsi and before != imsi:

@@ -90,6 +90,7 @@ class Rcc14State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     last said it holds. ``token_serial`` numbers the tokens issued (0: none); the token itself is computed, not
     kept; without ``token_issued_at`` none is good. ``parameters`` are what the client last said of itself, ``unknown``
     what else it sent. ``imsi`` is the subscriber's SIM that was last proven to be in this device (empty: none was).
+    ``additional`` when it has proven itself by a code alone, as a device without a SIM of the subscriber's does.
     ``woken`` when its user asked for a service that was disabled until then. ``terms_sent`` and ``terms_accepted`` are
     editions of the terms of use.
 
@@ -108,6 +109,7 @@ class Rcc14State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     parameters: dict[str, str] = {}
     unknown: dict[str, str] = {}
     imsi: str = ""
+    additional: bool = False
     woken: bool = False
     terms_sent: str = ""
     terms_accepted: str = ""
@@ -154,9 +156,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
         Spec: RCC.15 2.1.2
         """
-        state = self.rcc14
-        known = state is not None and state.reported_at is not None
-        return "additional" if known and state is not None and not state.imsi else "primary"
+        return "additional" if self.rcc14 is not None and self.rcc14.additional else "primary"
 
     @property
     def tac(self) -> str:

@@ -45,6 +45,7 @@ _FACETS: Mapping[str, Facet] = {
     "manufacturer": lambda _, device: (device.manufacturer.casefold(),),
     "model": lambda _, device: (device.model.casefold(),),
     "tac": lambda _, device: (device.tac,),
+    "role": lambda _, device: (device.role,),
     "plmn": lambda subscriber, _: (subscriber.imsi[:5], subscriber.imsi[:6]),
 }
 """What a match looks at. A network is known by how the IMSI begins; names of makers and models in any case."""

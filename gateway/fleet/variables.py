@@ -5,11 +5,14 @@ A template is text with ``{name}`` where a variable goes; ``{{`` and ``}}`` are 
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from gateway.fleet.device import Device
+from gateway.fleet.mnc import mnc_digits
 from gateway.fleet.subscriber import Subscriber
 
 _BRACES = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_]*)\}|[{}]")
@@ -35,9 +38,12 @@ GIVEN = frozenset(
         "software",
         "tel",
         "tenant",
+        "uuid",
     }
 )
-"""The variables the gateway itself gives; an attribute of that name is not used."""
+"""The variables the gateway itself gives; an attribute of that name is not used, but for the identities."""
+
+_IDENTITIES = ("home_domain", "impi", "impu")
 
 
 class Slot(NamedTuple):
@@ -96,9 +102,10 @@ def escape(text: str) -> str:
 def variables_of(subscriber: Subscriber, device: Device, plmns: Iterable[str]) -> dict[str, str]:
     """The variables of this subscriber and device; what is not known of them is not there.
 
-    ``plmns`` are the operator's networks (MCC and MNC together): the longest that the IMSI starts with tells how long
-    its MNC is. With an IMSI of another network everything that needs the MNC is absent, never guessed. ``mnc`` always
-    has three digits, ``plmn`` is as the operator lists it.
+    How long the MNC in the IMSI is, the subscriber's attribute ``mnc_digits`` tells, else ``plmns``, the operator's
+    networks (MCC and MNC together), of which the longest that fits counts, else the country. ``mnc`` always has three
+    digits, ``plmn`` is as long as it is. The attributes ``home_domain``, ``impi`` and ``impu`` go before what is
+    derived. ``uuid`` is stable for each device.
 
     Spec: 3GPP TS 23.003 13.2, 13.3 (home network domain, private identity), 13.4 (public identity)
     """
@@ -121,7 +128,8 @@ def variables_of(subscriber: Subscriber, device: Device, plmns: Iterable[str]) -
     if imsi:
         variables["imsi"] = imsi
         variables["mcc"] = imsi[:3]
-    plmn = max((plmn for plmn in plmns if imsi.startswith(plmn)), key=len, default="")
+    variables["uuid"] = _uuid(device.id)
+    plmn = _plmn(imsi, subscriber.attributes.get("mnc_digits", ""), plmns)
     if plmn:
         mnc = plmn[3:].zfill(3)
         home_domain = f"ims.mnc{mnc}.mcc{plmn[:3]}.3gppnetwork.org"
@@ -130,4 +138,25 @@ def variables_of(subscriber: Subscriber, device: Device, plmns: Iterable[str]) -
         variables["home_domain"] = home_domain
         variables["impi"] = f"{imsi}@{home_domain}"
         variables["impu"] = f"sip:+{number}@{home_domain}" if number else f"sip:{imsi}@{home_domain}"
+    variables |= {name: subscriber.attributes[name] for name in _IDENTITIES if subscriber.attributes.get(name)}
     return variables
+
+
+def _plmn(imsi: str, digits: str, plmns: Iterable[str]) -> str:
+    if not imsi:
+        return ""
+    if digits in ("2", "3"):
+        return imsi[: 3 + int(digits)]
+    return max((plmn for plmn in plmns if imsi.startswith(plmn)), key=len, default=imsi[: 3 + mnc_digits(imsi[:3])])
+
+
+@functools.lru_cache(4096)
+def _uuid(device_id: str) -> str:
+    """A UUID made from the device's id.
+
+    Spec: RFC 9562 5.8
+    """
+    octets = bytearray(hashlib.sha256(f"mogate device {device_id}".encode()).digest()[:16])
+    octets[6], octets[8] = octets[6] & 0x0F | 0x80, octets[8] & 0x3F | 0x80
+    digits = octets.hex()
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))

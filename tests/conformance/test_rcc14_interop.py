@@ -318,6 +318,8 @@ def test_an_additional_device(rcc14: Caller) -> None:
     assert code is not None
     first = rcc14.secure(f"OTP={code[0]}", cookie=waiting.cookie)
     assert (first.status, first.version, first.parms["User/msisdn"]) == (200, 1, who.msisdn)
+    assert first.parms["APPLICATION/Ext/Q-Value"] == "0.5"
+    assert first.parms["APPLICATION/APPAUTH/AuthType"] == "Digest"
     token = quote(first.parms["TOKEN/token"])
     devices = rcc14.admin("GET", f"/subscribers/{who.id}")["devices"]
     assert [(one["role"], one["friendly_name"]) for one in devices] == [("primary", ""), ("additional", "Tablet")]

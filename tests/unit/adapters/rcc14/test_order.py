@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import pytest
 
@@ -114,3 +115,11 @@ def test_every_method_has_its_rows() -> None:
             assert ORDER[fact] is step
     replies = facts_of(Request(), releases=(), has_cookie=True, replies=["eap", "gba"], offers=["oidc"])
     assert replies == {Fact.EAP_REPLY, Fact.GBA_REPLY, Fact.OIDC_OFFERED, Fact.COOKIE, Fact.NO_PORT}
+
+
+def test_the_explanation_has_the_order() -> None:
+    """The table that people read is the one that is gone by."""
+    page = (Path(__file__).parents[4] / "docs" / "explanation" / "rcc14.md").read_text()
+    rows = [f"| {place} | {fact.value} | {step.value} |" for place, (fact, step) in enumerate(ORDER.items(), start=1)]
+    assert "\n".join(rows) in page
+    assert f"| {Step.REFUSE.value} |" in page

@@ -1,5 +1,7 @@
 """Templates and the variables that fill them."""
 
+import uuid
+
 import pytest
 
 from gateway.fleet.device import Device
@@ -78,13 +80,47 @@ def test_public_identity_without_msisdn() -> None:
     assert not variables.keys() & {"msisdn", "tel"}
 
 
-@pytest.mark.parametrize("imsis", [("262011234567890",), ()])
-def test_foreign_or_no_imsi(imsis: tuple[str, ...]) -> None:
-    """An MNC is never guessed: with an IMSI of no listed network, or none, all that needs the MNC is absent."""
-    subscriber = Subscriber(id="s", imsis=imsis, msisdn="+15550100123")
-    variables = variables_of(subscriber, DEVICE, ["00101"])
+@pytest.mark.parametrize(
+    ("imsi", "attributes", "home_domain"),
+    [
+        ("262011234567890", {}, "ims.mnc001.mcc262.3gppnetwork.org"),
+        ("310150123456789", {}, "ims.mnc150.mcc310.3gppnetwork.org"),
+        ("405854123456789", {"mnc_digits": "3"}, "ims.mnc854.mcc405.3gppnetwork.org"),
+        ("310150123456789", {"mnc_digits": "2"}, "ims.mnc015.mcc310.3gppnetwork.org"),
+        ("001010123456789", {"mnc_digits": "3"}, "ims.mnc010.mcc001.3gppnetwork.org"),
+        ("001010123456789", {"mnc_digits": "4"}, "ims.mnc001.mcc001.3gppnetwork.org"),
+    ],
+)
+def test_the_length_of_a_network_code(imsi: str, attributes: dict[str, str], home_domain: str) -> None:
+    """The subscriber's own word, else the operator's list, else the rule of the country (TS 23.003 2.2, E.212)."""
+    variables = variables_of(Subscriber(id="s", imsis=(imsi,), attributes=attributes), DEVICE, ["00101"])
+    assert variables["home_domain"] == home_domain
+    assert variables["impi"] == f"{imsi}@{home_domain}"
+
+
+def test_no_imsi() -> None:
+    """Without an IMSI all that needs it is absent; the number stays."""
+    variables = variables_of(Subscriber(id="s", msisdn="+15550100123"), DEVICE, ["00101"])
     assert not variables.keys() & {"mnc", "plmn", "home_domain", "impi", "impu"}
     assert variables["tel"] == "tel:+15550100123"
+
+
+def test_identities_of_ones_own() -> None:
+    """An operator who numbers otherwise says so for the subscriber."""
+    own = {"impi": "ann@example.net", "impu": "sip:ann@example.net", "home_domain": "example.net"}
+    variables = variables_of(Subscriber(id="s", imsis=("001010123456789",), attributes=own), DEVICE, ["00101"])
+    assert {name: variables[name] for name in own} == own
+    assert variables["mnc"] == "001"
+
+
+def test_each_device_has_a_uuid() -> None:
+    """It is its own and stays (RFC 9562)."""
+    subscriber = Subscriber(id="s", imsis=("001010123456789",))
+    first, again, other = (
+        variables_of(subscriber, device, ["00101"])["uuid"] for device in (DEVICE, DEVICE, Device(id="s.2"))
+    )
+    assert first == again != other
+    assert uuid.UUID(first).version == 8
 
 
 def test_attributes() -> None:
