@@ -26,6 +26,7 @@ from gateway.fleet.variables import variables_of
 from gateway.mo.catalogue import Catalogue
 from gateway.status import StatusCode
 from gateway.store.protocol import Append, Event, PutOperation, Write
+from gateway.tree.format import Format
 from gateway.tree.uri import Uri
 
 _ABOUT = {"./DevInfo/Man": "manufacturer", "./DevInfo/Mod": "model", "./DevDetail/SwV": "software"}
@@ -39,6 +40,7 @@ ASK_LARGE_OBJECTS = Operation(id="d:large-objects", verb="Get", uri="./DevDetail
 MAX_ALERT_EVENTS = 20
 """Most alerts of one message that become events; a device is not to fill the log."""
 MAX_ALERT_TEXT = 4096
+MAX_DRIFT_EVENTS = 50
 
 ALERT_EVENTS = {
     f"org.openmobilealliance{infix}.firmwareupdate.{alert}": f"firmware.{event}"
@@ -147,6 +149,22 @@ def refusal_writes(device: Device, outcomes: Iterable[Outcome], now: datetime) -
             detail = {"verb": operation.verb, "uri": operation.uri, "status": str(status)}
             writes.append(_event(device, now, "value.refused", detail))
     return writes
+
+
+def drift_writes(device: Device, mirror: Mirror, outcomes: Iterable[Outcome], now: datetime) -> list[Write]:
+    """An event for each node that a device was asked for and that is not what ``mirror``, from before, believed.
+
+    Only what the device accepted from the gateway can drift. Values are not told: they may be secret.
+    """
+    writes: list[Write] = []
+    for outcome in chain.from_iterable(map(Outcome.steps, outcomes)):
+        for read in outcome.reads if outcome.operation.verb == "Get" else ():
+            fact = mirror.facts.get(read.uri if read.uri.startswith("./") else f"./{read.uri}")
+            if fact is None or fact.acknowledged is None or read.value is None:
+                continue
+            if not Format.parse(fact.format).same(fact.effective, read.value):
+                writes.append(_event(device, now, "value.drifted", {"uri": read.uri}))
+    return writes[:MAX_DRIFT_EVENTS]
 
 
 def doubt_writes(device: Device, mirror: Mirror, unanswered: Iterable[Operation], now: datetime) -> list[Write]:

@@ -47,6 +47,7 @@ from gateway.service import (
     Service,
     describe_device,
     doubt_writes,
+    drift_writes,
     learn_from,
     note_alerts,
     queue_writes,
@@ -270,6 +271,7 @@ class OmaDmFront:
 
         stored = await self._store.load_mirror(device.id)
         mirror = stored.read(received.reads, now, "DevInfo") if said_new else stored
+        writes += drift_writes(device, mirror, outcomes, now)
         mirror = record_outcomes(mirror, outcomes, now).passed_over(received.unanswered)
         writes += doubt_writes(device, mirror, received.unanswered, now)
         operations: tuple[Operation, ...] = ()

@@ -20,6 +20,7 @@ from gateway.service import (
     Service,
     describe_device,
     doubt_writes,
+    drift_writes,
     learn_from,
     note_alerts,
     queue_writes,
@@ -235,3 +236,18 @@ def test_a_device_is_asked_for_large_objects_when_there_is_one(service: Service)
         assert learnt.omadm is not None
         assert learnt.omadm.large_objects is known
         assert large in service.next_operations(SUBSCRIBER, learnt, EMPTY, [large], NOW)
+
+
+def test_a_value_that_changed_behind_our_back_is_an_event() -> None:
+    """What the device accepted and now says otherwise has drifted; what is the same, or was never ours, has not."""
+    held = {
+        "./A/B": Fact(format="int", acknowledged="2", acknowledged_at=NOW),
+        "./A/C": Fact(format="int", acknowledged="2", acknowledged_at=NOW),
+        "./A/D": Fact(read="2", read_at=NOW),
+    }
+    reads = tuple(
+        Read(uri, value=value) for uri, value in (("./A/B", "3"), ("A/C", "+2"), ("./A/D", "3"), ("./N", "1"))
+    )
+    writes = drift_writes(DEVICE, Mirror(device_id="ann.1", facts=held), [Outcome(GET, StatusCode.OK, reads)], NOW)
+    told = [(write.event.kind, write.event.detail) for write in writes if isinstance(write, Append)]
+    assert told == [("value.drifted", {"uri": "./A/B"})]
