@@ -1,8 +1,8 @@
 """The two ends of a session for one device: its account unsealed, and the nonces it may be challenged with.
 
-A challenge to somebody who has proved nothing is on no record: its nonce follows from the gateway's key, the device's
-stored nonce and the hour, so any worker can check the answer, nobody can use it twice, and whoever claims to be a
-device changes nothing of that device's.
+A challenge to somebody who has proved nothing is on no record: its nonce follows from the gateway's key, the session,
+the device's stored nonce and the hour, so any worker can check the answer, nobody can use it twice, and whoever claims
+to be a device changes nothing of that device's.
 
 Spec: OMA-TS-DM_Security-V1_2 5.3, 5.4; OMA-TS-DM_Notification-V1_2 6.2 (resynchronisation)
 """
@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from adapters.omadm.auth import Account, verify
 from adapters.omadm.codec import Encoding
-from adapters.omadm.messages import SyncML
+from adapters.omadm.messages import SyncHdr, SyncML
 from adapters.omadm.notification import RESYNC_NONCES
 from adapters.omadm.session import Arrival, Peer
 from gateway.accounts import CREDENTIAL_PURPOSE
@@ -42,20 +42,20 @@ class Accounts:
         unknown = sealer.derive("omadm-stranger")
         self._stranger = Account(name="", digest=unknown[:16].hex(), nonce=unknown[16:])
 
-    def peer(self, loc_uri: str, state: OmaDmState | None, encoding: Encoding, nonce: bytes, now: datetime) -> Peer:
-        """The two ends for the device of that LocURI, of which ``state`` is on record: None for one nobody knows.
+    def peer(self, header: SyncHdr, state: OmaDmState | None, encoding: Encoding, nonce: bytes, now: datetime) -> Peer:
+        """The two ends for the sender of that header, of which ``state`` is on record: None for one nobody knows.
 
         ``nonce`` is fresh; what a new session's messages have to bring along is made of it.
         """
         settings = self._settings
         client = self._account(state.client) if state else self._stranger
-        challenges = self._challenges(loc_uri, state.client.nonce if state else b"", now)
+        challenges = self._challenges(header, state.client.nonce if state else b"", now)
         called_at = state.resync_at if state else None
         if called_at is not None and now - called_at < timedelta(seconds=settings.resync_seconds):
             challenges = (*challenges, RESYNC_NONCES[settings.resync_nonce])
         continuation = ""
         if settings.resp_uri:
-            continuation = hmac.digest(self._continuation_key, loc_uri.encode() + nonce, hashlib.sha256)[:16].hex()
+            continuation = hmac.digest(self._continuation_key, nonce, hashlib.sha256)[:16].hex()
         mark = "&" if "?" in settings.resp_uri else "?"
         return Peer(
             server_uri=settings.server_id,
@@ -81,16 +81,15 @@ class Accounts:
             return state
         # It answers the challenge that it got, whichever account it has.
         client = replace(state.pending.client, nonce=state.client.nonce, previous_nonce=state.client.previous_nonce)
-        account = replace(
-            self._account(client), challenges=self._challenges(message.header.source, state.client.nonce, now)
-        )
+        account = replace(self._account(client), challenges=self._challenges(message.header, state.client.nonce, now))
         if not verify(message.header.cred, account, state.auth, arrival.proof).is_accepted:
             return state
         return replace(state, client=client, server=state.pending.server, pending=None)
 
-    def _challenges(self, loc_uri: str, stored: bytes, now: datetime) -> tuple[bytes, ...]:
+    def _challenges(self, header: SyncHdr, stored: bytes, now: datetime) -> tuple[bytes, ...]:
         period = int(now.timestamp()) // CHALLENGE_SECONDS
-        content = loc_uri.encode("utf-8", "replace") + b"\0" + stored + b"\0"
+        session = f"{header.source}\0{header.session_id}\0".encode("utf-8", "replace")
+        content = session + stored + b"\0"
         return tuple(
             hmac.digest(self._challenge_key, content + str(number).encode(), hashlib.sha256)[:NONCE_BYTES]
             for number in (period, period - 1)

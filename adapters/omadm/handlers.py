@@ -195,7 +195,7 @@ class OmaDmFront:
         known, state = contact.device, self._accounts.in_force(state, message, arrival, now)
         if state is not known.omadm:
             contact = contact._replace(device=replace(known, omadm=state))
-        peer = self._accounts.peer(loc_uri, state, encoding, nonce, now)
+        peer = self._accounts.peer(message.header, state, encoding, nonce, now)
         if state.certificate and certificate == state.certificate:
             arrival = arrival._replace(proof=arrival.proof._replace(certified=True))
         received = receive(session, message, peer, nonce=nonce, arrival=arrival)
@@ -335,7 +335,7 @@ class OmaDmFront:
         self, message: SyncML, arrival: Arrival, encoding: Encoding, nonce: bytes, now: datetime
     ) -> Exchange:
         """The answer to a device nobody knows: the challenge a known one would get, and nothing stored."""
-        peer = self._accounts.peer(message.header.source, None, encoding, nonce, now)
+        peer = self._accounts.peer(message.header, None, encoding, nonce, now)
         received = receive(None, message, peer, nonce=nonce, arrival=arrival)
         reply = self._respond(received, (), peer, encoding, now)
         return Exchange(codec.encode(reply.message, encoding), "", "stranger", 0)

@@ -91,7 +91,10 @@ async def open_lab(tmp_path: Path) -> AsyncIterator[Opening]:
         store, sealer = SqliteStore.open(tmp_path / "store.sqlite"), Sealer(bytes(32))
         service = Service(catalogue, ProfileSet([], catalogue), plmns=["00101"], roots={})
         inventory = Inventory(store, catalogue, sealer, lambda: lab.now)
-        front = OmaDmFront(store, service, sealer, Tracer(store, Trace()), OmaDm(**settings), lambda: lab.now)
+        tracer = Tracer(store, Trace())
+        front = OmaDmFront(
+            store, service, sealer, tracer, OmaDm(**settings), lambda: lab.now, secrets_of=lambda device: {}
+        )
         app = web.Application()
         app.router.add_post("/omadm", front.handle)
         http: TestClient[Any, Any] = TestClient(TestServer(app))
