@@ -225,8 +225,8 @@ def receive(session: Session | None, message: SyncML, peer: Peer, *, nonce: byte
 
     if _has_alert(message, *_STARTS):
         if session is not None and arrival.digest and arrival.digest == session.first:
-            # A copy of the message that began this session was late: it must not begin it once more.
-            return _refuse(None, message, StatusCode.BAD_REQUEST, Turn.ABORT)
+            # A copy proves nothing; a device that begins anew with the same words answers the challenge.
+            return _demand_credentials(message, peer, nonce, Verdict.WRONG)
         return _start(session, message, peer, nonce, arrival)
     known = session is not None and session.id == header.session_id
     if session is None or not known or not _continues(session, arrival):
