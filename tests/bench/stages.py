@@ -96,9 +96,8 @@ async def _measure(folder: Path, rounds: int) -> dict[str, list[dict[str, float]
     )
     store, sealer = _TimedStore.open(folder / "stages.db"), Sealer(os.urandom(32))
     store.stopwatch = stopwatch = _Stopwatch()
-    front = OmaDmFront(
-        store, service, sealer, Tracer(store, settings.trace.model_copy(update={"mode": "off"})), settings.omadm, now
-    )
+    tracer = Tracer(store, settings.trace.model_copy(update={"mode": "off"}))
+    front = OmaDmFront(store, service, sealer, tracer, settings.omadm, now, secrets_of=lambda *_: {})
     with contextlib.ExitStack() as patches:
         for module, name, stage in (
             (codec, "decode", "decode"),
@@ -191,7 +190,10 @@ def _request(head: bytes, body: bytes) -> web.BaseRequest:
     async def read() -> bytes:
         return body
 
-    return cast("web.BaseRequest", SimpleNamespace(headers=headers, read=read, remote="127.0.0.1", method="POST"))
+    request = SimpleNamespace(
+        headers=headers, read=read, remote="127.0.0.1", method="POST", raw_path="/omadm", transport=None
+    )
+    return cast("web.BaseRequest", request)
 
 
 def _commit_seconds() -> float:
