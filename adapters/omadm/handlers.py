@@ -22,18 +22,8 @@ from adapters.omadm.auth import NO_PROOF, Proof, body_digest, format_mac, parse_
 from adapters.omadm.codec import Encoding, UnsupportedMediaType
 from adapters.omadm.messages import SyncML
 from adapters.omadm.packing import fill_in
-from adapters.omadm.session import (
-    Arrival,
-    Peer,
-    Received,
-    Reply,
-    Turn,
-    decode_session,
-    encode_session,
-    receive,
-    remember,
-    respond,
-)
+from adapters.omadm.session import Arrival, Peer, Received, Reply, Turn, receive, respond
+from adapters.omadm.session_record import decode_session, encode_session, remember
 from gateway.errors import Conflict, DecodeError, LimitExceeded, Unavailable
 from gateway.fleet.device import Device
 from gateway.fleet.operation import Operation

@@ -22,12 +22,13 @@ from typing import NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from adapters.omadm.answers import Sent, expect, hear, settle
+from adapters.omadm.answers import expect, hear, settle
 from adapters.omadm.auth import NO_PROOF, Account, Proof, Verdict, chal, make_cred, parse_type, verify
 from adapters.omadm.messages import Alert, AnyCommand, Chal, Item, Meta, Status, SyncHdr, SyncML
-from adapters.omadm.objects import Assembly, Chunking, assemble
+from adapters.omadm.objects import Chunking, assemble
 from adapters.omadm.packing import ObjectLimits, Package, pack, pack_part, trim
 from adapters.omadm.reports import AlertCode, alerts_of, header_status, reads_of, statuses_for
+from adapters.omadm.session_record import Owed, Session
 from gateway.fleet.alert import DeviceAlert
 from gateway.fleet.device import AuthType
 from gateway.fleet.mirror import Outcome, Read
@@ -50,63 +51,6 @@ MAX_READS = 10_000
 
 _STARTS = (AlertCode.SERVER_INITIATED, AlertCode.CLIENT_INITIATED)
 _REFUSALS = (StatusCode.INVALID_CREDENTIALS, StatusCode.MISSING_CREDENTIALS)
-
-
-class Owed(msgspec.Struct, frozen=True):
-    """A Status there was no room for."""
-
-    msg_ref: str
-    cmd_ref: str
-    cmd: str
-    code: int
-
-    @classmethod
-    def of(cls, status: Status) -> Owed:
-        """What is to be kept of it."""
-        return cls(status.msg_ref, status.cmd_ref, status.cmd, int(status.code))
-
-    def status(self) -> Status:
-        """The Status again."""
-        return Status("", self.msg_ref, self.cmd_ref, self.cmd, StatusCode(self.code))
-
-
-class Session(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One session as it is stored between messages: of a device that has proved who it is.
-
-    ``every_message`` says that it proves that in every message anew, ``server_auth`` what the device asked of the
-    gateway, ``server_proven`` that the gateway needs no more credentials; ``challenged`` that the device refused ours,
-    so that nothing sent under them counts. ``continuation`` is what further messages have to bring along, ``first`` the
-    digest of the message that began it.
-
-    ``outstanding`` are the commands of message ``outstanding_msg_id`` by CmdID; ``planned`` go out next. ``owed`` are
-    statuses there was no room for. ``unfinished`` says that our last message was not the last of its package.
-    ``chunking`` is an object on its way out, ``assembly`` one on its way in. ``last_request`` is a digest of the
-    device's last message, ``last_reply`` the octets that answered it and ``last_mac`` the header that went with them.
-    """
-
-    id: str
-    client_msg_id: int = 0
-    server_msg_id: int = 0
-    every_message: bool = False
-    server_auth: AuthType | None = None
-    server_proven: bool = False
-    challenged: bool = False
-    server_failures: int = 0
-    continuation: str = ""
-    first: bytes = b""
-    max_msg_size: int | None = None
-    max_obj_size: int | None = None
-    outstanding: dict[str, Sent] = {}
-    outstanding_msg_id: int = 0
-    planned: tuple[Operation, ...] = ()
-    owed: tuple[Owed, ...] = ()
-    unfinished: bool = False
-    chunking: Chunking | None = None
-    assembly: Assembly | None = None
-    ended: bool = False
-    last_request: bytes = b""
-    last_reply: bytes = b""
-    last_mac: str = ""
 
 
 class Peer(msgspec.Struct, frozen=True, kw_only=True):
@@ -300,29 +244,6 @@ def respond(
         outcomes=tuple(Outcome(operation, status) for operation, status in package.refused),
         signer=signer,
     )
-
-
-def remember(session: Session, request_digest: bytes, reply: bytes, mac: str = "") -> Session:
-    """The session that knows its last message, so that a repeated one gets the same octets again."""
-    first = session.first or request_digest
-    return replace(session, first=first, last_request=request_digest, last_reply=reply, last_mac=mac)
-
-
-_ENCODER = msgspec.msgpack.Encoder()
-_DECODER = msgspec.msgpack.Decoder(Session)
-
-
-def encode_session(session: Session) -> bytes:
-    """The session as the store keeps it."""
-    return _ENCODER.encode(session)
-
-
-def decode_session(payload: bytes) -> Session | None:
-    """The stored session; None when another release wrote it in a form of its own: the device then starts afresh."""
-    try:
-        return _DECODER.decode(payload)
-    except msgspec.DecodeError:
-        return None
 
 
 def _start(before: Session | None, message: SyncML, peer: Peer, nonce: bytes, arrival: Arrival) -> Received:

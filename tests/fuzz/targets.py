@@ -12,7 +12,8 @@ from adapters.omadm import codec
 from adapters.omadm.auth import Account, make_cred
 from adapters.omadm.messages import SyncML
 from adapters.omadm.notification import decode_notification
-from adapters.omadm.session import Peer, Session, decode_session, encode_session, receive, respond
+from adapters.omadm.session import Peer, receive, respond
+from adapters.omadm.session_record import Session, decode_session, encode_session
 from adapters.omadm.xml import decode_xml, encode_xml
 from adapters.provisioning.document import parse_document
 from adapters.provisioning.wbxml import decode_document, encode_document

@@ -26,7 +26,8 @@ from adapters.omadm.messages import (
     SyncML,
     Unknown,
 )
-from adapters.omadm.session import Peer, Received, Reply, Session, decode_session, encode_session, receive, respond
+from adapters.omadm.session import Peer, Received, Reply, receive, respond
+from adapters.omadm.session_record import Session, decode_session, encode_session
 from gateway.fleet.operation import Operation
 from gateway.status import StatusCode
 

@@ -33,14 +33,11 @@ from adapters.omadm.session import (
     Peer,
     Received,
     Reply,
-    Session,
     Turn,
-    decode_session,
-    encode_session,
     receive,
-    remember,
     respond,
 )
+from adapters.omadm.session_record import Session, decode_session, encode_session, remember
 from gateway.fleet.mirror import Read
 from gateway.fleet.operation import Operation, Prompt
 from gateway.status import StatusCode
