@@ -189,11 +189,14 @@ class Client:
 
     def __init__(self, number: int) -> None:
         self.imsi = _imsi(number)
+        self.msisdn = _msisdn(number)
         self.imei = f"35000002{number:06d}0"
         self.device_id = f"{_subscriber_id(number)}.2"
         self.cookie = ""
         self.token = ""
         self.version = 0
+        self.k, self.opc = number.to_bytes(16), number.to_bytes(16, "little")
+        self.sim_memory: dict[str, Any] = {}
 
 
 class Introduction:
@@ -212,6 +215,25 @@ class Introduction:
         self._client.cookie = cookie[1].decode()
 
 
+def parameters_of(client: Client, vers: int) -> dict[str, str]:
+    """What the client asks with while it holds that version."""
+    return {
+        "vers": str(vers),
+        "rcs_profile": "UP_2.4",
+        "rcs_version": "11.0",
+        "provisioning_version": "5.0",
+        "rcs_state": str(vers),
+        "client_vendor": "SIM",
+        "client_version": "MOGbench-1.0",
+        "default_sms_app": "1",
+        "terminal_vendor": "Acme",
+        "terminal_model": "B7",
+        "terminal_sw_version": "1.0",
+        "IMSI": client.imsi,
+        "IMEI": client.imei,
+    }
+
+
 class Query:
     """The TLS leg. ``document`` says whether the answer must carry the configuration."""
 
@@ -223,21 +245,7 @@ class Query:
 
     def first(self) -> bytes:
         client = self._client
-        parameters = {
-            "vers": str(self._vers),
-            "rcs_profile": "UP_2.4",
-            "rcs_version": "11.0",
-            "provisioning_version": "5.0",
-            "rcs_state": str(self._vers),
-            "client_vendor": "SIM",
-            "client_version": "MOGbench-1.0",
-            "default_sms_app": "1",
-            "terminal_vendor": "Acme",
-            "terminal_model": "B7",
-            "terminal_sw_version": "1.0",
-            "IMSI": client.imsi,
-            "IMEI": client.imei,
-        }
+        parameters = parameters_of(client, self._vers)
         headers = {"Host": HOST, "User-Agent": "IM-client/OMA1.0 Acme/B7", "Accept-Encoding": "identity"}
         if client.token:
             parameters["token"] = client.token
@@ -268,7 +276,7 @@ class AdminCall:
         return self._octets
 
     def answer(self, head: bytes, body: bytes) -> None:
-        self._took(json.loads(body))
+        self._took(json.loads(body) if body else None)
 
 
 class Fleet:
@@ -277,6 +285,7 @@ class Fleet:
     def __init__(self, size: int, large: int, admin: Lane, admin_token: str) -> None:
         self.phones = [Phone(number) for number in range(size)]
         self.clients = [Client(number) for number in range(size)]
+        self.proving = self.clients[2::3]
         self.large = [Client(number) for number in range(size, size + large)]
         self._admin = admin
         self._token = admin_token
@@ -288,7 +297,7 @@ class Fleet:
             {
                 "id": _subscriber_id(number),
                 "imsis": [_imsi(number)],
-                "msisdn": f"+1556{number:07d}",
+                "msisdn": _msisdn(number),
                 "plan": PLANS[number % len(PLANS)],
                 "groups": [] if number < len(self.phones) else [LARGE_GROUP],
             }
@@ -304,6 +313,18 @@ class Fleet:
                 phone.take_account,
             )
             for number, phone in enumerate(self.phones)
+        )
+
+    async def give_keys(self, clients: Sequence[Client]) -> None:
+        """Tell the gateway the keys of the clients' SIMs."""
+        await self._admin.run(
+            AdminCall(
+                self._token,
+                "PUT",
+                f"/subscribers/{client.imsi}/sims/{client.imsi}",
+                {"k": client.k.hex(), "opc": client.opc.hex(), "sqn": 0},
+            )
+            for client in clients
         )
 
     async def provision(self, plain: Lane, tls: Lane) -> None:
@@ -324,6 +345,10 @@ class Fleet:
 
 def _subscriber_id(number: int) -> str:
     return f"s{number:06d}"
+
+
+def _msisdn(number: int) -> str:
+    return f"+1556{number:07d}"
 
 
 def _imsi(number: int) -> str:

@@ -23,6 +23,7 @@ from bench import codecs, report, stages
 from bench.client import Lane
 from bench.fleet import LARGE_PROFILE, Fleet
 from bench.process import cpu_seconds, on_server_core, resident_bytes
+from bench.proofs import Inbox, SmsCode
 from bench.scenarios import SCENARIOS, Bench, Round
 from live_gateway import CONFIG, Gateway
 
@@ -57,6 +58,9 @@ def main() -> None:
         profiles = shutil.copytree(CONFIG / "profiles", Path(folder) / "profiles")
         (profiles / "large.toml").write_text(LARGE_PROFILE)
         gateway.environment["MOGATE_PROFILES"] = str(profiles)
+        # All clients have one address, and each asks for more codes than people do.
+        gateway.environment |= {f"MOGATE_OTP__PER_{subject}": "0" for subject in ("ADDRESS", "IMSI")}
+        gateway.environment["MOGATE_OTP__PER_MSISDN"] = "100"
         gateway.run("init", "--demo")
         starts = [_start_seconds(gateway) for _ in range(STARTS)]
         try:
@@ -96,6 +100,8 @@ async def _measure(gateway: Gateway, size: Size, starts: list[float]) -> dict[st
 
     empty_octets = _octets_on_disk(data)
     await fleet.create()
+    await fleet.give_keys(fleet.proving)
+    SmsCode.inbox = Inbox(data / "sms.jsonl")
     before = cpu_seconds(pid)
     await fleet.provision(lanes[False], lanes[True])
     provisioning_seconds = cpu_seconds(pid) - before

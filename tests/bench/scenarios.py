@@ -14,6 +14,7 @@ from bench.baseline import Baseline, Site
 from bench.client import Conversation, Fixed, Lane, Recorded
 from bench.fleet import WBXML, XML, Client, DmSession, Fleet, Phone, Query, Speech
 from bench.process import cpu_seconds, on_server_core
+from bench.proofs import SimChallenge, SmsCode
 
 SETTLE_SECONDS = 1.1
 """How long the gateway may put off what it need not do at once (when a device was last seen: written every second)."""
@@ -52,6 +53,14 @@ def _query(*, document: bool, afresh: bool = False) -> Callable[[Phone | Client]
     return make
 
 
+def _proof(kind: Callable[[Client], Conversation]) -> Callable[[Phone | Client], Conversation]:
+    def make(device: Phone | Client) -> Conversation:
+        assert isinstance(device, Client)
+        return kind(device)
+
+    return make
+
+
 def _session(speech: Speech, commands: int) -> Callable[[Phone | Client], Conversation]:
     def make(device: Phone | Client) -> Conversation:
         assert isinstance(device, Phone)
@@ -76,7 +85,15 @@ SCENARIOS = (
     ),
     Scenario(
         "rcc14_changed", "RCC.14 new version", True, None,
-        lambda fleet: fleet.clients[2::3], _query(document=True), changes=1,
+        lambda fleet: fleet.proving, _query(document=True), changes=1,
+    ),
+    Scenario(
+        "rcc14_otp", "RCC.14 proof by SMS code", True, None,
+        lambda fleet: fleet.proving, _proof(SmsCode),
+    ),
+    Scenario(
+        "rcc14_eap_aka", "RCC.14 proof by EAP-AKA", True, None,
+        lambda fleet: fleet.proving, _proof(SimChallenge),
     ),
     Scenario(
         "omadm_xml", "OMA DM XML, up to date", False, Marks(0.12, 0.20, 0.30),
@@ -125,9 +142,8 @@ class Replay(NamedTuple):
     def of(cls, exchange: tuple[bytes, bytes, bytes], *, tls: bool) -> Replay:
         sent, head, body = exchange
         method, target = sent.split(b" ", 2)[:2]
-        content_type = next(
-            line.partition(b":")[2].strip() for line in head.split(b"\r\n") if line.lower().startswith(b"content-type:")
-        )
+        typed = [line for line in head.split(b"\r\n") if line.lower().startswith(b"content-type:")]
+        content_type = typed[0].partition(b":")[2].strip() if typed else b"text/plain"
         path = target.partition(b"?")[0].decode()
         return cls(sent, Site(method.decode(), path, content_type.decode(), len(body), tls))
 
