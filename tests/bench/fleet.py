@@ -157,6 +157,7 @@ class DmSession:
         self._carried_out = 0
         self._msg_id = 1
         self._challenged = False
+        self._proven = False
 
     def first(self) -> bytes:
         self._phone.sessions += 1
@@ -165,11 +166,12 @@ class DmSession:
     def answer(self, head: bytes, body: bytes) -> bytes | None:
         phone, speech, msg_ref = self._phone, self._speech, self._msg_id
         accepted = speech.accepted in body
-        if msg_ref == 1 or not accepted:
+        if not self._proven:
             # The NextNonce is the last thing in a reply that is padded base64.
             end = body.rindex(b"==") + 2
             phone.nonce = base64.b64decode(body[end - _NONCE_CHARACTERS : end])
         self._msg_id += 1
+        self._proven = accepted
         if not accepted:
             if self._challenged:
                 raise UnexpectedAnswer(f"credentials refused: {body!r}")
