@@ -61,6 +61,7 @@ def main() -> None:
         # All clients have one address, and each asks for more codes than people do.
         gateway.environment |= {f"MOGATE_OTP__PER_{subject}": "0" for subject in ("ADDRESS", "IMSI")}
         gateway.environment["MOGATE_OTP__PER_MSISDN"] = "100"
+        gateway.environment["MOGATE_TRACE__MODE"] = "failed"
         gateway.run("init", "--demo")
         starts = [_start_seconds(gateway) for _ in range(STARTS)]
         try:
