@@ -62,10 +62,16 @@ class Service:
         self._plmns = tuple(plmns)
         self._networks = ",".join(plmns)
         self._roots = dict(roots)
+        self._last: tuple[Subscriber | None, Device | None, Selection | None] = (None, None, None)
 
     def selection(self, subscriber: Subscriber, device: Device) -> Selection:
         """What this device shall hold, before variables; shared by all that match the same profiles."""
-        return self._profiles.select(subscriber, device)
+        # One request asks several times over, each time of the same two records.
+        whose, which, selection = self._last
+        if selection is None or subscriber is not whose or device is not which:
+            selection = self._profiles.select(subscriber, device)
+            self._last = (subscriber, device, selection)
+        return selection
 
     def variables(self, subscriber: Subscriber, device: Device) -> dict[str, str]:
         """The variables that fill this device's selection.

@@ -18,7 +18,7 @@ from adapters.rcc14.access import Redirect, client_address, host_name, redirect_
 from adapters.rcc14.guard import Guard
 from adapters.rcc14.identity.enrichment import HeaderNames, Network, Worth, is_trusted, read_enrichment
 from adapters.rcc14.messages import Answer, Whose, parse_request
-from adapters.rcc14.order import CHALLENGES, CHECKS, Fact, Step, decide, facts_of
+from adapters.rcc14.order import CHALLENGES, CHECKS, UNCHALLENGED, Fact, Step, decide, facts_of, major, offers_of
 from adapters.rcc14.provider import Provider, contradiction
 from adapters.rcc14.proving.cookie import Introductions, read_cookies
 from adapters.rcc14.proving.proof import Call, Method, Proof
@@ -80,6 +80,7 @@ class Rcc14Front:
         self._load = load
         self._hosts = frozenset(hosts)
         self._methods = tuple(methods)
+        self._releases = frozenset(map(major, settings.provisioning_versions))
         self._checks = {CHECKS[method.name][1]: method for method in methods}
         self._challenges = {CHALLENGES[method.name][1]: method for method in methods}
         self._introductions = Introductions(store, seconds=settings.cookie_seconds)
@@ -237,16 +238,19 @@ class Rcc14Front:
         """Go by the order until something comes of it."""
         facts = facts_of(
             call.asked,
-            releases=self._settings.provisioning_versions,
+            releases=self._releases,
             has_cookie=bool(call.cookies),
             replies=[method.name for method in self._methods if method.is_reply(call)],
-            offers=[method.name for method in self._methods if method.suits(call)],
         )
         if self._load.is_overloaded:
             facts.add(Fact.OVERLOADED)
         why = "no proof of identity"
         while True:
             step = decide(facts)
+            if step in UNCHALLENGED:
+                # Only of a client that has nothing to show does it matter by what it could be challenged.
+                suited = [method.name for method in self._methods if method.suits(call)]
+                step = decide(facts | offers_of(call.asked, suited))
             found: Proof | Answer | None
             if step is Step.TAKE_COOKIE:
                 found = await self._introductions.take(call)
@@ -342,7 +346,6 @@ class Rcc14Front:
             address,
             self._clock(),
             request.method,
-            f"https://{request.headers.get('Host', '')}{request.rel_url.raw_path}",
             request.raw_path,
             media_type,
             body,

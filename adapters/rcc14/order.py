@@ -99,6 +99,10 @@ CHALLENGES: Mapping[str, tuple[Fact, Step]] = MappingProxyType(
 """By method: what makes it possible, and what starts it."""
 
 
+UNCHALLENGED = frozenset({Step.START_AGAIN, Step.REFUSE})
+"""What follows when nothing was shown and nothing could be asked for."""
+
+
 def decide(facts: Collection[Fact]) -> Step:
     """What to do about a request of which these facts hold."""
     for fact, step in ORDER.items():
@@ -107,17 +111,19 @@ def decide(facts: Collection[Fact]) -> Step:
     return Step.REFUSE
 
 
-def facts_of(
-    asked: Request, *, releases: Collection[str], has_cookie: bool, replies: Collection[str], offers: Collection[str]
-) -> set[Fact]:
-    """What holds of a request. ``replies`` are the methods it may answer, ``offers`` those that could challenge it.
+def major(release: str) -> str:
+    """The number of a release before its point, the only one that counts."""
+    return release.partition(".")[0]
 
-    ``releases`` are the releases of RCC.14 that are spoken here; none stands for all. The number after the point does
-    not count.
+
+def facts_of(asked: Request, *, releases: Collection[str], has_cookie: bool, replies: Collection[str]) -> set[Fact]:
+    """What holds of a request; ``replies`` are the methods whose challenge it may answer.
+
+    ``releases`` are the major releases of RCC.14 that are spoken here; none stands for all.
     """
-    facts = {CHECKS[name][0] for name in replies} | {CHALLENGES[name][0] for name in offers}
+    facts = {CHECKS[name][0] for name in replies}
     release = asked.about.get("provisioning_version", "")
-    if releases and release and release.partition(".")[0] not in {known.partition(".")[0] for known in releases}:
+    if releases and release and major(release) not in releases:
         facts.add(Fact.UNSUPPORTED_RELEASE)
     if has_cookie:
         facts.add(Fact.COOKIE)
@@ -125,6 +131,12 @@ def facts_of(
         facts.add(Fact.TOKEN)
     if not asked.sms_port:
         facts.add(Fact.NO_PORT)
+    return facts
+
+
+def offers_of(asked: Request, suited: Collection[str]) -> set[Fact]:
+    """What such a request could be challenged by; ``suited`` are the methods that find it fit for theirs."""
+    facts = {CHALLENGES[name][0] for name in suited}
     if not (is_msisdn(asked.msisdn) or (asked.imsi and not asked.msisdn)):
         facts.discard(Fact.NUMBER)
     return facts

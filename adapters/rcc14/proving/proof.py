@@ -15,10 +15,9 @@ from gateway.store.protocol import ClaimEphemeral, Household, Store, Write
 class Call(NamedTuple):
     """One request of the TLS leg.
 
-    ``url`` is scheme, host and path as the client wrote them, ``target`` the path with the query. ``headers`` are by
-    name in any case. ``cookies`` are the values that came under the gateway's name, the latest first. ``peer`` is the
-    client's address. ``body`` is empty unless it was posted as ``media_type`` says; a posted form is part of ``asked``
-    already.
+    ``target`` is the path with the query as the client wrote them. ``headers`` are by name in any case. ``cookies`` are
+    the values that came under the gateway's name, the latest first. ``peer`` is the client's address. ``body`` is empty
+    unless it was posted as ``media_type`` says; a posted form is part of ``asked`` already.
     """
 
     asked: Request
@@ -27,7 +26,6 @@ class Call(NamedTuple):
     peer: str
     now: datetime
     method: str = "GET"
-    url: str = ""
     target: str = ""
     media_type: str = ""
     body: bytes = b""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from adapters.rcc14.messages import Request, parse_request
-from adapters.rcc14.order import CHALLENGES, CHECKS, ORDER, Fact, Step, decide, facts_of
+from adapters.rcc14.order import CHALLENGES, CHECKS, ORDER, UNCHALLENGED, Fact, Step, decide, facts_of, major, offers_of
 
 SHEET = [
     ("UNSUPPORTED_RELEASE", "NAME_RELEASES"),
@@ -53,7 +53,7 @@ def test_a_fact_that_came_to_nothing_lets_the_next_decide() -> None:
 
 
 def holds(query: str, **known: object) -> set[Fact]:
-    given = {"releases": (), "has_cookie": False, "replies": (), "offers": ()} | known
+    given = {"releases": (), "has_cookie": False, "replies": ()} | known
     return facts_of(parse_request(query), **given)  # type: ignore[arg-type]
 
 
@@ -86,8 +86,8 @@ def test_what_a_query_says(query: str, facts: set[Fact]) -> None:
 )
 def test_a_number_to_send_a_code_to(query: str, number: bool) -> None:
     """It is the one that is claimed, or that of the IMSI; what is no number is asked for again."""
-    assert (Fact.NUMBER in holds(query, offers=["otp"])) is number
-    assert Fact.NUMBER not in holds(query)
+    assert (Fact.NUMBER in offers_of(parse_request(query), ["otp"])) is number
+    assert Fact.NUMBER not in offers_of(parse_request(query), [])
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_a_number_to_send_a_code_to(query: str, number: bool) -> None:
 )
 def test_a_release_that_is_not_spoken(release: str, spoken: tuple[str, ...], unsupported: bool) -> None:
     """The number before the point counts; a client that names none is older than the parameter (RCC.14 2.3.1)."""
-    facts = holds(f"provisioning_version={release}", releases=spoken)
+    facts = holds(f"provisioning_version={release}", releases=set(map(major, spoken)))
     assert (Fact.UNSUPPORTED_RELEASE in facts) is unsupported
 
 
@@ -113,8 +113,17 @@ def test_every_method_has_its_rows() -> None:
         assert set(table) == {"eap", "otp", "oidc", "gba"}
         for fact, step in table.values():
             assert ORDER[fact] is step
-    replies = facts_of(Request(), releases=(), has_cookie=True, replies=["eap", "gba"], offers=["oidc"])
-    assert replies == {Fact.EAP_REPLY, Fact.GBA_REPLY, Fact.OIDC_OFFERED, Fact.COOKIE, Fact.NO_PORT}
+    replies = facts_of(Request(), releases=(), has_cookie=True, replies=["eap", "gba"])
+    assert replies == {Fact.EAP_REPLY, Fact.GBA_REPLY, Fact.COOKIE, Fact.NO_PORT}
+    assert offers_of(Request(), ["oidc", "otp"]) == {Fact.OIDC_OFFERED}
+
+
+def test_challenges_come_after_everything_that_could_be_shown() -> None:
+    """Whether a client could be challenged need not be known while it has something to show."""
+    order = list(ORDER.values())
+    challenges = [order.index(step) for _, step in CHALLENGES.values()]
+    shown = [order.index(step) for step in order if step not in UNCHALLENGED and order.index(step) not in challenges]
+    assert max(shown) < min(challenges)
 
 
 def test_the_explanation_has_the_order() -> None:
