@@ -90,6 +90,25 @@ class Step(NamedTuple):
     reply: Reply
 
 
+class Writer:
+    """Encodes the reply to one message; what was measured last is often what goes out, and is not encoded again."""
+
+    def __init__(self, encoding: Encoding) -> None:
+        self._encoding = encoding
+        self._message: SyncML | None = None
+        self._octets = b""
+
+    def encode(self, message: SyncML) -> bytes:
+        """The octets of the message."""
+        if message != self._message:
+            self._message, self._octets = message, codec.encode(message, self._encoding)
+        return self._octets
+
+    def measure(self, message: SyncML) -> int:
+        """How many octets the message takes."""
+        return len(self.encode(message))
+
+
 class OmaDmFront:
     """The front end that OMA DM devices post to; ``clock`` gives aware UTC times."""
 
@@ -185,13 +204,13 @@ class OmaDmFront:
         known, state = contact.device, self._accounts.in_force(state, message, arrival, now)
         if state is not known.omadm:
             contact = contact._replace(device=replace(known, omadm=state))
-        peer = self._accounts.peer(message.header, state, encoding, nonce, now)
+        peer, writer = self._accounts.peer(message.header, state, encoding, nonce, now), Writer(encoding)
         if state.certificate and certificate == state.certificate:
             arrival = arrival._replace(proof=arrival.proof._replace(certified=True))
         received = receive(session, message, peer, nonce=nonce, arrival=arrival)
-        step = await self._work(contact, received, peer, encoding, now)
+        step = await self._work(contact, received, peer, writer, now)
         message_out = self._with_secrets(step.reply.message, step.device)
-        octets = codec.encode(message_out, encoding)
+        octets = writer.encode(message_out)
         mac = format_mac(step.reply.signer, octets) if step.reply.signer else ""
         writes = step.writes
         if step.device != known:
@@ -229,7 +248,7 @@ class OmaDmFront:
     def _open_reply(self, kept: bytes) -> bytes:
         return self._sealer.unseal(kept.removeprefix(SEALED), REPLY_PURPOSE) if kept.startswith(SEALED) else kept
 
-    async def _work(self, contact: Contact, received: Received, peer: Peer, encoding: Encoding, now: datetime) -> Step:
+    async def _work(self, contact: Contact, received: Received, peer: Peer, writer: Writer, now: datetime) -> Step:
         """What follows from one message: the reply, and the records that change with it.
 
         The mirror is only loaded when something is to be read from or written to it: a device that says nothing new
@@ -238,7 +257,7 @@ class OmaDmFront:
         device = contact.device
         if not received.authenticated:
             return Step(
-                device, self._note_failure(device, received, now), self._respond(received, (), peer, encoding, now)
+                device, self._note_failure(device, received, now), self._respond(received, (), peer, writer, now)
             )
 
         device = _with_nonces(device, received)
@@ -257,7 +276,7 @@ class OmaDmFront:
         writes += note_alerts(device, received.alerts, now)
         idle = synced and not (outcomes or said_new or pending or queue.changed or received.unanswered)
         if idle and received.wants_work:
-            return Step(device, writes, self._respond(received, (), peer, encoding, now))
+            return Step(device, writes, self._respond(received, (), peer, writer, now))
 
         stored = await self._store.load_mirror(device.id)
         mirror = stored.read(received.reads, now, "DevInfo") if said_new else stored
@@ -270,7 +289,7 @@ class OmaDmFront:
             operations = self._service.next_operations(contact.subscriber, device, mirror, pending, now, unanswered)
             if not operations and not unanswered:
                 device = _with_state(device, synced=key)
-        reply = self._respond(received, operations, peer, encoding, now)
+        reply = self._respond(received, operations, peer, writer, now)
         mirror = record_outcomes(mirror.sent(reply.sent, now), reply.outcomes, now)
         given_up = settle(pending, reply.outcomes, (), now, _in_flight(received))
         writes += refusal_writes(device, (*outcomes, *reply.outcomes), now)
@@ -284,12 +303,9 @@ class OmaDmFront:
         return Step(device, writes, reply)
 
     def _respond(
-        self, received: Received, operations: Sequence[Operation], peer: Peer, encoding: Encoding, now: datetime
+        self, received: Received, operations: Sequence[Operation], peer: Peer, writer: Writer, now: datetime
     ) -> Reply:
-        def measure(message: SyncML) -> int:
-            return len(codec.encode(message, encoding))
-
-        return respond(received, operations, peer, measure=measure, now=now)
+        return respond(received, operations, peer, measure=writer.measure, now=now)
 
     def _trace(
         self,
@@ -325,10 +341,10 @@ class OmaDmFront:
         self, message: SyncML, arrival: Arrival, encoding: Encoding, nonce: bytes, now: datetime
     ) -> Exchange:
         """The answer to a device nobody knows: the challenge a known one would get, and nothing stored."""
-        peer = self._accounts.peer(message.header, None, encoding, nonce, now)
+        peer, writer = self._accounts.peer(message.header, None, encoding, nonce, now), Writer(encoding)
         received = receive(None, message, peer, nonce=nonce, arrival=arrival)
-        reply = self._respond(received, (), peer, encoding, now)
-        return Exchange(codec.encode(reply.message, encoding), "", "stranger", 0)
+        reply = self._respond(received, (), peer, writer, now)
+        return Exchange(writer.encode(reply.message), "", "stranger", 0)
 
     def _note_failure(self, device: Device, received: Received, now: datetime) -> list[Write]:
         """An event when wrong credentials came under a device's name, at most one in FAILURE_EVENT_SECONDS."""
