@@ -37,7 +37,7 @@ async def open_store(chosen: settings.Store, data: Path) -> tuple[Store, list[st
     try:
         doubts = await examine(servers, chosen.durability)
     except BaseException:
-        servers.close()
+        await servers.close()
         raise
     return await RedisStore.open(servers, namespace=chosen.namespace, kept_events=chosen.events), doubts
 

@@ -1,7 +1,8 @@
 """``python tests/bench/stores.py``: what an OMA DM message costs a store, and what it sends to Redis.
 
 The load and the commit of one message of a session, over SQLite and Redis in turn; then the same over Redis from two
-processes at once. CPU is that of the client process alone.
+processes at once; and one command, through the store's connection and through redis-py's own client and pool. CPU is
+that of the client process alone.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import sys
 import tempfile
 import time
 import uuid
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime, timedelta
 from multiprocessing import get_context
@@ -22,6 +24,7 @@ from typing import NamedTuple
 
 import uvloop
 from msgspec.structs import replace
+from redis.asyncio import Redis
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -30,7 +33,9 @@ import redis_servers
 from gateway.fleet.device import Credential, Device, OmaDmState
 from gateway.fleet.subscriber import Subscriber
 from gateway.store.protocol import PutDevice, PutSession, PutSubscriber, SessionRecord, Store, Write
+from gateway.store.redis.link import Link
 from gateway.store.redis.location import Location
+from gateway.store.redis.servers import Errand
 from gateway.store.redis.store import RedisStore
 from gateway.store.sqlite import SqliteStore
 
@@ -78,6 +83,38 @@ async def converse(store: Store, prefix: str, messages: int) -> Pace:
     return Pace(messages, time.perf_counter() - started, time.process_time() - cpu)
 
 
+async def traffic(link: Link) -> tuple[int, int, int]:
+    """Commands sent so far, and octets to and from the server."""
+    stats = dict(line.split(":", 1) for line in (await link.request(("INFO", "stats"))).decode().split() if ":" in line)
+    return link.requests, int(stats["total_net_input_bytes"]), int(stats["total_net_output_bytes"])
+
+
+async def price_of_commands(url: str, rounds: int) -> dict[str, float]:
+    """Client CPU µs per GET, of many coroutines at once: the best round of each way."""
+    servers, client = Location.parse(url).connect(), Redis.from_url(url)
+    await client.set("a", os.urandom(300))
+    ways: dict[str, Callable[[], Awaitable[object]]] = {
+        "the store's connection": lambda: servers.run([Errand("a", ("GET", "a"))]),
+        "redis-py's client and pool": lambda: client.get("a"),
+    }
+    each = 100
+
+    async def caller(get: Callable[[], Awaitable[object]]) -> None:
+        for _ in range(each):
+            await get()
+
+    best: dict[str, float] = {}
+    for _ in range(rounds):
+        for name, get in ways.items():
+            cpu = time.process_time()
+            await asyncio.gather(*(caller(get) for _ in range(CONCURRENT)))
+            spent = 1e6 * (time.process_time() - cpu) / (CONCURRENT * each)
+            best[name] = round(min(best.get(name, spent), spent), 1)
+    await servers.close()
+    await client.aclose()
+    return best
+
+
 def converse_elsewhere(url: str, namespace: str, prefix: str, messages: int) -> Pace:
     """The same in a process of its own."""
 
@@ -103,14 +140,13 @@ async def compare(url: str, messages: int, rounds: int) -> dict[str, object]:
         for store in stores.values():
             await prepare(store, "d")
             await converse(store, "d", messages // 4)
-        counted = (link.requests, link.sent_bytes, link.received_bytes)
+        before = await traffic(link)
         for _ in range(rounds):
             for name, store in stores.items():
                 pace = await converse(store, "d", messages)
                 if name not in best or pace.cpu_seconds < best[name].cpu_seconds:
                     best[name] = pace
-        spent = [now - before for now, before in zip(
-            (link.requests, link.sent_bytes, link.received_bytes), counted, strict=True)]  # fmt: skip
+        spent = [after - one for after, one in zip(await traffic(link), before, strict=True)]
         for store in stores.values():
             await store.close()
     total = messages * rounds
@@ -148,6 +184,7 @@ def main() -> None:
     arguments = parser.parse_args()
     server = redis_servers.RedisServer("appendonly yes", "appendfsync everysec", 'save ""').start()
     found = uvloop.run(compare(server.url, arguments.messages, arguments.rounds))
+    found["client CPU µs per command"] = uvloop.run(price_of_commands(server.url, arguments.rounds))
     found["messages per second by processes"] = two_processes(server.url, arguments.messages)
     print(json.dumps(found, indent=1, ensure_ascii=False))
 

@@ -107,7 +107,7 @@ async def test_a_commit_cut_off_anywhere_is_whole_or_nothing(monkeypatch: pytest
             await dying.commit(*CHANGE)
         except Cut:
             survived = False
-        servers.close()
+        await servers.close()
         heir = await opened(namespace)
         if mender == "next writer":
             # Compare-and-set of every record that the commit touched, as far as they can be found.
@@ -167,7 +167,7 @@ async def _keys(namespace: str) -> list[str]:
     found: list[str] = []
     for link in await servers.links():
         found += [key.decode() for key in await link.request(("KEYS", f"{namespace}*"))]
-    servers.close()
+    await servers.close()
     return found
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
+from redis.exceptions import ResponseError
+
 from gateway.errors import ConfigError
-from gateway.store.redis.link import Link, Reply
+from gateway.store.redis.link import Link
 from gateway.store.redis.servers import Servers
 
 Durability = Literal["always", "second", "any"]
@@ -43,7 +45,7 @@ async def _examine(link: Link, durability: Durability, replicas: int) -> list[st
             name: (await link.request(("CONFIG", "GET", name)))[1].decode()
             for name in ("maxmemory-policy", "appendonly", "appendfsync")
         }
-    except (Reply, IndexError) as error:
+    except (ResponseError, IndexError) as error:
         return [*doubts, f"{where} does not tell how it keeps data ({error}): see that it is durable enough"]
     faults = []
     if kept["maxmemory-policy"] != "noeviction":

@@ -1,6 +1,6 @@
-"""One connection to one Redis server, shared by everybody.
+"""One connection of redis-py to one Redis server, shared by everybody.
 
-Requests of one turn of the event loop leave in one write, and their answers come back in order: a request costs a few
+Requests of one turn of the event loop leave in one write, and their answers come back in order: a request costs some
 microseconds instead of a connection of its own. Redis keeps the order, so a pipeline is a list and nothing more.
 """
 
@@ -14,19 +14,18 @@ from functools import partial
 from typing import Any, NamedTuple, cast
 
 import hiredis
+from redis.asyncio.connection import AbstractConnection, Connection, SSLConnection
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import AuthenticationError, BusyLoadingError, RedisError, ResponseError
 
 from gateway.errors import Unavailable
 from gateway.store.redis import scripts
 
 Request = Sequence[str | bytes | int]
 
-
-class Reply(Exception):
-    """An error that the server answered; ``code`` is its first word."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self.code = text.partition(" ")[0]
+REFUSALS = (ResponseError, BusyLoadingError, AuthenticationError)
+"""Errors that a server answered; of redis-py's others the connection dies."""
 
 
 class Access(NamedTuple):
@@ -38,7 +37,31 @@ class Access(NamedTuple):
     tls: ssl.SSLContext | None = None
     timeout_seconds: float = 2.0
     replicas: int = 0
-    scripts: bool = True
+
+    def options(self) -> dict[str, Any]:
+        """What redis-py wants to know of a connection, its class too; all but host and port."""
+        options: dict[str, Any] = {
+            "connection_class": Connection,
+            "username": self.username or None,
+            "password": self.password or None,
+            "db": self.database,
+            "client_name": "mogate",
+            # Plain lists, as scripts and store know them, and nothing that comes unasked.
+            "protocol": 2,
+            "socket_timeout": self.timeout_seconds,
+            "socket_connect_timeout": self.timeout_seconds,
+            # Asking again is for those who know whether something was done.
+            "retry": Retry(NoBackoff(), 0),
+        }
+        return options | ({"connection_class": _TlsConnection, "tls": self.tls} if self.tls else {})
+
+
+class _TlsConnection(SSLConnection):
+    """Trusts those whom ``tls`` trusts. redis-py's own context would trust the system's authorities besides."""
+
+    def __init__(self, *, tls: ssl.SSLContext, **options: Any) -> None:
+        super().__init__(**options)
+        self.ssl_context.context = tls
 
 
 class Server(NamedTuple):
@@ -51,24 +74,23 @@ class Server(NamedTuple):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-class Link(asyncio.Protocol):
+class Link:
     """A live connection. Once it is lost every request on it, answered or not, ends in Unavailable."""
 
-    def __init__(self, server: Server, access: Access) -> None:
+    def __init__(self, server: Server, access: Access, connection: AbstractConnection) -> None:
         self.server = server
-        self.alive = False
+        self.alive = True
+        self.requests = 0
         self._access = access
+        self._connection = connection
         self._loop = asyncio.get_running_loop()
-        self._parser = hiredis.Reader(replyError=Reply)
-        self._transport: asyncio.Transport | None = None
         self._unsent: list[bytes] = []
+        self._wanted = asyncio.Event()
         self._unsure: list[tuple[asyncio.Future[Any], asyncio.Future[Any]]] = []
         self._waiting: deque[asyncio.Future[Any]] = deque()
         self._answered_at = 0.0
         self._watch: asyncio.TimerHandle | None = None
-        self.requests = 0
-        self.sent_bytes = 0
-        self.received_bytes = 0
+        self._task = asyncio.create_task(self._run())
 
     @classmethod
     async def open(cls, server: Server, access: Access) -> Link:
@@ -76,31 +98,39 @@ class Link(asyncio.Protocol):
 
         Raises: Unavailable.
         """
-        loop = asyncio.get_running_loop()
+        # Who waits how long for an answer is known here, not in each read.
+        options = access.options() | {"socket_timeout": None}
+        connection = options.pop("connection_class")(host=server.host, port=server.port, **options)
+        link = None
         try:
             async with asyncio.timeout(access.timeout_seconds):
-                _, link = await loop.create_connection(
-                    lambda: cls(server, access), server.host, server.port, ssl=access.tls
-                )
-                await link.greet()
-        except (OSError, TimeoutError, Reply) as error:
+                await connection.connect()
+                link = cls(server, access, connection)
+                await link.load_scripts()
+        except BaseException as error:
+            if link is not None:
+                await link.close()
+            if not isinstance(error, RedisError | TimeoutError):
+                raise
             why = error if str(error) else "it does not answer"
             raise Unavailable(f"cannot use Redis at {server}: {why}", retry_after_seconds=5) from error
         return link
 
+    async def load_scripts(self) -> None:
+        """Give the server the scripts.
+
+        Raises: Unavailable; one of REFUSALS.
+        """
+        await asyncio.gather(*(self.request(("SCRIPT", "LOAD", script.source)) for script in scripts.ALL))
+
     def request(self, request: Request) -> asyncio.Future[Any]:
-        """The answer to come; a Reply when the server answers with an error."""
+        """The answer to come; one of REFUSALS when the server answers with an error."""
         future: asyncio.Future[Any] = self._loop.create_future()
         if not self.alive:
             future.set_exception(self._gone())
             return future
-        if not self._unsent:
-            self._loop.call_soon(self._flush)
-        try:
-            self._unsent.append(hiredis.pack_command(cast("Any", tuple(request))))
-        except BaseException:
-            future.cancel()
-            raise
+        self._unsent.append(hiredis.pack_command(cast("Any", tuple(request))))
+        self._wanted.set()
         if not self._waiting:
             self._answered_at = self._loop.time()
             if self._watch is None:
@@ -118,51 +148,64 @@ class Link(asyncio.Protocol):
         self._unsure.append((answer, sure))
         return sure
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """End the connection; what is under way ends in Unavailable."""
-        if self._transport is not None:
-            self._transport.abort()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
-        self.alive = True
-
-    def data_received(self, data: bytes) -> None:
-        self.received_bytes += len(data)
-        self._parser.feed(data)
-        self._answered_at = self._loop.time()
-        while (answer := self._parser.gets()) is not False:
-            future = self._waiting.popleft()
-            if future.done():  # its caller was cancelled
-                continue
-            if isinstance(answer, Reply):
-                future.set_exception(answer)
-            else:
-                future.set_result(answer)
-
-    def connection_lost(self, _: Exception | None) -> None:
-        self.alive = False
-        if self._watch is not None:
-            self._watch.cancel()
-        for future in self._waiting:
-            if not future.done():
-                future.set_exception(self._gone())
-        self._waiting.clear()
+        self._task.cancel()
+        await asyncio.wait([self._task])
 
     def _gone(self) -> Unavailable:
         return Unavailable(f"Redis at {self.server} is gone or does not answer", retry_after_seconds=5)
 
-    def _flush(self) -> None:
-        if self._unsure:
-            # One WAIT covers all writes before it on this connection.
-            milliseconds = int(self._access.timeout_seconds * 500)
-            wait = self.request(("WAIT", self._access.replicas, milliseconds))
-            wait.add_done_callback(partial(self._settle, self._unsure))
-            self._unsure = []
-        data, self._unsent = b"".join(self._unsent), []
-        self.sent_bytes += len(data)
-        if self._transport is not None and self.alive:
-            self._transport.write(data)
+    async def _run(self) -> None:
+        """Write and read until one of both fails."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._write())
+                tasks.create_task(self._read())
+        except* RedisError:
+            pass  # those who wait are told
+        finally:
+            self.alive = False
+            if self._watch is not None:
+                self._watch.cancel()
+            for future in self._waiting:
+                if not future.done():
+                    future.set_exception(self._gone())
+            self._waiting.clear()
+            for answer, sure in self._unsure:
+                error = answer.exception()
+                if not sure.done():
+                    sure.set_exception(error or self._gone())
+            await self._connection.disconnect(nowait=True)
+
+    async def _write(self) -> None:
+        while True:
+            await self._wanted.wait()
+            if self._unsure:
+                # One WAIT covers all writes before it on this connection.
+                milliseconds = int(self._access.timeout_seconds * 500)
+                wait = self.request(("WAIT", self._access.replicas, milliseconds))
+                wait.add_done_callback(partial(self._settle, self._unsure))
+                self._unsure = []
+            self._wanted.clear()
+            batch, self._unsent = self._unsent, []
+            await self._connection.send_packed_command(b"".join(batch), check_health=False)
+
+    async def _read(self) -> None:
+        while True:
+            answer: Any
+            try:
+                answer = await self._connection.read_response(disconnect_on_error=False)
+            except REFUSALS as error:
+                answer = error
+            self._answered_at = self._loop.time()
+            future = self._waiting.popleft()
+            if future.done():  # its caller was cancelled
+                continue
+            if isinstance(answer, RedisError):
+                future.set_exception(answer)
+            else:
+                future.set_result(answer)
 
     def _settle(
         self, pairs: Sequence[tuple[asyncio.Future[Any], asyncio.Future[Any]]], wait: asyncio.Future[Any]
@@ -187,26 +230,6 @@ class Link(asyncio.Protocol):
             return
         silent = self._loop.time() - self._answered_at
         if silent >= self._access.timeout_seconds:
-            self.close()
+            self._task.cancel()
         else:
             self._watch = self._loop.call_later(self._access.timeout_seconds - silent, self._check)
-
-    async def greet(self) -> None:
-        """Log in, choose the database and load the scripts.
-
-        Raises: Reply; Unavailable.
-        """
-        access = self._access
-        greetings: list[Request] = []
-        if access.password:
-            greetings.append(("AUTH", access.username or "default", access.password))
-        if access.database:
-            greetings.append(("SELECT", access.database))
-        if access.scripts:
-            greetings += [("SCRIPT", "LOAD", script.source) for script in scripts.ALL]
-        greetings.append(("PING",))
-        answers = await asyncio.gather(*map(self.request, greetings), return_exceptions=True)
-        for answer in answers:
-            if isinstance(answer, BaseException):
-                self.close()
-                raise answer

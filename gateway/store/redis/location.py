@@ -9,6 +9,7 @@ from typing import Self
 from urllib.parse import unquote, urlsplit
 
 import msgspec
+from redis.asyncio.connection import parse_url
 
 from gateway.errors import ConfigError
 from gateway.store.redis.link import Access, Server
@@ -43,21 +44,23 @@ class Location(msgspec.Struct, frozen=True):
         try:
             if scheme not in ("redis", "rediss") or kind not in _KINDS or parts.query or parts.fragment:
                 raise ValueError("its form is not known")
-            user, _, hosts = parts.netloc.rpartition("@")
-            username, colon, _ = user.partition(":")
-            if colon:
+            user, at, hosts = parts.netloc.rpartition("@")
+            if ":" in user:
                 raise ValueError("a password has no place in a URL: set store.password, or store.password_file")
             path = [unquote(step) for step in parts.path.split("/")[1:]]
             primary = path.pop(0) if kind == "sentinel" and path else ""
             database = int(path.pop(0) or 0) if path else 0
             if path or (kind == "cluster" and database) or (kind == "sentinel" and not primary):
                 raise ValueError("its path is not one for that form")
-            servers = [_server(host, _PORTS.get(kind, 6379)) for host in hosts.split(",")]
+            found = [parse_url(f"{scheme}://{user}{at}{host}") for host in hosts.split(",")]
+            servers = [Server(one.get("host", ""), one.get("port", _PORTS.get(kind, 6379))) for one in found]
+            if not all(one.host for one in servers):
+                raise ValueError("a part of it names no host")
             if not kind and len(servers) != 1:
                 raise ValueError("several hosts are a cluster's or Sentinels'")
         except ValueError as error:
             raise ConfigError(f"{error}; write {FORMS}", key="store.url") from None
-        return cls(kind, scheme == "rediss", servers, primary, database, unquote(username))
+        return cls(kind, scheme == "rediss", servers, primary, database, found[0].get("username", ""))
 
     def connect(
         self,
@@ -85,10 +88,3 @@ class Location(msgspec.Struct, frozen=True):
         if self.kind == "cluster":
             return ClusterServers(self.servers, access)
         return OneServer(self.servers[0], access)
-
-
-def _server(text: str, port: int) -> Server:
-    parts = urlsplit(f"//{text}")
-    if not parts.hostname:
-        raise ValueError(f"{text!r} names no host")
-    return Server(parts.hostname, parts.port or port)

@@ -3,25 +3,44 @@
 from __future__ import annotations
 
 import asyncio
-import binascii
 import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
-from gateway.errors import Unavailable
-from gateway.store.redis import scripts
-from gateway.store.redis.layout import tag
-from gateway.store.redis.link import Access, Link, Reply, Request, Server
+from redis.asyncio import ConnectionPool, Redis
+from redis.asyncio.cluster import ClusterNode, NodesManager
+from redis.asyncio.sentinel import Sentinel
+from redis.cluster import PRIMARY
+from redis.crc import key_slot
+from redis.exceptions import (
+    AskError,
+    AuthenticationError,
+    BusyLoadingError,
+    ClusterDownError,
+    MovedError,
+    NoPermissionError,
+    NoScriptError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisClusterException,
+    RedisError,
+    TryAgainError,
+)
 
-SLOTS = 16_384
+from gateway.errors import Unavailable
+from gateway.store.redis.link import REFUSALS, Access, Link, Request, Server
+
 _ATTEMPTS = 8
 _PAUSE_SECONDS = 0.05
 
-_NOT_YET = frozenset({"TRYAGAIN", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "READONLY"})
+_NOT_YET = (TryAgainError, ClusterDownError, BusyLoadingError, ReadOnlyError)
 """Answers of a server that did nothing, and may or another may in a moment: a fail-over is under way."""
-_UNABLE = frozenset({"OOM", "MISCONF", "NOREPLICAS", "BUSY", "NOAUTH", "NOPERM", "UNBLOCKED"})
+_UNABLE = (OutOfMemoryError, AuthenticationError, NoPermissionError)
 """Answers of a server that did nothing and will not for now: an operator has to look."""
+_UNABLE_CODES = ("MISCONF", "NOREPLICAS", "BUSY", "UNBLOCKED")
+"""The same, where redis-py has no class for them."""
 
 
 class Errand(NamedTuple):
@@ -48,11 +67,11 @@ class _Line:
             self._opening = asyncio.create_task(self._open())
         return await asyncio.shield(self._opening)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         if self._opening is not None:
             self._opening.cancel()
         if self.link is not None:
-            self.link.close()
+            await self.link.close()
 
     async def _open(self) -> Link:
         try:
@@ -101,7 +120,7 @@ class Servers(ABC):
         """A connection to every primary."""
         raise NotImplementedError
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Connections end; later errands are refused."""
         self._closed = True
 
@@ -111,46 +130,39 @@ class Servers(ABC):
     @abstractmethod
     async def _connect(self, key: str) -> Link: ...
 
-    async def _rethink(self, error: Reply, key: str) -> None:
-        """Look again where things are, after a server said it is not there."""
+    async def _follow(self, error: RedisError, key: str) -> Link | None:
+        """Take in that a server said it cannot serve the key; returns who is to be asked this once, if it said so."""
         del error, key
+        return None
 
     async def _answer(self, errand: Errand, future: asyncio.Future[Any]) -> Any:
         try:
             return await future
-        except Reply as error:
+        except REFUSALS as error:
             return await self._insist(errand, error)
 
-    async def _insist(self, errand: Errand, error: Reply | None = None) -> Any:
+    async def _insist(self, errand: Errand, error: RedisError | None = None) -> Any:
         """The answer of whoever has the key, followed through redirections; only what was not done is asked again."""
         key, request, write = errand
         for attempt in range(_ATTEMPTS):
             link = None
-            if error is not None:
-                if error.code == "ASK":
-                    link = await self._asked(error)
-                elif error.code == "MOVED":
-                    await self._rethink(error, key)
-                elif error.code in _NOT_YET:
-                    await asyncio.sleep(_PAUSE_SECONDS * (attempt + jitter()))
-                    await self._rethink(error, key)
-                elif error.code == "NOSCRIPT":
-                    link = await self._connect(key)
-                    for script in scripts.ALL:
-                        link.request(("SCRIPT", "LOAD", script.source))
-                elif error.code in _UNABLE:
-                    break
-                else:
-                    raise error
+            if isinstance(error, _NOT_YET):
+                await asyncio.sleep(_PAUSE_SECONDS * (attempt + jitter()))
+            if isinstance(error, (AskError, *_NOT_YET)):
+                link = await self._follow(error, key)
+            elif isinstance(error, NoScriptError):
+                link = await self._connect(key)
+                await link.load_scripts()
+            elif isinstance(error, _UNABLE) or str(error).startswith(_UNABLE_CODES):
+                break
+            elif error is not None:
+                raise error
             link = link or await self._connect(key)
             try:
                 return await (link.write(request) if write else link.request(request))
-            except Reply as next_error:
+            except REFUSALS as next_error:
                 error = next_error
         raise Unavailable(f"Redis cannot do it: {error}", retry_after_seconds=5) from error
-
-    async def _asked(self, error: Reply) -> Link | None:
-        return None
 
 
 class OneServer(Servers):
@@ -158,15 +170,14 @@ class OneServer(Servers):
 
     def __init__(self, server: Server, access: Access) -> None:
         super().__init__(access)
-        self._server = server
-        self._line = _Line(self._locate, access)
+        self._line = _Line(partial(_stay, server), access)
 
     async def links(self) -> Sequence[Link]:
         return [await self._connect("")]
 
-    def close(self) -> None:
-        super().close()
-        self._line.close()
+    async def close(self) -> None:
+        await super().close()
+        await self._line.close()
 
     def _ready(self, key: str) -> Link | None:
         return self._line.link
@@ -174,138 +185,138 @@ class OneServer(Servers):
     async def _connect(self, key: str) -> Link:
         return await self._line.open()
 
-    async def _locate(self) -> Server:
-        return self._server
-
 
 class SentinelServers(OneServer):
     """The primary that a majority of Sentinels elected; asked for whenever the connection to it is lost."""
 
     def __init__(self, sentinels: Sequence[Server], name: str, access: Access, sentinel_access: Access) -> None:
         super().__init__(sentinels[0], access)
-        self._sentinels = list(sentinels)
+        self._line = _Line(self._locate, access)
         self._name = name
-        self._sentinel_access = sentinel_access._replace(scripts=False, replicas=0, database=0)
+        options = sentinel_access._replace(database=0).options()
+        self._sentinel = Sentinel(())
+        self._sentinel.sentinels = [
+            Redis.from_pool(ConnectionPool(host=one.host, port=one.port, **options)) for one in sentinels
+        ]
+
+    async def close(self) -> None:
+        await super().close()
+        await self._sentinel.aclose()
 
     async def _locate(self) -> Server:
-        why: Exception | None = None
-        for sentinel in list(self._sentinels):
-            link = None
-            try:
-                link = await Link.open(sentinel, self._sentinel_access)
-                found = await link.request(("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self._name))
-                if found is not None:
-                    # Who answered is asked first the next time.
-                    self._sentinels.sort(key=lambda one: one != sentinel)
-                    return Server(found[0].decode(), int(found[1]))
-            except (Unavailable, Reply) as error:
-                why = error
-            finally:
-                if link is not None:
-                    link.close()
-        raise Unavailable(f"no Sentinel knows a primary named {self._name}: {why}", retry_after_seconds=5)
+        try:
+            host, port = await self._sentinel.discover_master(self._name)
+        except RedisError as error:
+            raise Unavailable(
+                f"no Sentinel knows a primary named {self._name}: {await self._why()}", retry_after_seconds=5
+            ) from error
+        return Server(host, port)
 
-    async def _rethink(self, error: Reply, key: str) -> None:
+    async def _why(self) -> str:
+        """What keeps all of the Sentinels from answering, which redis-py does not tell."""
+        sentinels = self._sentinel.sentinels
+        answers = await asyncio.gather(*(one.ping() for one in sentinels), return_exceptions=True)
+        refusals = [one for one in answers if isinstance(one, BaseException)]
+        if len(refusals) == len(sentinels):
+            return str(refusals[0])
+        return f"{len(sentinels) - len(refusals)} of {len(sentinels)} answer, and have none that is up"
+
+    async def _follow(self, error: RedisError, key: str) -> Link | None:
         # The primary we talk to has become a replica.
-        if error.code == "READONLY" and self._line.link is not None:
-            self._line.link.close()
-            self._line.link = None
+        if isinstance(error, ReadOnlyError) and self._line.link is not None:
+            await self._line.link.close()
+        return None
 
 
 class ClusterServers(Servers):
-    """The nodes of a Cluster, with a map of which has which slots that is mended as they say otherwise."""
+    """The nodes of a Cluster. redis-py's map of which has which slots is mended as they say otherwise."""
 
     spans = True
 
     def __init__(self, seeds: Sequence[Server], access: Access) -> None:
         super().__init__(access._replace(database=0))
         self._seeds = list(seeds)
-        self._lines: dict[Server, _Line] = {}
-        self._slots: list[_Line | None] = [None] * SLOTS
-        self._mapping: asyncio.Task[None] | None = None
+        self._lines: dict[tuple[str, str | int], _Line] = {}
+        self._nodes = self._begin()
 
     async def links(self) -> Sequence[Link]:
         await self._map()
-        return [await line.open() for line in dict.fromkeys(self._slots) if line is not None]
+        return [await self._line(one).open() for one in self._nodes.get_nodes_by_server_type(PRIMARY)]
 
-    def close(self) -> None:
-        super().close()
+    async def close(self) -> None:
+        await super().close()
         for line in self._lines.values():
-            line.close()
+            await line.close()
+        await _forget(self._nodes)
 
     def _ready(self, key: str) -> Link | None:
-        line = self._slots[slot(key)]
+        node = self._node(key)
+        line = self._lines.get((node.host, node.port)) if node is not None else None
         return line.link if line is not None else None
 
     async def _connect(self, key: str) -> Link:
-        line = self._slots[slot(key)]
-        if line is not None:
+        node = self._node(key)
+        if node is not None:
             try:
-                return await line.open()
+                return await self._line(node).open()
             except Unavailable:
                 pass  # perhaps another node has taken its place
-        await self._map()
-        line = self._slots[slot(key)]
-        if line is None:
+        await self._map(node)
+        node = self._node(key)
+        if node is None:
             raise Unavailable("no node of the Redis Cluster has this slot", retry_after_seconds=5)
-        return await line.open()
+        return await self._line(node).open()
 
-    async def _rethink(self, error: Reply, key: str) -> None:
-        if error.code == "MOVED":
-            self._slots[slot(key)] = self._line(_named(error))
-        await self._map()
+    async def _follow(self, error: RedisError, key: str) -> Link | None:
+        if isinstance(error, MovedError):
+            self._nodes.slots_cache.setdefault(error.slot_id, [])
+            await self._nodes.move_slot(error)
+        elif isinstance(error, AskError):
+            link = await self._line(error).open()
+            link.request(("ASKING",))
+            return link
+        else:
+            await self._map()
+        return None
 
-    async def _asked(self, error: Reply) -> Link | None:
-        link = await self._line(_named(error)).open()
-        link.request(("ASKING",))
-        return link
+    def _node(self, key: str) -> ClusterNode | None:
+        nodes = self._nodes.slots_cache.get(key_slot(key.encode()))
+        return nodes[0] if nodes else None
 
-    def _line(self, server: Server) -> _Line:
+    def _line(self, node: ClusterNode | AskError) -> _Line:
+        server = Server(node.host, int(node.port))
         line = self._lines.get(server)
         if line is None:
-
-            async def locate() -> Server:
-                return server
-
-            line = self._lines[server] = _Line(locate, self.access)
+            line = self._lines[server] = _Line(partial(_stay, server), self.access)
         return line
 
-    async def _map(self) -> None:
-        if self._mapping is None:
-            self._mapping = asyncio.create_task(self._ask_for_map())
-        await asyncio.shield(self._mapping)
+    def _begin(self) -> NodesManager:
+        options = self.access.options()
+        seeds = [ClusterNode(one.host, one.port, **options) for one in self._seeds]
+        return NodesManager(seeds, require_full_coverage=False, connection_kwargs=options)
 
-    async def _ask_for_map(self) -> None:
+    async def _map(self, failed: ClusterNode | None = None) -> None:
+        """Ask the nodes who has which slots, last the one that failed."""
+        nodes = self._nodes
         try:
-            why: Exception | None = None
-            for server in dict.fromkeys([*self._lines, *self._seeds]):
-                try:
-                    link = await self._line(server).open()
-                    for first, last, primary, *_ in await link.request(("CLUSTER", "SLOTS")):
-                        line = self._line(Server(primary[0].decode() or server.host, primary[1]))
-                        self._slots[first : last + 1] = [line] * (last + 1 - first)
-                    return
-                except (Unavailable, Reply) as error:
-                    why = error
-            raise Unavailable(f"no node of the Redis Cluster answers: {why}", retry_after_seconds=5)
-        finally:
-            self._mapping = None
+            await nodes.initialize(last_failed_node_name=failed.name if failed is not None else None)
+        except (RedisClusterException, RedisError, LookupError) as error:
+            if self._nodes is nodes:
+                # All nodes that were known may have moved: next time it begins at the seeds.
+                self._nodes = self._begin()
+                await _forget(nodes)
+            raise Unavailable(f"no node of the Redis Cluster answers: {error}", retry_after_seconds=5) from error
 
 
-def slot(key: str) -> int:
-    """The hash slot of a key.
+async def _stay(server: Server) -> Server:
+    return server
 
-    Spec: Redis cluster specification, key distribution model (CRC16 XMODEM of the hash tag)
-    """
-    return binascii.crc_hqx(tag(key).encode(), 0) % SLOTS
+
+async def _forget(nodes: NodesManager) -> None:
+    await nodes.aclose()
+    await nodes.aclose("startup_nodes")
 
 
 def jitter() -> float:
     """A number from 0 to 1, so that those who were held up together do not come back together."""
     return secrets.randbelow(1000) / 1000
-
-
-def _named(error: Reply) -> Server:
-    """The server that a redirection names: ``MOVED 3999 127.0.0.1:6381``."""
-    host, _, port = str(error).split(" ")[2].rpartition(":")
-    return Server(host.strip("[]"), int(port))

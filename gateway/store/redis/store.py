@@ -119,7 +119,7 @@ class RedisStore:
                     key="store.url",
                 )
         except BaseException:
-            servers.close()
+            await servers.close()
             raise
         return cls(servers, keys, kept_events)
 
@@ -322,7 +322,7 @@ class RedisStore:
         try:
             await self._save_noted()
         finally:
-            self._servers.close()
+            await self._servers.close()
 
     async def _take_turn(
         self,

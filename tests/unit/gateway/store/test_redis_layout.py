@@ -5,18 +5,8 @@ from __future__ import annotations
 import pytest
 
 from gateway.store.redis.layout import Keys, tag
-from gateway.store.redis.servers import slot
 
 KEYS = Keys("m:")
-
-
-def test_the_slot_is_that_of_the_hash_tag() -> None:
-    """CRC16 (XMODEM) of what is between the first braces, modulo 16384.
-
-    Spec: Redis cluster specification, appendix A: CRC16("123456789") is 0x31C3
-    """
-    assert slot("m:h{123456789}") == 0x31C3 % 16384 == 12739
-    assert slot("m:x{123456789}1") == 12739
 
 
 @pytest.mark.parametrize("subscriber_id", ["alice", "", "a.b", "a}b", "{", "}", "%7D", "a\nb", "é📱"])
