@@ -34,6 +34,7 @@ from adapters.rcc14.proving.page import CodePage
 from adapters.rcc14.proving.token import Tokens
 from adapters.rcc14.reconfiguration import Reconfigurations
 from adapters.rcc14.session import Terms
+from adapters.sms.bearer.opening import open_bearer, open_reach
 from gateway import front
 from gateway.accounts import Accounts
 from gateway.admin.api import AdminApi
@@ -148,7 +149,9 @@ async def running(
         load = Load(max_in_flight=settings.load.max_in_flight, max_lag_seconds=settings.load.max_lag_seconds)
         tokens = Tokens(store, key=sealer.derive("rcc14-token"), life_seconds=terms.token_seconds)
         omadm = OmaDmFront(store, service, sealer, tracer, settings.omadm, now, secrets_of=accounts.variables)
-        methods, page = await stack.enter_async_context(open_methods(store, sealer, settings, now))
+        bearer = await stack.enter_async_context(open_bearer(settings, now))
+        reach = await stack.enter_async_context(open_reach(store, bearer, sealer, settings, now))
+        methods, page = await stack.enter_async_context(open_methods(store, sealer, settings, bearer, now))
         rcc14 = Rcc14Front(
             store,
             Provider(store, documents, accounts, tokens, settings.rcc14, terms=terms),
@@ -178,7 +181,9 @@ async def running(
             DeviceRoutes(store, service, inventory, now).routes(),
             JobRoutes(jobs, inventory, packages, now).routes(),
             PushRoutes(
+                store,
                 inventory,
+                reach,
                 OmaDmPushes(service, configuration.catalogue, sealer, settings.omadm, settings.omacp, settings.sms),
                 CpDocuments(configuration.mapping, configuration.cp_mapping, service, settings.omacp, settings.sms),
                 Reconfigurations(settings.operator.plmns),

@@ -57,6 +57,14 @@ class Unavailable(MogateError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class Throttled(Unavailable):
+    """A part the request needs asks to be given less for a while."""
+
+
+class Rejected(MogateError):
+    """Another server says no for good: the same again would get the same answer."""
+
+
 class NotFound(MogateError):
     """Nothing has that name. The message names the thing and where it was looked for."""
 

@@ -326,15 +326,13 @@ class Inventory:
         )
         return Issued(household.subscriber, device, auth, client, server)
 
-    async def renew_account(
-        self, reference: str, *, imei: str, auth: AuthType | None, server_id: str, keep: bool
-    ) -> Issued:
+    async def renew_account(self, reference: str, *, imei: str, auth: AuthType | None, server_id: str) -> Issued:
         """A new OMA DM account for a device, which is named as ``find_device`` has it, or by its IMEI if it is new.
 
         Both directions have nonces, so that either side can prove itself in the first message. ``auth`` None is the
-        device's own, or md5. Without ``keep`` nothing is stored: the account is for looking at.
+        device's own, or md5. Nothing is stored: ``account_writes`` are for that.
 
-        Raises: NotFound, Conflict when the device was changed meanwhile, ConfigError when nothing names the device.
+        Raises: NotFound, ConfigError when nothing names the device.
         """
         household = await self.find(reference)
         known = next((device for device in household.devices if imei and device.imei == imei), None)
@@ -350,10 +348,16 @@ class Inventory:
             Login(name, secrets.token_urlsafe(18), secrets.token_bytes(NONCE_BYTES)) for name in (loc_uri, server_id)
         )
         device = self._with_account(device, loc_uri, auth, client, server)
-        if keep:
-            event = self._event("account.renewed", subscriber_id=household.subscriber.id, device_id=device.id)
-            await self._store.commit(PutDevice(device), event)
         return Issued(household.subscriber, device, auth, client, server)
+
+    def account_writes(self, issued: Issued) -> list[Write]:
+        """What keeps a new account, in place of the one the device had."""
+        event = self._event("account.renewed", subscriber_id=issued.subscriber.id, device_id=issued.device.id)
+        return [PutDevice(issued.device), event]
+
+    async def keep_account(self, issued: Issued) -> None:
+        """Keep a new account. Raises: Conflict when the device was changed meanwhile."""
+        await self._store.commit(*self.account_writes(issued))
 
     def _with_account(self, device: Device, loc_uri: str, auth: AuthType, client: Login, server: Login) -> Device:
         state = device.omadm or OmaDmState(loc_uri=loc_uri, client=Credential(name="", secret=b""))

@@ -95,6 +95,7 @@ def device(found: Mapping[str, Any]) -> str:
         outcome = "waits" if operation["status"] is None else f"{operation['status']} {operation['meaning']}"
         lines.append(f"operation {operation['id']}  {operation['verb']} {operation['uri']}  {outcome}")
         lines += [f"  {uri} = {value}" for uri, value in operation["results"].items()]
+    lines += [push_record(one) for one in found["pushes"]]
     return "\n".join(lines)
 
 
@@ -152,12 +153,21 @@ def push(made: Mapping[str, Any]) -> str:
     lines += [f"  {name}: {value}" for name, value in made["fields"].items()]
     if made["entry"]:
         lines.append(f"  the user types: {made['entry']}")
+    if made["id"]:
+        return "\n".join([*lines, f"on its way; what becomes of it: mogate push show {made['id']}"])
     if made["document"]:
         lines += ["", document(made["document"])]
     lines += ["", f"body, {len(made['body']) // 2} octets", hexadecimal(made["body"])]
     for number, one in enumerate(made["segments"], 1):
         lines += ["", f"short message {number} of {len(made['segments'])}, {len(one) // 2} octets of user data", one]
     return "\n".join(lines)
+
+
+def push_record(found: Mapping[str, Any]) -> str:
+    """What became of a push, in a line, with a second one for what went wrong."""
+    at = found[f"{found['state']}_at"] if found["state"] != "waiting" else found["ordered_at"]
+    text = f"push {found['id']}  {found['kind']}  {found['state']}  {at}   attempts {found['attempts']}"
+    return f"{text}\n  {found['why']}" if found["why"] else text
 
 
 def hexadecimal(digits: str) -> str:

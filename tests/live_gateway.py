@@ -91,9 +91,10 @@ class Gateway:
 
 
 @contextlib.contextmanager
-def serving(folder: Path) -> Iterator[Gateway]:
+def serving(folder: Path, **environment: str) -> Iterator[Gateway]:
     """A gateway with the demo operator, serving; its end is clean and its log free of errors."""
     gateway = Gateway(folder)
+    gateway.environment |= environment
     gateway.run("init", "--demo")
     gateway.start()
     try:

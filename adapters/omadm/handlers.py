@@ -27,11 +27,13 @@ from adapters.omadm.session_record import decode_session, encode_session, rememb
 from gateway.errors import Conflict, DecodeError, LimitExceeded, Unavailable
 from gateway.fleet.device import Device
 from gateway.fleet.operation import Operation
+from gateway.fleet.push import PushKind
 from gateway.fleet.queue import settle
 from gateway.front import Response, query_of
 from gateway.jobs import work_jobs
 from gateway.observe import metrics
 from gateway.observe.logs import logger
+from gateway.reach import note_call
 from gateway.sealing import Sealer
 from gateway.service import (
     Service,
@@ -62,6 +64,8 @@ from gateway.store.protocol import (
 from gateway.trace import Tracer, is_armed
 
 RETRY_AFTER_SECONDS = 5
+PUSHES: tuple[PushKind, ...] = ("dm_notify", "dm_bootstrap", "cp")
+"""The pushes that make a device call here."""
 FAILURE_EVENT_SECONDS = 3600
 MAX_TOLD_FAILURES = 10_000
 SEALED = bytes(1)
@@ -274,6 +278,8 @@ class OmaDmFront:
         key = self._service.configuration_key(contact.subscriber, device)
         synced = device.omadm is not None and device.omadm.synced == key
         writes += note_alerts(device, received.alerts, now)
+        if received.started:
+            writes += note_call(contact.subscriber, device.id, PUSHES, now)
         idle = synced and not (outcomes or said_new or pending or queue.changed or received.unanswered)
         if idle and received.wants_work:
             return Step(device, writes, self._respond(received, (), peer, writer, now))

@@ -24,6 +24,7 @@ from gateway.fleet.subscriber import Subscriber
 from gateway.inventory import next_device_id
 from gateway.observe import metrics
 from gateway.observe.logs import logger
+from gateway.reach import note_call
 from gateway.settings import Rcc14
 from gateway.store.protocol import Append, Event, Household, PutDevice, Store, Write
 from gateway.trace import is_armed
@@ -102,6 +103,8 @@ class Provider:
             Append(Event(at=now, kind=kind, subscriber_id=subscriber.id, device_id=device_id))
             for kind, device_id in moved.events
         ]
+        if asked.vers == 0:
+            writes += note_call(subscriber, device.id, ("rcscfg",), now)
         if writes:
             await self._store.commit(*writes)
         self._store.touch(device.id, now)

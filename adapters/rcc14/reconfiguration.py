@@ -50,7 +50,8 @@ class Reconfigurations:
             "TP-PID": "0x00",
             "TP-UDHI": "1",
         }
-        return PreparedPush("rcscfg", says, "", data.text, data.text, (data.header + data.text,))
+        segments = (data.header + data.text,)
+        return PreparedPush("rcscfg", says, "", data.text, data.text, segments, coding=data.coding)
 
 
 def encode_reconfiguration(number: str, identity: str) -> tuple[ShortMessage, UserData]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from adapters.sms.pdu import Ports, encode_parts
+from gateway.fleet.push import Submission
 
 DCS_GSM7 = 0x00
 DCS_UCS2 = 0x08
@@ -68,3 +69,12 @@ def _fitting(data: UserData, most: int) -> UserData:
     if size > most:
         raise ValueError(f"takes {size} of the {most} {'octets' if data.coding == DCS_UCS2 else 'septets'} of one SMS")
     return data
+
+
+def submission(message: ShortMessage) -> Submission:
+    """The message for a bearer.
+
+    Raises: ValueError when it does not fit into one SMS.
+    """
+    data = encode_user_data(message)
+    return Submission(message.to, data.coding, data.header, data.text, message.text)

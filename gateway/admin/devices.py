@@ -18,6 +18,7 @@ from gateway.admin.models import (
     Rcc14View,
     Revocation,
 )
+from gateway.admin.pushes import record_of
 from gateway.admin.routes import Call, Route
 from gateway.admin.subscribers import flat, state_of
 from gateway.fleet.activation import activation
@@ -104,6 +105,7 @@ class DeviceRoutes:
             leaves=[_leaf_view(standing) for standing in standings],
             jobs=[job_view(job) for job in job_standings(device.jobs, self._clock())],
             operations=[_operation_view(operation) for operation in operations],
+            pushes=[record_of(push) for push in household.subscriber.pushes if push.device_id in ("", device.id)],
         )
 
     async def delete_device(self, call: Call) -> None:

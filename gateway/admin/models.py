@@ -319,6 +319,7 @@ class DeviceView(Model):
     leaves: list[LeafView]
     jobs: list[JobView]
     operations: list[OperationView]
+    pushes: list[PushRecord]
 
 
 class NewPrompt(Model):
@@ -437,9 +438,11 @@ class PushView(Model):
     """A push for one phone: field by field, as markup, and in octets (hexadecimal).
 
     ``entry`` is what the phone's user has to type in, empty when nothing. ``segments`` are the user data of its short
-    messages, header included: TP-UDHI set, TP-PID 0, TP-DCS 4 unless ``fields`` say otherwise.
+    messages, header included: TP-UDHI set, TP-PID 0, TP-DCS 4 unless ``fields`` say otherwise. One that is on its way
+    has an ``id`` and shows neither markup nor octets.
     """
 
+    id: str
     device_id: str
     kind: str
     fields: dict[str, str]
@@ -448,6 +451,30 @@ class PushView(Model):
     body: str
     push: str
     segments: list[str]
+
+
+class PushRecord(Model):
+    """What became of one push: ``waiting``, ``submitted``, ``delivered``, ``failed`` or ``contacted``.
+
+    Of its ``parts`` the bearer took ``handed_over``; the next attempt is ``due_at``. ``contacted`` says that the phone
+    has called since. ``why`` is the newest thing that went wrong.
+    """
+
+    id: str
+    kind: str
+    device_id: str
+    session_id: str
+    state: str
+    ordered_at: datetime
+    submitted_at: datetime | None
+    delivered_at: datetime | None
+    failed_at: datetime | None
+    contacted_at: datetime | None
+    due_at: datetime | None
+    attempts: int
+    parts: int
+    handed_over: int
+    why: str
 
 
 class CpDocument(Model):

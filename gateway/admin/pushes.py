@@ -5,17 +5,19 @@ from __future__ import annotations
 import secrets
 from typing import Protocol
 
-from gateway.admin.models import CpDocument, NewBootstrap, PushView
+from gateway.admin.models import CpDocument, NewBootstrap, PushRecord, PushView
 from gateway.admin.routes import Call, Route
 from gateway.errors import ConfigError
 from gateway.fleet.account import Account
 from gateway.fleet.device import Device
-from gateway.fleet.push import PreparedPush
+from gateway.fleet.push import PreparedPush, Push
 from gateway.fleet.subscriber import Subscriber
 from gateway.inventory import Inventory
+from gateway.reach import Reach, find_push
+from gateway.store.protocol import Store
 
 NO_BEARER = (
-    "no bearer carries pushes yet, so nothing was sent and nothing changed; sms.bearer is the setting that will name"
+    "no bearer carries short messages, so nothing was sent and nothing changed; sms.bearer is the setting that names"
     " one. dry_run=true (--dry-run) shows the octets"
 )
 UI_MODES = ("not-specified", "background", "informative", "user-interaction")
@@ -58,11 +60,13 @@ class ReconfigurationRenderer(Protocol):
 
 
 class PushRoutes:
-    """What can be pushed to devices, shown before it is sent."""
+    """What can be pushed to devices, and what became of it."""
 
     def __init__(
         self,
+        store: Store,
         inventory: Inventory,
+        reach: Reach | None,
         dm: NotificationRenderer,
         cp: CpRenderer,
         rcc14: ReconfigurationRenderer,
@@ -71,8 +75,10 @@ class PushRoutes:
         server_name: str,
         server_address: str,
     ) -> None:
-        """``server_…`` is what a new account tells of the gateway."""
+        """Without ``reach``, nothing can be sent. ``server_…`` is what a new account tells of the gateway."""
+        self._store = store
         self._inventory = inventory
+        self._reach = reach
         self._dm = dm
         self._cp = cp
         self._rcc14 = rcc14
@@ -104,6 +110,7 @@ class PushRoutes:
                     "imsi": "the SIM, where the subscriber has several",
                 },
             ),
+            Route("GET", "/pushes/{id}", self.show_push, "What became of a push", gives=PushRecord),
             Route(
                 "GET", "/subscribers/{ref}/cp-document", self.show_document, "The OMA CP document as it would be sent",
                 gives=CpDocument, query={"device": "device id, where the subscriber has several devices"},
@@ -111,48 +118,59 @@ class PushRoutes:
         )  # fmt: skip
 
     async def notify(self, call: Call) -> PushView:
-        """Package 0 for one device, shown and not sent."""
-        if not call.flag("dry_run"):
-            raise ConfigError(NO_BEARER)
+        """Package 0 for one device."""
+        reach = self._reach_for(call)
         ui_mode = call.query.get("ui_mode", "not-specified")
         if ui_mode not in UI_MODES:
             raise ConfigError(f"{ui_mode[:40]!r} is none of {', '.join(UI_MODES)}", key="ui_mode")
         _, device = await self._inventory.find_device(call.path["ref"])
         session_id = 1 + secrets.randbelow(0xFFFF)
         prepared = self._dm.notification(device, session_id, ui_mode, _reference(), resync=call.flag("resync"))
-        return _push_view(device.id, prepared)
+        if reach is None:
+            return _shown(device.id, prepared)
+        push = await reach.order(
+            device.subscriber_id, prepared, "dm_notify", device_id=device.id, session_id=f"{session_id:X}"
+        )
+        return _sent(prepared, push)
 
     async def bootstrap(self, call: Call) -> PushView:
         """The bootstrap message with a new account, which is stored only when it is really on its way."""
         body: NewBootstrap = call.body
-        by_hand = call.flag("by_hand")
-        if not call.flag("dry_run") and not by_hand:
-            raise ConfigError(NO_BEARER + "; by_hand=true (--by-hand) stores the account and leaves sending to you")
+        by_hand = call.flag("by_hand") and not call.flag("dry_run")
+        hint = "; by_hand=true (--by-hand) stores the account and leaves sending to you"
+        reach = None if by_hand else self._reach_for(call, hint)
         pin = body.pin
         if not pin and body.security != "netwpin":
             pin = f"{secrets.randbelow(10**6):06}"
-        keep = by_hand and not call.flag("dry_run")
-        # Rendered first from an account that is not kept: what cannot be rendered must not cost a device its account.
-        for stored in (False, True) if keep else (False,):
-            issued = await self._inventory.renew_account(
-                call.path["ref"], imei=body.imei, auth=body.auth, server_id=self._server_id, keep=stored
-            )
-            account = Account(
-                server_id=self._server_id,
-                name=self._server_name,
-                address=self._server_address,
-                auth=issued.auth,
-                client=issued.client,
-                server=issued.server,
-            )
-            renderer: BootstrapRenderer = self._cp if body.profile == "cp" else self._dm
-            prepared = renderer.bootstrap(issued.subscriber, issued.device, account, body.security, pin, _reference())
-        return _push_view(issued.device.id, prepared)
+        issued = await self._inventory.renew_account(
+            call.path["ref"], imei=body.imei, auth=body.auth, server_id=self._server_id
+        )
+        account = Account(
+            server_id=self._server_id,
+            name=self._server_name,
+            address=self._server_address,
+            auth=issued.auth,
+            client=issued.client,
+            server=issued.server,
+        )
+        renderer: BootstrapRenderer = self._cp if body.profile == "cp" else self._dm
+        prepared = renderer.bootstrap(issued.subscriber, issued.device, account, body.security, pin, _reference())
+        if by_hand:
+            await self._inventory.keep_account(issued)
+        if reach is None:
+            return _shown(issued.device.id, prepared)
+        push = await reach.order(
+            issued.subscriber.id,
+            prepared,
+            "cp" if body.profile == "cp" else "dm_bootstrap",
+            self._inventory.account_writes(issued),
+            device_id=issued.device.id,
+        )
+        return _sent(prepared, push)
 
     async def reconfigure(self, call: Call) -> PushView:
-        """The message that makes RCC.14 clients ask anew, shown and not sent."""
-        if not call.flag("dry_run"):
-            raise ConfigError(NO_BEARER)
+        """The message that makes RCC.14 clients ask anew."""
+        reach = self._reach_for(call)
         by = call.query.get("by", "imsi")
         if by not in ("imsi", "impi"):
             raise ConfigError(f"{by[:40]!r} is none of imsi, impi", key="by")
@@ -161,7 +179,15 @@ class PushRoutes:
         if not imsi or imsi not in subscriber.imsis:
             known = ", ".join(subscriber.imsis) or "none"
             raise ConfigError(f"{imsi[:20]!r} is no IMSI of subscriber {subscriber.id}; known: {known}", key="imsi")
-        return _push_view("", self._rcc14.reconfiguration(subscriber, imsi, by_impi=by == "impi"))
+        prepared = self._rcc14.reconfiguration(subscriber, imsi, by_impi=by == "impi")
+        if reach is None:
+            return _shown("", prepared)
+        return _sent(prepared, await reach.order(subscriber.id, prepared, "rcscfg"))
+
+    async def show_push(self, call: Call) -> PushRecord:
+        """What became of one push."""
+        _, push = await find_push(self._store, call.path["id"])
+        return record_of(push)
 
     async def show_document(self, call: Call) -> CpDocument:
         """The OMA CP document of one device."""
@@ -169,14 +195,44 @@ class PushRoutes:
         document, wbxml = self._cp.preview(household.subscriber, device)
         return CpDocument(document=document, wbxml=wbxml.hex().upper())
 
+    def _reach_for(self, call: Call, hint: str = "") -> Reach | None:
+        """What is to send the push, or None for a dry run. Raises: ConfigError when there is nothing that could."""
+        if call.flag("dry_run"):
+            return None
+        if self._reach is None:
+            raise ConfigError(NO_BEARER + hint)
+        return self._reach
+
+
+def record_of(push: Push) -> PushRecord:
+    """A push as the API shows it."""
+    shown = {name: getattr(push, name) for name in PushRecord.model_fields if name != "handed_over"}
+    return PushRecord(**shown, handed_over=len(push.message_ids))
+
 
 def _reference() -> int:
     """What tells the parts of one message from another's."""
     return secrets.randbelow(1 << 16)
 
 
-def _push_view(device_id: str, prepared: PreparedPush) -> PushView:
+def _sent(prepared: PreparedPush, push: Push) -> PushView:
+    """A push that is on its way: its octets, which may open an account, are for the phone alone."""
     return PushView(
+        id=push.id,
+        device_id=push.device_id,
+        kind=prepared.kind,
+        fields=prepared.says,
+        document="",
+        entry=prepared.entry,
+        body="",
+        push="",
+        segments=[],
+    )
+
+
+def _shown(device_id: str, prepared: PreparedPush) -> PushView:
+    return PushView(
+        id="",
         device_id=device_id,
         kind=prepared.kind,
         fields=prepared.says,

@@ -56,6 +56,15 @@ def rcscfg(ref: str, by: str, imsi: str, dry_run: bool) -> tuple[object, str]:
     return made, report.push(made)
 
 
+@push.command("show")
+@click.argument("id_", metavar="ID")
+@printing
+def show(id_: str) -> tuple[object, str]:
+    """What became of a push: waiting, submitted, delivered, failed, or contacted when the phone has called since."""
+    found = api("GET", f"/pushes/{segment(id_)}")
+    return found, report.push_record(found)
+
+
 @click.command()
 @click.argument("ref")
 @click.option("--profile", type=click.Choice(["cp", "dm"]), default="cp", show_default=True, help="OMA CP, or OMA DM.")

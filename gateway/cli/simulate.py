@@ -10,11 +10,11 @@ from typing import Any, Literal, ParamSpec, TextIO
 
 import click
 
-from adapters.rcc14.proving.methods import SMS_FILE
 from adapters.simulator.cp_phone import installed_account, receive_push
 from adapters.simulator.omadm_device import run_session
 from adapters.simulator.package0 import receive_notification
 from adapters.simulator.rcc14_client import Servers, Wifi, run_query
+from adapters.sms.bearer.file import SMS_FILE
 from gateway import datadir
 from gateway.cli.common import printing, settings
 from gateway.errors import ConfigError

@@ -6,6 +6,8 @@ import enum
 
 import msgspec
 
+from gateway.fleet.push import Push
+
 Overrides = dict[str, dict[str, str]]
 """Values set on one subscriber or device: MO identifier -> path below the MO root -> text of the value."""
 
@@ -37,8 +39,9 @@ class Subscriber(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One subscription. ``id`` is opaque and stable; IMSIs and MSISDN are strings and may change.
 
     ``application_states`` are those of single applications, by key of the MO, while ``state`` is active. ``sims`` are
-    the SIMs, by IMSI, that the gateway itself can authenticate. ``content_revision`` grows with every change that could
-    alter a configuration; ``revision`` is the store's compare-and-set counter (0 until first saved).
+    the SIMs, by IMSI, that the gateway itself can authenticate. ``pushes`` are the newest to their phones.
+    ``content_revision`` grows with every change that could alter a configuration; ``revision`` is the store's
+    compare-and-set counter (0 until first saved).
     """
 
     id: str
@@ -52,6 +55,7 @@ class Subscriber(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     state: ServiceState = ServiceState.ACTIVE
     sims: dict[str, Sim] = {}
     application_states: dict[str, ServiceState] = {}
+    pushes: tuple[Push, ...] = ()
     content_revision: int = 1
     revision: int = 0
 

@@ -72,6 +72,24 @@ loop_lag_seconds = Gauge("mogate_loop_lag_seconds", "How late the event loop las
 eap_aka = Counter(
     "mogate_eap_aka", "SIM authentications by EAP-AKA or EAP-AKA', by what came of them.", ["result"], registry=registry
 )
+push = Counter(
+    "mogate_push", "Pushes by SMS, by what became of them.", ["channel", "kind", "result"], registry=registry
+)
+push_receipts = Counter(
+    "mogate_push_receipts", "Delivery receipts: for a push, for nothing known, or not to be read.", ["result"],
+    registry=registry,
+)  # fmt: skip
+push_seconds = Histogram(
+    "mogate_push_latency_seconds",
+    "Time from a message to its answer, from the order of a push to its receipt, and to the call it is for.",
+    ["phase"],
+    buckets=(0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 1800, 7200, 86_400),
+    registry=registry,
+)
+smpp_bound = Gauge("mogate_smpp_bound", "1 for a link that is bound to its SMSC.", ["link"], registry=registry)
+smpp_window_used = Gauge(
+    "mogate_smpp_window_used", "Messages that wait for an answer of the SMSC, on all links.", registry=registry
+)
 traces = Counter(
     "mogate_traces", "Exchanges kept to be shown, or left out for want of room.", ["result"], registry=registry
 )
@@ -97,6 +115,17 @@ KNOWN_LABELS: tuple[tuple[Counter | Histogram, tuple[tuple[str, ...], ...]], ...
         ),
     ),
     (otp, (("sent",), ("failed",), ("verified",), ("wrong",), ("expired",), ("throttled",))),
+    (push_receipts, (("matched",), ("unknown",), ("unreadable",))),
+    (push_seconds, (("submit",), ("dlr",), ("session",))),
+    (
+        push,
+        tuple(
+            (channel, kind, result)
+            for channel in ("file", "http", "smpp")
+            for kind in ("dm_notify", "dm_bootstrap", "cp", "rcscfg", "otp")
+            for result in ("accepted", "delivered", "failed", "expired", "throttled")
+        ),
+    ),
     (shed, (("acs",),)),
     (eap_aka, (("ok",), ("sync_failure",), ("mac_failure",), ("reject",), ("backend_error",))),
     (tokens, (("issued",), ("accepted",), ("refused",))),
@@ -104,9 +133,9 @@ KNOWN_LABELS: tuple[tuple[Counter | Histogram, tuple[tuple[str, ...], ...]], ...
 """The series that are there from the first scrape, so that rates and absence alerts work. Other codes follow."""
 
 
-def count(counter: Counter, value: str) -> None:
-    """Count one in the series of that label value."""
-    _counted[counter, (value,)] += 1
+def count(counter: Counter, *values: str) -> None:
+    """Count one in the series of these label values."""
+    _counted[counter, values] += 1
 
 
 def observe_http(frontend: str, status: int, seconds: float) -> None:

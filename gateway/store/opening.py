@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pydantic
-
 from gateway import settings
-from gateway.errors import ConfigError
 from gateway.store.protocol import Store
 from gateway.store.redis.fitness import examine
 from gateway.store.redis.location import Location
@@ -26,8 +23,8 @@ async def open_store(chosen: settings.Store, data: Path) -> tuple[Store, list[st
     if chosen.url == "sqlite":
         return SqliteStore.open(data / DATABASE_FILE), []
     servers = Location.parse(chosen.url).connect(
-        password=_secret(chosen.password, chosen.password_file, "store.password_file"),
-        sentinel_password=_secret(
+        password=settings.read_password(chosen.password, chosen.password_file, "store.password_file"),
+        sentinel_password=settings.read_password(
             chosen.sentinel_password, chosen.sentinel_password_file, "store.sentinel_password_file"
         ),
         authority=chosen.authority,
@@ -40,12 +37,3 @@ async def open_store(chosen: settings.Store, data: Path) -> tuple[Store, list[st
         await servers.close()
         raise
     return await RedisStore.open(servers, namespace=chosen.namespace, kept_events=chosen.events), doubts
-
-
-def _secret(value: pydantic.SecretStr, file: Path | None, key: str) -> str:
-    if file is None:
-        return value.get_secret_value()
-    try:
-        return file.read_text(encoding="utf-8").rstrip("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read the password: {error}", file=file, key=key) from None

@@ -34,14 +34,15 @@ def test_a_dry_run_changes_nothing(gateway: Gateway, tmp_path: Path) -> None:
     assert gateway.json("simulate", "omadm")["result"] == "ok"
 
 
-@pytest.mark.parametrize("command", [("push", "notify", "alice.1"), ("bootstrap", "alice.1")])
-def test_without_a_bearer_nothing_is_sent(gateway: Gateway, command: tuple[str, ...]) -> None:
+def test_without_a_bearer_nothing_is_sent(tmp_path: Path) -> None:
     """The refusal names the setting and the way to look at the octets, and nothing has changed."""
-    before = gateway.json("device", "show", "alice.1")
-    refusal = gateway.run(*command, fails=True)
-    assert "sms.bearer" in refusal
-    assert "--dry-run" in refusal
-    assert gateway.json("device", "show", "alice.1") == before
+    with serving(tmp_path, MOGATE_SMS__BEARER="none") as gateway:
+        before = gateway.json("device", "show", "alice.1")
+        for command in (("push", "notify", "alice.1"), ("push", "rcscfg", "alice"), ("bootstrap", "alice.1")):
+            refusal = gateway.run(*command, fails=True)
+            assert "sms.bearer" in refusal
+            assert "--dry-run" in refusal
+        assert gateway.json("device", "show", "alice.1") == before
 
 
 def test_a_phone_is_bootstrapped_and_called(gateway: Gateway, tmp_path: Path) -> None:

@@ -20,13 +20,12 @@ from adapters.rcc14.proving.otp import OneTimePasswords
 from adapters.rcc14.proving.page import CodePage
 from adapters.rcc14.proving.proof import Method
 from adapters.rcc14.proving.radius import RadiusAaa, Server
-from adapters.sms.bearer import FileBearer
 from gateway.errors import ConfigError
+from gateway.reach import Bearer
 from gateway.sealing import Sealer
 from gateway.settings import Openid, Settings
 from gateway.store.protocol import Store
 
-SMS_FILE = "sms.jsonl"
 MIN_SECRET_BYTES = 8
 
 
@@ -39,17 +38,16 @@ class Methods(NamedTuple):
 
 @contextlib.asynccontextmanager
 async def open_methods(
-    store: Store, sealer: Sealer, settings: Settings, clock: Callable[[], datetime]
+    store: Store, sealer: Sealer, settings: Settings, bearer: Bearer | None, clock: Callable[[], datetime]
 ) -> AsyncIterator[Methods]:
-    """The methods that the settings name, for as long as the context is open.
+    """The methods that the settings name, for as long as the context is open; codes by SMS where there is a bearer.
 
     Raises: ConfigError when one lacks what it needs.
     """
     async with contextlib.AsyncExitStack() as stack:
         methods: list[Method] = []
         page = None
-        if settings.sms.bearer != "none":
-            bearer = FileBearer(settings.data / SMS_FILE, clock)
+        if bearer is not None:
             key = sealer.derive("rcc14-otp")
             codes = OneTimePasswords(store, bearer, settings.otp, key=key, page=settings.page.url)
             stack.push_async_callback(codes.close)

@@ -19,11 +19,11 @@ from adapters.rcc14.identity import otp
 from adapters.rcc14.messages import Answer, Request
 from adapters.rcc14.proving.proof import Call, Proof, claim, cookie_key, load_claimed
 from adapters.rcc14.tracing import about
-from adapters.sms.bearer import Bearer
-from adapters.sms.message import ShortMessage, encode_user_data
-from gateway.errors import AuthError, ConfigError, Conflict, Unavailable
+from adapters.sms.message import ShortMessage, submission
+from gateway.errors import AuthError, ConfigError, Conflict, Rejected, Unavailable
 from gateway.observe import metrics
 from gateway.observe.logs import logger
+from gateway.reach import Bearer
 from gateway.settings import Otp
 from gateway.store.protocol import Append, Event, Household, PutEphemeral, Store, TakeEphemeral, Write
 
@@ -49,7 +49,7 @@ class OneTimePasswords:
         for language in settings.texts:
             sample = otp.write_message("0" * settings.digits, "", 0, settings.texts, language, page)
             try:
-                encode_user_data(sample)
+                submission(sample)
             except ValueError as error:
                 raise ConfigError(str(error), key=f"otp.texts.{language}") from None
 
@@ -201,12 +201,14 @@ class OneTimePasswords:
 
     async def _send(self, message: ShortMessage) -> None:
         try:
-            await self._bearer.send(message)
-        except Unavailable as error:
+            await self._bearer.send(submission(message), self._settings.seconds)
+        except (Unavailable, Rejected) as error:
             metrics.count(metrics.otp, "failed")
+            metrics.count(metrics.push, self._bearer.channel, "otp", "failed")
             logger().error("sms_not_sent", why=str(error))
         else:
             metrics.count(metrics.otp, "sent")
+            metrics.count(metrics.push, self._bearer.channel, "otp", "accepted")
 
 
 def _key(cookie: str) -> str:

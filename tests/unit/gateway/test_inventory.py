@@ -139,7 +139,8 @@ async def test_a_taken_identity_is_named(inventory: Inventory) -> None:
 async def test_a_renewed_account(inventory: Inventory, store: SqliteStore, sealer: Sealer) -> None:
     """Both directions get new passwords and nonces; only digests are kept, and the device is otherwise as before."""
     await inventory.add_omadm_device("ann", loc_uri="phone", imei="35000000000001", auth="basic", model="B7")
-    issued = await inventory.renew_account("ann.1", imei="", auth=None, server_id="srv", keep=True)
+    issued = await inventory.renew_account("ann.1", imei="", auth=None, server_id="srv")
+    await inventory.keep_account(issued)
     device = await store.load_device("ann.1")
     assert device is not None
     assert device.omadm is not None
@@ -154,11 +155,11 @@ async def test_a_renewed_account(inventory: Inventory, store: SqliteStore, seale
 
 
 async def test_an_account_for_looking_at(inventory: Inventory, store: SqliteStore) -> None:
-    """Without ``keep`` nothing is stored, of a device that is there or of a new one."""
+    """Until it is kept nothing is stored, of a device that is there or of a new one."""
     await inventory.add_omadm_device("ann", loc_uri="phone")
     before = await store.load_device("ann.1")
-    issued = await inventory.renew_account("ann", imei="", auth="mac", server_id="srv", keep=False)
-    new = await inventory.renew_account("ann", imei="35000000000009", auth=None, server_id="srv", keep=False)
+    issued = await inventory.renew_account("ann", imei="", auth="mac", server_id="srv")
+    new = await inventory.renew_account("ann", imei="35000000000009", auth=None, server_id="srv")
     assert issued.device.omadm is not None
     assert (issued.device.omadm.auth, new.device.id, new.client.name) == ("mac", "ann.2", "IMEI:350000000000097")
     assert await store.load_device("ann.1") == before
@@ -168,8 +169,9 @@ async def test_an_account_for_looking_at(inventory: Inventory, store: SqliteStor
 async def test_an_account_needs_a_name(inventory: Inventory) -> None:
     """A device is known by its LocURI or its IMEI; a new one needs the IMEI."""
     with pytest.raises(NotFound, match="none"):
-        await inventory.renew_account("ann", imei="", auth=None, server_id="srv", keep=True)
-    issued = await inventory.renew_account("ann", imei="35000000000009", auth=None, server_id="srv", keep=True)
+        await inventory.renew_account("ann", imei="", auth=None, server_id="srv")
+    issued = await inventory.renew_account("ann", imei="35000000000009", auth=None, server_id="srv")
+    await inventory.keep_account(issued)
     assert (await inventory.find_device("35000000000009"))[1].omadm == issued.device.omadm
 
 

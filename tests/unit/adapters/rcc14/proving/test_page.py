@@ -15,7 +15,7 @@ from adapters.rcc14.messages import Request
 from adapters.rcc14.proving.otp import OneTimePasswords
 from adapters.rcc14.proving.page import CodePage
 from adapters.rcc14.proving.proof import Call
-from adapters.sms.bearer import FileBearer
+from adapters.sms.bearer.file import FileBearer
 from gateway.fleet.subscriber import Subscriber
 from gateway.settings import Otp, Page
 from gateway.store.protocol import PutSubscriber

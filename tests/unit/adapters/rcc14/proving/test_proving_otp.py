@@ -13,8 +13,9 @@ from adapters.rcc14.identity.otp import POLICY_DOCUMENT
 from adapters.rcc14.messages import Answer, Request
 from adapters.rcc14.proving.otp import OneTimePasswords
 from adapters.rcc14.proving.proof import Call, Proof, cookie_key
-from adapters.sms.message import ShortMessage
+from adapters.sms.message import ShortMessage, submission
 from gateway.errors import AuthError, ConfigError, Conflict, Unavailable
+from gateway.fleet.push import Submission
 from gateway.fleet.subscriber import Subscriber
 from gateway.settings import Otp
 from gateway.store.protocol import PutSubscriber
@@ -32,13 +33,16 @@ class Outbox:
     """A bearer that keeps what it was given, or is down."""
 
     def __init__(self) -> None:
-        self.sent: list[ShortMessage] = []
+        self.sent: list[Submission] = []
         self.down = False
 
-    async def send(self, message: ShortMessage) -> None:
+    channel = "file"
+
+    async def send(self, message: Submission, validity_seconds: int, *, receipt: bool = False) -> str:
         if self.down:
             raise Unavailable("the link is down")
         self.sent.append(message)
+        return ""
 
 
 class Lab:
@@ -80,7 +84,7 @@ async def test_a_code_completes_the_request_it_was_sent_for(open_lab: Callable[.
     lab = open_lab()
     answer = await lab.start()
     assert (answer.status, answer.document, answer.cookie_seconds) == (200, b"", 600)
-    assert lab.outbox.sent == [ShortMessage(ANN.msisdn, lab.code(), 37273)]
+    assert lab.outbox.sent == [submission(ShortMessage(ANN.msisdn, lab.code(), 37273))]
     proof = await lab.check(lab.code(), "other", answer.cookie)
     assert (proof.household.subscriber.id, proof.asked) == ("ann", ASKED)
 
@@ -171,7 +175,7 @@ async def test_the_server_may_decide_the_port(open_lab: Callable[..., Lab]) -> N
     """Where ports do not work, every code goes as text, and a client that asked for a port is told so (POLICY)."""
     lab = open_lab(ports="text")
     assert (await lab.start()).document == POLICY_DOCUMENT
-    assert lab.outbox.sent[-1].port == 0
+    assert lab.outbox.sent[-1].header == b""
     assert (await lab.start(Request(imsi=ANN.imsi, sms_port="0"))).document == b""
 
 

@@ -1,0 +1,237 @@
+"""Pushes from the order to the call: handed over, tried again, given up, heard of."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from gateway.errors import ConfigError, Conflict, NotFound, Rejected, Throttled, Unavailable
+from gateway.fleet.device import Device
+from gateway.fleet.push import Fate, PreparedPush, Push, Receipt, Submission
+from gateway.fleet.subscriber import Subscriber
+from gateway.observe import metrics
+from gateway.reach import LEASE_SECONDS, Reach, find_push, note_call
+from gateway.sealing import Sealer
+from gateway.settings import Sms
+from gateway.store.protocol import PutDevice, PutSubscriber
+from gateway.store.sqlite import SqliteStore
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+SECRET = b"\x01\x06secret"
+SEGMENTS = (bytes.fromhex("0605040B8423F0") + SECRET, bytes.fromhex("0605040B8423F0") + b"second")
+PREPARED = PreparedPush("OMA DM notification", {}, "", b"", b"", SEGMENTS)
+QUICK = Sms(retry_seconds=0.01, max_retry_seconds=0.02)
+
+
+class Outbox:
+    """A bearer that does as it is told, one word after the other: an error, or nothing."""
+
+    channel = "smpp"
+
+    def __init__(self, *words: Exception | None) -> None:
+        self.words = list(words)
+        self.sent: list[Submission] = []
+
+    async def send(self, message: Submission, validity_seconds: int, *, receipt: bool = False) -> str:
+        word = self.words.pop(0) if self.words else None
+        if word is not None:
+            raise word
+        self.sent.append(message)
+        return f"/m{len(self.sent)}"
+
+
+class Lab:
+    """A store, and whatever reaches for phones over it; the clock stands unless it is moved."""
+
+    def __init__(self, store: SqliteStore, sealer: Sealer) -> None:
+        self.store = store
+        self.sealer = sealer
+        self.now = START
+        self.open: list[Reach] = []
+
+    def reach(self, outbox: Outbox, settings: Sms = QUICK) -> Reach:
+        reach = Reach(self.store, outbox, self.sealer, settings, self.clock)
+        self.open.append(reach)
+        return reach
+
+    def clock(self) -> datetime:
+        # Time goes by while something waits: what is due in a moment comes due.
+        self.now += timedelta(milliseconds=5)
+        return self.now
+
+    async def settled(self, reach: Reach, push_id: str) -> Push:
+        """The push when nothing more is done about it here."""
+        await asyncio.wait_for(reach.settled(), 10)
+        return (await find_push(self.store, push_id))[1]
+
+    async def events(self) -> list[str]:
+        return [event.kind for event in await self.store.load_events(device_id="ann.1")]
+
+
+@pytest.fixture
+async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
+    Sealer.create(tmp_path / "seal.key")
+    store = SqliteStore.open(tmp_path / "mogate.db")
+    subscriber = Subscriber(id="ann", imsis=("001010000000001",), msisdn="+15550100123")
+    await store.commit(PutSubscriber(subscriber), PutDevice(Device(id="ann.1")))
+    lab = Lab(store, Sealer.load(tmp_path / "seal.key"))
+    yield lab
+    for reach in lab.open:
+        await reach.close()
+    await store.close()
+
+
+def count(result: str) -> float:
+    return (
+        metrics.registry.get_sample_value(
+            "mogate_push_total", {"channel": "smpp", "kind": "dm_notify", "result": result}
+        )
+        or 0.0
+    )
+
+
+async def test_a_push_is_kept_before_it_is_sent(lab: Lab) -> None:
+    """The answer has the id; the octets are sealed while they are kept, and gone when all parts are handed over."""
+    outbox = Outbox()
+    reach = lab.reach(outbox)
+    ordered = await reach.order("ann", PREPARED, "dm_notify", device_id="ann.1", session_id="1A2B")
+    kept = (await find_push(lab.store, ordered.id))[1]
+    assert (kept.state, kept.parts, kept.attempts, kept.session_id) == ("waiting", 2, 1, "1A2B")
+    assert SECRET not in kept.payload
+    after = await lab.settled(reach, ordered.id)
+    assert (after.state, after.message_ids, after.payload, after.due_at) == ("submitted", ("/m1", "/m2"), b"", None)
+    assert [message.header + message.body for message in outbox.sent] == list(SEGMENTS)
+    assert {(message.to, message.coding) for message in outbox.sent} == {("+15550100123", 4)}
+    assert await lab.events() == ["push.ordered", "push.submitted"]
+
+
+async def test_what_failed_is_tried_again_from_the_part_that_failed(lab: Lab) -> None:
+    """A part that was taken is not sent twice; too many at once are counted apart."""
+    throttled = count("throttled")
+    outbox = Outbox(None, Unavailable("the link is down"), Throttled("too many", 0), None)
+    reach = lab.reach(outbox)
+    push = await lab.settled(reach, (await reach.order("ann", PREPARED, "dm_notify", device_id="ann.1")).id)
+    assert (push.state, push.attempts, push.why) == ("submitted", 3, "")
+    assert [message.header + message.body for message in outbox.sent] == list(SEGMENTS)
+    await reach.settled()
+    metrics.render()
+    assert count("throttled") == throttled + 1
+
+
+@pytest.mark.parametrize(
+    ("word", "settings", "why"),
+    [
+        (Rejected("ESME_RINVDSTADR"), QUICK, "ESME_RINVDSTADR"),
+        (Unavailable("the link is down"), Sms(retry_seconds=10, deadline_seconds=5), "the link is down"),
+    ],
+)
+async def test_what_is_hopeless_is_given_up(lab: Lab, word: Exception, settings: Sms, why: str) -> None:
+    """A refusal for good, or the deadline: the push says why, and its octets are gone."""
+    reach = lab.reach(Outbox(word), settings)
+    push = await lab.settled(reach, (await reach.order("ann", PREPARED, "dm_notify", device_id="ann.1")).id)
+    assert (push.state, push.why, push.payload, push.due_at) == ("failed", why, b"", None)
+    assert await lab.events() == ["push.ordered", "push.failed"]
+
+
+async def test_what_a_dead_process_left_is_sent_once_more(lab: Lab) -> None:
+    """Not before its turn at it is over, and by one of those that start then."""
+    dead = lab.reach(Outbox())
+    ordered = await dead.order("ann", PREPARED, "dm_notify", device_id="ann.1")
+    await dead.close()
+    outboxes = Outbox(), Outbox()
+    early = lab.reach(outboxes[0])
+    early.start()
+    await asyncio.sleep(0)
+    await early.close()
+    assert not outboxes[0].sent
+    lab.now = START + timedelta(seconds=LEASE_SECONDS + 1)
+    reaches = [lab.reach(outbox) for outbox in outboxes]
+    for reach in reaches:
+        reach.start()
+    await asyncio.gather(*(asyncio.wait_for(reach.settled(), 10) for reach in reaches))
+    assert sorted(len(outbox.sent) for outbox in outboxes) == [0, 2]
+    assert (await find_push(lab.store, ordered.id))[1].state == "submitted"
+
+
+async def test_receipts_are_matched_to_their_push(lab: Lab) -> None:
+    """It is delivered when all parts are; a receipt that comes twice, or says that all goes well, changes nothing."""
+    reach = lab.reach(Outbox())
+    push = await lab.settled(reach, (await reach.order("ann", PREPARED, "dm_notify", device_id="ann.1")).id)
+    for receipt in (
+        Receipt("/m1", None, "ENROUTE"), Receipt("/m1", Fate.DELIVERED, ""), Receipt("/m1", Fate.DELIVERED, "")
+    ):  # fmt: skip
+        reach.hear(receipt)
+        push = await lab.settled(reach, push.id)
+    assert push.state == "submitted"
+    reach.hear(Receipt("/m2", Fate.DELIVERED, "DELIVRD"))
+    assert (await lab.settled(reach, push.id)).state == "delivered"
+    assert await lab.events() == ["push.ordered", "push.submitted", "push.delivered"]
+
+
+async def test_a_receipt_of_failure_says_why(lab: Lab) -> None:
+    """In the SMSC's words."""
+    reach = lab.reach(Outbox())
+    push = await lab.settled(reach, (await reach.order("ann", PREPARED, "dm_notify", device_id="ann.1")).id)
+    reach.hear(Receipt("/m1", Fate.EXPIRED, "EXPIRED, error 001"))
+    after = await lab.settled(reach, push.id)
+    assert (after.state, after.why) == ("failed", "EXPIRED, error 001")
+
+
+async def test_a_receipt_for_nothing_known_is_counted(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And harms nothing."""
+    monkeypatch.setattr("gateway.reach.RECEIPT_WAITS", (0.0,))
+    before = metrics.registry.get_sample_value("mogate_push_receipts_total", {"result": "unknown"}) or 0.0
+    reach = lab.reach(Outbox())
+    reach.hear(Receipt("/nobody", Fate.DELIVERED, ""))
+    await asyncio.wait_for(reach.settled(), 10)
+    metrics.render()
+    assert metrics.registry.get_sample_value("mogate_push_receipts_total", {"result": "unknown"}) == before + 1
+
+
+async def test_a_call_ends_what_it_was_asked_for_by(lab: Lab) -> None:
+    """Of the device that was called, by the protocol that it was called to; a push not handed over called nobody."""
+    reach = lab.reach(Outbox())
+    push = await lab.settled(reach, (await reach.order("ann", PREPARED, "dm_notify", device_id="ann.1")).id)
+    subscriber, _ = await find_push(lab.store, push.id)
+    assert note_call(subscriber, "ann.2", ("dm_notify",), lab.now) == []
+    assert note_call(subscriber, "ann.1", ("rcscfg",), lab.now) == []
+    await lab.store.commit(*note_call(subscriber, "ann.1", ("dm_notify",), lab.now))
+    subscriber, push = await find_push(lab.store, push.id)
+    assert (push.state, push.contacted_at) == ("contacted", lab.now)
+    assert note_call(subscriber, "ann.1", ("dm_notify",), lab.now) == []
+    waiting = replace(push, submitted_at=None, contacted_at=None, message_ids=())
+    assert note_call(replace(subscriber, pushes=(waiting,)), "ann.1", ("dm_notify",), lab.now) == []
+    assert (await lab.events())[-1] == "push.contacted"
+
+
+async def test_an_order_that_cannot_be_kept_sends_nothing(lab: Lab) -> None:
+    """Without a number, or with other records that lost against another writer."""
+    outbox = Outbox()
+    reach = lab.reach(outbox)
+    stale = PutDevice(Device(id="ann.1"))
+    with pytest.raises(Conflict):
+        await reach.order("ann", PREPARED, "cp", [stale], device_id="ann.1")
+    await lab.store.commit(PutSubscriber(Subscriber(id="mute")))
+    with pytest.raises(ConfigError, match="MSISDN"):
+        await reach.order("mute", PREPARED, "rcscfg")
+    assert not outbox.sent
+    for unknown in ("ann.1-none", "", "-", "nobody-1"):
+        with pytest.raises(NotFound):
+            await find_push(lab.store, unknown)
+
+
+async def test_the_newest_are_remembered(lab: Lab) -> None:
+    """Old ones that are over make room."""
+    reach = lab.reach(Outbox())
+    ids = []
+    for _ in range(7):
+        ids.append((await reach.order("ann", PREPARED, "dm_notify", device_id="ann.1")).id)
+        await asyncio.wait_for(reach.settled(), 10)
+    household = await lab.store.load_household("id", "ann")
+    assert household is not None
+    assert [push.id for push in household.subscriber.pushes] == ids[-5:]
