@@ -134,6 +134,8 @@ class Link:
                 )
         except TimeoutError:
             # An SMSC that does not answer may hold the session for dead: only a new one is sure to work.
+            self._bound, self.fault = None, "no answer to a message"
+            self._note_change()
             self._broken.set()
             raise Unavailable(f"link {self.name}: no answer to a message") from None
         except smpp34.SmppError as error:
