@@ -57,6 +57,7 @@ $(INSTALLED): $(SERVES) requirements-dev.lock
 
 # What the tests need that is not a Python package: a command, and the Debian package that brings it.
 NEEDS := \
+	bearerbox:kannel \
 	curl:curl \
 	eapol_test:eapoltest \
 	hostapd:hostapd \
