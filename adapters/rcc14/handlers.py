@@ -293,9 +293,14 @@ class Rcc14Front:
         return Answer(403, what=why)
 
     def _start_again(self, call: Call, why: str) -> Answer:
-        """511, until this client has had so many of them that it seems to run in a circle."""
+        """511, until this client has had so many of them that it seems to run in a circle.
+
+        One that does not say who it is counts by what it shows: many clients may share an address, and each that was
+        cut off in the middle comes back once with what it holds.
+        """
         asked = call.asked
-        key = f"{call.peer} {asked.imsi or asked.imei or asked.msisdn}"
+        shown = asked.token or (call.cookies[0] if call.cookies else "")
+        key = f"{call.peer} {asked.imsi or asked.imei or asked.msisdn or shown}"
         wait = self._restarts.wait(key, time.monotonic())
         if not wait:
             return Answer(511, what=why)

@@ -247,7 +247,11 @@ class Answered(NamedTuple):
 
 @pytest.mark.parametrize("progress", [10, 75])
 async def test_killed_under_load_it_knows_everything_it_answered(tmp_path: Path, progress: int) -> None:
-    """After kill -9 amid sessions, changes and queries: no value, version, cookie or nonce has gone backwards."""
+    """After kill -9 amid sessions, changes and queries: no value, version, cookie or nonce has gone backwards.
+
+    All clients have one address and many come back with a used cookie: that is no client in a circle, so each is told
+    to start again (511), none to wait (503).
+    """
     people = [(f"p{number}", f"0010100000003{number:02}") for number in range(6)]
     told = {name: Answered([], [], [], [], []) for name, _ in people}
     with serving(tmp_path) as gateway:

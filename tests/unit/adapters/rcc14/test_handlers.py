@@ -396,6 +396,15 @@ async def test_a_client_that_runs_in_a_circle_is_stopped(open_front: Opening, af
     assert (await phone.ask(query, cookie))[0] == 200
 
 
+async def test_clients_of_one_address_are_not_taken_for_one_in_a_circle(open_front: Opening) -> None:
+    """Behind one address many may come back with a cookie or a token that is no good any more, without a name: each has
+    511 of its own, and the one that shows the same again and again is stopped (RCC.14 2.3: loops)."""
+    phone = await open_front(max_restarts=5)
+    assert {(await phone.ask("vers=0", f"acs=used-{number}"))[0] for number in range(8)} == {511}
+    assert {(await phone.ask(f"vers=0&token=x{number}"))[0] for number in range(8)} == {511}
+    assert [(await phone.ask("vers=0", "acs=the same"))[0] for _ in range(7)] == [511] * 5 + [503] * 2
+
+
 async def test_a_share_of_the_clients_is_sent_to_another_server(open_front: Opening) -> None:
     """The target is the operator's, path and parameters are the client's, and the body is empty (RCC.14 2.2.2)."""
     redirects = [{"status": 308, "to": "https://acs2.example.net", "hosts": [HOST]}, {"to": "http://acs2.example.net"}]
