@@ -2,7 +2,7 @@
 
 Deliberately plain and written apart from the gateway's own RCC.14 code, so that the two can disagree.
 
-Spec: RCC.14 2.2 (client procedure over 3GPP access)
+Spec: RCC.14 2.2 (client procedure over 3GPP access), 2.3 (other accesses); GSMA TS.43 (reactions to statuses)
 """
 
 from __future__ import annotations
@@ -10,17 +10,20 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import re
+import secrets
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urljoin, urlsplit
 
 import aiohttp
-from lxml import etree
 
 from adapters.aka.packet import Type
 from adapters.simulator.memory import load_memory, save_memory
+from adapters.simulator.rcc14_document import Document, Elsewhere, Reader, Unreadable, read_document
+from adapters.simulator.rcc14_wire import Reply, Servers, Wire
 from adapters.simulator.soft_sim import SoftSim
 from adapters.simulator.transcript import Transcript
 from gateway.errors import Unavailable
@@ -30,7 +33,12 @@ SMS_SECONDS = 10
 SMS_LOOKS_PER_SECOND = 20
 SMS_PORT = 37273
 MAX_STEPS = 20
+MAX_RESTARTS = 5
+RELEASES = ("5.0", "4.0", "2.0")
+TAC = "00101502"
 EAP_TYPE = "application/vnd.gsma.eap-relay.v1.0+json"
+DORMANT = -3
+_MOVED = (301, 307, 308)
 
 
 class Subscription(Protocol):
@@ -52,15 +60,6 @@ class Subscription(Protocol):
     def opc(self) -> str: ...
 
 
-class Servers(NamedTuple):
-    """Where to ask: the plain leg and the TLS leg, the authority to trust, and the name the certificate must carry."""
-
-    plain_url: str
-    secure_url: str
-    ca_file: Path
-    host: str
-
-
 _PROFILES: dict[str, dict[str, str]] = {
     "joyn_blackbird": {"rcs_version": "5.1B"},
     "UP_1.0": {"rcs_version": "6.0", "provisioning_version": "2.0"},
@@ -79,11 +78,17 @@ class Wifi(NamedTuple):
     inbox: Path
 
 
-class _Reply(NamedTuple):
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    line: str
+class _Habits(NamedTuple):
+    """What kind of client it is, and what its user does; see ``run_query``."""
+
+    profile: str
+    misbehave: str | None
+    wifi: Wifi | None
+    is_additional: bool
+    accept: bool | None
+    reader: Reader
+    apps: tuple[str, ...] = ()
+    msisdn: str = ""
 
 
 class _Gone(Exception):
@@ -98,239 +103,390 @@ async def run_query(
     profile: str = "UP_2.4",
     misbehave: str | None = None,
     wifi: Wifi | None = None,
+    additional: bool = False,
+    accept: bool | None = None,
+    reader: Reader = "strict",
+    elsewhere: Mapping[str, Servers] = {},
 ) -> Transcript:
     """One configuration query: the enriched plain leg, then the TLS leg with its cookie; later queries use the token.
 
-    With ``wifi`` the TLS leg is all there is, and the client proves itself by what it is asked for.
+    With ``wifi`` the TLS leg is all there is, and the client proves itself by what it is asked for. ``additional`` is a
+    device without a SIM, whose user reads the code on the phone that has it: it needs ``wifi`` by ``otp``.
 
     The operator's gateway, which adds the identity headers on the way, is played here too. ``misbehave`` is ``repeat``
-    (the TLS leg twice with one cookie), ``wrong-cookie`` or ``truncate`` (a query string that ends in the middle).
+    (the TLS leg twice with one cookie), ``wrong-cookie`` or ``truncate`` (a query string that ends in the middle); such
+    a client does not try again.
+
+    ``accept`` is what the user does with a dialog, None for OK; who rejected is asked no more, and comes back by
+    accepting. ``elsewhere`` are the additional servers by the name under which a document may send the client there;
+    others are not asked.
 
     Raises: Unavailable when no gateway answers.
     """
     state = load_memory(state_file)
     transcript = Transcript()
-    tls = ssl.create_default_context(cafile=str(servers.ca_file))
+    habits = _Habits(profile, misbehave, wifi, additional, accept, reader)
+    if accept:
+        state.pop("rejected", None)
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
     try:
         async with aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()) as http:
-            client = _Client(http, servers, tls, subscription, state, transcript, wifi)
-            await client.run(profile, misbehave)
+            sim = SoftSim(subscription.imsi, bytes.fromhex(subscription.k), bytes.fromhex(subscription.opc), state)
+            client = _Client(http, servers, subscription, sim, state, transcript, habits)
+            await client.run()
+            await _ask_elsewhere(http, elsewhere, subscription, sim, state, transcript, habits)
     except _Gone as gone:
         transcript.result = str(gone)
     except (aiohttp.ClientError, TimeoutError) as error:
         reason = str(error) or type(error).__name__
         raise Unavailable(f"no gateway answers ({reason}); start one with `mogate serve`") from None
     save_memory(state_file, state)
-    transcript.values = state.get("values", {})
+    transcript.values = dict(state.get("values", {}))
+    for other in state.get("servers", {}).values():
+        transcript.values |= other.get("values", {})
     return transcript
 
 
+async def _ask_elsewhere(
+    http: aiohttp.ClientSession,
+    elsewhere: Mapping[str, Servers],
+    subscription: Subscription,
+    sim: SoftSim,
+    state: dict[str, Any],
+    transcript: Transcript,
+    habits: _Habits,
+) -> None:
+    """Ask each server that the default one named, with a version and token for each; those it no longer names go.
+
+    Spec: RCC.14 2.2.2 (additional servers)
+    """
+    named = [Elsewhere(fqdn, tuple(apps), provider) for fqdn, apps, provider in state.get("elsewhere", [])]
+    memories = state.get("servers", {})
+    state["servers"] = {one.fqdn: memories.get(one.fqdn, {}) for one in named}
+    versions = {}
+    for one in named:
+        if one.fqdn not in elsewhere:
+            transcript.received(f"ACCESS-CONTROL names {one.fqdn}", "not asked: it is not said where that is")
+            continue
+        memory = state["servers"][one.fqdn]
+        wish = habits._replace(apps=one.app_ids, misbehave=None)
+        client = _Client(http, elsewhere[one.fqdn], subscription, sim, memory, transcript, wish, device=state)
+        try:
+            document = await client.run()
+        except _Gone as gone:
+            transcript.received(f"{one.fqdn} gives nothing", str(gone))
+            continue
+        versions[one.fqdn] = memory["version"]
+        if one.is_id_provider:
+            habits = habits._replace(msisdn=document.values.get("User/msisdn", ""))
+    if versions:
+        transcript.facts["elsewhere"] = versions
+
+
 class _Client:
-    """One query of one client, step by step."""
+    """One query of one client to one server, step by step; ``device`` is the memory that all its servers share."""
 
     def __init__(
         self,
         http: aiohttp.ClientSession,
         servers: Servers,
-        tls: ssl.SSLContext,
         subscription: Subscription,
+        sim: SoftSim,
         state: dict[str, Any],
         transcript: Transcript,
-        wifi: Wifi | None,
+        habits: _Habits,
+        device: dict[str, Any] | None = None,
     ) -> None:
-        self._http = http
         self._servers = servers
-        self._tls = tls
+        self._wire = Wire(http, ssl.create_default_context(cafile=str(servers.ca_file)), servers)
         self._subscription = subscription
         self._state = state
+        self._is_default = device is None
+        self._device = state if device is None else device
         self._transcript = transcript
-        self._wifi = wifi
-        self._cookie = ""
-        self._heard = len(_read_inbox(wifi.inbox)) if wifi else 0
-        self._sim = SoftSim(subscription.imsi, bytes.fromhex(subscription.k), bytes.fromhex(subscription.opc), state)
+        self._habits = habits
+        self._wifi = habits.wifi
+        self._heard = len(_read_inbox(self._wifi.inbox)) if self._wifi else 0
+        self._sim = sim
+        self._release = _PROFILES.get(habits.profile, {}).get("provisioning_version", "")
+        self._offers_sim = self._wifi is not None and self._wifi.by.startswith("eap")
+        self._port = "0" if habits.is_additional else str(SMS_PORT)
 
-    async def run(self, profile: str, misbehave: str | None) -> None:
-        """The whole query. Raises: _Gone when it ends without a document."""
+    async def run(self) -> Document:
+        """The whole query, begun again for each 511 as long as a client does. Raises: _Gone without a document."""
+        for _ in range(1 if self._habits.misbehave else 1 + MAX_RESTARTS):
+            found = await self._query()
+            if found is not None:
+                return found
+            # Without the token that was no good, and without the SIM that did not agree with the network.
+            self._state.pop("token", None)
+            self._wire.cookie = ""
+            self._offers_sim = False
+        raise _Gone("TLS leg answered 511")
+
+    async def _query(self) -> Document | None:
+        """Both legs once; None for 511 on the TLS leg."""
+        misbehave = self._habits.misbehave
         if self._wifi is None and (not self._state.get("token") or misbehave in ("repeat", "wrong-cookie")):
             await self._plain_leg()
         if misbehave == "wrong-cookie":
-            name, _, value = self._cookie.partition("=")
-            self._cookie = f"{name}={value[::-1]}"
+            name, _, value = self._wire.cookie.partition("=")
+            self._wire.cookie = f"{name}={value[::-1]}"
+        document = None
         for _ in range(2 if misbehave == "repeat" else 1):
-            parameters = self._parameters(profile)
-            query = urlencode(parameters)
-            if misbehave == "truncate":
-                query = query[: len(query) // 2] + "%"
-            await self._secure_leg(query, ", ".join(self._proofs(parameters)))
+            document = await self._secure_leg()
+        return document
 
     async def _plain_leg(self) -> None:
         subscription = self._subscription
         headers = {"X-MSISDN": subscription.msisdn.removeprefix("+"), "X-IMSI": subscription.imsi}
         self._transcript.sent(f"GET {self._servers.plain_url}/", "identity headers added by the operator's gateway")
-        reply = await self._ask("GET", f"{self._servers.plain_url}/", headers)
-        self._transcript.received(reply.line, "cookie for the TLS leg" if self._cookie else "no cookie")
-        if reply.status != 200 or not self._cookie:
-            raise _Gone(f"plain leg answered {reply.status}")
+        reply = await self._wire.ask("GET", f"{self._servers.plain_url}/", headers)
+        for _ in range(MAX_STEPS):
+            if reply.status not in _MOVED:
+                break
+            reply = await self._moved(reply, headers)
+        self._transcript.received(reply.line, "cookie for the TLS leg" if self._wire.cookie else "no cookie")
+        if reply.status != 200 or not self._wire.cookie:
+            self._give_up(reply, "plain leg")
 
-    async def _secure_leg(self, query: str, proof: str) -> None:
-        """Ask, and do what the answers ask for until one is a document."""
-        url = f"{self._servers.secure_url}/?{query}"
-        self._transcript.sent(f"GET {self._servers.secure_url}/?vers={self._state.get('version', 0)}&…", proof)
-        reply = await self._ask("GET", url)
+    async def _secure_leg(self) -> Document | None:
+        """Ask, and do what the answers ask for until one is a document; None for 511."""
+        reply = await self._ask()
         for _ in range(MAX_STEPS):
             if reply.status == 511:
-                self._state.pop("token", None)
-            following = await self._next(reply)
-            if following is None:
-                return
-            reply = following
+                again = ("tries again without its token",) if self._state.get("token") else ()
+                self._transcript.received(reply.line, *again)
+                return None
+            found = await self._next(reply)
+            if isinstance(found, Document):
+                return found
+            reply = found
         raise _Gone("the TLS leg goes on and on")
 
-    async def _next(self, reply: _Reply) -> _Reply | None:
-        """The reply to what a reply asks for; None when it is a document, which is taken."""
+    async def _ask(self) -> Reply:
+        """The configuration request."""
+        parameters = self._parameters()
+        query = urlencode(parameters)
+        if self._habits.misbehave == "truncate":
+            query = query[: len(query) // 2] + "%"
+        version = self._state.get("version", 0)
+        self._transcript.sent(f"GET {self._servers.secure_url}/?vers={version}&…", self._proof(dict(parameters)))
+        return await self._wire.ask("GET", f"{self._servers.secure_url}/?{query}")
+
+    async def _next(self, reply: Reply) -> Reply | Document:
+        """The reply to what a reply asks for, or the document that it is, which is taken. Raises: _Gone."""
+        if reply.status in _MOVED:
+            return await self._moved(reply)
         if reply.status in (302, 303) and self._wifi:
             return await self._redirected(reply)
+        if reply.status == 406:
+            return await self._in_another_release(reply)
         if reply.status == 200 and reply.headers.get("Content-Type", "").startswith(EAP_TYPE):
             return await self._eap(reply)
-        if reply.status == 200 and not reply.body and self._cookie and self._wifi:
+        if reply.status == 200 and not reply.body and self._wire.cookie and self._wifi:
             return await self._otp(reply)
         if reply.status != 200 or not reply.body:
             self._transcript.received(reply.line)
-            raise _Gone(f"TLS leg answered {reply.status}")
-        _apply(reply.body, reply.line, self._state, self._transcript)
-        return None
+            self._give_up(reply, "TLS leg")
+        try:
+            document = read_document(reply.body, self._habits.reader)
+        except Unreadable as error:
+            self._transcript.received(reply.line, str(error))
+            raise _Gone("a document that cannot be read") from None
+        if document.version is None:
+            if self._wire.cookie and self._wifi:
+                self._port = document.sms_port or str(SMS_PORT)
+                return await self._otp(reply)
+            raise _Gone("a document without VERS")
+        self._take(document, document.version, reply)
+        return document
 
-    async def _otp(self, reply: _Reply) -> _Reply:
+    def _give_up(self, reply: Reply, leg: str) -> None:
+        """Do what a client does on a status that ends its query. Raises: _Gone, always.
+
+        Spec: RCC.14 2.2 (responses)
+        """
+        if reply.status == 403 and self._wifi is None:
+            self._state.update(version=0, values={})
+            self._state.pop("token", None)
+            self._transcript.facts["then"] = "configuration removed; asks no more until its next start or another SIM"
+        elif reply.status == 403:
+            self._transcript.facts["then"] = "asks its user for the number"
+        elif reply.status == 503 and reply.headers.get("Retry-After", "").isdecimal():
+            self._transcript.facts["then"] = f"would retry in {reply.headers['Retry-After']} s"
+        elif reply.status >= 400 and reply.status != 511:
+            self._transcript.facts["then"] = "keeps its configuration; asks no more until its next start"
+        raise _Gone(f"{leg} answered {reply.status}")
+
+    async def _moved(self, reply: Reply, headers: Mapping[str, str] = {}) -> Reply:
+        """Go where the server says it has gone, with the same parameters and cookie; from TLS to TLS only."""
+        location = urljoin(reply.url, reply.headers.get("Location", ""))
+        if urlsplit(location).scheme != urlsplit(reply.url).scheme:
+            raise _Gone(f"sent to {urlsplit(location).scheme or 'nowhere'}")
+        if not urlsplit(location).query and urlsplit(reply.url).query:
+            location += f"?{urlsplit(reply.url).query}"
+        short = location.partition("?")[0]
+        self._transcript.received(reply.line, f"the server is at {short}")
+        self._transcript.sent(f"GET {short}?…")
+        self._wire.move(location)
+        return await self._wire.ask("GET", location, headers)
+
+    async def _in_another_release(self, reply: Reply) -> Reply:
+        """Ask again in the newest release that both know. Raises: _Gone when there is none."""
+        spoken = [release.strip() for release in reply.headers.get("Supported-Versions", "").split(",")]
+        common = [release for release in RELEASES if release in spoken and release != self._release]
+        self._transcript.received(reply.line, f"the server speaks {', '.join(spoken)}")
+        if not common:
+            self._give_up(reply, "TLS leg")
+        self._release = common[0]
+        return await self._ask()
+
+    async def _otp(self, reply: Reply) -> Reply:
         """Wait for the SMS and bring its code back."""
         assert self._wifi is not None
-        self._transcript.received(reply.line, "empty, with a cookie: a code comes by SMS")
+        self._transcript.received(reply.line, "a cookie, and no configuration: a code comes by SMS")
         message = await self._receive_sms(self._wifi.inbox)
-        self._transcript.received(f"SMS to port {message['port']}", "the code")
+        code = message["text"]
+        if self._port == "0":
+            digits = re.search("[0-9]{4,}", code)
+            code = digits[0] if digits else code
+        shown = "the code" if self._port != "0" else "text with the code, on the phone with the SIM"
+        self._transcript.received(f"SMS to port {message['port']}", shown)
         self._transcript.sent(f"GET {self._servers.secure_url}/?OTP=…", "identity proven by cookie and code")
-        return await self._ask("GET", f"{self._servers.secure_url}/?{urlencode({'OTP': message['text']})}")
+        return await self._wire.ask("GET", f"{self._servers.secure_url}/?{urlencode({'OTP': code})}")
 
     async def _receive_sms(self, inbox: Path) -> dict[str, Any]:
         """The first message to this number that was not there when the query began. Raises: _Gone when none comes."""
         for _ in range(SMS_SECONDS * SMS_LOOKS_PER_SECOND):
-            for message in _read_inbox(inbox)[self._heard :]:
+            messages = _read_inbox(inbox)
+            for number, message in enumerate(messages[self._heard :], self._heard + 1):
                 if message["to"] == self._subscription.msisdn:
+                    self._heard = number
                     return message
             await asyncio.sleep(1 / SMS_LOOKS_PER_SECOND)
         raise _Gone("no SMS came")
 
-    async def _eap(self, reply: _Reply) -> _Reply:
+    async def _eap(self, reply: Reply) -> Reply:
         """Let the SIM answer, and send that back."""
         packet, what = self._sim.answer(base64.b64decode(json.loads(reply.body)["eap-relay-packet"]))
         self._transcript.received(reply.line, "an EAP request")
         self._transcript.sent(f"POST {self._servers.secure_url}/", f"EAP response: {what}")
         body = json.dumps({"eap-relay-packet": base64.b64encode(packet).decode()}).encode()
-        return await self._ask("POST", f"{self._servers.secure_url}/", {"Content-Type": EAP_TYPE}, body)
+        return await self._wire.ask("POST", f"{self._servers.secure_url}/", {"Content-Type": EAP_TYPE}, body)
 
-    async def _redirected(self, reply: _Reply) -> _Reply:
+    async def _redirected(self, reply: Reply) -> Reply:
         """Go where the reply sends the client, as one without a browser does."""
         location = reply.headers.get("Location", "")
         self._transcript.received(reply.line, f"to {location.partition('?')[0]}")
         self._transcript.sent(f"GET {location.partition('?')[0]}?…")
-        return await self._ask("GET", location)
+        return await self._wire.ask("GET", location)
 
-    async def _ask(self, method: str, url: str, headers: Mapping[str, str] = {}, body: bytes | None = None) -> _Reply:
-        """One request. Of the gateway the cookie is kept and given back; others get none of its."""
-        ours = url.startswith((self._servers.secure_url, self._servers.plain_url))
-        own = {"Host": self._servers.host, **({"Cookie": self._cookie} if self._cookie else {})} if ours else {}
-        async with self._http.request(
-            method,
-            url,
-            headers={"Accept-Language": "en", "Accept": "*/*"} | own | dict(headers),
-            data=body,
-            ssl=self._tls,
-            server_hostname=self._servers.host if ours and url.startswith("https") else None,
-            allow_redirects=False,
-        ) as response:
-            cookies = [value.partition(";")[0] for value in response.headers.getall("Set-Cookie", [])]
-            if cookies and ours:
-                self._cookie = cookies[-1]
-            line = f"HTTP {response.status} {response.reason}"
-            return _Reply(response.status, response.headers, await response.read(), line)
-
-    def _parameters(self, profile: str) -> dict[str, str]:
-        subscription, state = self._subscription, self._state
+    def _parameters(self) -> list[tuple[str, str]]:
+        subscription, state, habits = self._subscription, self._state, self._habits
         parameters = {
             "vers": str(state.get("version", 0)),
-            "rcs_profile": profile,
-            **_PROFILES.get(profile, {}),
-            "rcs_state": str(max(state.get("version", 0), 0)),
+            "rcs_profile": habits.profile,
+            **_PROFILES.get(habits.profile, {}),
+            **({"provisioning_version": self._release} if self._release else {}),
+            "rcs_state": self._rcs_state(),
             "client_vendor": "SIM",
             "client_version": "MOGsim-1.0",
             "default_sms_app": "1",
             "terminal_vendor": subscription.terminal_vendor,
             "terminal_model": subscription.terminal_model,
             "terminal_sw_version": "1.0",
-            "IMSI": subscription.imsi,
-            "IMEI": subscription.imei,
         }
-        if not self._cookie and state.get("token"):
+        if habits.is_additional:
+            imei = self._device.setdefault("imei", f"{TAC}{secrets.randbelow(10**6):06}0")
+            parameters |= {"IMEI": imei, "friendly_device_name": "Simulated tablet"}
+        else:
+            parameters |= {"IMSI": subscription.imsi, "IMEI": subscription.imei}
+        if not self._wire.cookie and state.get("token"):
             parameters["token"] = state["token"]
-        elif self._wifi and self._wifi.by.startswith("eap"):
+        elif self._wifi and self._offers_sim:
             parameters["EAP_ID"] = self._sim.identity(Type.AKA_PRIME if self._wifi.by == "eap-prime" else Type.AKA)
-        if self._wifi and self._wifi.by == "otp":
-            parameters |= {"msisdn": subscription.msisdn, "SMS_port": str(SMS_PORT)}
-        return parameters
+        if self._wifi and self._wifi.by != "oidc" and not self._offers_sim:
+            parameters |= {"msisdn": subscription.msisdn, "SMS_port": self._port}
+        if habits.msisdn:
+            parameters["msisdn"] = habits.msisdn
+        apps = state.get("apps", ()) if self._is_default else habits.apps
+        return [*parameters.items(), *(("app", app) for app in apps)]
 
-    def _proofs(self, parameters: Mapping[str, str]) -> list[str]:
-        if self._cookie:
-            return ["identity proven by cookie"]
+    def _rcs_state(self) -> str:
+        if self._device.get("rejected"):
+            return "-4"
+        return str(self._state.get("rcs_state", max(self._state.get("version", 0), 0)))
+
+    def _proof(self, parameters: Mapping[str, str]) -> str:
+        if self._wire.cookie:
+            return "identity proven by cookie"
         if "token" in parameters:
-            return ["identity proven by token"]
-        return ["SIM authentication offered"] if "EAP_ID" in parameters else ["nobody vouches for the client"]
+            return "identity proven by token"
+        return "SIM authentication offered" if "EAP_ID" in parameters else "nobody vouches for the client"
+
+    def _take(self, document: Document, version: int, reply: Reply) -> None:
+        """Take the document as a client does: a higher version replaces everything, an equal one only renews.
+
+        Spec: RCC.14 VERS
+        """
+        state, transcript = self._state, self._transcript
+        held = state.get("version", 0)
+        values = document.values
+        if document.token:
+            state["token"] = document.token
+        if version == DORMANT:
+            state["rcs_state"] = DORMANT
+            says = "the service sleeps; the configuration stays"
+        else:
+            state.pop("rcs_state", None)
+        if version <= 0 and version != DORMANT:
+            state.pop("token", None)
+            state.update(version=version, values={})
+            says = f"configuration withdrawn ({version})"
+        elif version > held:
+            values = self._allowed(values)
+            changed = {path: value for path, value in values.items() if state.get("values", {}).get(path) != value}
+            gone = state.get("values", {}).keys() - values.keys()
+            says = f"new configuration: {len(values)} parameters, {len(changed)} new or changed, {len(gone)} gone"
+            if self._is_default:
+                transcript.facts["changed"] = changed if held > 0 else len(changed)
+                state["apps"] = document.app_ids
+                state["elsewhere"] = [tuple(one) for one in document.servers]
+            state.update(version=version, values=values)
+        elif version != DORMANT:
+            says = "nothing new" if document.is_version_only else "a document, but no newer version: kept what is here"
+        vers = f"VERS version {version}, validity {document.validity} s"
+        transcript.received(reply.line, vers, says, *(["TOKEN"] if document.token else []), *self._dialog(document))
+        if self._is_default:
+            octets = len(reply.body)
+            told = {"version": version, "validity": document.validity, "parameters": len(values), "octets": octets}
+            transcript.facts |= told
+
+    def _allowed(self, values: dict[str, str]) -> dict[str, str]:
+        """Of an additional server the applications that it was asked for, and nothing else."""
+        if self._is_default:
+            return values
+        prefixes = tuple(f"APPLICATION[{app}]" for app in self._habits.apps)
+        return {path: value for path, value in values.items() if path.startswith(prefixes)}
+
+    def _dialog(self, document: Document) -> list[str]:
+        """Show the message and let the user answer it; who rejects has the service off."""
+        message = document.message
+        if message is None or not self._is_default:
+            return []
+        buttons = [name for name, there in (("accept", message.accept), ("reject", message.reject)) if there]
+        shown = f"shown: {message.title!r}: {message.text!r} [{' | '.join(buttons)}]"
+        if not (message.accept and message.reject):
+            return [shown]
+        answer = "rejected" if self._habits.accept is False else "accepted"
+        if answer == "rejected":
+            self._state["rejected"] = True
+        self._transcript.facts["dialog"] = answer
+        return [shown, f"the user has {answer}"]
 
 
 def _read_inbox(inbox: Path) -> list[dict[str, Any]]:
     """The short messages that the gateway's bearer for labs has written so far."""
     lines = inbox.read_text(encoding="utf-8").splitlines() if inbox.exists() else []
     return [json.loads(line) for line in lines]
-
-
-def _apply(body: bytes, line: str, state: dict[str, Any], transcript: Transcript) -> None:
-    """Take the document as a client does: a higher version replaces everything, an equal one only renews."""
-    parser = etree.XMLParser(resolve_entities=False, no_network=True)
-    values = dict(_walk(etree.fromstring(body, parser), ""))
-    version = int(values.pop("VERS/version"))
-    validity = int(values.pop("VERS/validity"))
-    token = values.pop("TOKEN/token", None)
-    values.pop("TOKEN/validity", None)
-    if token is not None:
-        state["token"] = token
-    held = state.get("version", 0)
-    if version <= 0:
-        state.update(version=version, values={})
-        says = f"configuration withdrawn ({version})"
-    elif version > held:
-        changed = {path: value for path, value in values.items() if state.get("values", {}).get(path) != value}
-        gone = state.get("values", {}).keys() - values.keys()
-        says = f"new configuration: {len(values)} parameters, {len(changed)} new or changed, {len(gone)} gone"
-        transcript.facts["changed"] = changed if held > 0 else len(changed)
-        state.update(version=version, values=values)
-    else:
-        says = "nothing new" if not values else "a document, but no newer version: kept what is here"
-    transcript.received(line, f"VERS version {version}, validity {validity} s", says, *(["TOKEN"] if token else []))
-    transcript.facts |= {"version": version, "validity": validity, "parameters": len(values), "octets": len(body)}
-
-
-def _walk(node: Any, path: str) -> list[tuple[str, str]]:
-    """Every parm below the node as (path, value); same-named characteristics are numbered from the second on."""
-    found: list[tuple[str, str]] = []
-    counts: dict[str, int] = {}
-    for child in node:
-        name = child.get("name") if child.tag == "parm" else child.get("type")
-        if child.tag == "characteristic" and name == "APPLICATION":
-            # w7 is registered by OMA CP, which writes the name in capitals.
-            ids = [parm.get("value") for parm in child.findall("parm") if parm.get("name", "").upper() == "APPID"]
-            name = f"APPLICATION[{ids[0] if ids else ''}]"
-        counts[name] = counts.get(name, 0) + 1
-        here = f"{path}{name}" + (f"#{counts[name]}" if counts[name] > 1 else "")
-        if child.tag == "parm":
-            found.append((here, child.get("value")))
-        else:
-            found += _walk(child, here + "/")
-    return found

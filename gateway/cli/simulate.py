@@ -13,7 +13,9 @@ import click
 from adapters.simulator.cp_phone import installed_account, receive_push
 from adapters.simulator.omadm_device import run_session
 from adapters.simulator.package0 import receive_notification
-from adapters.simulator.rcc14_client import Servers, Wifi, run_query
+from adapters.simulator.rcc14_client import Wifi, run_query
+from adapters.simulator.rcc14_document import Reader
+from adapters.simulator.rcc14_wire import Servers
 from adapters.sms.bearer.file import SMS_FILE
 from gateway import datadir
 from gateway.cli.common import printing, settings
@@ -53,6 +55,19 @@ def _read_refusals(_: click.Context, __: click.Parameter, entries: tuple[str, ..
             raise click.BadParameter(f"{entry!r} is not URI=CODE; write for example ./3GPP_IMS/Timer_T1=405")
         refusals[uri] = int(code)
     return refusals
+
+
+def _read_servers(_: click.Context, __: click.Parameter, entries: tuple[str, ...]) -> dict[str, tuple[str, str]]:
+    servers = {}
+    for entry in entries:
+        name, _equals, legs = entry.partition("=")
+        plain, _comma, tls = legs.partition(",")
+        if not (name and plain and tls):
+            raise click.BadParameter(
+                f"{entry!r} is not NAME=PLAIN,TLS; write for example hub.example=127.0.0.1:8080,127.0.0.1:8443"
+            )
+        servers[name] = (plain, tls)
+    return servers
 
 
 @simulate.command("omadm")
@@ -157,6 +172,29 @@ def _read_segments(file: TextIO) -> list[bytes]:
     show_default=True,
     help="How it proves itself on Wi-Fi: a code by SMS, its SIM, or where it is redirected to.",
 )
+@click.option(
+    "--additional",
+    is_flag=True,
+    help="Be another device of the user's, without a SIM; the code comes to the user's phone.",
+)
+@click.option(
+    "--accept/--reject", default=None, help="What the user does with a dialog. Rejecting lasts until accepted."
+)
+@click.option(
+    "--reader",
+    type=click.Choice(["strict", "sloppy"]),
+    default="strict",
+    show_default=True,
+    help="How it reads documents: to the letter, or by the first thing that looks right.",
+)
+@click.option(
+    "--server",
+    "elsewhere",
+    multiple=True,
+    callback=_read_servers,
+    metavar="NAME=PLAIN,TLS",
+    help="Where an additional server of that name is: host and port of both legs; may be given again.",
+)
 @_misbehave_option("repeat", "wrong-cookie", "truncate")
 @_state_option
 @printing
@@ -164,19 +202,32 @@ def simulate_rcc14(
     profile: str,
     access: str,
     by: Literal["otp", "eap", "eap-prime", "oidc"],
+    additional: bool,
+    accept: bool | None,
+    reader: Reader,
+    elsewhere: dict[str, tuple[str, str]],
     misbehave: str | None,
     state: Path | None,
 ) -> tuple[object, str]:
     """Ask for a configuration as the demo client, and print what came."""
     chosen = settings()
+    here = _rcc14_servers(chosen)
+    on_wifi = additional or access == "wifi"
     transcript = asyncio.run(
         run_query(
             datadir.load_demo(chosen).rcc14,
-            _rcc14_servers(chosen),
-            state or datadir.simulator_state(chosen, "rcc14"),
+            here,
+            state or datadir.simulator_state(chosen, "rcc14-additional" if additional else "rcc14"),
             profile=profile,
             misbehave=misbehave,
-            wifi=Wifi(by, chosen.data / SMS_FILE) if access == "wifi" else None,
+            wifi=Wifi("otp" if additional else by, chosen.data / SMS_FILE) if on_wifi else None,
+            additional=additional,
+            accept=accept,
+            reader=reader,
+            elsewhere={
+                name: Servers(f"http://{plain}", f"https://{tls}", here.ca_file, name)
+                for name, (plain, tls) in elsewhere.items()
+            },
         )
     )
     return transcript.as_json(), transcript.text()

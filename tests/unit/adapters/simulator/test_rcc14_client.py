@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
@@ -12,11 +13,13 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer, unused_port
 
-from adapters.simulator.rcc14_client import Servers, run_query
+from adapters.simulator.rcc14_client import MAX_RESTARTS, Wifi, run_query
+from adapters.simulator.rcc14_wire import Servers
 from gateway.demo_tls import ensure_demo_certificates
 from gateway.errors import Unavailable
 
 HOST = "config.rcs.mnc001.mcc001.pub.3gppnetwork.org"
+HUB = "rcs.hub.example"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +33,9 @@ class Subscription:
     opc: str = "00" * 16
 
 
+Answer = tuple[int, str] | tuple[int, str, dict[str, str]]
+
+
 @dataclasses.dataclass
 class Legs:
     """What both legs heard, and what they answer."""
@@ -38,19 +44,23 @@ class Legs:
     plain: list[web.Request] = dataclasses.field(default_factory=list)
     secure: list[web.Request] = dataclasses.field(default_factory=list)
     plain_status: int = 200
-    answers: list[tuple[int, str]] = dataclasses.field(default_factory=list)
+    answers: list[Answer] = dataclasses.field(default_factory=list)
+    on_secure: Callable[[], None] = lambda: None
 
 
-def document(version: int, token: str = "", **parms: str) -> tuple[int, str]:
-    def parm(name: str, value: object) -> str:
-        return f'<parm name="{name}" value="{value}"/>'
+def parm(name: str, value: object) -> str:
+    return f'<parm name="{name}" value="{value}"/>'
 
-    def characteristic(kind: str, *content: str) -> str:
-        return f'<characteristic type="{kind}">{"".join(content)}</characteristic>'
 
+def characteristic(kind: str, *content: str) -> str:
+    return f'<characteristic type="{kind}">{"".join(content)}</characteristic>'
+
+
+def document(version: int, token: str = "", *more: str, **parms: str) -> tuple[int, str]:
     content = characteristic("VERS", parm("version", version), parm("validity", 3600))
     if token:
         content += characteristic("TOKEN", parm("token", token))
+    content += "".join(more)
     if parms:
         content += characteristic(
             "APPLICATION", parm("AppID", "ap2002"), *(parm(name, value) for name, value in parms.items())
@@ -60,7 +70,7 @@ def document(version: int, token: str = "", **parms: str) -> tuple[int, str]:
 
 @pytest.fixture
 async def legs(tmp_path: Path) -> AsyncIterator[Legs]:
-    ensure_demo_certificates(tmp_path / "tls", (HOST,), datetime.now(UTC))
+    ensure_demo_certificates(tmp_path / "tls", (HOST, HUB), datetime.now(UTC))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tmp_path / "tls/server.pem", tmp_path / "tls/server.key")
 
@@ -71,12 +81,13 @@ async def legs(tmp_path: Path) -> AsyncIterator[Legs]:
 
     async def answer_secure(request: web.Request) -> web.Response:
         heard.secure.append(request)
-        status, body = heard.answers.pop(0)
-        return web.Response(status=status, text=body, content_type="text/xml")
+        heard.on_secure()
+        status, body, headers = (*heard.answers.pop(0), {})[:3]
+        return web.Response(status=status, text=body, content_type="text/xml", headers=headers)
 
     def leg(handler: Callable[[web.Request], Awaitable[web.Response]]) -> TestServer:
         app = web.Application()
-        app.router.add_get("/", handler)
+        app.router.add_get("/{path:.*}", handler)
         return TestServer(app)
 
     plain, secure = leg(answer_plain), leg(answer_secure)
@@ -133,27 +144,162 @@ async def test_it_comes_back_with_version_and_token(legs: Legs, state: Path) -> 
     assert "APPLICATION[ap2002]/b" not in changed.values
 
 
-@pytest.mark.parametrize("version", [0, -1, -2, -3])
+@pytest.mark.parametrize("version", [0, -1, -2])
 async def test_a_withdrawn_configuration_is_given_up(legs: Legs, state: Path, version: int) -> None:
-    """A version of zero or less takes everything away."""
-    legs.answers = [document(1, token="t1", a="1"), document(version)]
+    """A version of zero or less takes everything away, the token too."""
+    legs.answers = [document(1, token="t1", a="1"), document(version), document(version)]
     await run_query(Subscription(), legs.servers, state)
     transcript = await run_query(Subscription(), legs.servers, state)
     assert (transcript.values, transcript.facts["version"]) == ({}, version)
+    await run_query(Subscription(), legs.servers, state)
+    assert "token" not in legs.secure[-1].query
+
+
+async def test_a_dormant_client_keeps_everything(legs: Legs, state: Path) -> None:
+    """-3 puts the service to sleep; the next query says what is held, and that it sleeps (RCC.14 VERS)."""
+    legs.answers = [document(4, token="t1", a="1"), document(-3), document(4)]
+    await run_query(Subscription(), legs.servers, state)
+    transcript = await run_query(Subscription(), legs.servers, state)
+    assert transcript.values["APPLICATION[ap2002]/a"] == "1"
+    await run_query(Subscription(), legs.servers, state)
+    asked = legs.secure[-1].query
+    assert (asked["vers"], asked["rcs_state"], asked["token"]) == ("4", "-3", "t1")
 
 
 async def test_refusals_are_told_apart(legs: Legs, state: Path) -> None:
-    """The transcript names the leg; after 511 the token is forgotten and the next query begins anew.
-
-    Spec: RCC.14 2.2 (511)
-    """
+    """The transcript names the leg and what the client does then (RCC.14 2.2; TS.43)."""
     legs.plain_status = 511
     assert (await run_query(Subscription(), legs.servers, state)).result == "plain leg answered 511"
     legs.plain_status = 200
-    legs.answers = [document(1, token="t1"), (511, ""), document(1, token="t2"), (503, "")]
-    results = [(await run_query(Subscription(), legs.servers, state)).result for _ in range(4)]
-    assert results == ["ok", "TLS leg answered 511", "ok", "TLS leg answered 503"]
-    assert len(legs.plain) == 3
+    legs.answers = [document(3, a="1"), (503, "", {"Retry-After": "40"}), (500, ""), (403, ""), document(1)]
+    heard = [await run_query(Subscription(), legs.servers, state) for _ in range(5)]
+    assert [transcript.result for transcript in heard] == [
+        "ok",
+        "TLS leg answered 503",
+        "TLS leg answered 500",
+        "TLS leg answered 403",
+        "ok",
+    ]
+    assert heard[1].facts["then"] == "would retry in 40 s"
+    assert (heard[2].values, heard[3].values) == (
+        {"APPLICATION[ap2002]/AppID": "ap2002", "APPLICATION[ap2002]/a": "1"},
+        {},
+    )
+    assert [asked.query["vers"] for asked in legs.secure] == ["0", "3", "3", "3", "0"]
+
+
+async def test_after_511_it_begins_again_without_its_token(legs: Legs, state: Path) -> None:
+    """Both legs anew, by cookie; but only so many times (RCC.14 2.2: 511)."""
+    legs.answers = [document(1, token="t1"), (511, ""), document(1, token="t2"), *[(511, "")] * (1 + MAX_RESTARTS)]
+    results = [(await run_query(Subscription(), legs.servers, state)).result for _ in range(3)]
+    assert results == ["ok", "ok", "TLS leg answered 511"]
+    assert legs.answers == []
+    proofs = [(asked.query.get("token"), "Cookie" in asked.headers) for asked in legs.secure[:4]]
+    assert proofs == [(None, True), ("t1", False), (None, True), ("t2", False)]
+
+
+async def test_it_speaks_a_release_that_both_know(legs: Legs, state: Path) -> None:
+    """406 names the releases; the newest of them that the client knows is tried, and without one it gives up."""
+    legs.answers = [
+        (406, "", {"Supported-Versions": "2.0, 4.0"}),
+        document(1),
+        (406, "", {"Supported-Versions": "9.0"}),
+    ]
+    assert (await run_query(Subscription(), legs.servers, state)).result == "ok"
+    assert [asked.query["provisioning_version"] for asked in legs.secure] == ["5.0", "4.0"]
+    assert (await run_query(Subscription(), legs.servers, state)).result == "TLS leg answered 406"
+
+
+@pytest.mark.parametrize("status", [301, 307, 308])
+async def test_it_follows_a_server_that_has_moved(legs: Legs, state: Path, status: int) -> None:
+    """With the same parameters and the cookie, but never from TLS to plain HTTP (RCC.14 2.2.2)."""
+    legs.answers = [
+        (status, "", {"Location": "/elsewhere"}),
+        document(1),
+        (status, "", {"Location": "http://localhost/"}),
+    ]
+    assert (await run_query(Subscription(), legs.servers, state)).result == "ok"
+    first, second = legs.secure
+    assert (second.path, second.query, second.headers["Cookie"]) == ("/elsewhere", first.query, "acs=ticket")
+    assert (await run_query(Subscription(), legs.servers, state)).result == "sent to http"
+
+
+async def test_a_dialog_is_shown_and_answered(legs: Legs, state: Path) -> None:
+    """Who rejects has the service off, and says so in each query, until he accepts (RCC.14 MSG)."""
+    terms = characteristic(
+        "MSG", parm("title", "Chat"), parm("message", "Use it?"), parm("Accept_btn", 1), parm("Reject_btn", 1)
+    )
+    legs.answers = [document(1, "", terms, a="1"), document(1), document(1)]
+    rejected = await run_query(Subscription(), legs.servers, state, accept=False)
+    assert rejected.facts["dialog"] == "rejected"
+    assert "shown: 'Chat': 'Use it?' [accept | reject]" in rejected.steps[-1].says
+    await run_query(Subscription(), legs.servers, state)
+    await run_query(Subscription(), legs.servers, state, accept=True)
+    assert [asked.query["rcs_state"] for asked in legs.secure] == ["0", "-4", "1"]
+
+
+async def test_additional_servers_are_asked_each_for_itself(legs: Legs, state: Path) -> None:
+    """Under their own names, with their own version and token; of theirs only the applications named count.
+
+    Spec: RCC.14 2.2.2 (additional servers)
+    """
+    access = characteristic(
+        "ACCESS-CONTROL",
+        characteristic("DEFAULT", parm("app-id", "ap2001")),
+        characteristic("SERVER", parm("fqdn", "other.example"), parm("id-provider", 0), parm("app-id", "ap2003")),
+        characteristic("SERVER", parm("fqdn", HUB), parm("id-provider", 1), parm("app-id", "ap2002")),
+    )
+    user = characteristic("User", parm("msisdn", "+15550999"))
+    legs.answers = [document(5, "d", access), document(9, "h", user, a="1"), document(5), document(9)]
+    elsewhere = {HUB: legs.servers._replace(host=HUB)}
+    first = await run_query(Subscription(), legs.servers, state, elsewhere=elsewhere)
+    await run_query(Subscription(), legs.servers, state, elsewhere=elsewhere)
+    assert first.facts["elsewhere"] == {HUB: 9}
+    assert first.values["APPLICATION[ap2002]/a"] == "1"
+    assert "User/msisdn" not in first.values
+    assert ("ACCESS-CONTROL names other.example", ("not asked: it is not said where that is",)) in [
+        (step.line, step.says) for step in first.steps
+    ]
+    told = [(one.host, one.query["vers"], one.query.get("token"), one.query.getall("app", [])) for one in legs.secure]
+    assert told == [
+        (HOST, "0", None, []),
+        (HUB, "0", None, ["ap2002"]),
+        (HOST, "5", "d", ["ap2001"]),
+        (HUB, "9", "h", ["ap2002"]),
+    ]
+
+
+async def test_an_additional_device_has_no_sim(legs: Legs, state: Path, tmp_path: Path) -> None:
+    """It names the number and itself, waits for what the user reads on the phone, and stays the same device.
+
+    Spec: RCC.15 2.1.2
+    """
+    inbox = tmp_path / "sms.jsonl"
+
+    def deliver(text: str) -> None:
+        inbox.write_text(json.dumps({"to": "+15550100001", "port": 0, "text": text}) + "\n")
+
+    policy = f'<wap-provisioningdoc version="1.1">{characteristic("POLICY", parm("SMS_port", 0))}</wap-provisioningdoc>'
+    legs.answers = [(200, policy, {"Set-Cookie": "acs=waiting"}), document(1, "t1"), document(1)]
+    legs.on_secure = lambda: deliver("481592 is your code.")
+    wifi = Wifi("otp", inbox)
+    first = await run_query(Subscription(), legs.servers, state, wifi=wifi, additional=True)
+    assert first.result == "ok"
+    await run_query(Subscription(), legs.servers, state, wifi=wifi, additional=True)
+    asked, brought, later = (one.query for one in legs.secure)
+    assert ("IMSI" in asked, asked["msisdn"], asked["SMS_port"]) == (False, "+15550100001", "0")
+    assert dict(brought) == {"OTP": "481592"}
+    assert (later["token"], later["IMEI"]) == ("t1", asked["IMEI"])
+    assert asked["IMEI"] != Subscription().imei
+    assert legs.plain == []
+
+
+async def test_a_document_that_a_reader_refuses(legs: Legs, state: Path) -> None:
+    """A strict client makes nothing of names that are not exact; a sloppy one takes the first version it sees."""
+    odd = characteristic("Vers", parm("version", 3))
+    legs.answers = [(200, f'<wap-provisioningdoc version="1.1">{odd}</wap-provisioningdoc>')] * 2
+    assert (await run_query(Subscription(), legs.servers, state)).result == "a document without VERS"
+    assert (await run_query(Subscription(), legs.servers, state, reader="sloppy")).facts["version"] == 3
 
 
 async def test_misbehaviours_do_what_they_say(legs: Legs, state: Path) -> None:
