@@ -59,7 +59,7 @@ from gateway.packages import Packages
 from gateway.sealing import Sealer
 from gateway.service import Service
 from gateway.settings import Listener, Settings
-from gateway.store.opening import open_store
+from gateway.store.opening import open_store, served_alone
 from gateway.store.protocol import ClaimEphemeral, Store
 from gateway.trace import Reader, Tracer
 
@@ -125,10 +125,11 @@ async def running(
     configuration = load_configuration(settings)
     sealer = Sealer.load(settings.seal_key)
     token = load_token(settings.data)
-    store, doubts = await open_store(settings.store, settings.data)
-    for doubt in doubts:
-        logger().warning("store_doubtful", why=doubt)
     async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(served_alone(settings.store, settings.data))
+        store, doubts = await open_store(settings.store, settings.data)
+        for doubt in doubts:
+            logger().warning("store_doubtful", why=doubt)
         stack.push_async_callback(store.close)
         service = Service(
             configuration.catalogue,
