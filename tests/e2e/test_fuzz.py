@@ -361,6 +361,87 @@ def test_odd_queries_of_proven_clients_are_answered(
     assert_no_fault(exchange(gateway, "tls", octets))
 
 
+EAP = "application/vnd.gsma.eap-relay.v1.0+json"
+FORM = "application/x-www-form-urlencoded"
+PACKETS = st.binary(max_size=60) | st.builds(
+    lambda code, kind, rest: bytes([code, 7]) + (5 + len(rest)).to_bytes(2) + bytes([kind]) + rest,
+    st.integers(0, 5),
+    st.sampled_from([0, 1, 3, 23, 50, 255]),
+    st.binary(max_size=40),
+)
+RELAYED = (
+    PACKETS.map(lambda octets: json.dumps({"eap-relay-packet": base64.b64encode(octets).decode()}).encode())
+    | st.sampled_from([b"", b"{}", b"[]", b'{"eap-relay-packet":1}', b'{"eap-relay-packet":"%"}', b"[" * 5000, b"\xff"])
+    | st.binary(max_size=40)
+)
+
+
+@modest
+@given(
+    media_type=st.sampled_from([EAP, FORM, f"{FORM}; charset=utf-7", "text/plain", "\xe9", ""]),
+    body=RELAYED | QUERIES,
+    cookies=st.lists(COOKIES, max_size=2),
+    waits=st.booleans(),
+)
+def test_odd_bodies_for_the_secure_leg_are_answered(
+    gateway: Gateway, media_type: str, body: bytes, cookies: list[bytes], waits: bool
+) -> None:
+    """Forms and relayed EAP packets of any octets are refused, also with the cookie of an exchange that waits.
+
+    Spec: RCC.14 2.3, 2.8
+    """
+    offered = f"/?vers=0&EAP_ID={quote('0001010000000001@nai.epc.mnc001.mcc001.3gppnetwork.org')}"
+    if waits:
+        cookies = [*cookies, _cookie_in(exchange(gateway, "tls", request("GET", offered)))]
+    headers: dict[str, str | bytes] = {"Content-Type": media_type.encode("latin-1"), "Cookie": b"; ".join(cookies)}
+    assert_no_configuration(exchange(gateway, "tls", request("POST", "/", headers, body)))
+
+
+@modest
+@given(
+    fields=st.lists(
+        st.tuples(st.sampled_from(["username", "realm", "nonce", "uri", "response", "qop", "nc", "cnonce", "x"]), ODD),
+        max_size=9,
+    ),
+    agent=st.sampled_from([b"3gpp-gba", b"3gpp-gba-uicc/1", b"\xff", b""]),
+)
+def test_odd_credentials_are_answered(gateway: Gateway, fields: list[tuple[str, bytes]], agent: bytes) -> None:
+    """Whatever is in a Digest header, nobody is let in by it where nobody was challenged.
+
+    Spec: 3GPP TS 33.222 5
+    """
+    header = b"Digest " + b", ".join([name.encode() + b'="' + value + b'"' for name, value in fields])
+    octets = request("GET", "/?vers=0", {"Authorization": header, "User-Agent": agent})
+    assert_no_configuration(exchange(gateway, "tls", octets))
+
+
+@modest
+@given(
+    form=ODD, shown=ODD, number=ODD, code=ODD, media_type=st.sampled_from([FORM, "multipart/form-data", "text/plain"])
+)
+def test_odd_forms_for_the_code_page_are_answered(
+    gateway: Gateway, form: bytes, shown: bytes, number: bytes, code: bytes, media_type: str
+) -> None:
+    """The page refuses what it did not show, and says nothing else about it."""
+    body = b"form=" + form + b"&number=" + number + b"&code=" + code
+    headers: dict[str, str | bytes] = {"Content-Type": media_type, "Cookie": b"__Host-form=" + shown}
+    assert status_of(exchange(gateway, "tls", request("POST", "/verify", headers, body))) in (400, 403, 413, 429)
+
+
+def assert_no_configuration(answer: bytes) -> None:
+    """Refused, or told to wait with a time to come back: clients that go on in a circle are (RCC.14 2.3)."""
+    if status_of(answer) == 503:
+        assert b"\r\nRetry-After: " in answer
+    else:
+        assert_no_fault(answer)
+    assert b"wap-provisioningdoc" not in answer
+
+
+def _cookie_in(answer: bytes) -> bytes:
+    found = re.search(rb"Set-Cookie: ([^;]+);", answer)
+    return found[1] if found else b""
+
+
 def cookie_of_bob(gateway: Gateway) -> bytes:
     """A cookie that proves that bob asks."""
     introduced = exchange(gateway, "plain", request("GET", "/", {"X-IMSI": "001010000000002"}))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
+from adapters.aka.packet import Type, decode_packet, encode_packet, unsized
 from adapters.detection.map_add import decode_message
 from adapters.omadm import codec
 from adapters.omadm.auth import Account, make_cred
@@ -17,7 +18,9 @@ from adapters.omadm.session_record import Session, decode_session, encode_sessio
 from adapters.omadm.xml import decode_xml, encode_xml
 from adapters.provisioning.document import parse_document
 from adapters.provisioning.wbxml import decode_document, encode_document
+from adapters.rcc14.identity.gba import digest_response, is_challenged_so, parse_credentials
 from adapters.rcc14.messages import parse_request
+from adapters.rcc14.proving.eap import decode_body, encode_body
 from adapters.sms.pdu import decode_parts
 from adapters.sms.wsp import decode_push
 from adapters.wbxml import codec as wbxml
@@ -27,6 +30,7 @@ from gateway.fleet.operation import Operation
 NOW = datetime.datetime(2026, 3, 1, tzinfo=datetime.UTC)
 XML = codec.encoding_of("application/vnd.syncml.dm+xml")
 WBXML = codec.encoding_of("application/vnd.syncml.dm+wbxml")
+MAX_RELAYED_BYTES = 4096
 SEPARATOR = b"\n\n"
 """Between the messages of a session in the fuzzer's octets."""
 
@@ -84,6 +88,29 @@ def read_query(octets: bytes) -> None:
     parse_request(octets.decode("utf-8", "surrogateescape"))
 
 
+def read_eap(octets: bytes) -> None:
+    """An EAP packet of a SIM's; what was read of AKA can be written and read again, and is the same then."""
+    packet = decode_packet(octets)
+    for _, value in packet.attributes:
+        unsized(value)
+    if packet.type in (Type.AKA, Type.AKA_PRIME):
+        assert decode_packet(encode_packet(packet)) == packet
+
+
+def read_eap_relay(octets: bytes) -> None:
+    """The JSON that an EAP packet is relayed in; what was read can be written and read again, and is the same then."""
+    packet = decode_body(octets)
+    if len(packet) <= MAX_RELAYED_BYTES:
+        assert decode_body(encode_body(packet)) == packet
+
+
+def read_digest(octets: bytes) -> None:
+    """An Authorization header with Digest credentials, as aiohttp hands it over."""
+    credentials = parse_credentials(octets.decode("utf-8", "surrogateescape"))
+    if is_challenged_so(credentials, "naf.example", "/?vers=0"):
+        digest_response(credentials, "GET", "password")
+
+
 def read_map(octets: bytes) -> None:
     """A MAP message inside TCAP."""
     decode_message(octets)
@@ -130,6 +157,9 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
         read_provisioning_wbxml,
         read_short_message,
         read_query,
+        read_eap,
+        read_eap_relay,
+        read_digest,
         read_map,
         hold_session,
     )

@@ -57,6 +57,10 @@ def parse_credentials(authorization: str) -> Credentials:
     scheme, _, rest = authorization.partition(" ")
     if scheme.lower() != "digest" or len(rest) > MAX_HEADER_CHARACTERS:
         raise DecodeError("not Digest credentials")
+    try:
+        rest.encode()
+    except UnicodeEncodeError as error:
+        raise DecodeError("Digest credentials that are not UTF-8", error.start) from None
     fields: dict[str, str] = {}
     position = 0
     while position < len(rest):

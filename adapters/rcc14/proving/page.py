@@ -129,6 +129,6 @@ async def _read_form(request: web.BaseRequest) -> tuple[str, str]:
     except ValueError as error:
         raise DecodeError(str(error)) from None
     shown, given = request.cookies.get(FORM_COOKIE, ""), fields.get("form", "")
-    if not shown or not hmac.compare_digest(shown.encode(), given.encode()):
+    if not shown or not hmac.compare_digest(shown.encode("utf-8", "surrogateescape"), given.encode()):
         raise DecodeError("the form was not shown to this browser")
     return parse_msisdn(fields.get("number", "").replace(" ", "")), fields.get("code", "")

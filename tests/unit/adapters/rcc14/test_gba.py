@@ -42,10 +42,11 @@ def test_the_response_is_that_of_the_rfc() -> None:
         EXAMPLE + ", algorithm=SHA-256",
         EXAMPLE.replace('"Mufasa"', '"Mufasa'),
         EXAMPLE + ", x=" + "y" * 5000,
+        EXAMPLE.replace('"Mufasa"', '"Mufasa\udcff"'),
     ],
 )
 def test_other_credentials_are_refused(header: str) -> None:
-    """Another scheme, without qop, with something twice, of another algorithm, or past the bounds."""
+    """Another scheme, without qop, with something twice, of another algorithm, past the bounds, or no UTF-8."""
     with pytest.raises(DecodeError):
         parse_credentials(header)
 
