@@ -20,7 +20,7 @@ from gateway.settings import Listener
 
 @click.command()
 @click.option("--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes to serve with.")
-@click.option("--worker", type=(int, click.Path(path_type=Path)), default=None, hidden=True)
+@click.option("--worker", type=(int, click.Path(path_type=Path)), default=None, hidden=True, help="Be one of them.")
 def serve(workers: int, worker: tuple[int, Path] | None) -> None:
     """Serve until Ctrl-C. Several workers share the addresses and the state, which must then be in Redis or Valkey."""
     chosen = settings()

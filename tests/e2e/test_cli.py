@@ -155,10 +155,11 @@ def test_a_service_is_taken_away_and_given_back(mogate: CliRunner) -> None:
     ran("subscriber", "state", "alice", "active", "--app", "rcs")
     assert version() == held + 2
     ran("device", "revoke", device, "--token-only")
-    assert json.loads(ran("simulate", "rcc14", "--json"))["result"] == "TLS leg answered 511"
+    renewed = ran("simulate", "rcc14")
+    assert "HTTP 511" in renewed
+    assert "result: ok" in renewed
     assert version() == held + 2
     ran("device", "revoke", device)
-    assert "TLS leg answered 511" in ran("simulate", "rcc14")
     assert version() == -1
     ran("device", "state", device, "inherit")
 
@@ -169,7 +170,6 @@ def test_a_service_is_taken_away_and_given_back(mogate: CliRunner) -> None:
         (("subscriber", "state", "alice", "away"), 2, "away"),
         (("subscriber", "state", "alice", "active", "--app", "imz"), 1, "imz"),
         (("device", "state", "alice.99", "active"), 1, "alice.99"),
-        (("push", "rcscfg", "alice"), 1, "--dry-run"),
         (("push", "rcscfg", "alice", "--imsi", "001019999999999", "--dry-run"), 1, "001019999999999"),
         (("subscriber", "show", "nobody"), 1, "nobody"),
         (("subscriber", "add", "--imsi", "12"), 1, "imsis"),

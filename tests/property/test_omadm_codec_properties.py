@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
+from msgspec.structs import replace
 
 from adapters.omadm.codec import Encoding, decode, encode, encoding_of
 from adapters.omadm.messages import (
@@ -179,6 +180,7 @@ def test_octets_survive_wbxml(message: SyncML) -> None:
 @given(message=messages(KNOWN))
 def test_the_order_is_that_of_the_dtd(message: SyncML) -> None:
     """Every message is valid against the DTD, because some clients read by position (OMA-TS-SyncML_RepPro-V1_2)."""
+    message = replace(message, header=replace(message.header, ver_dtd="1.2"))  # another version has another namespace
     assert DTD.validate(etree.fromstring(encode(message, XML))), DTD.error_log
 
 
