@@ -1,10 +1,13 @@
 """Interoperability: what clients in the field do, over the wire, and what they have to get.
 
-Authentication by SIM is in tests/e2e/test_identity.py.
+Proofs of identity with a whole client are in tests/e2e/test_identity.py, those that need another server's part in
+test_rcc14_peers.py.
 """
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 import socket
 import ssl
@@ -15,6 +18,7 @@ import pytest
 from rcc14_caller import FORM, HOST, Caller, Heard
 
 UP_2 = "rcs_version=11.0&rcs_profile=UP_2.4&provisioning_version=5.0"
+EAP = "application/vnd.gsma.eap-relay.v1.0+json"
 IMS_B = "urn:oma:mo:ext-3gpp-ims:1.0"
 
 
@@ -163,6 +167,32 @@ def test_an_imsi_that_is_not_the_cookies(rcc14: Caller) -> None:
     assert rcc14.secure(f"vers=0&IMSI={other.imsi}", cookie=rcc14.introduce(who)).status == 403
     kinds = [event["kind"] for event in rcc14.admin("GET", "/events?limit=1000")]
     assert "identity.mismatch" in kinds
+
+
+def eap_of(heard: Heard) -> bytes:
+    assert (heard.status, heard.headers["Content-Type"]) == (200, EAP)
+    return base64.b64decode(json.loads(heard.body)["eap-relay-packet"])
+
+
+def test_a_sim_that_rejects_the_network(rcc14: Caller) -> None:
+    """Authentication-Reject gets no document but 511, to come back by another method; the exchange is over.
+
+    Spec: RFC 4187 9.4 and 9.5, RCC.14 2.8
+    """
+    who = rcc14.subscriber()
+    rcc14.admin("PUT", f"/subscribers/{who.id}/sims/{who.imsi}", {"k": "00" * 16, "opc": "11" * 16})
+    offered = quote(f"0{who.imsi}@nai.epc.mnc001.mcc001.3gppnetwork.org")
+    heard = rcc14.secure(f"vers=0&IMSI={who.imsi}&EAP_ID={offered}")
+    challenge = eap_of(heard)
+    code, identifier, kind, subtype = challenge[0], challenge[1], challenge[4], challenge[5]
+    assert (code, kind, subtype) == (1, 23, 1)
+    packet = bytes([2, identifier, 0, 8, 23, 2, 0, 0])
+    body = json.dumps({"eap-relay-packet": base64.b64encode(packet).decode()}).encode()
+    for _ in range(2):
+        refused = rcc14.secure("", ("Content-Type", EAP), method="POST", body=body, cookie=heard.cookie)
+        assert (refused.status, refused.body) == (511, b"")
+    again = rcc14.secure(f"vers=0&IMSI={who.imsi}&msisdn={quote(who.msisdn)}&SMS_port=0")
+    assert (again.status, bool(again.cookie)) == (200, True)
 
 
 def test_the_layouts(rcc14: Caller) -> None:
