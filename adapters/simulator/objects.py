@@ -32,7 +32,7 @@ _FACTORY: dict[str, tuple[str, str | None]] = {
     "./DevDetail/FwV": ("chr", "1.0"),
     "./DevDetail/SwV": ("chr", "1.0"),
     "./DevDetail/HwV": ("chr", "A"),
-    "./DevDetail/LrgObj": ("bool", "false"),
+    "./DevDetail/LrgObj": ("bool", "true"),
     "./DevDetail/URI": ("node", None),
     "./DevDetail/URI/MaxDepth": ("chr", "0"),
     "./DevDetail/URI/MaxTotLen": ("chr", "0"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, ParamSpec, TextIO
@@ -11,8 +12,9 @@ from typing import Any, Literal, ParamSpec, TextIO
 import click
 
 from adapters.simulator.cp_phone import installed_account, receive_push
-from adapters.simulator.omadm_device import run_session
+from adapters.simulator.omadm_device import MAX_MESSAGE_BYTES, run_session
 from adapters.simulator.package0 import receive_notification
+from adapters.simulator.prompts import User
 from adapters.simulator.rcc14_client import Wifi, run_query
 from adapters.simulator.rcc14_document import Reader
 from adapters.simulator.rcc14_wire import Servers
@@ -79,6 +81,34 @@ def _read_servers(_: click.Context, __: click.Parameter, entries: tuple[str, ...
     metavar="URI=CODE",
     help="Answer writes of that node with this status code; may be given again.",
 )
+@click.option(
+    "--lacks",
+    multiple=True,
+    type=click.Choice(["list", "Atomic", "Sequence", "Copy", "Exec"]),
+    help="Answer that command with 406, or every Get of a whole subtree; may be given again.",
+)
+@click.option(
+    "--auth",
+    type=click.Choice(["md5", "mac"]),
+    default="md5",
+    show_default=True,
+    help="How the phone proves itself, and the gateway to it.",
+)
+@click.option(
+    "--max-message",
+    type=click.IntRange(min=1000),
+    default=MAX_MESSAGE_BYTES,
+    show_default=True,
+    metavar="OCTETS",
+    help="Largest message in either direction; larger values go in parts.",
+)
+@click.option(
+    "--answer",
+    "answers",
+    multiple=True,
+    metavar="TEXT",
+    help="What the user says to the next prompt: accept, reject, a text, numbers such as 1,3, or cancel.",
+)
 @_misbehave_option("repeat", "reorder", "truncate", "wrong-nonce")
 @click.option(
     "--notification",
@@ -89,7 +119,15 @@ def _read_servers(_: click.Context, __: click.Parameter, entries: tuple[str, ...
 @_state_option
 @printing
 def simulate_omadm(
-    wbxml: bool, refuse: dict[str, int], misbehave: str | None, notification: TextIO | None, state: Path | None
+    wbxml: bool,
+    refuse: dict[str, int],
+    lacks: tuple[str, ...],
+    auth: Literal["md5", "mac"],
+    max_message: int,
+    answers: tuple[str, ...],
+    misbehave: str | None,
+    notification: TextIO | None,
+    state: Path | None,
 ) -> tuple[object, str]:
     """Run one OMA DM session as the demo phone, or as the one that was bootstrapped into STATE, and print it."""
     chosen = settings()
@@ -109,14 +147,23 @@ def simulate_omadm(
             file,
             wbxml_encoded=wbxml,
             refuse=refuse,
+            lacks=lacks,
             misbehave=misbehave,
             called_for=called_for,
+            auth=auth,
+            max_message_bytes=max_message,
+            user=User(answers, _ask if sys.stdin.isatty() else None),
         )
     )
     if notification is not None:
         transcript.steps[:0] = heard.steps
         transcript.facts |= heard.facts
     return transcript.as_json(), transcript.text()
+
+
+def _ask(shown: str) -> str:
+    """What the user at the terminal says; "" for nothing."""
+    return str(click.prompt(shown, default="", show_default=False, err=True))
 
 
 @simulate.command("cp")

@@ -1,0 +1,179 @@
+"""A server's commands, carried out by a simulated phone: each with its Status, and Results where it asked.
+
+Spec: OMA-TS-DM_RepPro-V1_2 (commands, Atomic, Sequence); OMA-TS-DM_Protocol-V1_2 7, 10
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+
+from adapters.simulator import phone_tree
+from adapters.simulator.large_objects import Assembly
+from adapters.simulator.objects import Objects, Tree
+from adapters.simulator.prompts import CANCELLED, PROMPTS, REFUSALS, User
+from adapters.simulator.syncml_markup import Markup, child, children, has, text
+
+OK, BUFFERED, NOT_EXECUTED, ROLLED_BACK, NOT_SUPPORTED = 200, 213, 215, 216, 406
+INVALID_CREDENTIALS, COMMAND_FAILED, ATOMIC_FAILED = 401, 500, 507
+
+_GROUPS = ("Atomic", "Sequence")
+_VERBS = ("Add", "Replace", "Delete", "Copy", "Get", "Exec", "Alert", *_GROUPS)
+_OBJECT_VERBS = ("Add", "Replace", "Exec")
+NEXT_MESSAGE, NO_END_OF_DATA = "1222", "1225"
+
+
+class Commands:
+    """What one phone does with commands; ``refuse`` is URI -> status for writes there.
+
+    ``lacks`` are verbs it answers 406 to; ``list`` stands for the Get of a whole subtree.
+    """
+
+    def __init__(
+        self, tree: Tree, objects: Objects, user: User, refuse: Mapping[str, int], lacks: Collection[str]
+    ) -> None:
+        self._tree = tree
+        self._objects = objects
+        self._user = user
+        self._refuse = refuse
+        self._lacks = lacks
+        self._cancelled = False
+        self.assembly = Assembly()
+        self.done: list[str] = []
+
+    def carry_out(self, commands: Iterable[Markup], msg_ref: str, *, allowed: bool) -> list[Markup]:
+        """The answers to the commands of one message; to none of them but a refusal when it is not ``allowed``."""
+        self._cancelled = False
+        answers: list[Markup] = []
+        for command in commands:
+            if not allowed:
+                answers += self._refused(command, msg_ref, INVALID_CREDENTIALS)
+            elif self._cancelled:
+                answers += self._refused(command, msg_ref, NOT_EXECUTED)
+            else:
+                answers += self._execute(command, msg_ref)
+        if allowed:
+            for answer in answers:
+                if answer[0] == "Status" and text(answer, "Cmd") not in ("Alert", *_GROUPS):
+                    uri = text(answer, "TargetRef") if has(answer, "TargetRef") else ""
+                    self.done.append(f"{text(answer, 'Cmd')} {uri} {text(answer, 'Data')}")
+        return answers
+
+    def _refused(self, command: Markup, msg_ref: str, code: int) -> list[Markup]:
+        members = [one for one in command[1] if one[0] in _VERBS] if command[0] in _GROUPS else []
+        below = [status for member in members for status in self._refused(member, msg_ref, code)]
+        return [status_of(command, msg_ref, code), *below]
+
+    def _execute(self, command: Markup, msg_ref: str) -> list[Markup]:
+        name = command[0]
+        if name in self._lacks:
+            return [status_of(command, msg_ref, NOT_SUPPORTED)]
+        if name in _GROUPS:
+            return self._execute_group(command, msg_ref)
+        if name == "Alert":
+            return [self._heed(command, msg_ref)]
+        answers: list[Markup] = []
+        correlator = text(command, "Correlator") if has(command, "Correlator") else ""
+        for item in children(command, "Item"):
+            uri = text(child(item, "Target"), "LocURI") if has(item, "Target") else ""
+            if self.assembly.broken and not self.assembly.expects(name, uri):
+                answers.append(_no_end_of_data(self.assembly.broken))
+                self.assembly.drop()
+            results: list[Markup] = []
+            code = OK
+            if name in _OBJECT_VERBS and (has(item, "MoreData") or self.assembly.expects(name, uri)):
+                code, item = self.assembly.take(name, uri, item)
+            if code == OK:
+                code = self._do(name, uri, item, correlator, results)
+            answers.append(status_of(command, msg_ref, code, target=uri))
+            if results:
+                refs: list[Markup] = [("CmdID", ""), ("MsgRef", msg_ref), ("CmdRef", text(command, "CmdID"))]
+                answers.append(("Results", [*refs, *results]))
+        return answers
+
+    def _execute_group(self, group: Markup, msg_ref: str) -> list[Markup]:
+        """All of an Atomic or none of it: after the first failure the rest is left, and what was done is undone.
+
+        A Sequence goes on whatever becomes of its members, unless the user stops it.
+
+        Spec: OMA-TS-DM_RepPro-V1_2 (Atomic: 507, 216, 215; Sequence)
+        """
+        name, before = group[0], {uri: list(node) for uri, node in self._tree.items()}
+        answers: list[Markup] = []
+        stopped = False
+        for member in (one for one in group[1] if one[0] in _VERBS):
+            if stopped:
+                answers += self._refused(member, msg_ref, NOT_EXECUTED)
+                continue
+            if name == "Atomic" and member[0] in ("Get", *_GROUPS):
+                given = [status_of(member, msg_ref, COMMAND_FAILED)]
+            else:
+                given = self._execute(member, msg_ref)
+            answers += given
+            codes = [int(text(answer, "Data")) for answer in given if answer[0] == "Status"]
+            if name == "Atomic":
+                stopped = any(code >= 300 or code == CANCELLED for code in codes)
+            else:
+                stopped = member[0] == "Alert" and any(code in REFUSALS for code in codes)
+        failed = name == "Atomic" and stopped
+        if failed:
+            self._tree.clear()
+            self._tree.update(before)
+            answers = [_undone(answer) for answer in answers]
+        return [status_of(group, msg_ref, ATOMIC_FAILED if failed else OK), *answers]
+
+    def _heed(self, alert: Markup, msg_ref: str) -> Markup:
+        """What becomes of an alert: the user's answer to a prompt, or a note taken."""
+        code = text(alert, "Data").strip()
+        if not code.isdecimal() or int(code) not in PROMPTS:
+            known = code in (NEXT_MESSAGE, NO_END_OF_DATA)
+            return status_of(alert, msg_ref, OK if known else NOT_SUPPORTED)
+        texts = [text(item, "Data") if has(item, "Data") else "" for item in children(alert, "Item")]
+        answer = self._user.answer(int(code), texts)
+        self._cancelled = answer.code == CANCELLED
+        return status_of(alert, msg_ref, answer.code, items=answer.items)
+
+    def _do(self, name: str, uri: str, item: Markup, correlator: str, results: list[Markup]) -> int:
+        node, _, query = uri.partition("?")
+        fmt = text(child(item, "Meta"), "Format") if has(item, "Meta") and has(child(item, "Meta"), "Format") else "chr"
+        if name == "Get":
+            if query.startswith("list=") and "list" in self._lacks:
+                return NOT_SUPPORTED
+            code, items = phone_tree.read(self._tree, node, query)
+            results += items
+            return code
+        if node in self._refuse:
+            return self._refuse[node]
+        if name == "Exec":
+            return self._objects.execute(node, correlator)
+        data = text(item, "Data") if has(item, "Data") else None
+        return phone_tree.write(self._tree, name, node, fmt, data)
+
+
+def status_of(command: Markup, msg_ref: str, code: int, *, target: str = "", items: Iterable[str] = ()) -> Markup:
+    """The Status of a command."""
+    content: list[Markup] = [
+        ("CmdID", ""),
+        ("MsgRef", msg_ref),
+        ("CmdRef", text(command, "CmdID")),
+        ("Cmd", command[0]),
+    ]
+    if not target and command[0] not in ("Alert", *_GROUPS) and has(command, "Item"):
+        item = child(command, "Item")
+        target = text(child(item, "Target"), "LocURI") if has(item, "Target") else ""
+    if target:
+        content.append(("TargetRef", target))
+    told: list[Markup] = [("Item", [("Data", one)]) for one in items]
+    return "Status", [*content, ("Data", str(code)), *told]
+
+
+def _undone(answer: Markup) -> Markup:
+    """The answer after its Atomic was rolled back: what had been done is 216."""
+    tag, content = answer
+    if tag != "Status" or int(text(answer, "Data")) >= 300 or text(answer, "Data") in ("214", "215"):
+        return answer
+    return tag, [("Data", str(ROLLED_BACK)) if name == "Data" else (name, value) for name, value in content]
+
+
+def _no_end_of_data(uri: str) -> Markup:
+    """Alert 1225: the rest of that node's value did not come."""
+    return "Alert", [("CmdID", ""), ("Data", NO_END_OF_DATA), ("Item", [("Target", [("LocURI", uri)])])]

@@ -1,0 +1,113 @@
+"""The management tree of a simulated phone: what it holds from the start, and what commands make of it.
+
+Spec: OMA-TS-DM_TND-V1_2 4; OMA-TS-DM_StdObj-V1_2 5.1, 5.3
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from adapters.simulator.objects import Tree
+from adapters.simulator.syncml_markup import Markup
+
+SECRETS = CLIENT_SECRET, SERVER_SECRET = "./DMAcc/mogate/AppAuth/1/AAuthSecret", "./DMAcc/mogate/AppAuth/2/AAuthSecret"
+
+OK, NOT_FOUND, NOT_ALLOWED, NOT_SUPPORTED, EXISTS = 200, 404, 405, 406, 418
+
+
+class Account(Protocol):
+    """The phone, and both directions of its account with the gateway."""
+
+    @property
+    def loc_uri(self) -> str: ...
+    @property
+    def manufacturer(self) -> str: ...
+    @property
+    def model(self) -> str: ...
+    @property
+    def client_name(self) -> str: ...
+    @property
+    def client_password(self) -> str: ...
+    @property
+    def server_name(self) -> str: ...
+    @property
+    def server_password(self) -> str: ...
+    @property
+    def server_id(self) -> str: ...
+
+
+def fresh_tree(account: Account) -> Tree:
+    """The tree as it comes from the factory, but for the standard objects."""
+    leaves = {
+        "./DevInfo/DevId": account.loc_uri,
+        "./DevInfo/Man": account.manufacturer,
+        "./DevInfo/Mod": account.model,
+        "./DevInfo/DmV": "1.2",
+        "./DevInfo/Lang": "en",
+    }
+    return {"./DevInfo": ["node", None], **{uri: ["chr", value] for uri, value in leaves.items()}}
+
+
+def add_account(tree: Tree, account: Account) -> None:
+    """Add the DMAcc subtree of the account the phone came with; it never tells the secrets."""
+    root = "./DMAcc/mogate"
+    for uri, (fmt, value) in {
+        "./DMAcc": ("node", None),
+        root: ("node", None),
+        f"{root}/AppID": ("chr", "w7"),
+        f"{root}/ServerID": ("chr", account.server_id),
+        f"{root}/AppAuth": ("node", None),
+        f"{root}/AppAuth/1": ("node", None),
+        f"{root}/AppAuth/1/AAuthLevel": ("chr", "CLCRED"),
+        f"{root}/AppAuth/1/AAuthName": ("chr", account.client_name),
+        f"{root}/AppAuth/1/AAuthSecret": ("chr", account.client_password),
+        f"{root}/AppAuth/2": ("node", None),
+        f"{root}/AppAuth/2/AAuthLevel": ("chr", "SRVCRED"),
+        f"{root}/AppAuth/2/AAuthName": ("chr", account.server_name),
+        f"{root}/AppAuth/2/AAuthSecret": ("chr", account.server_password),
+    }.items():
+        tree.setdefault(uri, [fmt, value])
+
+
+def write(tree: Tree, verb: str, node: str, fmt: str, data: str | None) -> int:
+    """The status of an Add, Replace or Delete, which is carried out."""
+    if verb == "Add":
+        if node in tree:
+            return EXISTS
+        parent = node.rpartition("/")[0]
+        if parent != "." and parent not in tree:
+            return NOT_FOUND
+        tree[node] = [fmt, None if fmt == "node" else data or ""]
+        return OK
+    if node not in tree:
+        return NOT_FOUND if verb in ("Replace", "Delete") else NOT_ALLOWED
+    if verb == "Replace":
+        tree[node] = [tree[node][0] if fmt == "chr" else fmt, data or ""]
+        return OK
+    if verb == "Delete":
+        for below in [known for known in tree if known == node or known.startswith(node + "/")]:
+            del tree[below]
+        return OK
+    return NOT_SUPPORTED
+
+
+def read(tree: Tree, node: str, query: str) -> tuple[int, list[Markup]]:
+    """The status of a Get, and an item for each node it tells of."""
+    if node not in tree:
+        return NOT_FOUND, []
+    if query and query != "list=StructData":
+        return NOT_SUPPORTED, []
+    if node in SECRETS:
+        return NOT_ALLOWED, []
+    below = sorted(known for known in tree if query and known.startswith(node + "/") and known not in SECRETS)
+    items: list[Markup] = []
+    for uri in [node, *below]:
+        fmt, value = tree[uri]
+        content: list[Markup] = [("Source", [("LocURI", uri)]), ("Meta", [("Format", fmt or "chr")])]
+        if fmt == "node" and not query:
+            children = {known[len(node) + 1 :].split("/")[0] for known in tree if known.startswith(node + "/")}
+            value = "/".join(sorted(children))
+        if value is not None:
+            content.append(("Data", value))
+        items.append(("Item", content))
+    return OK, items

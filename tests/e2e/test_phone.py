@@ -1,0 +1,107 @@
+"""What a capable phone does with the gateway: MACs, messages of a limited size, groups, and a user who is asked."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from live_gateway import Gateway
+
+
+def operations(gateway: Gateway) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = gateway.json("device", "show", "alice.1")["operations"]
+    return found
+
+
+def queue(gateway: Gateway, operation: dict[str, Any]) -> str:
+    return str(json.loads(gateway.run("device", "queue", "alice.1", "-", "--json", stdin=json.dumps(operation)))["id"])
+
+
+def outcome(gateway: Gateway, operation_id: str) -> dict[str, Any]:
+    return next(one for one in operations(gateway) if one["id"] == operation_id)
+
+
+def test_a_session_proved_by_macs(gateway: Gateway) -> None:
+    """Once the nonces are agreed on, every message of either side is signed, and nothing else is asked for.
+
+    Spec: OMA-TS-DM_Security-V1_2 5.4
+    """
+    first = gateway.json("simulate", "omadm", "--auth", "mac")
+    assert (first["result"], first["facts"]["server_authenticated"]) == ("ok", True)
+    assert any(" 200" in command for command in first["facts"]["commands"])
+    gateway.run("device", "send", "alice.1", "Get", "./DevInfo/Man")
+    second = gateway.json("simulate", "omadm", "--auth", "mac", "--wbxml")
+    assert second["facts"]["commands"] == ["Get ./DevInfo/Man 200"]
+    assert [step["line"] for step in second["steps"] if not step["line"].endswith(", signed")] == []
+    assert not any("syncml:auth-md5" in line for step in second["steps"] for line in step["says"])
+
+
+def test_a_large_value_there_and_back(gateway: Gateway) -> None:
+    """A value of several messages reaches the phone in parts and is read back in parts, whole, in small messages.
+
+    Spec: OMA-TS-DM_Protocol-V1_2 7
+    """
+    value = "".join(f"{number} é ☃ " for number in range(800))
+    gateway.run("device", "send", "alice.1", "Add", "./Vendor", "--format", "node")
+    gateway.run("device", "send", "alice.1", "Add", "./Vendor/Text", value)
+    gateway.run("device", "send", "alice.1", "Get", "./Vendor/Text")
+    for encoding in ("--wbxml", ""):
+        transcript = gateway.json("simulate", "omadm", "--max-message", "3000", *([encoding] if encoding else []))
+        assert transcript["result"] == "ok"
+        assert transcript["values"]["./Vendor/Text"] == value
+        assert transcript["facts"]["parts_received"] > 2
+        assert transcript["facts"]["parts_sent"] > 2
+        octets = [int(found[1]) for step in transcript["steps"] if (found := re.search(r"(\d+) octets", step["line"]))]
+        assert max(octets) <= 3000
+        assert operations(gateway)[-1]["results"] == {"./Vendor/Text": value}
+        gateway.run("device", "send", "alice.1", "Replace", "./Vendor/Text", value)
+        gateway.run("device", "send", "alice.1", "Get", "./Vendor/Text")
+
+
+def test_an_atomic_that_one_member_refuses(gateway: Gateway) -> None:
+    """Nothing of it stays, and each member says what became of it.
+
+    Spec: OMA-TS-DM_RepPro-V1_2 (Atomic: 507, 216, 215)
+    """
+    gateway.run("device", "send", "alice.1", "Add", "./Vendor", "--format", "node")
+    for node, value in (("Mode", "quiet"), ("Level", "3"), ("Ring", "bell")):
+        gateway.run("device", "send", "alice.1", "Add", f"./Vendor/{node}", value)
+    before = gateway.json("simulate", "omadm")["values"]
+    members = [("Mode", "loud"), ("Level", "7"), ("Ring", "bird")]
+    group = queue(gateway, {"verb": "Atomic", "members": [
+        {"verb": "Replace", "uri": f"./Vendor/{node}", "value": value} for node, value in members
+    ]})  # fmt: skip
+    after = gateway.json("simulate", "omadm", "--refuse", "./Vendor/Level=405")["values"]
+    assert after == before
+    ended = outcome(gateway, group)
+    assert ended["status"] == 507
+    assert [member["status"] for member in ended["members"]] == [216, 405, 215]
+
+
+def test_an_operation_that_waits_for_the_user(gateway: Gateway) -> None:
+    """It goes out when the user says so, and ends with 215 when not; who says nothing in time has said nothing.
+
+    Spec: OMA-TS-DM_Protocol-V1_2 10
+    """
+    gateway.run("device", "send", "alice.1", "Add", "./Vendor", "--format", "node")
+    ended = []
+    for said in (["--answer", "2"], ["--answer", "1"], []):
+        asked = queue(gateway, {"verb": "Alert", "prompt": {
+            "kind": "choice", "text": "Which ringtone?", "choices": ["Bell", "Bird"], "max_seconds": 60,
+        }})  # fmt: skip
+        waiting = queue(gateway, {
+            "verb": "Add", "uri": f"./Vendor/Ring{len(ended)}", "value": "bird",
+            "condition": {"operation": asked, "answers": ["2"]},
+        })  # fmt: skip
+        transcript = gateway.json("simulate", "omadm", *said)
+        ended.append((
+            outcome(gateway, asked)["status"],
+            outcome(gateway, waiting)["status"],
+            transcript["values"].get(f"./Vendor/Ring{len(ended)}"),
+        ))  # fmt: skip
+    assert ended == [(200, 200, "bird"), (200, 215, None), (408, 215, None)]
+    assert transcript["facts"]["prompts"] == ["Which ringtone? nothing"]
+    confirmed = json.loads(gateway.run("device", "ask", "alice.1", "confirm", "Restart now?", "--json"))
+    gateway.run("simulate", "omadm", "--wbxml", "--answer", "accept")
+    assert outcome(gateway, confirmed["id"])["answers"] == ["accept"]
