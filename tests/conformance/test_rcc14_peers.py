@@ -6,23 +6,19 @@ The Digest of GBA is computed here apart from the gateway's own code, after RFC 
 from __future__ import annotations
 
 import asyncio
-import base64
 import hashlib
 import re
-import ssl
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
+import bsf_peer
 import openid_peer
 import pytest
-from aiohttp import web
 from live_gateway import Gateway
 from rcc14_caller import HOST, Caller, Heard
 
-KEY = base64.b64encode(bytes(range(32))).decode()
 AGENT = ("User-Agent", "UP_2.4 3gpp-gba")
 NUMBER = "+15550100001"
 
@@ -51,25 +47,9 @@ async def peers(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator
     await asyncio.to_thread(gateway.run, "init", "--demo")
     tls = tmp_path / "data" / "tls"
     (tmp_path / "data" / "openid.secret").write_text(openid_peer.CLIENT_SECRET)
-    known = {
-        "ks_naf": KEY,
-        "impi": "001010000000001@ims.mnc001.mcc001.3gppnetwork.org",
-        "expires_at": (datetime.now(UTC) + timedelta(hours=1)).isoformat(),
-    }
-
-    async def answer(_: web.Request) -> web.Response:
-        return web.json_response(known)
-
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(tls / "server.pem", tls / "server.key")
-    bsf = web.Application()
-    bsf.router.add_post("/zn", answer)
-    runner = web.AppRunner(bsf, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
-    async with openid_peer.serving(tls) as provider:
+    async with openid_peer.serving(tls) as provider, bsf_peer.serving(tls) as bsf:
         settings = {
-            "gba": {"BSF": f"https://localhost:{runner.addresses[0][1]}/zn", "NAF": HOST},
+            "gba": {"BSF": bsf, "NAF": HOST},
             "openid": {
                 "ISSUER": provider.issuer,
                 "CLIENT_ID": openid_peer.CLIENT_ID,
@@ -84,7 +64,6 @@ async def peers(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator
             yield Peers(Caller(gateway), provider)
         finally:
             assert await asyncio.to_thread(gateway.stop) == 0
-            await runner.cleanup()
 
 
 @pytest.mark.parametrize("peers", ["openid"], indirect=True)
@@ -120,7 +99,7 @@ async def code_for(peers: Peers, sent: Heard) -> str:
         return parse_qs(urlsplit(answer.headers["Location"]).query)["code"][0]
 
 
-def digest(challenge: str, *, key: str = KEY, uri: str = "/?vers=0", nonce: str = "") -> tuple[str, str]:
+def digest(challenge: str, *, key: str = bsf_peer.KEY, uri: str = "/?vers=0", nonce: str = "") -> tuple[str, str]:
     """The Authorization with which a phone that bootstrapped this key answers the challenge."""
     said = dict(re.findall(r'(\w+)="([^"]*)"', challenge))
     realm, nonce = said["realm"].partition(";")[0], nonce or said["nonce"]

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import ssl
 import subprocess
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import bsf_peer
 import openid_peer
 import pytest
-from aiohttp import web
 from live_gateway import Gateway, serving
 
 
@@ -140,39 +138,25 @@ async def test_curl_bootstraps_as_a_phone(tmp_path: Path) -> None:
     gateway = Gateway(tmp_path)
     await asyncio.to_thread(gateway.run, "init", "--demo")
     tls = tmp_path / "data" / "tls"
-    key = base64.b64encode(bytes(range(32))).decode()
-    ends_at = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
-    known = {"ks_naf": key, "impi": "001010000000001@ims.mnc001.mcc001.3gppnetwork.org", "expires_at": ends_at}
-
-    async def answer(_: web.Request) -> web.Response:
-        return web.json_response(known)
-
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(tls / "server.pem", tls / "server.key")
-    app = web.Application()
-    app.router.add_post("/zn", answer)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
-    gateway.environment |= {
-        "MOGATE_GBA__BSF": f"https://localhost:{runner.addresses[0][1]}/zn",
-        "MOGATE_GBA__NAF": "localhost",
-        "MOGATE_GBA__AUTHORITY": "tls/ca.pem",
-    }
     url = f"https://localhost:{gateway.ports['tls']}/?vers=0"
     command = ["curl", "-s", "-w", "%{http_code}", "--cacert", str(tls / "ca.pem"), "-A", "UP_2.4 3gpp-gba", "--digest"]
-    await asyncio.to_thread(gateway.start)
-    try:
-        for password, expected in ((key, "200"), ("another", "401")):
-            said = await asyncio.to_thread(
-                subprocess.run,
-                [*command, "-u", f"btid@bsf:{password}", url],
-                capture_output=True,
-                text=True,
-                check=True,
-            )
-            assert said.stdout.endswith(expected), said.stdout[-300:]
-            assert ("+15550100001" in said.stdout) == (expected == "200")
-    finally:
-        assert await asyncio.to_thread(gateway.stop) == 0
-        await runner.cleanup()
+    async with bsf_peer.serving(tls) as bsf:
+        gateway.environment |= {
+            "MOGATE_GBA__BSF": bsf,
+            "MOGATE_GBA__NAF": "localhost",
+            "MOGATE_GBA__AUTHORITY": "tls/ca.pem",
+        }
+        await asyncio.to_thread(gateway.start)
+        try:
+            for password, expected in ((bsf_peer.KEY, "200"), ("another", "401")):
+                said = await asyncio.to_thread(
+                    subprocess.run,
+                    [*command, "-u", f"btid@bsf:{password}", url],
+                    capture_output=True,
+                    text=True,
+                    check=True,
+                )
+                assert said.stdout.endswith(expected), said.stdout[-300:]
+                assert ("+15550100001" in said.stdout) == (expected == "200")
+        finally:
+            assert await asyncio.to_thread(gateway.stop) == 0
