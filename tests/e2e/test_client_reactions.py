@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -97,3 +98,29 @@ def test_a_revoked_client_finds_its_way_back(gateway: Gateway) -> None:
     assert "tries again without its token" in said(transcript)
     again = query(gateway, "revoked")
     assert (again["result"], "tries again without its token" in said(again)) == ("ok", False)
+
+
+def test_an_additional_server_is_asked_too(tmp_path: Path) -> None:
+    """Where ACCESS-CONTROL names another server and it is said where that is, RCS comes from there, with a version and
+    a token of its own; the next query asks each for its own applications (RCC.14 2.2.2)."""
+    gateway = Gateway(tmp_path)
+    ims = ["urn:oma:mo:ext-3gpp-ims:1.0", "ap2001"]
+    gateway.environment |= {
+        "MOGATE_RCC14__APP_IDS": json.dumps(ims),
+        "MOGATE_RCC14__SERVERS": json.dumps([{"fqdn": "localhost", "app_ids": ["ap2002"]}]),
+    }
+    gateway.run("init", "--demo")
+    gateway.start()
+    try:
+        legs = ",".join(f"127.0.0.1:{gateway.ports[name]}" for name in ("plain", "tls"))
+        assert "ACCESS-CONTROL names localhost" in said(query(gateway, "alone"))
+        first, second = (query(gateway, "both", "--server", f"localhost={legs}") for _ in range(2))
+    finally:
+        assert gateway.stop() == 0
+    assert (first["result"], first["facts"]["elsewhere"].keys()) == ("ok", {"localhost"})
+    assert second["result"] == "ok"
+    assert second["values"]["APPLICATION[ap2002]/AppID"] == "ap2002"
+    memory = json.loads((tmp_path / "both.json").read_text())
+    assert memory["apps"] == ims
+    assert memory["servers"]["localhost"]["token"] != ""
+    assert not [path for path in memory["servers"]["localhost"]["values"] if not path.startswith("APPLICATION[ap2002]")]
