@@ -37,6 +37,9 @@ LARGE_CHARACTERS = 2000
 
 ASK_LARGE_OBJECTS = Operation(id="d:large-objects", verb="Get", uri="./DevDetail/LrgObj", origin="discover")
 
+LISTS = ("list=StructData", "list=Struct")
+"""Readings of a subtree that name every node in it."""
+
 MAX_ALERT_EVENTS = 20
 """Most alerts of one message that become events; a device is not to fill the log."""
 MAX_ALERT_TEXT = 4096
@@ -140,8 +143,11 @@ def record_outcomes(mirror: Mirror, outcomes: Iterable[Outcome], now: datetime) 
         operation = outcome.operation
         if operation.verb == "Get":
             root, _, query = operation.uri.partition("?")
-            complete = Uri.parse(root) if query == "list=StructData" and outcome.status.is_success else None
-            mirror = mirror.read(outcome.reads, now, "Results", complete)
+            complete = Uri.parse(root) if query in LISTS and outcome.status.is_success else None
+            structure = query == "list=Struct"
+            # A serialized subtree is the value of no node.
+            reads = () if query.startswith("list=TNDS") else outcome.reads
+            mirror = mirror.read(reads, now, "Results", complete, structure=structure)
         mirror = mirror.acknowledged([(operation, int(outcome.status))], now)
     return mirror
 

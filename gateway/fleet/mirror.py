@@ -165,10 +165,19 @@ class Mirror(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
                     facts[uri] = replace(facts[uri], tries=0)
         return replace(self, facts=facts)
 
-    def read(self, reads: Iterable[Read], now: datetime, source: str = "", complete_root: Uri | None = None) -> Mirror:
+    def read(
+        self,
+        reads: Iterable[Read],
+        now: datetime,
+        source: str = "",
+        complete_root: Uri | None = None,
+        *,
+        structure: bool = False,
+    ) -> Mirror:
         """The mirror after the device said what it holds. Reads of properties and impossible URIs are left out.
 
         With ``complete_root`` the reads are all there is at and under it: every other node there is marked removed.
+        ``structure`` says that they tell which nodes there are and no values: what was read before still holds.
         """
         facts = dict(self.facts)
         present: set[str] = set()
@@ -176,13 +185,15 @@ class Mirror(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             uri = _node(said.uri)
             if uri is None:
                 continue
+            known = facts.get(uri) or Fact()
+            keeps = structure and known.exists
             facts[uri] = replace(
-                facts.get(uri) or Fact(),
+                known,
                 format=said.format,
                 type=said.type,
-                read=said.value,
-                read_at=now,
-                source=source,
+                read=known.read if keeps else said.value,
+                read_at=known.read_at if keeps else now,
+                source=known.source if keeps else source,
                 removed=False,
             )
             # Some devices list leaves only; a node with something below it is there.

@@ -251,3 +251,27 @@ def test_a_value_that_changed_behind_our_back_is_an_event() -> None:
     writes = drift_writes(DEVICE, Mirror(device_id="ann.1", facts=held), [Outcome(GET, StatusCode.OK, reads)], NOW)
     told = [(write.event.kind, write.event.detail) for write in writes if isinstance(write, Append)]
     assert told == [("value.drifted", {"uri": "./A/B"})]
+
+
+def test_a_list_of_nodes_without_values_forgets_none() -> None:
+    """After `?list=Struct` new nodes are known, those not named are gone, and values read before still hold.
+
+    Spec: OMA-TS-DM_TND-V1_2 (Struct)
+    """
+    names = Operation(id="q2", verb="Get", uri="./A?list=Struct")
+    before = EMPTY.read([Read("./A", "node"), Read("./A/B", value="2"), Read("./A/C", value="3")], NOW)
+    later = NOW.replace(hour=5)
+    reads = (Read("./A", "node"), Read("./A/B"), Read("./A/D", "int"))
+    mirror = record_outcomes(before, [Outcome(names, StatusCode.OK, reads)], later)
+    facts = mirror.facts
+    assert (facts["./A/B"].read, facts["./A/B"].read_at) == ("2", NOW)
+    assert (facts["./A/D"].exists, facts["./A/D"].read, facts["./A/D"].format) == (True, None, "int")
+    assert facts["./A/C"].removed
+    assert mirror.complete == ("./A",)
+
+
+def test_a_serialized_subtree_is_no_value() -> None:
+    """What comes for `?list=TNDS` is not taken for the value of the node it is of (OMA-TS-DM_TNDS-V1_2 5)."""
+    asked = Operation(id="q3", verb="Get", uri="./A?list=TNDS")
+    reads = (Read("./A", "xml", value="<MgmtTree/>"),)
+    assert record_outcomes(EMPTY, [Outcome(asked, StatusCode.OK, reads)], NOW).facts == {}
