@@ -54,7 +54,8 @@ def test_a_subscriber_is_created_shown_and_removed(gateway: Gateway) -> None:
     }
     status, made = call(gateway, "POST", "/subscribers", given)
     assert status == 201
-    assert made == given | {"state": "active", "values": {}, "devices": []}
+    nothing_yet = {"state": "active", "application_states": {}, "sims": [], "values": {}, "devices": []}
+    assert made == given | nothing_yet
     names = ("dora", "001010000000077", "001010000000078", "%2B15550100077", "15550100077")
     for name in names:
         assert call(gateway, "GET", f"/subscribers/{name}") == (200, made)
