@@ -175,7 +175,9 @@ def _commands(
     if not isinstance(command, click.Group):
         yield path, command, context
         return
-    for name, below in command.commands.items():
+    for name in command.list_commands(context):
+        below = command.get_command(context, name)
+        assert below is not None
         yield from _commands(below, click.Context(below, parent=context, info_name=name), (*path, name))
 
 

@@ -55,7 +55,7 @@ from gateway.mo.catalogue import Catalogue
 from gateway.observe.load import Load
 from gateway.observe.logs import logger
 from gateway.observe.siblings import Siblings
-from gateway.packages import Packages
+from gateway.packages import PACKAGES_FOLDER, Packages
 from gateway.sealing import Sealer
 from gateway.service import Service
 from gateway.settings import Listener, Settings
@@ -63,7 +63,6 @@ from gateway.store.opening import open_store, served_alone
 from gateway.store.protocol import ClaimEphemeral, Store
 from gateway.trace import Reader, Tracer
 
-PACKAGES_FOLDER = "packages"
 HOUSEKEEPING_SECONDS = 60
 HOUSEKEEPING_PLACE = "turn/housekeeping"
 SHUTDOWN_SECONDS = 5

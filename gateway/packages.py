@@ -21,6 +21,8 @@ import msgspec
 
 from gateway.errors import ConfigError, NotFound
 
+PACKAGES_FOLDER = "packages"
+"""Where they are in the data directory."""
 DESCRIPTION = "package.json"
 CHUNK_BYTES = 1 << 20
 MAC_BYTES = 16

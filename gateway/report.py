@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lxml import etree
-
 from gateway.settings import Listener
 
 
@@ -143,6 +141,8 @@ def explanation(found: Mapping[str, Any]) -> str:
 
 def document(xml: str) -> str:
     """A provisioning document laid out for reading."""
+    from lxml import etree  # few commands show a document, and all of them are to start soon
+
     root = etree.fromstring(xml.encode())
     return str(etree.tostring(root, pretty_print=True, encoding="unicode")).rstrip()
 

@@ -43,7 +43,7 @@ TIERS = (
 """From the bottom up: a module imports from its own tier and from those before it. The longest matching name counts."""
 
 SHARED_ADAPTERS = {"aka", "wbxml", "syncml", "provisioning", "sms"}
-COMPOSITION_ROOTS = {"gateway.app", "gateway.cli.importing", "gateway.cli.mapping", "gateway.cli.simulate"}
+COMPOSITION_ROOTS = {"gateway.app", "gateway.cli.mapping", "gateway.cli.simulate", "gateway.cli.takeover"}
 PURE_TIERS = 3
 IMPURE_ADAPTER_PARTS = {
     "accounts",

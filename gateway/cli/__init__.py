@@ -4,16 +4,33 @@ from __future__ import annotations
 
 import click
 
-from gateway.cli import catalogue, fleet, importing, mapping, objects, push, server, simulate, state, trace, values
-from gateway.cli.common import Group
+from gateway.cli.group import Group, Later
+
+COMMANDS = {
+    "serve": Later("server:serve", "Serve until Ctrl-C."),
+    "init": Later("server:init", "Make the data directory with its keys and the admin token; what exists is kept."),
+    "check": Later("server:check", "Read settings, DDFs, profiles and mappings, and say what is wrong or doubtful."),
+    "export": Later("state:export", "Write all subscribers, devices and events into FILE, as lines of JSON."),
+    "mo": Later("catalogue:mo", "The catalogue of management objects."),
+    "mapping": Later("mapping:mapping", "How MOs appear in provisioning documents."),
+    "subscriber": Later("fleet:subscriber", "Subscribers."),
+    "device": Later("fleet:device", "Devices."),
+    "set": Later("values:set_values", "Set values of a subscriber, or of one device when REF is a device id."),
+    "unset": Later("values:unset_values", "Take back values that were set on a subscriber or device."),
+    "explain": Later("values:explain", "Say which layer set each value, and which layers lost."),
+    "render": Later("values:render", "Show the document a device would get now."),
+    "trace": Later("trace:trace", "Show what was said with a device, every command with its answer."),
+    "firmware": Later("packages:firmware", "Firmware packages that devices can be told to fetch."),
+    "software": Later("packages:software", "Software packages that devices can be told to fetch."),
+    "import": Later("importing:import_", "Take over what another server holds."),
+    "push": Later("push:push", "What makes phones call."),
+    "bootstrap": Later("push:bootstrap", "Give a device its OMA DM account and access point."),
+    "simulate": Later("simulate:simulate", "Act as a device against a running gateway."),
+}
+"""Every command: where it is, and the start of its help."""
 
 
-@click.group(cls=Group)
+@click.group(cls=Group, later=COMMANDS)
 @click.version_option(package_name="mogate")
 def main() -> None:
     """One management-object tree, served over OMA DM, RCC.14 and OMA CP."""
-
-
-for _topic in (server, state, catalogue, mapping, fleet, values, trace, objects, importing, push, simulate):
-    for _command in _topic.COMMANDS:
-        main.add_command(_command)

@@ -32,6 +32,3 @@ def mo_show(moi: str) -> tuple[object, str]:
     """Show one MO as a tree: format, occurrence, access, permitted values, provenance."""
     managed = app.load_catalogue(settings()).get(moi)
     return as_json(managed), outline(managed)
-
-
-COMMANDS = (mo,)

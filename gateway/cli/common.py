@@ -1,8 +1,7 @@
-"""What the commands share: how they print, how errors end, how they ask the gateway."""
+"""What the commands share: how they print, how they ask the gateway."""
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import json
 from collections.abc import Callable
@@ -11,7 +10,6 @@ from typing import Any, ParamSpec
 import click
 
 from gateway.admin import client
-from gateway.errors import MogateError
 from gateway.settings import Settings, find_settings_file, load_settings
 
 P = ParamSpec("P")
@@ -32,19 +30,9 @@ def printing(command: Callable[P, Any]) -> Callable[P, None]:
     return wrapped
 
 
-class Group(click.Group):
-    """Ends with the gateway's own message, not a traceback, when something is wrong with what was asked."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except MogateError as error:
-            raise click.ClickException(str(error)) from None
-
-
 def api(method: str, path: str, **arguments: Any) -> Any:
     """What the admin API of the running gateway answers. Raises: MogateError."""
-    return asyncio.run(client.call(settings(), method, path, **arguments))
+    return client.call(settings(), method, path, **arguments)
 
 
 @functools.cache

@@ -11,6 +11,7 @@ import click
 
 from gateway import report
 from gateway.admin.client import segment
+from gateway.cli import objects
 from gateway.cli.common import api, printing
 from gateway.errors import ConfigError
 
@@ -213,4 +214,5 @@ def _queue(ref: str, body: object) -> tuple[object, str]:
     return made, f"operation {made['id']} waits for the next session"
 
 
-COMMANDS = (subscriber, device)
+for _command in objects.COMMANDS:
+    device.add_command(_command)

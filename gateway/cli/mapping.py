@@ -40,6 +40,3 @@ def mapping_check(mos: tuple[str, ...]) -> tuple[object, str]:
         "passed_over": passed_over,
     }
     return value, "\n".join(lines)
-
-
-COMMANDS = (mapping,)

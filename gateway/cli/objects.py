@@ -1,18 +1,14 @@
-"""Commands for the standard objects of devices (firmware, software, lock, capabilities) and for packages."""
+"""Commands of `mogate device` for the standard objects of devices: firmware, software, lock, capabilities."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
-import msgspec
 
-from gateway import app, report
+from gateway import report
 from gateway.admin.client import segment
-from gateway.cli.common import api, printing, settings
-from gateway.cli.fleet import device
-from gateway.packages import Package, PackageKind, Packages
+from gateway.cli.common import api, printing
 
 _confirm_option = click.option("--confirm", default=None, help="The code that the same command without it printed.")
 _hours_option = click.option(
@@ -26,7 +22,7 @@ def _start(ref: str, kind: str, action: str, subject: str = "", **more: Any) -> 
     return found, report.job(found)
 
 
-@device.command("jobs")
+@click.command("jobs")
 @click.argument("ref")
 @printing
 def device_jobs(ref: str) -> tuple[object, str]:
@@ -35,7 +31,7 @@ def device_jobs(ref: str) -> tuple[object, str]:
     return found, "\n".join(map(report.job, found)) or "no jobs"
 
 
-@device.command("cancel")
+@click.command("cancel")
 @click.argument("ref")
 @click.argument("job")
 @printing
@@ -45,7 +41,7 @@ def device_cancel(ref: str, job: str) -> tuple[object, str]:
     return found, report.job(found)
 
 
-@device.command("inventory")
+@click.command("inventory")
 @click.argument("ref")
 @printing
 def device_inventory(ref: str) -> tuple[object, str]:
@@ -53,7 +49,7 @@ def device_inventory(ref: str) -> tuple[object, str]:
     return _start(ref, "inventory", "read")
 
 
-@device.command("rotate")
+@click.command("rotate")
 @click.argument("ref")
 @_hours_option
 @printing
@@ -62,7 +58,7 @@ def device_rotate(ref: str, hours: int | None) -> tuple[object, str]:
     return _start(ref, "account", "rotate", hours=hours)
 
 
-@device.group("firmware")
+@click.group("firmware")
 def device_firmware() -> None:
     """Firmware of a device (FUMO)."""
 
@@ -96,7 +92,7 @@ def firmware_install(ref: str, hours: int | None) -> tuple[object, str]:
     return _start(ref, "firmware", "install", hours=hours)
 
 
-@device.group("software")
+@click.group("software")
 def device_software() -> None:
     """Software components of a device (SCOMO)."""
 
@@ -132,7 +128,7 @@ for _action, _does in (("remove", "Remove"), ("activate", "Activate"), ("deactiv
     _component_command(_action, _does)
 
 
-@device.command("lock")
+@click.command("lock")
 @click.argument("ref")
 @click.option("--partial", is_flag=True, help="Lock it partially.")
 @_confirm_option
@@ -142,7 +138,7 @@ def device_lock(ref: str, partial: bool, confirm: str | None) -> tuple[object, s
     return _start(ref, "lock", "partial-lock" if partial else "lock", confirm=confirm)
 
 
-@device.command("unlock")
+@click.command("unlock")
 @click.argument("ref")
 @printing
 def device_unlock(ref: str) -> tuple[object, str]:
@@ -150,7 +146,7 @@ def device_unlock(ref: str) -> tuple[object, str]:
     return _start(ref, "lock", "unlock")
 
 
-@device.command("wipe")
+@click.command("wipe")
 @click.argument("ref")
 @click.option("--item", "items", multiple=True, help="Wipe this alone, as the device names it; may be given again.")
 @_confirm_option
@@ -160,7 +156,7 @@ def device_wipe(ref: str, items: tuple[str, ...], confirm: str | None) -> tuple[
     return _start(ref, "lock", "wipe", items=list(items), confirm=confirm)
 
 
-@device.command("factory-reset")
+@click.command("factory-reset")
 @click.argument("ref")
 @_confirm_option
 @printing
@@ -169,7 +165,7 @@ def device_factory_reset(ref: str, confirm: str | None) -> tuple[object, str]:
     return _start(ref, "lock", "factory-reset", confirm=confirm)
 
 
-@device.command("capability")
+@click.command("capability")
 @click.argument("ref")
 @click.argument("action", type=click.Choice(["enable", "disable"]))
 @click.argument("name")
@@ -179,54 +175,7 @@ def device_capability(ref: str, action: str, name: str) -> tuple[object, str]:
     return _start(ref, "capability", action, name)
 
 
-@click.group()
-def firmware() -> None:
-    """Firmware packages that devices can be told to fetch."""
-
-
-@click.group()
-def software() -> None:
-    """Software packages that devices can be told to fetch."""
-
-
-def _package_commands(group: click.Group, kind: PackageKind) -> None:
-    @group.command("add", help="Take a copy of FILE into the data directory. Run it where the gateway runs.")
-    @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-    @click.option("--name", default="", help="What to call it; without it, the name of the file.")
-    @click.option("--version", default="1", show_default=True, help="The version of what is in it.")
-    @printing
-    def add(file: Path, name: str, version: str) -> tuple[object, str]:
-        package = _packages().add(file, kind, name or file.stem, version, app.now())
-        said = f"{package.name}@{package.version}  {package.size_bytes} octets  SHA-256 {package.sha256}"
-        return _plain(package), said
-
-    @group.command("list", help="List the packages, the newest last.")
-    @printing
-    def list_() -> tuple[object, str]:
-        found = _packages().list(kind)
-        rows = [[one.id, f"{one.name}@{one.version}", str(one.size_bytes), one.sha256] for one in found]
-        return [_plain(one) for one in found], report.table(["id", "package", "octets", "SHA-256"], rows)
-
-    @group.command("remove", help="Remove a package; links to it lead nowhere then.")
-    @click.argument("package")
-    @printing
-    def remove(package: str) -> tuple[object, str]:
-        packages = _packages()
-        found = packages.find(package, kind)
-        packages.remove(found)
-        return _plain(found), f"removed {found.name}@{found.version}"
-
-
-_package_commands(firmware, "firmware")
-_package_commands(software, "software")
-
-
-def _packages() -> Packages:
-    return Packages(settings().data / app.PACKAGES_FOLDER)
-
-
-def _plain(package: Package) -> dict[str, object]:
-    return dict(msgspec.to_builtins(package))
-
-
-COMMANDS = (firmware, software)
+COMMANDS = (
+    device_jobs, device_cancel, device_inventory, device_rotate, device_firmware, device_software, device_lock,
+    device_unlock, device_wipe, device_factory_reset, device_capability,
+)  # fmt: skip

@@ -91,6 +91,3 @@ def bootstrap(ref: str, by_hand: bool, dry_run: bool, **fields: Any) -> tuple[ob
 
 def _flags(**flags: bool) -> dict[str, str]:
     return {name: "true" for name, given in flags.items() if given}
-
-
-COMMANDS = (push, bootstrap)

@@ -68,6 +68,3 @@ def check() -> tuple[object, str]:
         *map("warning: {}".format, warnings),
     ]
     return counts | {"warnings": warnings}, "\n".join(text)
-
-
-COMMANDS = (serve, init, check)

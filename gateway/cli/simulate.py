@@ -304,6 +304,3 @@ def _listener(settings: Settings, service: ServiceName) -> Listener:
     if listener is None:
         raise ConfigError(f"no listener serves {service}; add one to the settings", key="listeners")
     return listener
-
-
-COMMANDS = (simulate,)

@@ -11,7 +11,6 @@ import msgspec
 
 from gateway import app, archive
 from gateway.cli.common import printing, settings
-from gateway.cli.importing import import_
 from gateway.errors import ConfigError
 from gateway.sealing import Sealer
 from gateway.store.opening import open_store
@@ -29,7 +28,7 @@ def export(file: Path) -> tuple[object, str]:
     return {"file": str(file), "lines": count, "octets": octets}, f"{file}: {count} lines, {octets} octets"
 
 
-@import_.command("state")
+@click.command("state")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @printing
 def import_state(file: Path) -> tuple[object, str]:
@@ -74,6 +73,3 @@ async def _import(file: Path) -> archive.Taken:
             return await archive.import_lines(store, key, lines)
     finally:
         await store.close()
-
-
-COMMANDS = (export,)

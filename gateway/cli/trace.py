@@ -49,6 +49,3 @@ def trace(ref: str, last: int, raw: bool, follow: bool, minutes: int | None, as_
             return
         time.sleep(FOLLOW_SECONDS)
         found = api("GET", path, query={"last": "1000", "after": str(after)})
-
-
-COMMANDS = (trace,)

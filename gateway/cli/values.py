@@ -78,6 +78,3 @@ def render(ref: str, form: str, layout: str, device_id: str) -> tuple[object, st
         return found, f"{report.document(found['document'])}\n\n{report.hexadecimal(found['wbxml'])}"
     found = api("GET", f"/subscribers/{segment(ref)}/document", query=query | {"layout": layout})
     return found, report.document(found["document"])
-
-
-COMMANDS = (set_values, unset_values, explain, render)

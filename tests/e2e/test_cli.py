@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from live_gateway import Gateway, serving
 
 from gateway import cli
 from gateway.cli import common
+from gateway.cli.group import Group
 
 READING = (
     ("init",),
@@ -74,7 +77,10 @@ def mogate(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> Iterator[CliRun
 
 
 def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
         if isinstance(command, click.Group):
             yield from commands(command, (*path, name))
         else:
@@ -88,6 +94,25 @@ def test_every_command_has_json_and_says_what_it_does() -> None:
         assert ("as_machine" in options) is (path != ("serve",)), path
         assert command.help, path
         assert all(option.help for option in options.values()), path
+
+
+def test_a_summary_is_the_start_of_the_help_of_its_command() -> None:
+    """What the list of commands says of one is what its own help begins with, so nothing is read in to list them."""
+    imported = cli.main.get_command(click.Context(cli.main), "import")
+    assert isinstance(imported, Group)
+    for name, later in (*cli.main.later.items(), *imported.later.items()):
+        said = " ".join((later.command().help or "").split())
+        assert said.startswith(later.summary.rstrip(".")), name
+
+
+@pytest.mark.parametrize("light", [["--help"], ["set", "--help"], ["device", "show", "--help"]], ids=" ".join)
+def test_a_command_starts_without_what_it_does_not_need(light: list[str]) -> None:
+    """A command that only asks the gateway brings neither a server, nor a store, nor a protocol in."""
+    code = f"import sys; from gateway import cli; cli.main({light}, standalone_mode=False); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    modules = set(done.stdout.splitlines()[-1].split())
+    assert not modules & {"gateway.app", "gateway.store.sqlite", "gateway.service", "lxml.etree", "aiohttp", "redis"}
+    assert not any(name.startswith("adapters.") for name in modules)
 
 
 @pytest.mark.parametrize("arguments", READING, ids=" ".join)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -60,7 +61,7 @@ async def test_a_call_carries_token_query_and_body(
     """A name with a slash or a plus stays one segment."""
     assert server.port is not None
     path = f"/asked/{segment('+1/2 ü')}"
-    asked = await call(settings(server.port), "PATCH", path, body={"a": 1}, query={"b": "c d"})
+    asked = await asyncio.to_thread(call, settings(server.port), "PATCH", path, body={"a": 1}, query={"b": "c d"})
     assert asked == {
         "method": "PATCH",
         "query": {"b": "c d"},
@@ -94,27 +95,27 @@ async def test_an_answer_is_a_value_or_a_reason(
     status, body = answer
     path = f"/{status}/{segment(body.decode())}"
     if outcome is None:
-        assert await call(settings(server.port), "GET", path) == ([1] if body else None)
+        assert await asyncio.to_thread(call, settings(server.port), "GET", path) == ([1] if body else None)
     else:
         with pytest.raises(outcome, match=says):
-            await call(settings(server.port), "GET", path)
+            await asyncio.to_thread(call, settings(server.port), "GET", path)
 
 
-async def test_nobody_there_is_said_with_the_mend(settings: Callable[[int], Settings]) -> None:
+def test_nobody_there_is_said_with_the_mend(settings: Callable[[int], Settings]) -> None:
     """No gateway, no listener or no token: each has its own message."""
     with pytest.raises(Unavailable, match="mogate serve"):
-        await call(settings(unused_port()), "GET", "/subscribers")
+        call(settings(unused_port()), "GET", "/subscribers")
     with pytest.raises(ConfigError, match="no listener serves admin"):
-        await call(Settings(), "GET", "/subscribers")
+        call(Settings(), "GET", "/subscribers")
     (settings(1).data / "admin.token").unlink()
     with pytest.raises(ConfigError, match="mogate init"):
-        await call(settings(1), "GET", "/subscribers")
+        call(settings(1), "GET", "/subscribers")
 
 
-async def test_silence_is_not_waited_for_for_ever(
+def test_silence_is_not_waited_for_for_ever(
     settings: Callable[[int], Settings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Something that takes the connection and says nothing is given up with a message."""
     monkeypatch.setattr(client, "TIMEOUT_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(Unavailable, match="no gateway answers"):
-        await call(settings(silent.getsockname()[1]), "GET", "/subscribers")
+        call(settings(silent.getsockname()[1]), "GET", "/subscribers")
