@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import gc
 import hashlib
 import logging
@@ -45,8 +46,9 @@ from gateway.admin.jobs import JobRoutes
 from gateway.admin.pushes import PushRoutes
 from gateway.admin.subscribers import SubscriberRoutes
 from gateway.admin.trace import TraceRoutes
+from gateway.background import Background
 from gateway.download import PackageFront
-from gateway.errors import ConfigError, Conflict, Unavailable
+from gateway.errors import ConfigError
 from gateway.fleet.consistency import load_rules
 from gateway.fleet.profile import ProfileSet, load_profiles
 from gateway.inventory import Inventory
@@ -58,13 +60,12 @@ from gateway.observe.siblings import Siblings
 from gateway.packages import PACKAGES_FOLDER, Packages
 from gateway.sealing import Sealer
 from gateway.service import Service
-from gateway.settings import Listener, Settings
+from gateway.settings import Events, Listener, Settings
 from gateway.store.opening import open_store, served_alone
-from gateway.store.protocol import ClaimEphemeral, Store
+from gateway.store.protocol import Store
 from gateway.trace import Reader, Tracer
 
 HOUSEKEEPING_SECONDS = 60
-HOUSEKEEPING_PLACE = "turn/housekeeping"
 SHUTDOWN_SECONDS = 5
 TRACE_READERS: dict[str, Reader] = {
     omadm_tracing.XML: omadm_tracing.read_exchanges,
@@ -130,6 +131,8 @@ async def running(
         for doubt in doubts:
             logger().warning("store_doubtful", why=doubt)
         stack.push_async_callback(store.close)
+        background = Background(store, now)
+        background.every(HOUSEKEEPING_SECONDS, "housekeeping", functools.partial(_keep_house, store, settings.events))
         service = Service(
             configuration.catalogue,
             configuration.profiles,
@@ -150,7 +153,7 @@ async def running(
         tokens = Tokens(store, key=sealer.derive("rcc14-token"), life_seconds=terms.token_seconds)
         omadm = OmaDmFront(store, service, sealer, tracer, settings.omadm, now, secrets_of=accounts.variables)
         bearer = await stack.enter_async_context(open_bearer(settings, now))
-        reach = await stack.enter_async_context(open_reach(store, bearer, sealer, settings, now))
+        reach = await stack.enter_async_context(open_reach(store, bearer, sealer, settings, background, now))
         methods, page = await stack.enter_async_context(open_methods(store, sealer, settings, bearer, now))
         rcc14 = Rcc14Front(
             store,
@@ -216,8 +219,9 @@ async def running(
                     f"cannot listen on {address}: {error.strerror}", key=f"listeners.{listener.name}"
                 ) from None
             bound.append((listener, runner.addresses[0][1]))
-        for chore in (_keep_house(store), load.watch()):
-            stack.push_async_callback(_stop, asyncio.create_task(chore))
+        stack.push_async_callback(_stop, asyncio.create_task(load.watch()))
+        background.start()
+        stack.push_async_callback(background.close)
         yield bound
 
 
@@ -322,23 +326,12 @@ def _tls(listener: Listener) -> ssl.SSLContext | None:
     return context
 
 
-async def _keep_house(store: Store) -> None:
-    """Drop what ended, once in a while, in one of the processes that share the store."""
-    while True:
-        await asyncio.sleep(HOUSEKEEPING_SECONDS)
-        try:
-            at = now()
-            # A little less than a round, so that the holder's own next claim finds the place free.
-            until = at + timedelta(seconds=0.9 * HOUSEKEEPING_SECONDS)
-            await store.commit(ClaimEphemeral(HOUSEKEEPING_PLACE, b"", until, at))
-            expired = await store.expire(at)
-        except Conflict:
-            continue
-        except Unavailable as error:
-            logger().warning("housekeeping_put_off", why=str(error))
-            continue
-        if expired:
-            logger().info("expired", count=expired)
+async def _keep_house(store: Store, events: Events) -> None:
+    """Drop what ended."""
+    expired = await store.expire(now())
+    forgotten = await store.forget_events(now() - timedelta(days=events.keep_days))
+    if expired or forgotten:
+        logger().info("expired", count=expired, events=forgotten)
 
 
 async def _stop(task: asyncio.Task[None]) -> None:

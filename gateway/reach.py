@@ -1,8 +1,8 @@
 """Getting pushes to phones: a bearer's word for each, tries until there is one, and a record of all of it.
 
-A push is a record of its subscriber before anything is sent, so that it outlives the process. Whoever tries to hand it
-over first moves the time on at which others may; a process that dies in between has sent it once or not at all, and
-the next one that starts sends it once more.
+A push is a record of its subscriber before anything is sent, and a piece of work in the background until all of it is
+handed over, so that it outlives the process. A process that dies while it hands one over has sent it once or not at
+all, and another one sends it once more.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any, ParamSpec, Protocol
 import msgspec
 from msgspec.structs import replace
 
+from gateway.background import Background
 from gateway.errors import ConfigError, Conflict, NotFound, Rejected, Throttled, Unavailable
 from gateway.fleet.push import OCTETS, Fate, PreparedPush, Push, PushKind, Receipt, Submission, called, remembered
 from gateway.fleet.subscriber import Subscriber
@@ -25,9 +26,20 @@ from gateway.observe import metrics
 from gateway.observe.logs import logger
 from gateway.sealing import Sealer
 from gateway.settings import Sms
-from gateway.store.protocol import Append, Event, PutEphemeral, PutSubscriber, Store, Write
+from gateway.store.protocol import (
+    Append,
+    DeleteRecord,
+    Event,
+    PutEphemeral,
+    PutRecord,
+    PutSubscriber,
+    Record,
+    Store,
+    Write,
+)
 
 PURPOSE = "push"
+WORK = "push"
 LEASE_SECONDS = 120
 MARK_BYTES = 6
 MAX_AT_ONCE = 64
@@ -65,8 +77,16 @@ class Reach:
     """Pushes over one bearer; ``clock`` gives aware UTC times."""
 
     def __init__(
-        self, store: Store, bearer: Bearer, sealer: Sealer, settings: Sms, clock: Callable[[], datetime]
+        self,
+        store: Store,
+        bearer: Bearer,
+        sealer: Sealer,
+        settings: Sms,
+        background: Background,
+        clock: Callable[[], datetime],
     ) -> None:
+        background.add(WORK, self._take_up, lease_seconds=LEASE_SECONDS, at_once=MAX_AT_ONCE)
+        self._background = background
         self._store = store
         self._bearer = bearer
         self._sealer = sealer
@@ -111,24 +131,16 @@ class Reach:
                 payload=self._sealer.seal(_encode(messages), PURPOSE),
             ).claimed(now, LEASE_SECONDS)
             kept = replace(household.subscriber, pushes=remembered(household.subscriber.pushes, push))
+            work = Record(kind=WORK, id=push.id, payload=b"", due_at=push.due_at)
+            ordered = _event(push, "push.ordered", now)
             try:
-                await self._store.commit(*writes, PutSubscriber(kept), _event(push, "push.ordered", now))
+                await self._store.commit(*writes, PutSubscriber(kept), PutRecord(work), ordered)
             except Conflict:
                 await asyncio.sleep(0.01 * attempt)
                 continue
-            self._begin(self._carry, push)
+            self._begin(self._try, push, replace(work, revision=1))
             return push
         raise Conflict(f"subscriber {subscriber_id}, or a device of theirs, was changed meanwhile; try again")
-
-    def start(self) -> None:
-        """Take up what processes before this one left behind; the store is read through once for that."""
-        self._begin(self._resume)
-
-    async def _resume(self) -> None:
-        async for household in self._store.scan_households():
-            for push in household.subscriber.pushes:
-                if push.due_at is not None:
-                    self._begin(self._carry_later, push)
 
     def hear(self, receipt: Receipt) -> None:
         """Note a receipt."""
@@ -143,7 +155,7 @@ class Reach:
             await asyncio.wait(self._tasks)
 
     async def close(self) -> None:
-        """Stop trying: what is not handed over yet is taken up at the next start."""
+        """Stop trying: what is not handed over yet is taken up by another process, or at the next start."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -157,38 +169,24 @@ class Reach:
         try:
             await work(*given, **named)
         except (Unavailable, Conflict, NotFound) as error:
-            # The store is away, or the subscriber is gone. The lease ends, and the next start takes it up.
+            # The store is away, or the subscriber is gone. The lease ends, and it is taken up again.
             logger().warning("push_left", why=str(error))
         except Exception:
             logger().exception("push_failed")
 
-    async def _carry_later(self, push: Push) -> None:
-        """Wait until the push is due, and carry it unless somebody else has by then."""
-        claimed: Push | None = push
-        while claimed is not None and claimed.due_at is not None:
-            await asyncio.sleep(max(0.0, (claimed.due_at - self._clock()).total_seconds()))
-            due_at = claimed.due_at
-            claimed = await self._claim(push.id, due_at)
-            if claimed is not None:
-                claimed = await self._try(claimed)
+    async def _take_up(self, work: Record) -> None:
+        """Carry on with a push that is due, whoever ordered it."""
+        try:
+            _, push = await find_push(self._store, work.id)
+        except NotFound:
+            push = None
+        if push is None or push.due_at is None:
+            await self._store.commit(DeleteRecord(work))
+            return
+        await self._try(push.claimed(self._clock(), LEASE_SECONDS), work)
 
-    async def _carry(self, push: Push) -> None:
-        await self._carry_later(await self._try(push))
-
-    async def _claim(self, push_id: str, due_at: datetime) -> Push | None:
-        """The push in our hands, or None when somebody else took it meanwhile."""
-        mine = False
-
-        def claim(push: Push) -> Push:
-            nonlocal mine
-            mine = push.due_at == due_at
-            return push.claimed(self._clock(), LEASE_SECONDS) if mine else push
-
-        claimed = await self._change(push_id, claim)
-        return claimed if mine else None
-
-    async def _try(self, push: Push) -> Push:
-        """Hand over the parts that are left; gives the push as it is then."""
+    async def _try(self, push: Push, work: Record) -> None:
+        """Hand over the parts that are left, and keep what came of it."""
         async with self._turns:
             names, error = list(push.message_ids), None
             try:
@@ -213,7 +211,8 @@ class Reach:
         if error is None:
             self._count(push, "accepted")
             event = _event(push, "push.submitted", now)
-            return await self._change(push.id, lambda one: one.submitted(message_ids, now), *notes, event)
+            await self._keep(push, lambda one: one.submitted(message_ids, now), *notes, event, DeleteRecord(work))
+            return
         why = str(error)
         due_at = now + timedelta(seconds=self._wait(push.attempts, error))
         late = due_at > push.ordered_at + timedelta(seconds=self._settings.deadline_seconds)
@@ -221,10 +220,18 @@ class Reach:
         if isinstance(error, Unavailable) and not late:
             if isinstance(error, Throttled):
                 self._count(push, "throttled")
-            return await self._change(push.id, lambda one: one.put_off(message_ids, due_at, why), *notes)
+            again = PutRecord(replace(work, due_at=due_at))
+            await self._keep(push, lambda one: one.put_off(message_ids, due_at, why), *notes, again)
+            wait = max(0.0, (due_at - self._clock()).total_seconds())
+            asyncio.get_running_loop().call_later(wait, self._background.call, WORK)
+            return
         self._count(push, "expired" if late else "failed")
         event = _event(push, "push.failed", now, why=why)
-        return await self._change(push.id, lambda one: one.failed(why, now), *notes, event)
+        await self._keep(push, lambda one: one.failed(why, now), *notes, event, DeleteRecord(work))
+
+    async def _keep(self, push: Push, change: Callable[[Push], Push], *writes: Write) -> None:
+        """Keep a change of the push, and how often it has been tried."""
+        await self._change(push.id, lambda one: change(replace(one, attempts=push.attempts)), *writes)
 
     def _wait(self, attempts: int, error: Exception) -> float:
         """Seconds until the next attempt: longer each time, and not the same for all that failed together."""

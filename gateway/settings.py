@@ -489,6 +489,12 @@ class Store(_Table):
     events: Annotated[int, Field(ge=1000)] = 1_000_000
 
 
+class Events(_Table):
+    """The log of what happened to subscribers and devices: events are dropped after ``keep_days``."""
+
+    keep_days: Annotated[int, Field(ge=1, le=36_500)] = 400
+
+
 class Logging(_Table):
     """Logs. Subscriber identities are masked unless ``identities`` is "plain"."""
 
@@ -540,6 +546,7 @@ class Settings(BaseSettings):
     aaa: tuple[Aaa, ...] = ()
     openid: Openid = Openid()
     gba: Gba = Gba()
+    events: Events = Events()
     logging: Logging = Logging()
     trace: Trace = Trace()
 

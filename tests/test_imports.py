@@ -28,6 +28,7 @@ TIERS = (
         "gateway.observe",
         "gateway.front",
         "gateway.trace",
+        "gateway.background",
         "gateway.reach",
         "gateway.archive",
         "gateway.packages",

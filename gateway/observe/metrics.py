@@ -90,12 +90,16 @@ smpp_bound = Gauge("mogate_smpp_bound", "1 for a link that is bound to its SMSC.
 smpp_window_used = Gauge(
     "mogate_smpp_window_used", "Messages that wait for an answer of the SMSC, on all links.", registry=registry
 )
+waiting = Gauge(
+    "mogate_work_waiting", "Pieces of work in the background, due now or later, by kind.", ["kind"], registry=registry
+)
 traces = Counter(
     "mogate_traces", "Exchanges kept to be shown, or left out for want of room.", ["result"], registry=registry
 )
 build_info = Gauge("mogate_build_info", "The running build.", ["version", "python"], registry=registry)
 
-KNOWN_LABELS: tuple[tuple[Counter | Histogram, tuple[tuple[str, ...], ...]], ...] = (
+KNOWN_LABELS: tuple[tuple[Counter | Histogram | Gauge, tuple[tuple[str, ...], ...]], ...] = (
+    (waiting, (("push",),)),
     (traces, (("kept",), ("left_out",))),
     (http_requests, (("dm", "200"), ("acs", "200"), ("admin", "200"))),
     (http_seconds, (("dm",), ("acs",), ("admin",))),

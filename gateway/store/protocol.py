@@ -43,6 +43,20 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     seq: int = 0
 
 
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """Something the gateway keeps by itself, under a name: opaque octets, and when it is to be looked at next.
+
+    ``id`` is unique within its ``kind``; a kind is text of letters and dots. Whoever wants to work on what is due first
+    moves ``due_at`` on by compare-and-set, so of all processes one does; without ``due_at`` it waits for nobody.
+    """
+
+    kind: str
+    id: str
+    payload: bytes
+    due_at: datetime | None = None
+    revision: int = 0
+
+
 class TraceEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One exchange with a device: the octets that came and went, which only the adapter of ``protocol`` can read.
 
@@ -153,6 +167,18 @@ class TakeEphemeral(NamedTuple):
     now: datetime
 
 
+class PutRecord(NamedTuple):
+    """Create (revision 0) or replace the record."""
+
+    record: Record
+
+
+class DeleteRecord(NamedTuple):
+    """Remove the record; refused with Conflict when its revision is not the stored one."""
+
+    record: Record
+
+
 class DeleteSubscriber(NamedTuple):
     """Remove the subscriber and everything of its devices, traces too, if it is there. The log keeps its events."""
 
@@ -180,6 +206,8 @@ Write = (
     | PutEphemeral
     | ClaimEphemeral
     | TakeEphemeral
+    | PutRecord
+    | DeleteRecord
     | DeleteSubscriber
     | DeleteDevice
     | Append
@@ -217,6 +245,22 @@ class Store(Protocol):
 
     async def load_ephemeral(self, key: str, now: datetime) -> bytes | None:
         """The live value under the key, or None."""
+        ...
+
+    async def load_record(self, kind: str, record_id: str) -> Record | None:
+        """The record, or None."""
+        ...
+
+    async def load_records(self, kind: str, *, prefix: str = "", after: str = "", limit: int = 100) -> Sequence[Record]:
+        """Records of the kind whose ids begin so, by ascending id, starting after the given one."""
+        ...
+
+    async def load_due(self, kind: str, now: datetime, limit: int) -> Sequence[Record]:
+        """Records of the kind that are due by ``now``, the longest due first."""
+        ...
+
+    async def count_waiting(self, kind: str) -> int:
+        """How many records of the kind have a ``due_at``, past or to come."""
         ...
 
     async def commit(self, *writes: Write) -> None:
@@ -264,6 +308,10 @@ class Store(Protocol):
 
     async def expire(self, now: datetime) -> int:
         """Drop what ended by ``now``; returns how many sessions and ephemeral values that were."""
+        ...
+
+    async def forget_events(self, before: datetime) -> int:
+        """Drop events from the old end of the log as long as they are from before then; returns how many."""
         ...
 
     async def close(self) -> None:

@@ -32,6 +32,7 @@ from gateway.store.protocol import (
     ClaimEphemeral,
     Contact,
     DeleteDevice,
+    DeleteRecord,
     DeleteSubscriber,
     Event,
     Household,
@@ -40,8 +41,10 @@ from gateway.store.protocol import (
     PutEphemeral,
     PutMirror,
     PutOperation,
+    PutRecord,
     PutSession,
     PutSubscriber,
+    Record,
     SessionRecord,
     TakeEphemeral,
     Traced,
@@ -104,6 +107,12 @@ _MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX trace_owner ON trace (owner, proven, seq)",
         "CREATE INDEX trace_end ON trace (expires_at)",
     ),
+    (
+        """CREATE TABLE record (
+            kind TEXT NOT NULL, id TEXT NOT NULL, revision INTEGER NOT NULL, due_at INTEGER, payload BLOB NOT NULL,
+            PRIMARY KEY (kind, id)) WITHOUT ROWID""",
+        "CREATE INDEX record_due ON record (kind, due_at) WHERE due_at IS NOT NULL",
+    ),
 )
 
 _HOUSEHOLD = """SELECT s.body, d.body FROM subscriber s LEFT JOIN device d ON d.subscriber = s.key
@@ -146,6 +155,10 @@ _INSERT_SESSION = """INSERT INTO session (device, revision, expires_at, payload)
     WHERE session.expires_at <= :now"""
 _UPDATE_SESSION = """UPDATE session SET revision = revision + 1, expires_at = :expires_at, payload = :payload
     WHERE device = (SELECT key FROM device WHERE id = :device) AND revision = :revision AND expires_at > :now"""
+_RECORD = "SELECT kind, id, revision, due_at, payload FROM record WHERE kind = ?"
+_UPDATE_RECORD = """UPDATE record SET revision = revision + 1, due_at = :due_at, payload = :payload
+    WHERE kind = :kind AND id = :id AND revision = :revision"""
+_FORGET_EVENTS = "DELETE FROM event WHERE seq IN (SELECT seq FROM event ORDER BY seq LIMIT ?) AND at < ?"
 _EXPIRE = (
     "DELETE FROM session WHERE device IN (SELECT device FROM session WHERE expires_at <= ? LIMIT ?)",
     "DELETE FROM ephemeral WHERE key IN (SELECT key FROM ephemeral WHERE expires_at <= ? LIMIT ?)",
@@ -249,6 +262,25 @@ class SqliteStore:
         rows = self._read("SELECT value FROM ephemeral WHERE key = ? AND expires_at > ?", key, _to_integer(now))
         return rows[0][0] if rows else None
 
+    async def load_record(self, kind: str, record_id: str) -> Record | None:
+        rows = self._read(f"{_RECORD} AND id = ?", kind, record_id)
+        return _record(rows[0]) if rows else None
+
+    async def load_records(self, kind: str, *, prefix: str = "", after: str = "", limit: int = 100) -> Sequence[Record]:
+        query = f"{_RECORD} AND id > ? AND substr(id, 1, length(?)) = ? ORDER BY id LIMIT ?"
+        # What begins so is not smaller than the prefix itself, which the index finds.
+        if after < prefix:
+            query = query.replace("id > ?", "id >= ?")
+        return [_record(row) for row in self._read(query, kind, max(after, prefix), prefix, prefix, limit)]
+
+    async def load_due(self, kind: str, now: datetime, limit: int) -> Sequence[Record]:
+        rows = self._read(f"{_RECORD} AND due_at <= ? ORDER BY due_at LIMIT ?", kind, _to_integer(now), limit)
+        return [_record(row) for row in rows]
+
+    async def count_waiting(self, kind: str) -> int:
+        count: int = self._read("SELECT count(*) FROM record WHERE kind = ? AND due_at IS NOT NULL", kind)[0][0]
+        return count
+
     async def load_last_seen(self, device_ids: Sequence[str]) -> dict[str, datetime]:
         rows = self._read(
             """SELECT d.id, l.at FROM json_each(?) AS wanted CROSS JOIN device d ON d.id = wanted.value
@@ -325,6 +357,12 @@ class SqliteStore:
             pass
         return total
 
+    async def forget_events(self, before: datetime) -> int:
+        total = 0
+        while count := await self._writer.run(partial(_forget_events, before)):
+            total += count
+        return total
+
     async def close(self) -> None:
         if self._write_behind is not None:
             self._write_behind.cancel()
@@ -392,6 +430,8 @@ def _carry_out(writes: Sequence[Write], cursor: sqlite3.Cursor) -> None:
             case TakeEphemeral(key, now):
                 cursor.execute("DELETE FROM ephemeral WHERE key = ? AND expires_at > ?", (key, _to_integer(now)))
                 _expect_one(cursor, "the value was taken before, or its time is over")
+            case PutRecord(record) | DeleteRecord(record):
+                (_put_record if isinstance(write, PutRecord) else _delete_record)(cursor, record)
             case PutSubscriber(subscriber):
                 _put_subscriber(cursor, subscriber)
             case DeleteSubscriber(subscriber_id):
@@ -473,6 +513,30 @@ def _put_operation(cursor: sqlite3.Cursor, device_id: str, operation: Operation)
     _expect_one(cursor, f"there is no device {device_id}")
 
 
+def _put_record(cursor: sqlite3.Cursor, record: Record) -> None:
+    row = {
+        "kind": record.kind,
+        "id": record.id,
+        "revision": record.revision,
+        "due_at": None if record.due_at is None else _to_integer(record.due_at),
+        "payload": record.payload,
+    }
+    if record.revision == 0:
+        cursor.execute(
+            "INSERT INTO record (kind, id, revision, due_at, payload) VALUES (:kind, :id, 1, :due_at, :payload)", row
+        )
+    else:
+        cursor.execute(_UPDATE_RECORD, row)
+        _expect_one(cursor, f"{record.kind} {record.id} was changed or removed since it was loaded")
+
+
+def _delete_record(cursor: sqlite3.Cursor, record: Record) -> None:
+    cursor.execute(
+        "DELETE FROM record WHERE kind = ? AND id = ? AND revision = ?", (record.kind, record.id, record.revision)
+    )
+    _expect_one(cursor, f"{record.kind} {record.id} was changed or removed since it was loaded")
+
+
 def _append(cursor: sqlite3.Cursor, event: Event) -> None:
     cursor.execute(
         "INSERT INTO event (at, kind, subscriber_id, device_id, detail) VALUES (?, ?, ?, ?, ?)",
@@ -503,6 +567,10 @@ def _expire(statement: str, now: datetime, cursor: sqlite3.Cursor) -> int:
     return cursor.execute(statement, (_to_integer(now), _EXPIRE_ROWS)).rowcount
 
 
+def _forget_events(before: datetime, cursor: sqlite3.Cursor) -> int:
+    return cursor.execute(_FORGET_EVENTS, (_EXPIRE_ROWS, _to_integer(before))).rowcount
+
+
 def _expect_one(cursor: sqlite3.Cursor, otherwise: str) -> None:
     if cursor.rowcount != 1:
         raise Conflict(otherwise)
@@ -511,6 +579,12 @@ def _expect_one(cursor: sqlite3.Cursor, otherwise: str) -> None:
 def _next_body(record: Subscriber | Device | Mirror) -> bytes:
     """The record as it is stored: with the revision that this write gives it."""
     return _encode(replace(record, revision=record.revision + 1))
+
+
+def _record(row: tuple[str, str, int, int | None, bytes]) -> Record:
+    kind, record_id, revision, due_at, payload = row
+    due = None if due_at is None else _to_datetime(due_at)
+    return Record(kind=kind, id=record_id, payload=payload, due_at=due, revision=revision)
 
 
 def _households(rows: Iterable[tuple[bytes, bytes | None]]) -> Iterator[Household]:

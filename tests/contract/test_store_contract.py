@@ -19,6 +19,7 @@ from gateway.store.protocol import (
     Append,
     ClaimEphemeral,
     DeleteDevice,
+    DeleteRecord,
     DeleteSubscriber,
     Event,
     Household,
@@ -27,8 +28,10 @@ from gateway.store.protocol import (
     PutEphemeral,
     PutMirror,
     PutOperation,
+    PutRecord,
     PutSession,
     PutSubscriber,
+    Record,
     SessionRecord,
     Store,
     TakeEphemeral,
@@ -670,3 +673,57 @@ async def test_a_closed_store_is_unavailable(open_store: OpenStore) -> None:
         await store.commit(PutSubscriber(ALICE))
     await store.close()
     assert len(await collect(await open_store())) == 5
+
+
+async def test_a_record_is_one_process_s_at_a_time(open_store: OpenStore) -> None:
+    """Of all who move what is due on, by compare-and-set, one succeeds; what is not due is nobody's."""
+    stores = [await open_store() for _ in range(3)]
+    record = Record(kind="chore", id="sweep", payload=b"\x00", due_at=NOW)
+    await stores[0].commit(PutRecord(record), PutRecord(replace(record, id="later", due_at=NOW + MOMENT)))
+    found = [await one.load_due("chore", NOW, 10) for one in stores]
+    assert found == [[replace(record, revision=1)]] * 3
+    moved = PutRecord(replace(record, revision=1, due_at=LATER))
+    results = await asyncio.gather(*(one.commit(moved) for one in stores), return_exceptions=True)
+    assert sorted(type(one).__name__ for one in results) == ["Conflict", "Conflict", "NoneType"]
+    assert await stores[1].load_due("chore", NOW, 10) == []
+    assert await stores[1].count_waiting("chore") == 2
+
+
+async def test_records_are_listed_by_id(store: Store) -> None:
+    """A prefix limits the list and the last id seen continues it; without a due time a record waits for nobody."""
+    records = [Record(kind="chore", id=one, payload=one.encode()) for one in ("b", "a/2", "a/10", "a", "ä/1")]
+    await store.commit(*map(PutRecord, records))
+    await store.commit(PutRecord(Record(kind="chore.part", id="a/1", payload=b"")))
+    assert [one.id for one in await store.load_records("chore")] == ["a", "a/10", "a/2", "b", "ä/1"]
+    assert [one.id for one in await store.load_records("chore", prefix="a/")] == ["a/10", "a/2"]
+    assert [one.id for one in await store.load_records("chore", prefix="a/", after="a/10", limit=1)] == ["a/2"]
+    assert await store.count_waiting("chore") == 0
+    (kept,) = await store.load_records("chore.part")
+    await store.commit(DeleteRecord(kept))
+    assert await store.load_record("chore.part", "a/1") is None
+    with pytest.raises(Conflict):
+        await store.commit(DeleteRecord(kept))
+
+
+async def test_a_record_is_written_together_with_what_it_is_about(store: Store) -> None:
+    """A commit that loses on one of them writes none."""
+    await populate(store)
+    record = Record(kind="chore", id="c", payload=b"", due_at=NOW)
+    with pytest.raises(Conflict):
+        await store.commit(PutRecord(record), PutDevice(replace(PHONE, revision=9)))
+    assert await store.load_record("chore", "c") is None
+    await store.commit(PutRecord(record), PutDevice(replace(PHONE, revision=1, software="2")))
+    assert (await store.load_record("chore", "c"), await store.load_device(PHONE.id)) == (
+        replace(record, revision=1),
+        replace(PHONE, revision=2, software="2"),
+    )
+
+
+async def test_old_events_are_forgotten(store: Store) -> None:
+    """From the old end of the log as far as they are old; the numbers of the others stay."""
+    days = [NOW + timedelta(days=day) for day in range(4)]
+    await store.commit(*(Append(Event(at=day, kind="e", subscriber_id="alice")) for day in days))
+    kept = await store.load_events(after_seq=2)
+    assert await store.forget_events(days[2]) == 2
+    assert await store.load_events() == await store.load_events(subscriber_id="alice") == kept
+    assert await store.forget_events(days[2]) == 0

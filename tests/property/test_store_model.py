@@ -24,6 +24,7 @@ from gateway.store.protocol import (
     ClaimEphemeral,
     Contact,
     DeleteDevice,
+    DeleteRecord,
     DeleteSubscriber,
     Event,
     Household,
@@ -31,8 +32,10 @@ from gateway.store.protocol import (
     PutEphemeral,
     PutMirror,
     PutOperation,
+    PutRecord,
     PutSession,
     PutSubscriber,
+    Record,
     SessionRecord,
     TakeEphemeral,
     Write,
@@ -45,6 +48,8 @@ LOC_URIS = ("", "uri-1", "uri-2", "uri-3")
 IMSIS = ("1", "2", "3")
 IMEIS = ("", "35", "36")
 KEYS = ("k", "ключ")
+RECORD_KINDS = ("chore", "chore.part")
+RECORD_IDS = ("c", "c/1", "c/2", "d")
 
 subscriber_ids = st.sampled_from(SUBSCRIBERS)
 device_ids = st.sampled_from(DEVICES)
@@ -65,6 +70,7 @@ class Model:
     sessions: dict[str, SessionRecord] = field(default_factory=dict)
     operations: dict[tuple[str, str], Operation] = field(default_factory=dict)
     ephemerals: dict[str, tuple[bytes, datetime]] = field(default_factory=dict)
+    records: dict[tuple[str, str], Record] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     seen: dict[str, datetime] = field(default_factory=dict)
 
@@ -111,6 +117,8 @@ class Model:
             case TakeEphemeral(key, now):
                 expect(key in self.ephemerals and self.ephemerals[key][1] > now)
                 del self.ephemerals[key]
+            case PutRecord() | DeleteRecord():
+                self.write_record(write)
             case DeleteSubscriber(subscriber_id):
                 for device in [one for one in self.devices.values() if one.subscriber_id == subscriber_id]:
                     self.delete_device(device.id)
@@ -119,6 +127,14 @@ class Model:
                 self.delete_device(device_id)
             case Append(event):
                 self.events.append(event)
+
+    def write_record(self, write: PutRecord | DeleteRecord) -> None:
+        record, key = write.record, (write.record.kind, write.record.id)
+        expect(record.revision == revision(self.records.get(key)))
+        if isinstance(write, PutRecord):
+            self.records[key] = replace(record, revision=record.revision + 1)
+        else:
+            expect(self.records.pop(key, None) is not None)
 
     def put_subscriber(self, subscriber: Subscriber) -> None:
         expect(subscriber.revision == revision(self.subscribers.get(subscriber.id)))
@@ -150,7 +166,7 @@ def expect(condition: bool) -> None:
         raise Conflict("the model refuses")
 
 
-def revision(record: Subscriber | Device | Mirror | SessionRecord | None) -> int:
+def revision(record: Subscriber | Device | Mirror | SessionRecord | Record | None) -> int:
     return record.revision if record else 0
 
 
@@ -228,6 +244,20 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(key=st.sampled_from(KEYS))
     def take_ephemeral(self, key: str) -> None:
         self.batch.append(TakeEphemeral(key, self.now))
+
+    @rule(
+        kind=st.sampled_from(RECORD_KINDS),
+        key=st.sampled_from(RECORD_IDS),
+        payload=st.binary(max_size=3),
+        due=st.none() | hours,
+        off=wrong_by,
+        deletes=st.booleans(),
+    )
+    def put_record(self, kind: str, key: str, payload: bytes, due: int | None, off: int, deletes: bool) -> None:
+        stored = max(0, revision(self.model.records.get((kind, key))) + off)
+        due_at = None if due is None else self.now + timedelta(hours=due)
+        record = Record(kind=kind, id=key, payload=payload, due_at=due_at, revision=stored)
+        self.batch.append(DeleteRecord(record) if deletes and stored else PutRecord(record))
 
     @rule(key=device_ids)
     def delete_device(self, key: str) -> None:
@@ -334,6 +364,18 @@ class StoreMachine(RuleBasedStateMachine):
         for key in KEYS:
             kept, end = model.ephemerals.get(key, (None, EPOCH))
             assert await store.load_ephemeral(key, self.now) == (kept if end > self.now else None)
+        for kind in RECORD_KINDS:
+            kept = sorted((one for one in model.records.values() if one.kind == kind), key=lambda one: one.id)
+            assert list(await store.load_records(kind)) == kept
+            assert list(await store.load_records(kind, prefix="c/")) == [one for one in kept if one.id[:2] == "c/"]
+            assert list(await store.load_records(kind, after="c", limit=2)) == [one for one in kept if one.id > "c"][:2]
+            for key in RECORD_IDS:
+                assert await store.load_record(kind, key) == model.records.get((kind, key))
+            waiting = [one for one in kept if one.due_at is not None]
+            assert await store.count_waiting(kind) == len(waiting)
+            due = await store.load_due(kind, self.now, 10)
+            assert sorted(due, key=lambda one: one.id) == [one for one in waiting if one.due_at <= self.now]
+            assert [one.due_at for one in due] == sorted(one.due_at for one in due)
         assert await store.load_last_seen(DEVICES) == model.seen
 
 

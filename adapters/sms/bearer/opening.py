@@ -9,6 +9,7 @@ from datetime import datetime
 from adapters.sms.bearer.file import SMS_FILE, FileBearer
 from adapters.sms.bearer.http import HttpBearer
 from adapters.sms.bearer.smpp import SmppBearer
+from gateway.background import Background
 from gateway.reach import Bearer, Reach
 from gateway.sealing import Sealer
 from gateway.settings import Settings
@@ -43,16 +44,20 @@ async def open_bearer(settings: Settings, clock: Callable[[], datetime]) -> Asyn
 
 @contextlib.asynccontextmanager
 async def open_reach(
-    store: Store, bearer: Bearer | None, sealer: Sealer, settings: Settings, clock: Callable[[], datetime]
+    store: Store,
+    bearer: Bearer | None,
+    sealer: Sealer,
+    settings: Settings,
+    background: Background,
+    clock: Callable[[], datetime],
 ) -> AsyncIterator[Reach | None]:
     """Pushes over that bearer for as long as the context is open."""
     if bearer is None:
         yield None
         return
-    reach = Reach(store, bearer, sealer, settings.sms, clock)
+    reach = Reach(store, bearer, sealer, settings.sms, background, clock)
     if isinstance(bearer, SmppBearer):
         bearer.hear = reach.hear
-    reach.start()
     try:
         yield reach
     finally:

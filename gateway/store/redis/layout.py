@@ -30,8 +30,8 @@ SHARDS = 16
 STAMP_BYTES = 8
 HEAD_BYTES = 20
 
-Kind = Literal["home", "mirror", "session", "pending", "final", "ephemeral", "claim", "claims"]
-_HEADED = frozenset({"mirror", "session", "ephemeral"})
+Kind = Literal["home", "mirror", "session", "pending", "final", "ephemeral", "record", "claim", "claims"]
+_HEADED = frozenset({"mirror", "session", "ephemeral", "record"})
 
 
 class Address(NamedTuple):
@@ -43,7 +43,7 @@ class Address(NamedTuple):
 
 
 class Head(NamedTuple):
-    """What precedes the octets of a mirror, session or ephemeral value."""
+    """What precedes the octets of a mirror, session, ephemeral value or record, whose ``end`` is when it is due."""
 
     revision: int
     end: int = 0
@@ -151,6 +151,18 @@ class Keys:
     def ephemeral(self, key: str) -> Address:
         return Address("ephemeral", f"{self.namespace}k{{k{_quoted(key)}}}")
 
+    def record(self, kind: str, record_id: str) -> Address:
+        """Records whose kinds agree up to the first dot lie together with the sets that lead to them."""
+        return Address("record", f"{self.namespace}r{{r{_quoted(kind.partition('.')[0])}}}{kind}/{record_id}")
+
+    def record_ids(self, kind: str) -> str:
+        """The sorted set that has the ids of all records of the kind."""
+        return f"{self.namespace}q{{r{_quoted(kind.partition('.')[0])}}}{kind}"
+
+    def record_dues(self, kind: str) -> str:
+        """The sorted set that says when each record of the kind is due."""
+        return f"{self.namespace}u{{r{_quoted(kind.partition('.')[0])}}}{kind}"
+
     def identity(self, kind: str, value: str) -> Address:
         """The cell that says whose identity it is. Several devices may claim an IMEI, the last one is the newest."""
         return Address("claims" if kind == "imei" else "claim", *self._bucket(_LETTERS[kind] + value))
@@ -238,7 +250,7 @@ def parse_cell(address: Address, raw: bytes | None) -> tuple[bytes, Any]:
 
 
 def split_headed(raw: bytes) -> tuple[Head, bytes]:
-    """Head and octets of a mirror, session or ephemeral value that was read whole."""
+    """Head and octets of a mirror, session, ephemeral value or record that was read whole."""
     return Head(*_HEAD.unpack_from(raw, STAMP_BYTES)), raw[HEAD_BYTES:]
 
 

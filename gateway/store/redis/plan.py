@@ -20,14 +20,17 @@ from gateway.store.protocol import (
     Append,
     ClaimEphemeral,
     DeleteDevice,
+    DeleteRecord,
     DeleteSubscriber,
     Event,
     PutDevice,
     PutEphemeral,
     PutMirror,
     PutOperation,
+    PutRecord,
     PutSession,
     PutSubscriber,
+    Record,
     SessionRecord,
     TakeEphemeral,
     Write,
@@ -90,6 +93,8 @@ def reads_of(keys: Keys, writes: Iterable[Write]) -> list[Address]:
                 found[_home_of(keys, device_id)] = None
             case TakeEphemeral(key) | ClaimEphemeral(key):
                 found[keys.ephemeral(key)] = None
+            case PutRecord(record) | DeleteRecord(record):
+                found[keys.record(record.kind, record.id)] = None
             case PutEphemeral() | Append():
                 pass
             case _:
@@ -139,10 +144,10 @@ class _Draft:
         self._forgotten: dict[tuple[str, str], None] = {}
         self._listed: dict[str, bool] = {}
         self._events: list[Event] = []
+        self._indexed: dict[str, Command] = {}
         self.missing: set[Address] = set()
 
     def write(self, write: Write) -> None:
-        keys = self._keys
         match write:
             case PutSession(session, now):
                 self._put_session(session, to_integer(now))
@@ -154,16 +159,12 @@ class _Draft:
                 self._put_operation(device_id, operation)
             case Append(event):
                 self._events.append(event)
-            case PutEphemeral(key, value, expires_at):
-                self._put_headed(keys.ephemeral(key), Head(0, to_integer(expires_at)), value)
-            case ClaimEphemeral(key, value, expires_at, now):
-                if self._live(keys.ephemeral(key), to_integer(now)):
-                    raise Conflict("the place is taken")
-                self._put_headed(keys.ephemeral(key), Head(0, to_integer(expires_at)), value)
-            case TakeEphemeral(key, now):
-                if not self._live(keys.ephemeral(key), to_integer(now)):
-                    raise Conflict("the value was taken before, or its time is over")
-                self._changed[keys.ephemeral(key)] = None
+            case PutEphemeral() | ClaimEphemeral() | TakeEphemeral():
+                self._write_ephemeral(write)
+            case PutRecord(record):
+                self._put_record(record)
+            case DeleteRecord(record):
+                self._delete_record(record)
             case PutSubscriber(subscriber):
                 self._put_subscriber(subscriber)
             case DeleteSubscriber(subscriber_id):
@@ -172,6 +173,17 @@ class _Draft:
                 self._delete_device(device_id)
             case _:
                 assert_never(write)
+
+    def _write_ephemeral(self, write: PutEphemeral | ClaimEphemeral | TakeEphemeral) -> None:
+        address = self._keys.ephemeral(write.key)
+        if isinstance(write, TakeEphemeral):
+            if not self._live(address, to_integer(write.now)):
+                raise Conflict("the value was taken before, or its time is over")
+            self._changed[address] = None
+            return
+        if isinstance(write, ClaimEphemeral) and self._live(address, to_integer(write.now)):
+            raise Conflict("the place is taken")
+        self._put_headed(address, Head(0, to_integer(write.expires_at)), write.value)
 
     def finish(self, now_milliseconds: int, stamp: bytes, kept_events: int) -> Plan:
         commands: list[Command] = [("DEL", key) for key in self._dropped]
@@ -190,7 +202,7 @@ class _Draft:
                 commands.append(("DEL", address.key))
             elif isinstance(value, Head):
                 body = encode_headed(stamp, value, self._bodies[address])
-                if value.end:
+                if value.end and address.kind != "record":
                     gone_at = max(value.end // 1000, now_milliseconds) + GRACE_MILLISECONDS
                     commands.append(("SET", address.key, body, "PXAT", gone_at))
                     if value.revision <= 1:  # a session that goes on is noted already, and its end looked up then
@@ -202,6 +214,7 @@ class _Draft:
         for subscriber_id, listed in self._listed.items():
             name = self._keys.ids(subscriber_id)
             commands.append(("ZADD", name, 0, subscriber_id) if listed else ("ZREM", name, subscriber_id))
+        commands += self._indexed.values()
         commands += [self._log(event, kept_events) for event in self._events]
         return Plan(self._checks, commands, ends, frozenset())
 
@@ -229,6 +242,29 @@ class _Draft:
     def _put_headed(self, address: Address, head: Head, body: bytes) -> None:
         self._changed[address] = head
         self._bodies[address] = body
+
+    def _put_record(self, record: Record) -> None:
+        keys, address = self._keys, self._checked_record(record)
+        due = None if record.due_at is None else to_integer(record.due_at)
+        self._put_headed(address, Head(record.revision + 1, due or 0), record.payload)
+        ids, dues = keys.record_ids(record.kind), keys.record_dues(record.kind)
+        self._indexed[f"{ids}/{record.id}"] = ("ZADD", ids, 0, record.id)
+        self._indexed[f"{dues}/{record.id}"] = (
+            ("ZREM", dues, record.id) if due is None else ("ZADD", dues, due, record.id)
+        )
+
+    def _delete_record(self, record: Record) -> None:
+        keys, address = self._keys, self._checked_record(record)
+        self._changed[address] = None
+        for name in (keys.record_ids(record.kind), keys.record_dues(record.kind)):
+            self._indexed[f"{name}/{record.id}"] = ("ZREM", name, record.id)
+
+    def _checked_record(self, record: Record) -> Address:
+        address = self._keys.record(record.kind, record.id)
+        head: Head | None = self._read(address)
+        if (head.revision if head else 0) != record.revision:
+            raise Conflict(f"{record.kind} {record.id} was changed or removed since it was loaded")
+        return address
 
     def _home(self, device_id: str) -> tuple[Address, Home, Place]:
         """The household of the device, and its place there."""

@@ -30,6 +30,7 @@ from gateway.store.protocol import (
     ClaimEphemeral,
     Contact,
     DeleteDevice,
+    DeleteRecord,
     DeleteSubscriber,
     Event,
     Household,
@@ -38,8 +39,10 @@ from gateway.store.protocol import (
     PutEphemeral,
     PutMirror,
     PutOperation,
+    PutRecord,
     PutSession,
     PutSubscriber,
+    Record,
     SessionRecord,
     TakeEphemeral,
     Traced,
@@ -197,6 +200,32 @@ class RedisStore:
         head, value = split_headed(raw)
         return value if head.end > to_integer(now) else None
 
+    async def load_record(self, kind: str, record_id: str) -> Record | None:
+        found = await self._records(kind, [record_id])
+        return found[0] if found else None
+
+    async def load_records(self, kind: str, *, prefix: str = "", after: str = "", limit: int = 100) -> Sequence[Record]:
+        ids = self._keys.record_ids(kind)
+        low = f"({after}" if after >= prefix and after else f"[{prefix}"
+        (found,) = await self._servers.run(
+            [Errand(ids, ("ZRANGE", ids, low, f"({prefix}\U0010ffff" if prefix else "+", "BYLEX", "LIMIT", 0, limit))]
+        )
+        return await self._records(kind, [one.decode() for one in found])
+
+    async def load_due(self, kind: str, now: datetime, limit: int) -> Sequence[Record]:
+        dues = self._keys.record_dues(kind)
+        until = to_integer(now)
+        (found,) = await self._servers.run(
+            [Errand(dues, ("ZRANGE", dues, "-inf", until, "BYSCORE", "LIMIT", 0, limit))]
+        )
+        records = await self._records(kind, [one.decode() for one in found])
+        return [one for one in records if one.due_at is not None and one.due_at <= now]
+
+    async def count_waiting(self, kind: str) -> int:
+        dues = self._keys.record_dues(kind)
+        (count,) = await self._servers.run([Errand(dues, ("ZCARD", dues))])
+        return int(count)
+
     async def load_last_seen(self, device_ids: Sequence[str]) -> dict[str, datetime]:
         wanted = dict.fromkeys(device_ids)
         homes = {self._keys.home(one.rpartition(".")[0]): None for one in wanted}
@@ -312,6 +341,18 @@ class RedisStore:
         await self._transactions.repair()
         return total
 
+    async def forget_events(self, before: datetime) -> int:
+        log, total = self._keys.log, 0
+        while True:
+            page = await self._events_after("", "", 0)
+            old = 0
+            while old < len(page) and page[old].at < before:
+                old += 1
+            if not old:
+                return total
+            await self._servers.run([Errand(log, ("XTRIM", log, "MINID", f"0-{page[old - 1].seq + 1}"), write=True)])
+            total += old
+
     async def close(self) -> None:
         if self._closed:
             return
@@ -402,6 +443,8 @@ class RedisStore:
                     names.add(f"h{device_id.rpartition('.')[0]}")
                 case PutEphemeral(key) | ClaimEphemeral(key) | TakeEphemeral(key):
                     names.add(f"k{key}")
+                case PutRecord(record) | DeleteRecord(record):
+                    names.add(f"r{record.kind}/{record.id}")
                 case Append(event):
                     names |= {f"h{event.subscriber_id}", f"h{event.device_id.rpartition('.')[0]}"}
                 case _:
@@ -452,6 +495,18 @@ class RedisStore:
             if len(self._owners) > 4 * _REMEMBERED:
                 del self._owners[next(iter(self._owners))]
         return (owner, *raws)
+
+    async def _records(self, kind: str, ids: Sequence[str]) -> list[Record]:
+        """Those of the records that are there."""
+        addresses = [self._keys.record(kind, one) for one in ids]
+        found = []
+        for record_id, address, raw in zip(ids, addresses, await self._get(*(a.key for a in addresses)), strict=True):
+            self._learn(address, raw)
+            if raw:
+                head, payload = split_headed(raw)
+                due_at = to_datetime(head.end) if head.end else None
+                found.append(Record(kind=kind, id=record_id, payload=payload, due_at=due_at, revision=head.revision))
+        return found
 
     async def _get(self, *keys: str) -> list[bytes | None]:
         return await self._servers.run([Errand(key, ("GET", key)) for key in keys])

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from gateway.background import Background
 from gateway.errors import ConfigError, Conflict, NotFound, Rejected, Throttled, Unavailable
 from gateway.fleet.device import Device
 from gateway.fleet.push import Fate, PreparedPush, Push, Receipt, Submission
@@ -52,12 +53,20 @@ class Lab:
         self.store = store
         self.sealer = sealer
         self.now = START
-        self.open: list[Reach] = []
+        self.open: list[tuple[Reach, Background]] = []
 
     def reach(self, outbox: Outbox, settings: Sms = QUICK) -> Reach:
-        reach = Reach(self.store, outbox, self.sealer, settings, self.clock)
-        self.open.append(reach)
+        background = Background(self.store, self.clock, poll_seconds=0.01)
+        reach = Reach(self.store, outbox, self.sealer, settings, background, self.clock)
+        self.open.append((reach, background))
+        background.start()
         return reach
+
+    async def close(self) -> None:
+        """What the end of a process is to its pushes."""
+        while self.open:
+            for part in self.open.pop():
+                await part.close()
 
     def clock(self) -> datetime:
         # Time goes by while something waits: what is due in a moment comes due.
@@ -67,6 +76,9 @@ class Lab:
     async def settled(self, reach: Reach, push_id: str) -> Push:
         """The push when nothing more is done about it here."""
         await asyncio.wait_for(reach.settled(), 10)
+        async with asyncio.timeout(10):
+            while await self.store.count_waiting("push"):  # noqa: ASYNC110 - the store tells nobody
+                await asyncio.sleep(0.01)
         return (await find_push(self.store, push_id))[1]
 
     async def events(self) -> list[str]:
@@ -81,8 +93,7 @@ async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
     await store.commit(PutSubscriber(subscriber), PutDevice(Device(id="ann.1")))
     lab = Lab(store, Sealer.load(tmp_path / "seal.key"))
     yield lab
-    for reach in lab.open:
-        await reach.close()
+    await lab.close()
     await store.close()
 
 
@@ -142,20 +153,16 @@ async def test_what_a_dead_process_left_is_sent_once_more(lab: Lab) -> None:
     """Not before its turn at it is over, and by one of those that start then."""
     dead = lab.reach(Outbox())
     ordered = await dead.order("ann", PREPARED, "dm_notify", device_id="ann.1")
-    await dead.close()
+    await lab.close()
     outboxes = Outbox(), Outbox()
-    early = lab.reach(outboxes[0])
-    early.start()
-    await asyncio.sleep(0)
-    await early.close()
+    lab.reach(outboxes[0])
+    await asyncio.sleep(0.05)
+    await lab.close()
     assert not outboxes[0].sent
     lab.now = START + timedelta(seconds=LEASE_SECONDS + 1)
-    reaches = [lab.reach(outbox) for outbox in outboxes]
-    for reach in reaches:
-        reach.start()
-    await asyncio.gather(*(asyncio.wait_for(reach.settled(), 10) for reach in reaches))
+    late = [lab.reach(outbox) for outbox in outboxes]
+    assert (await lab.settled(late[0], ordered.id)).state == "submitted"
     assert sorted(len(outbox.sent) for outbox in outboxes) == [0, 2]
-    assert (await find_push(lab.store, ordered.id))[1].state == "submitted"
 
 
 async def test_receipts_are_matched_to_their_push(lab: Lab) -> None:
@@ -231,7 +238,7 @@ async def test_the_newest_are_remembered(lab: Lab) -> None:
     ids = []
     for _ in range(7):
         ids.append((await reach.order("ann", PREPARED, "dm_notify", device_id="ann.1")).id)
-        await asyncio.wait_for(reach.settled(), 10)
+        await lab.settled(reach, ids[-1])
     household = await lab.store.load_household("id", "ann")
     assert household is not None
     assert [push.id for push in household.subscriber.pushes] == ids[-5:]

@@ -1,0 +1,140 @@
+"""Work in the background over every store: done by one process at a time, and taken over from a dead one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from gateway.background import LEASE_SECONDS, Background
+from gateway.errors import Unavailable
+from gateway.store.protocol import DeleteRecord, PutRecord, Record, Store
+
+OpenStore = Callable[[], Awaitable[Store]]
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+COUNT = 30
+
+
+class Processes:
+    """Several that share a store and the work in it; their clock stands unless it is moved."""
+
+    def __init__(self, open_store: OpenStore) -> None:
+        self.open_store = open_store
+        self.now = START
+        self.running: list[Background] = []
+        self.done: list[str] = []
+
+    async def begin(self, work: Callable[[Store, Record], Awaitable[None]]) -> Background:
+        """One more process, which works so."""
+        store = await self.open_store()
+        background = Background(store, lambda: self.now, poll_seconds=0.01)
+        background.add("piece", lambda record: work(store, record))
+        background.start()
+        self.running.append(background)
+        return background
+
+    async def finish(self, store: Store, record: Record) -> None:
+        """Do a piece for good."""
+        await store.commit(DeleteRecord(record))
+        self.done.append(record.id)
+
+
+@pytest.fixture
+async def processes(open_store: OpenStore) -> AsyncIterator[Processes]:
+    one = Processes(open_store)
+    yield one
+    for background in one.running:
+        await background.close()
+
+
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not true():  # noqa: ASYNC110 - what is waited for tells nobody
+            await asyncio.sleep(0.005)
+
+
+def pieces(count: int) -> list[PutRecord]:
+    return [PutRecord(Record(kind="piece", id=f"{n:02}", payload=b"", due_at=START)) for n in range(count)]
+
+
+async def test_each_piece_is_done_once(processes: Processes) -> None:
+    """However many processes look for it."""
+    for _ in range(3):
+        await processes.begin(processes.finish)
+    store = await processes.open_store()
+    await store.commit(*pieces(COUNT))
+    await until(lambda: len(processes.done) >= COUNT)
+    assert sorted(processes.done) == [f"{n:02}" for n in range(COUNT)]
+    assert await store.count_waiting("piece") == 0
+
+
+async def test_a_dead_process_s_piece_is_taken_over_after_the_lease(processes: Processes) -> None:
+    """And not before, even when it is asked for."""
+    store = await processes.open_store()
+    begun = asyncio.Event()
+
+    async def hang(_: Store, __: Record) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    dead = await processes.begin(hang)
+    await store.commit(*pieces(1))
+    await asyncio.wait_for(begun.wait(), 10)
+    await dead.close()
+    heir = await processes.begin(processes.finish)
+    processes.now = START + timedelta(seconds=LEASE_SECONDS - 1)
+    heir.call("piece")
+    assert await store.load_due("piece", processes.now, 10) == []
+    assert processes.done == []
+    processes.now = START + timedelta(seconds=LEASE_SECONDS)
+    await until(lambda: processes.done == ["00"])
+
+
+async def test_what_fails_holds_up_nobody_and_comes_again(processes: Processes) -> None:
+    """Whatever the piece raises: the others go on, and it is tried anew after its lease."""
+    failures = [RuntimeError("a bug"), Unavailable("away")]
+
+    async def stumble(store: Store, record: Record) -> None:
+        if record.id < "02" and failures:
+            raise failures.pop()
+        await processes.finish(store, record)
+
+    await processes.begin(stumble)
+    store = await processes.open_store()
+    await store.commit(*pieces(5))
+    await until(lambda: len(processes.done) == 3)
+    assert sorted(processes.done) == ["02", "03", "04"]
+    processes.now += timedelta(seconds=LEASE_SECONDS)
+    await until(lambda: len(processes.done) == 5)
+
+
+async def test_a_chore_is_done_by_one_again_and_again(open_store: OpenStore) -> None:
+    """Each round of it, by whichever process comes first; a clock that was set back does no round twice."""
+    now, rounds = START, 0
+
+    async def sweep() -> None:
+        nonlocal rounds
+        rounds += 1
+
+    running = []
+    for _ in range(3):
+        background = Background(await open_store(), lambda: now, poll_seconds=0.01)
+        background.every(60, "sweep", sweep)
+        background.start()
+        running.append(background)
+    store = await open_store()
+    for expected in (1, 2):
+        async with asyncio.timeout(10):
+            while not await store.count_waiting("chore.sweep"):  # noqa: ASYNC110 - the store tells nobody
+                await asyncio.sleep(0.005)
+        now += timedelta(seconds=61)
+        await until(lambda expected=expected: rounds >= expected)  # type: ignore[misc]
+        now -= timedelta(seconds=30)
+        await asyncio.sleep(0.05)
+        now += timedelta(seconds=30)
+        assert rounds == expected
+    for background in running:
+        await background.close()
