@@ -16,7 +16,16 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from gateway.fleet.account import Login
-from gateway.fleet.device import AccountPair, Credential, Device, OmaDmState, account_digest
+from gateway.fleet.device import (
+    IMEI_DIGITS,
+    SERIAL_DIGITS,
+    AccountPair,
+    Credential,
+    Device,
+    OmaDmState,
+    account_digest,
+    format_imei,
+)
 from gateway.sealing import Sealer
 
 CREDENTIAL_PURPOSE = "omadm-credential"
@@ -96,9 +105,6 @@ def loc_uri_of(imei: str) -> str:
 
     Spec: OMA-TS-DM_StdObj-V1_2 (DevId); 3GPP TS 23.003 6.2, Annex B (check digit)
     """
-    if len(imei) < 14:
+    if len(imei) < SERIAL_DIGITS:
         return ""
-    if len(imei) == 15:
-        return f"IMEI:{imei}"
-    doubled = [int(digit) * (1 + place % 2) for place, digit in enumerate(imei[:14])]
-    return f"IMEI:{imei[:14]}{-sum(number // 10 + number % 10 for number in doubled) % 10}"
+    return f"IMEI:{imei if len(imei) == IMEI_DIGITS else format_imei(imei)}"

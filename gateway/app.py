@@ -40,6 +40,7 @@ from gateway import front
 from gateway.accounts import Accounts
 from gateway.admin.api import AdminApi
 from gateway.admin.auth import load_token
+from gateway.admin.detections import DetectionRoutes
 from gateway.admin.devices import DeviceRoutes
 from gateway.admin.events import EventRoutes
 from gateway.admin.jobs import JobRoutes
@@ -47,6 +48,7 @@ from gateway.admin.pushes import PushRoutes
 from gateway.admin.subscribers import SubscriberRoutes
 from gateway.admin.trace import TraceRoutes
 from gateway.background import Background
+from gateway.detections import Detections
 from gateway.download import PackageFront
 from gateway.errors import ConfigError
 from gateway.fleet.consistency import load_rules
@@ -151,13 +153,16 @@ async def running(
         documents = Documents(configuration.mapping, service, accounts, settings=settings.rcc14, terms=terms)
         load = Load(max_in_flight=settings.load.max_in_flight, max_lag_seconds=settings.load.max_lag_seconds)
         tokens = Tokens(store, key=sealer.derive("rcc14-token"), life_seconds=terms.token_seconds)
-        omadm = OmaDmFront(store, service, sealer, tracer, settings.omadm, now, secrets_of=accounts.variables)
+        detections = Detections(store, settings.detection, now)
+        omadm = OmaDmFront(
+            store, service, sealer, tracer, settings.omadm, now, secrets_of=accounts.variables, detections=detections
+        )
         bearer = await stack.enter_async_context(open_bearer(settings, now))
         reach = await stack.enter_async_context(open_reach(store, bearer, sealer, settings, background, now))
         methods, page = await stack.enter_async_context(open_methods(store, sealer, settings, bearer, now))
         rcc14 = Rcc14Front(
             store,
-            Provider(store, documents, accounts, tokens, settings.rcc14, terms=terms),
+            Provider(store, documents, accounts, tokens, settings.rcc14, terms=terms, detections=detections),
             tokens,
             settings.rcc14,
             tracer=tracer,
@@ -194,6 +199,7 @@ async def running(
                 server_name=settings.omadm.server_name,
                 server_address=settings.omadm_address(),
             ).routes(),
+            DetectionRoutes(detections).routes(),
             EventRoutes(store).routes(),
             TraceRoutes(store, inventory, TRACE_READERS, now).routes(),
             store=store,

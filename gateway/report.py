@@ -139,6 +139,20 @@ def explanation(found: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def event(found: Mapping[str, Any]) -> str:
+    """Something that happened, in a line."""
+    whose = found["device_id"] or found["subscriber_id"]
+    said = "  ".join(f"{name}={_printable(text)}" for name, text in found["detail"].items())
+    return f"{found['seq']}  {found['at']}  {found['kind']}  {whose}  {said}".rstrip()
+
+
+def sighting(found: Mapping[str, Any]) -> str:
+    """What became of a sighting, in a line."""
+    whose = f"   subscriber {found['subscriber_id']}" if found["subscriber_id"] else ""
+    which = f"   device {found['device_id']}" if found["device_id"] else ""
+    return f"{found['outcome']}{whose}{which}   {' '.join(found['causes'])}".rstrip()
+
+
 def document(xml: str) -> str:
     """A provisioning document laid out for reading."""
     from lxml import etree  # few commands show a document, and all of them are to start soon

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from gateway.fleet.alert import CLIENT_EVENT, GENERIC, DeviceAlert
 from gateway.fleet.configuration import Configuration, ExplainedLeaf, configuration, configuration_key, explain
-from gateway.fleet.device import Device
+from gateway.fleet.device import Device, imei_of, is_one_phone
 from gateway.fleet.mirror import Mirror, Outcome, Read
 from gateway.fleet.operation import Operation
 from gateway.fleet.plan import DesiredMo, learn, one_in_doubt, plan
@@ -272,8 +272,11 @@ def describe_device(device: Device, reads: Sequence[Read]) -> Device:
         for read in reads
         if read.value and (field := _ABOUT.get(read.uri if read.uri.startswith("./") else f"./{read.uri}"))
     }
+    imei = imei_of(next((read.value or "" for read in reads if read.uri.removeprefix("./") == "DevInfo/DevId"), ""))
+    if imei and not (device.imei and is_one_phone(device.imei, imei)):
+        about["imei"] = imei
     described = replace(device, omadm=replace(state, described=said), **about)
     if [getattr(device, field) for field in about] != list(about.values()):
-        # Make, model and software are variables of the configuration.
+        # Make, model, software and IMEI are variables of the configuration.
         described = replace(described, content_revision=device.content_revision + 1)
     return described

@@ -450,6 +450,15 @@ class Gba(_Table):
         return self
 
 
+class Detection(_Table):
+    """Detection of first use.
+
+    With ``unknown_subscribers`` "create" a SIM that nobody entered becomes a subscriber when it is seen.
+    """
+
+    unknown_subscribers: Literal["ignore", "create"] = "ignore"
+
+
 class Operator(_Table):
     """The operator's own networks: PLMNs as MCC and MNC together, which also tells how long an MNC is."""
 
@@ -547,6 +556,7 @@ class Settings(BaseSettings):
     openid: Openid = Openid()
     gba: Gba = Gba()
     events: Events = Events()
+    detection: Detection = Detection()
     logging: Logging = Logging()
     trace: Trace = Trace()
 

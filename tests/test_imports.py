@@ -33,6 +33,7 @@ TIERS = (
         "gateway.archive",
         "gateway.packages",
         "gateway.jobs",
+        "gateway.detections",
         "gateway.download",
         "gateway.admin",
         "gateway.report",

@@ -24,7 +24,9 @@ from adapters.omadm.messages import SyncML
 from adapters.omadm.packing import fill_in
 from adapters.omadm.session import Arrival, Peer, Received, Reply, Turn, receive, respond
 from adapters.omadm.session_record import decode_session, encode_session, remember
+from gateway.detections import Detections
 from gateway.errors import Conflict, DecodeError, LimitExceeded, Unavailable
+from gateway.fleet.detection import Sighting, is_known
 from gateway.fleet.device import Device
 from gateway.fleet.operation import Operation
 from gateway.fleet.push import PushKind
@@ -53,9 +55,11 @@ from gateway.store.protocol import (
     Append,
     Contact,
     Event,
+    Household,
     PutDevice,
     PutMirror,
     PutSession,
+    PutSubscriber,
     SessionRecord,
     Store,
     TraceEntry,
@@ -126,6 +130,7 @@ class OmaDmFront:
         clock: Callable[[], datetime],
         *,
         secrets_of: Callable[[Device], Mapping[str, str]],
+        detections: Detections,
     ) -> None:
         """``secrets_of`` gives the passwords of a device's newest account by the name that stands for each."""
         self._store = store
@@ -133,6 +138,7 @@ class OmaDmFront:
         self._sealer = sealer
         self._tracer = tracer
         self._secrets_of = secrets_of
+        self._detections = detections
         self._accounts = Accounts(sealer, settings)
         self._settings = settings
         self._clock = clock
@@ -279,7 +285,7 @@ class OmaDmFront:
         synced = device.omadm is not None and device.omadm.synced == key
         writes += note_alerts(device, received.alerts, now)
         if received.started:
-            writes += note_call(contact.subscriber, device.id, PUSHES, now)
+            writes += self._note_call(contact, device, now)
         idle = synced and not (outcomes or said_new or pending or queue.changed or received.unanswered)
         if idle and received.wants_work:
             return Step(device, writes, self._respond(received, (), peer, writer, now))
@@ -307,6 +313,23 @@ class OmaDmFront:
         if mirror != stored:
             writes.append(PutMirror(mirror))
         return Step(device, writes, reply)
+
+    def _note_call(self, contact: Contact, device: Device, now: datetime) -> list[Write]:
+        """What is to be kept when a device calls: pushes that did their work, and a phone that is new for its SIM."""
+        subscriber = contact.subscriber
+        writes: list[Write] = []
+        state, imsi = contact.device.omadm, contact.subscriber.imsi
+        first = state is not None and state.last_session_at is None
+        new = bool(device.imei) and (first or device.imei != contact.device.imei)
+        # Which of several SIMs is in it, nobody says over OMA DM.
+        if new and len(subscriber.imsis) == 1 and not is_known(subscriber, imsi, device.imei):
+            sighting = Sighting(imsi=imsi, imei=device.imei, source="omadm")
+            subscriber, seen = self._detections.seen(Household(subscriber, ()), sighting, now, device)
+            writes += seen
+        calls = note_call(subscriber, device.id, PUSHES, now)
+        if subscriber is not contact.subscriber and not calls:
+            calls = [PutSubscriber(subscriber)]
+        return [*writes, *calls]
 
     def _respond(
         self, received: Received, operations: Sequence[Operation], peer: Peer, writer: Writer, now: datetime

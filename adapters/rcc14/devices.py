@@ -12,21 +12,14 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from adapters.rcc14.messages import Request
-from gateway.fleet.device import Device, Rcc14State
-
-IMEI_DIGITS = 14
-
-
-def is_one_imei(one: str, other: str) -> bool:
-    """Whether both name one phone: the last digits are a check digit in an IMEI, a software version in an IMEISV."""
-    return one[:IMEI_DIGITS] == other[:IMEI_DIGITS]
+from gateway.fleet.device import Device, Rcc14State, is_one_phone
 
 
 def find_device(devices: Sequence[Device], asked: Request) -> Device | None:
     """Which of a subscriber's devices asks, by IMEI or else by make and model; None when it is a new one."""
     made = (asked.about.get("terminal_vendor", ""), asked.about.get("terminal_model", ""))
     for device in devices:
-        if asked.imei and is_one_imei(asked.imei, device.imei):
+        if asked.imei and is_one_phone(asked.imei, device.imei):
             return device
         if not asked.imei and not device.imei and (device.manufacturer, device.model) == made:
             return device

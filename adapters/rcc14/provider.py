@@ -18,7 +18,9 @@ from adapters.rcc14.proving.token import Tokens
 from adapters.rcc14.session import Kind, Terms, deliver
 from adapters.rcc14.tracing import about
 from gateway.accounts import Accounts
+from gateway.detections import Detections, Seen
 from gateway.fleet.activation import Activation, activation, service_state
+from gateway.fleet.detection import Sighting, is_known
 from gateway.fleet.device import Device, Rcc14State
 from gateway.fleet.subscriber import Subscriber
 from gateway.inventory import next_device_id
@@ -26,7 +28,7 @@ from gateway.observe import metrics
 from gateway.observe.logs import logger
 from gateway.reach import note_call
 from gateway.settings import Rcc14
-from gateway.store.protocol import Append, Event, Household, PutDevice, Store, Write
+from gateway.store.protocol import Append, Event, Household, PutDevice, PutSubscriber, Store, Write
 from gateway.trace import is_armed
 
 
@@ -42,8 +44,10 @@ class Provider:
         settings: Rcc14,
         *,
         terms: Terms,
+        detections: Detections,
     ) -> None:
         self._store = store
+        self._detections = detections
         self._documents = documents
         self._accounts = accounts
         self._tokens = tokens
@@ -103,8 +107,12 @@ class Provider:
             Append(Event(at=now, kind=kind, subscriber_id=subscriber.id, device_id=device_id))
             for kind, device_id in moved.events
         ]
-        if asked.vers == 0:
-            writes += note_call(subscriber, device.id, ("rcscfg",), now)
+        seen = self._sight(household, moved, device, asked, now)
+        writes += seen.writes
+        calls = note_call(seen.subscriber, device.id, ("rcscfg",), now) if asked.vers == 0 else []
+        if seen.subscriber is not subscriber and not calls:
+            calls = [PutSubscriber(seen.subscriber)]
+        writes += calls
         if writes:
             await self._store.commit(*writes)
         self._store.touch(device.id, now)
@@ -116,6 +124,13 @@ class Provider:
             device_id=device.id,
             traced=Whose(device.id, is_armed(device, now)),
         )
+
+    def _sight(self, household: Household, moved: _Moved, device: Device, asked: Request, now: datetime) -> Seen:
+        """What it says that a SIM of the subscriber's has just been proven to be in this phone."""
+        if not moved.imsi or not asked.imei or is_known(household.subscriber, moved.imsi, asked.imei):
+            return Seen(household.subscriber)
+        sighting = Sighting(imsi=moved.imsi, imei=asked.imei, source="rcc14")
+        return self._detections.seen(household, sighting, now, device)
 
     async def _with_account(self, subscriber: Subscriber, device: Device, now: datetime) -> Device:
         """The device with the OMA DM account that its document is to hold; made, or made anew, where that is due."""
@@ -134,11 +149,15 @@ class Provider:
 
 
 class _Moved(NamedTuple):
-    """The device that asks as it is now, the others that this changes, and what happened, by device id."""
+    """The device that asks as it is now, the others that this changes, and what happened, by device id.
+
+    ``imsi`` is the SIM that was proven to be in it just now, empty when none was.
+    """
 
     device: Device
     others: list[Device]
     events: list[tuple[str, str]]
+    imsi: str = ""
 
 
 def _moved(household: Household, known: Device | None, proof: Proof, asked: Request) -> _Moved:
@@ -157,7 +176,7 @@ def _moved(household: Household, known: Device | None, proof: Proof, asked: Requ
     if before and imsi and before != imsi:
         events.append(("device.sim_changed", device.id))
     events += [("device.sim_removed", other.id) for other in others]
-    return _Moved(device, others, events)
+    return _Moved(device, others, events, proof.imsi)
 
 
 def _changes(subscriber: Subscriber, before: Device | None, after: Device, now: datetime) -> list[Event]:

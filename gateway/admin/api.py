@@ -132,8 +132,10 @@ def _aiohttp_handler(route: Route) -> Callable[[web.Request], Awaitable[web.Resp
     return handle
 
 
-def _checked(model: type[Model], octets: bytes) -> Model:
+def _checked(model: type[Model] | str, octets: bytes) -> Model | bytes:
     """The body. Raises: ConfigError naming the field."""
+    if isinstance(model, str):
+        return octets
     try:
         return model.model_validate_json(octets)
     except pydantic.ValidationError as error:

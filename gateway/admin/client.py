@@ -35,7 +35,9 @@ def call(
         raise ConfigError("no listener serves admin; add one to the settings", key="listeners")
     headers = {"Authorization": f"Bearer {load_token(settings.data)}"}
     octets = None
-    if body is not None:
+    if isinstance(body, bytes):
+        octets = body
+    elif body is not None:
         octets, headers["Content-Type"] = json.dumps(body).encode(), "application/json"
     host, port = listener.address.host, listener.address.port
     connection = (

@@ -495,6 +495,32 @@ class EventView(Model):
     detail: dict[str, str]
 
 
+class NewSighting(Model):
+    """A SIM that was seen in a phone. ``imei`` is an IMEI or IMEISV, ``apns`` are absent when nothing is known of them.
+
+    ``former_imsi`` is the SIM that this one takes the place of, ``seen_at`` when that was, where it is not now.
+    """
+
+    imsi: str = ""
+    imei: str = ""
+    msisdn: str = ""
+    apns: list[str] | None = None
+    former_imsi: str = ""
+    removed: bool = False
+    seen_at: datetime | None = None
+
+
+class SightingView(Model):
+    """What became of a sighting. ``row`` counts from 1; ``error`` says why it ``failed``."""
+
+    row: int
+    outcome: Literal["detected", "known", "stale", "unknown", "failed"]
+    subscriber_id: str
+    device_id: str
+    causes: list[str]
+    error: str
+
+
 class MessageView(Model):
     """One message of an exchange: who sent it, its head, what it says a line each, and the message as it travelled.
 

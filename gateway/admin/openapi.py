@@ -27,7 +27,7 @@ def describe(routes: Sequence[Route]) -> dict[str, Any]:
     """The OpenAPI 3.1 document of these routes, as plain values ready for JSON."""
     models: set[type[Model]] = {Problem}
     for route in routes:
-        models |= {model for model in (route.takes, route.gives) if model is not None}
+        models |= {model for model in (route.takes, route.gives) if model is not None and not isinstance(model, str)}
     references, definitions = models_json_schema(
         [(model, "validation") for model in sorted(models, key=lambda model: model.__name__)],
         ref_template="#/components/schemas/{model}",
@@ -73,7 +73,9 @@ def _operation(route: Route, schemas: dict[object, Any]) -> dict[str, Any]:
             **{code: {"description": text, "content": problem} for code, text in _PROBLEMS.items()},
         },
     }
-    if route.takes is not None:
+    if isinstance(route.takes, str):
+        operation["requestBody"] = {"required": True, "content": {route.takes: {}}}
+    elif route.takes is not None:
         operation["requestBody"] = {
             "required": True,
             "content": {"application/json": {"schema": schemas[route.takes]}},

@@ -13,7 +13,10 @@ MAX_LISTED = 1000
 
 
 class Call(NamedTuple):
-    """One request, taken apart and checked: names from the path, the query, and the body as ``Route.takes``."""
+    """One request, taken apart and checked: names from the path, the query, and the body as ``Route.takes``.
+
+    The body is octets where ``Route.takes`` is a media type.
+    """
 
     path: Mapping[str, str]
     query: Mapping[str, str]
@@ -50,7 +53,7 @@ class Route(NamedTuple):
     path: str
     handler: Callable[[Call], Awaitable[Model | Sequence[Model] | None]]
     summary: str
-    takes: type[Model] | None = None
+    takes: type[Model] | str | None = None
     gives: type[Model] | None = None
     many: bool = False
     query: Mapping[str, str] = {}

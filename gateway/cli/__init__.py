@@ -19,6 +19,8 @@ COMMANDS = {
     "unset": Later("values:unset_values", "Take back values that were set on a subscriber or device."),
     "explain": Later("values:explain", "Say which layer set each value, and which layers lost."),
     "render": Later("values:render", "Show the document a device would get now."),
+    "detect": Later("detect:detect", "Tell of a SIM that was seen in a phone, or of many in a CSV file."),
+    "events": Later("events:events", "Show what happened to subscribers and devices, oldest first."),
     "trace": Later("trace:trace", "Show what was said with a device, every command with its answer."),
     "firmware": Later("packages:firmware", "Firmware packages that devices can be told to fetch."),
     "software": Later("packages:software", "Software packages that devices can be told to fetch."),

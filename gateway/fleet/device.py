@@ -15,6 +15,39 @@ from gateway.fleet.subscriber import Overrides, ServiceState
 
 AuthType = Literal["basic", "md5", "mac"]
 
+SERIAL_DIGITS = 14
+"""So many digits of an IMEI or IMEISV name the phone."""
+IMEI_DIGITS = 15
+
+
+def is_one_phone(one: str, other: str) -> bool:
+    """Whether both name one phone: the last digits are a check digit in an IMEI, a software version in an IMEISV.
+
+    Spec: 3GPP TS 23.003 6.2
+    """
+    return one[:SERIAL_DIGITS] == other[:SERIAL_DIGITS]
+
+
+def format_imei(digits: str) -> str:
+    """The IMEI, with its check digit, of the phone that an IMEI or IMEISV names.
+
+    Spec: 3GPP TS 23.003 6.2, annex B
+    """
+    serial = digits[:14]
+    doubled = [int(digit) * 2 if place % 2 else int(digit) for place, digit in enumerate(serial)]
+    total = sum(number // 10 + number % 10 for number in doubled)
+    return f"{serial}{-total % 10}"
+
+
+def imei_of(name: str) -> str:
+    """The IMEI in what a phone calls itself over OMA DM, or the empty string.
+
+    Spec: OMA-TS-DM_StdObj-V1_2 (DevId)
+    """
+    scheme, _, digits = name.partition(":")
+    fits = SERIAL_DIGITS <= len(digits) <= IMEI_DIGITS + 1 and digits.isascii() and digits.isdecimal()
+    return digits if scheme.upper() == "IMEI" and fits else ""
+
 
 def account_digest(name: str, password: str) -> str:
     """What is kept in place of a password: ``B64(MD5(name ":" password))``, all that basic and md5 checks need.

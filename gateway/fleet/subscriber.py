@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from datetime import datetime
 
 import msgspec
 
@@ -35,13 +36,28 @@ class Sim(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     sqn: int = 0
 
 
+class Seen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What detection knows of one SIM: the phone it is in, and its APNs, each with when that was last seen.
+
+    ``apns`` are in their order by name, None as long as nobody told of them. ``since`` is when this SIM took the place
+    of another. ``removed_at`` is set while the subscription is gone.
+    """
+
+    imei: str = ""
+    imei_at: datetime | None = None
+    apns: tuple[str, ...] | None = None
+    apns_at: datetime | None = None
+    since: datetime | None = None
+    removed_at: datetime | None = None
+
+
 class Subscriber(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One subscription. ``id`` is opaque and stable; IMSIs and MSISDN are strings and may change.
 
     ``application_states`` are those of single applications, by key of the MO, while ``state`` is active. ``sims`` are
-    the SIMs, by IMSI, that the gateway itself can authenticate. ``pushes`` are the newest to their phones.
-    ``content_revision`` grows with every change that could alter a configuration; ``revision`` is the store's
-    compare-and-set counter (0 until first saved).
+    the SIMs, by IMSI, that the gateway itself can authenticate. ``pushes`` are the newest to their phones. ``seen`` is
+    what detection knows, by IMSI. ``content_revision`` grows with every change that could alter a configuration;
+    ``revision`` is the store's compare-and-set counter (0 until first saved).
     """
 
     id: str
@@ -56,6 +72,7 @@ class Subscriber(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     sims: dict[str, Sim] = {}
     application_states: dict[str, ServiceState] = {}
     pushes: tuple[Push, ...] = ()
+    seen: dict[str, Seen] = {}
     content_revision: int = 1
     revision: int = 0
 

@@ -21,6 +21,8 @@ from prometheus_client import (
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from gateway.fleet.detection import SOURCES, Cause
+
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
 # The time at which a series began is a series of its own in this format, and of no use to rates.
@@ -93,6 +95,14 @@ smpp_window_used = Gauge(
 waiting = Gauge(
     "mogate_work_waiting", "Pieces of work in the background, due now or later, by kind.", ["kind"], registry=registry
 )
+sightings = Counter(
+    "mogate_sightings", "Sightings of SIMs and phones, by where they come from and what they were worth.",
+    ["source", "outcome"], registry=registry,
+)  # fmt: skip
+detections = Counter(
+    "mogate_detections", "What was new in sightings, by where they come from and by cause.", ["source", "cause"],
+    registry=registry,
+)  # fmt: skip
 traces = Counter(
     "mogate_traces", "Exchanges kept to be shown, or left out for want of room.", ["result"], registry=registry
 )
@@ -100,6 +110,12 @@ build_info = Gauge("mogate_build_info", "The running build.", ["version", "pytho
 
 KNOWN_LABELS: tuple[tuple[Counter | Histogram | Gauge, tuple[tuple[str, ...], ...]], ...] = (
     (waiting, (("push",),)),
+KNOWN_LABELS: tuple[tuple[Counter | Histogram, tuple[tuple[str, ...], ...]], ...] = (
+    (
+        sightings,
+        tuple((source, outcome) for source in SOURCES for outcome in ("detected", "known", "stale", "unknown")),
+    ),
+    (detections, tuple((source, cause.value) for source in SOURCES for cause in Cause)),
     (traces, (("kept",), ("left_out",))),
     (http_requests, (("dm", "200"), ("acs", "200"), ("admin", "200"))),
     (http_seconds, (("dm",), ("acs",), ("admin",))),

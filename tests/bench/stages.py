@@ -28,6 +28,7 @@ from adapters.omadm import codec, handlers
 from adapters.omadm.handlers import OmaDmFront
 from gateway.accounts import CREDENTIAL_PURPOSE
 from gateway.app import load_configuration, now
+from gateway.detections import Detections
 from gateway.fleet.device import Credential, Device, OmaDmState, account_digest
 from gateway.fleet.subscriber import Subscriber
 from gateway.observe import logs
@@ -97,7 +98,16 @@ async def _measure(folder: Path, rounds: int) -> dict[str, list[dict[str, float]
     store, sealer = _TimedStore.open(folder / "stages.db"), Sealer(os.urandom(32))
     store.stopwatch = stopwatch = _Stopwatch()
     tracer = Tracer(store, settings.trace.model_copy(update={"mode": "off"}))
-    front = OmaDmFront(store, service, sealer, tracer, settings.omadm, now, secrets_of=lambda *_: {})
+    front = OmaDmFront(
+        store,
+        service,
+        sealer,
+        tracer,
+        settings.omadm,
+        now,
+        secrets_of=lambda *_: {},
+        detections=Detections(store, settings.detection, now),
+    )
     with contextlib.ExitStack() as patches:
         for module, name, stage in (
             (codec, "decode", "decode"),

@@ -5,12 +5,11 @@ Spec: RCC.14 TOKEN
 
 from __future__ import annotations
 
-from adapters.rcc14.devices import is_one_imei
 from adapters.rcc14.identity import token as tokens
 from adapters.rcc14.messages import Request
 from adapters.rcc14.proving.proof import Call, Proof
 from gateway.errors import AuthError
-from gateway.fleet.device import Device
+from gateway.fleet.device import Device, is_one_phone
 from gateway.fleet.subscriber import Subscriber
 from gateway.observe import metrics
 from gateway.store.protocol import Store
@@ -69,6 +68,6 @@ def _other(subscriber: Subscriber, device: Device, imsi: str, asked: Request) ->
         return "SIM"
     if asked.msisdn and subscriber.msisdn and asked.msisdn != subscriber.msisdn:
         return "MSISDN"
-    if asked.imei and device.imei and not is_one_imei(asked.imei, device.imei):
+    if asked.imei and device.imei and not is_one_phone(asked.imei, device.imei):
         return "IMEI"
     return ""

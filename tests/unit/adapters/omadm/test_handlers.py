@@ -17,6 +17,7 @@ from adapters.omadm import codec
 from adapters.omadm.auth import Account, body_digest, format_mac, mac_digest, md5_digest, parse_mac
 from adapters.omadm.handlers import OmaDmFront
 from adapters.omadm.messages import Alert, AnyCommand, Command, Cred, Item, Status, SyncHdr, SyncML
+from gateway.detections import Detections
 from gateway.fleet.device import Device, account_digest
 from gateway.fleet.operation import Operation
 from gateway.fleet.profile import ProfileSet
@@ -25,7 +26,7 @@ from gateway.inventory import Inventory
 from gateway.mo.catalogue import Catalogue
 from gateway.sealing import Sealer
 from gateway.service import Service
-from gateway.settings import OmaDm, Trace
+from gateway.settings import Detection, OmaDm, Trace
 from gateway.status import StatusCode
 from gateway.store.protocol import PutDevice, PutSubscriber
 from gateway.store.sqlite import SqliteStore
@@ -93,7 +94,14 @@ async def open_lab(tmp_path: Path) -> AsyncIterator[Opening]:
         inventory = Inventory(store, catalogue, sealer, lambda: lab.now)
         tracer = Tracer(store, Trace())
         front = OmaDmFront(
-            store, service, sealer, tracer, OmaDm(**settings), lambda: lab.now, secrets_of=lambda device: {}
+            store,
+            service,
+            sealer,
+            tracer,
+            OmaDm(**settings),
+            lambda: lab.now,
+            secrets_of=lambda device: {},
+            detections=Detections(store, Detection(), lambda: lab.now),
         )
         app = web.Application()
         app.router.add_post("/omadm", front.handle)

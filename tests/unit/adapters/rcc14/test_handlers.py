@@ -27,11 +27,12 @@ from adapters.rcc14.proving.proof import Call, Method, Proof
 from adapters.rcc14.proving.token import Tokens
 from adapters.rcc14.session import Terms
 from gateway.accounts import Accounts
+from gateway.detections import Detections
 from gateway.errors import AuthError
 from gateway.fleet.device import Device
 from gateway.fleet.subscriber import Subscriber
 from gateway.observe.load import Load
-from gateway.settings import Rcc14, Trace
+from gateway.settings import Detection, Rcc14, Trace
 from gateway.store.protocol import DeleteSubscriber, Event, Household, PutSubscriber, TakeEphemeral
 from gateway.store.sqlite import SqliteStore
 from gateway.trace import Tracer
@@ -110,7 +111,8 @@ async def open_front(documents: Documents, accounts: Accounts, terms: Terms, tmp
             await store.commit(*(PutSubscriber(one) for one in (ANN, BEA, DATA_ONLY, NO_SIM)))
             chosen = Rcc14(**{"max_restarts": 100} | settings)  # type: ignore[arg-type]
             tokens = Tokens(store, key=KEY, life_seconds=terms.token_seconds)
-            provider = Provider(store, documents, accounts, tokens, chosen, terms=terms)
+            detections = Detections(store, Detection(), lambda: phone.now)
+            provider = Provider(store, documents, accounts, tokens, chosen, terms=terms, detections=detections)
             front = Rcc14Front(
                 store,
                 provider,

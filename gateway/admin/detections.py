@@ -1,0 +1,78 @@
+"""The admin API's routes for what the network sees: SIMs in phones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from gateway.admin.models import NewSighting, SightingView
+from gateway.admin.routes import Call, Route
+from gateway.detections import Detections, Report
+from gateway.errors import DecodeError, LimitExceeded
+from gateway.fleet.detection import Sighting, SourceName, parse_fields, parse_line
+
+MAX_ROWS = 10_000
+JSON_LINES = "application/jsonl"
+BULK_SOURCES: tuple[SourceName, ...] = ("rest", "csv")
+
+
+class DetectionRoutes:
+    """Sightings, one by one and in bulk."""
+
+    def __init__(self, detections: Detections) -> None:
+        self._detections = detections
+
+    def routes(self) -> tuple[Route, ...]:
+        """The route table."""
+        return (
+            Route(
+                "POST", "/detections", self.report, "Tell of a SIM in a phone",
+                takes=NewSighting, gives=SightingView,
+            ),
+            Route(
+                "POST", "/detections/bulk", self.report_bulk,
+                f"Tell of many, each as JSON on a line of its own; at most {MAX_ROWS} lines",
+                takes=JSON_LINES, gives=SightingView, many=True,
+                query={"source": f"where they come from: {', '.join(BULK_SOURCES)}"},
+            ),
+        )  # fmt: skip
+
+    async def report(self, call: Call) -> SightingView:
+        """One sighting."""
+        body: NewSighting = call.body
+        sighting = parse_fields(body.model_dump())
+        return sighting_view(1, await self._detections.report(sighting))
+
+    async def report_bulk(self, call: Call) -> Sequence[SightingView]:
+        """Lines of sightings; a line that is none is told in its place, and the others count."""
+        source = call.query.get("source", "rest")
+        if source not in BULK_SOURCES:
+            raise DecodeError(f"source {source[:40]!r} is none of {', '.join(BULK_SOURCES)}")
+        lines = [line for line in call.body.split(b"\n") if line.strip()]
+        if len(lines) > MAX_ROWS:
+            raise LimitExceeded(f"{len(lines)} lines, more than {MAX_ROWS}; send them in parts")
+        return await report_rows(self._detections, lines, lambda line: [parse_line(line, source)])
+
+
+async def report_rows(
+    detections: Detections, rows: Sequence[bytes], parse: Callable[[bytes], Sequence[Sighting]]
+) -> list[SightingView]:
+    """What became of each row's sightings, in their order; a row that is none is told in its place."""
+    sightings: list[Sighting] = []
+    whose: list[int] = []
+    views: list[SightingView] = []
+    for row, octets in enumerate(rows, start=1):
+        try:
+            told = parse(octets)
+        except DecodeError as error:
+            views.append(sighting_view(row, Report("failed", error=str(error))))
+            continue
+        sightings += told
+        whose += [row] * len(told)
+    reports = await detections.report_all(sightings)
+    views += [sighting_view(row, report) for row, report in zip(whose, reports, strict=True)]
+    return sorted(views, key=lambda view: view.row)
+
+
+def sighting_view(row: int, report: Report) -> SightingView:
+    """A report for the API."""
+    return SightingView(row=row, **report._replace(causes=list(report.causes))._asdict())  # type: ignore[arg-type]

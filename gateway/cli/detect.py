@@ -1,0 +1,80 @@
+"""The command that tells of SIMs seen in phones."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gateway import report
+from gateway.cli.common import api, printing
+from gateway.errors import ConfigError
+
+ROWS_AT_ONCE = 1000
+COLUMNS = ("imsi", "imei", "msisdn", "apns", "former_imsi", "removed", "seen_at")
+
+
+@click.command()
+@click.option("--imsi", default="", help="The SIM.")
+@click.option("--imei", default="", help="The phone: an IMEI or IMEISV.")
+@click.option("--msisdn", default="", help="The number, in international form.")
+@click.option("--apn", "apns", multiple=True, help="An APN of the subscription; give it once for each.")
+@click.option("--former-imsi", default="", help="The SIM that this one takes the place of.")
+@click.option("--removed", is_flag=True, help="The subscription is gone.")
+@click.option(
+    "--from", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A CSV file of them."
+)
+@printing
+def detect(file: Path | None, apns: tuple[str, ...], **fields: Any) -> tuple[object, str]:
+    """Tell of a SIM that was seen in a phone, or of many in a CSV file.
+
+    The file's first line names its columns: imsi, imei, msisdn, apns (with blanks between them), former_imsi, removed,
+    seen_at (2026-05-01T12:00:00Z); a row needs imsi or msisdn.
+    """
+    if file is None:
+        body = fields | ({"apns": list(apns)} if apns else {})
+        found = api("POST", "/detections", body=body)
+        return found, report.sighting(found)
+    if apns or any(fields.values()):
+        raise click.UsageError("--from takes everything from the file; leave the other options out")
+    counts: Counter[str] = Counter()
+    failed: list[dict[str, Any]] = []
+    read = _rows(file)
+    while rows := list(islice(read, ROWS_AT_ONCE)):
+        lines = "\n".join(json.dumps(row) for _, row in rows).encode()
+        found = api("POST", "/detections/bulk", body=lines, query={"source": "csv"})
+        for one in found:
+            counts[one["outcome"]] += 1
+            if one["outcome"] == "failed":
+                failed.append({"line": rows[one["row"] - 1][0], "error": one["error"]})
+    text = [f"{file}: " + (", ".join(f"{number} {outcome}" for outcome, number in counts.items()) or "no rows")]
+    text += [f"{file}:{one['line']}: {one['error']}" for one in failed]
+    return {"file": str(file), "outcomes": counts, "failed": failed}, "\n".join(text)
+
+
+def _rows(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Each row that is not empty with the line it ends on, as a line of JSON wants it."""
+    with file.open(encoding="utf-8-sig", newline="") as text:
+        reader = csv.DictReader(text, strict=True)
+        try:
+            unknown = [name for name in reader.fieldnames or () if name not in COLUMNS]
+            if unknown or not reader.fieldnames:
+                known = ", ".join(COLUMNS)
+                raise ConfigError(f"columns are {known}; not {', '.join(unknown) or 'nothing'}", file=file, line=1)
+            for row in reader:
+                if None in row:
+                    raise ConfigError("has more fields than the first line names", file=file, line=reader.line_num)
+                given: dict[str, Any] = {name: value.strip() for name, value in row.items() if value and value.strip()}
+                if "apns" in given:
+                    given["apns"] = given["apns"].split()
+                if "removed" in given:
+                    given["removed"] = given["removed"].lower() in ("1", "true", "yes")
+                yield reader.line_num, given
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise ConfigError(f"is no CSV in UTF-8: {error}", file=file, line=reader.line_num) from None

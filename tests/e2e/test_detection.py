@@ -1,0 +1,66 @@
+"""First use from outside: what a network tells, by every way in, becomes events and records of a running gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from live_gateway import Gateway, serving
+
+ALICE, BOB = "001010000000001", "001010000000002"
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    with serving(tmp_path_factory.mktemp("detection")) as gateway:
+        yield gateway
+
+
+def detected(gateway: Gateway, subscriber: str) -> list[tuple[str, str, str]]:
+    """Cause, source and IMEI of what was detected of a subscriber."""
+    events: list[dict[str, Any]] = gateway.json("events", "--subscriber", subscriber)
+    details = [event["detail"] for event in events if event["kind"] == "device.detected"]
+    return [(detail["cause"], detail["source"], detail.get("imei", "")) for detail in details]
+
+
+def test_one_sighting_by_command(gateway: Gateway) -> None:
+    """It is told once, shows in the events, and makes the phone's record."""
+    assert "detected   subscriber alice" in gateway.run("detect", "--imsi", ALICE, "--imei", "3512345600000101")
+    assert gateway.run("detect", "--imsi", ALICE, "--imei", "3512345600000101").startswith("known")
+    assert detected(gateway, "alice") == [("first-imei", "rest", "3512345600000101")]
+    assert gateway.json("device", "show", "351234560000010")["imei"] == "351234560000010"
+    assert "imei" in gateway.run("detect", "--imsi", ALICE, "--imei", "12", fails=True)
+
+
+def test_many_from_a_file(gateway: Gateway, tmp_path: Path) -> None:
+    """Rows that are none are told with their line, and do not stop the others."""
+    file = tmp_path / "seen.csv"
+    file.write_text(
+        "imsi,imei,apns,seen_at\n"
+        f"{BOB},3577777700000101,internet ims,2026-05-01T12:00:00Z\n"
+        "999990000000000,3577777700000101,,\n"
+        f"{BOB},12,,\n"
+        f"{BOB},3588888800000101,ims,\n"
+    )
+    printed = gateway.run("detect", "--from", str(file))
+    assert f"{file}: 2 detected, 1 unknown, 1 failed" in printed.replace("\n", " ") or "2 detected" in printed
+    assert f"{file}:4: imei" in printed
+    assert detected(gateway, "bob") == [
+        ("first-imei", "csv", "3577777700000101"),
+        ("changed-imei", "csv", "3588888800000101"),
+        ("changed-apns", "csv", "3588888800000101"),
+    ]
+    file.write_text("imsi,colour\n1,2\n")
+    assert f"{file}:1" in gateway.run("detect", "--from", str(file), fails=True)
+
+
+def test_phones_that_show_up_by_themselves(gateway: Gateway) -> None:
+    """An RCC.14 client and an OMA DM phone are detections too, by the gateway's own protocols; once."""
+    for _ in range(2):
+        gateway.run("simulate", "omadm")
+        gateway.run("simulate", "rcc14")
+    sources = [source for _, source, _ in detected(gateway, "alice") + detected(gateway, "bob")]
+    assert sources.count("omadm") == 1
+    assert sources.count("rcc14") == 1
