@@ -110,7 +110,6 @@ build_info = Gauge("mogate_build_info", "The running build.", ["version", "pytho
 
 KNOWN_LABELS: tuple[tuple[Counter | Histogram | Gauge, tuple[tuple[str, ...], ...]], ...] = (
     (waiting, (("push",),)),
-KNOWN_LABELS: tuple[tuple[Counter | Histogram, tuple[tuple[str, ...], ...]], ...] = (
     (
         sightings,
         tuple((source, outcome) for source in SOURCES for outcome in ("detected", "known", "stale", "unknown")),
