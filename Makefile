@@ -60,9 +60,12 @@ NEEDS := \
 	bearerbox:kannel \
 	curl:curl \
 	eapol_test:eapoltest \
+	haproxy:haproxy \
 	hostapd:hostapd \
 	nginx:nginx-light \
+	promtool:prometheus \
 	redis-server:redis-server \
+	systemd-analyze:systemd \
 	tshark:tshark \
 	wbxml2xml:libwbxml2-utils
 

@@ -36,10 +36,13 @@ when it was refused or no gateway answers, 2 when the command itself is mistaken
 METRICS_PROSE = """\
 The admin listener serves these series at `/metrics`, without a token, in the Prometheus text format 0.0.4, and no
 others. All are there from the first scrape; the series of a code begins when the code first occurs, that of a
-link when the gateway that has it starts. A histogram `x` is
+link or listener when the gateway that has it starts. A histogram `x` is
 exported as `x_bucket`, `x_sum` and `x_count`. With several workers every series has the label `worker`, and whichever
 worker is asked answers for all. Names and labels are a contract: the changelog tells when one changes.
 """
+
+LATE_LABELS = {"mogate_smpp_bound": "link", "mogate_tls_cert_expiry_timestamp_seconds": "listener"}
+"""Series that begin with what the settings name, by the label that names it."""
 
 _SHOWN_AS = {"Address": "`host:port`"}
 Row = tuple[str, ...]
@@ -77,8 +80,8 @@ def metrics_page() -> str:
             for label, value in sample.labels.items():
                 if label != "le" and value not in values.setdefault(label, []):
                     values[label].append(value)
-        if family.name == "mogate_smpp_bound":
-            values["link"] = []
+        for named in set(LATE_LABELS) & {family.name}:
+            values[LATE_LABELS[named]] = []
         name = f"{family.name}_total" if family.type == "counter" else family.name
         labels = "; ".join(f"`{label}`: {_label_values(label, known)}" for label, known in values.items())
         rows.append((f"`{name}`", family.type, labels or "none", family.documentation))
@@ -88,8 +91,8 @@ def metrics_page() -> str:
 def _label_values(label: str, known: list[str]) -> str:
     if label == "code":
         return "each code"
-    if label == "link":
-        return "each link"
+    if label in LATE_LABELS.values():
+        return f"each {label}"
     if label in ("version", "python"):
         return "one"
     return ", ".join(known)

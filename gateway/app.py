@@ -9,22 +9,17 @@ import gc
 import hashlib
 import logging
 import signal
-import ssl
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import NamedTuple
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from adapters.omacp.documents import CpDocuments
-from adapters.omacp.mapping import CpMapping
 from adapters.omadm import tracing as omadm_tracing
 from adapters.omadm.documents import OmaDmPushes
 from adapters.omadm.handlers import OmaDmFront
-from adapters.provisioning.mapping import Mapping
 from adapters.rcc14 import tracing as rcc14_tracing
 from adapters.rcc14.access import default_hosts
 from adapters.rcc14.documents import Documents
@@ -51,11 +46,10 @@ from gateway.background import Background
 from gateway.detections import Detections
 from gateway.download import PackageFront
 from gateway.errors import ConfigError
-from gateway.fleet.consistency import load_rules
-from gateway.fleet.profile import ProfileSet, load_profiles
+from gateway.files import load_configuration
 from gateway.inventory import Inventory
 from gateway.jobs import Jobs
-from gateway.mo.catalogue import Catalogue
+from gateway.observe import metrics
 from gateway.observe.load import Load
 from gateway.observe.logs import logger
 from gateway.observe.siblings import Siblings
@@ -65,6 +59,7 @@ from gateway.service import Service
 from gateway.settings import Events, Listener, Settings
 from gateway.store.opening import open_store, served_alone
 from gateway.store.protocol import Store
+from gateway.tls import Certificates
 from gateway.trace import Reader, Tracer
 
 HOUSEKEEPING_SECONDS = 60
@@ -76,44 +71,9 @@ TRACE_READERS: dict[str, Reader] = {
 }
 
 
-class Configuration(NamedTuple):
-    """What the operator's files say, read and checked."""
-
-    catalogue: Catalogue
-    profiles: ProfileSet
-    mapping: Mapping
-    cp_mapping: CpMapping
-
-
 def now() -> datetime:
     """The clock of the process."""
     return datetime.now(UTC)
-
-
-def load_catalogue(settings: Settings) -> Catalogue:
-    """The DDFs that the settings name.
-
-    Raises: ConfigError.
-    """
-    return Catalogue.load(*_mo_directories(settings), identifiers=settings.catalogue.identifiers)
-
-
-def _mo_directories(settings: Settings) -> tuple[Path, ...]:
-    return (settings.mo, *settings.catalogue.directories)
-
-
-def load_configuration(settings: Settings) -> Configuration:
-    """The DDFs, profiles and mappings that the settings name.
-
-    Raises: ConfigError naming file, line and key of what is wrong.
-    """
-    catalogue = load_catalogue(settings)
-    return Configuration(
-        catalogue,
-        load_profiles(settings.profiles, catalogue, load_rules(_mo_directories(settings), catalogue)),
-        Mapping.load(settings.mapping, catalogue),
-        CpMapping.load(settings.mapping / "omacp", catalogue),
-    )
 
 
 @contextlib.asynccontextmanager
@@ -125,6 +85,9 @@ async def running(
     Raises: ConfigError when the settings, a file they name or the data directory is not fit for use.
     """
     configuration = load_configuration(settings)
+    metrics.config_hash.set(int(configuration.digest, 16))
+    metrics.config_last_reload_success.set(1)
+    metrics.config_last_reload_at.set_to_current_time()
     sealer = Sealer.load(settings.seal_key)
     token = load_token(settings.data)
     async with contextlib.AsyncExitStack() as stack:
@@ -209,15 +172,15 @@ async def running(
         if siblings is not None:
             await siblings.start()
             stack.push_async_callback(siblings.close)
+        certificates = Certificates()
         bound = []
         for listener in settings.listeners:
             runner = _runner(listener, settings, omadm, rcc14, page, fetch, admin)
             await runner.setup()
             stack.push_async_callback(runner.cleanup)
             address = listener.address
-            site = web.TCPSite(
-                runner, address.host, address.port, ssl_context=_tls(listener), reuse_port=siblings is not None
-            )
+            tls, shared = certificates.open(listener), siblings is not None
+            site = web.TCPSite(runner, address.host, address.port, ssl_context=tls, reuse_port=shared)
             try:
                 await site.start()
             except OSError as error:
@@ -309,33 +272,12 @@ def _runner(
     return web.ServerRunner(server, shutdown_timeout=SHUTDOWN_SECONDS)
 
 
-def _tls(listener: Listener) -> ssl.SSLContext | None:
-    if listener.certificate is None:
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        context.load_cert_chain(listener.certificate, listener.key)
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigError(
-            f"cannot use this certificate and key: {error}", file=listener.certificate, key=f"listeners.{listener.name}"
-        ) from None
-    if listener.client_ca is not None:
-        # Who shows a certificate must have its key; whether one is needed is a matter of the device.
-        context.verify_mode = ssl.CERT_OPTIONAL
-        try:
-            context.load_verify_locations(listener.client_ca)
-        except (OSError, ssl.SSLError) as error:
-            raise ConfigError(
-                f"cannot use this client CA: {error}", file=listener.client_ca, key=f"listeners.{listener.name}"
-            ) from None
-    return context
-
-
 async def _keep_house(store: Store, events: Events) -> None:
     """Drop what ended."""
     expired = await store.expire(now())
     forgotten = await store.forget_events(now() - timedelta(days=events.keep_days))
+    metrics.housekeeping_at.set_to_current_time()
+    metrics.expired.inc(expired)
     if expired or forgotten:
         logger().info("expired", count=expired, events=forgotten)
 

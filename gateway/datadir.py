@@ -12,6 +12,7 @@ from gateway import app
 from gateway.admin import auth
 from gateway.demo_tls import ensure_demo_certificates
 from gateway.errors import ConfigError, Conflict
+from gateway.files import load_catalogue
 from gateway.inventory import SIM_KEY_BYTES, Inventory, SimKeys
 from gateway.sealing import Sealer, write_secret
 from gateway.settings import Settings
@@ -120,7 +121,7 @@ async def _seed(settings: Settings) -> str:
     store, _ = await open_store(settings.store, settings.data)
     try:
         sealer = Sealer.load(settings.seal_key)
-        inventory = Inventory(store, app.load_catalogue(settings), sealer, app.now)
+        inventory = Inventory(store, load_catalogue(settings), sealer, app.now)
         for subscriber in _DEMO_SUBSCRIBERS:
             # Those that an interrupted run made are there already.
             with contextlib.suppress(Conflict):

@@ -20,6 +20,7 @@ from gateway.fleet.queue import Queue
 from gateway.inventory import Inventory
 from gateway.objects.account import refused
 from gateway.objects.work import USUAL_ROOTS, begin, standing, work
+from gateway.observe import metrics
 from gateway.packages import Link, PackageKind, Packages, format_link
 from gateway.status import StatusCode
 from gateway.store.protocol import Append, Event, PutDevice, PutOperation, Store, Write
@@ -254,7 +255,9 @@ def work_jobs(
         if job.kind == "account" and refused(job):
             device = _without_pending(device, job)
     writes: list[Write] = [PutOperation(device.id, one) for one in (*worked.dropped, *worked.operations)]
-    writes += [_event(device, job, f"job.{job.state.value}", now) for job in worked.ended]
+    for job in worked.ended:
+        metrics.count(metrics.jobs_ended, job.kind, job.state.value)
+        writes.append(_event(device, job, f"job.{job.state.value}", now))
     return device, pending, writes
 
 

@@ -38,14 +38,21 @@ TIERS = (
         "gateway.admin",
         "gateway.report",
         "gateway.demo_tls",
+        "gateway.tls",
     ),
     ("adapters",),
-    ("gateway.app", "gateway.workers", "gateway.datadir", "gateway.cli", "gateway.__main__"),
+    ("gateway.app", "gateway.files", "gateway.workers", "gateway.datadir", "gateway.cli", "gateway.__main__"),
 )
 """From the bottom up: a module imports from its own tier and from those before it. The longest matching name counts."""
 
 SHARED_ADAPTERS = {"aka", "wbxml", "syncml", "provisioning", "sms"}
-COMPOSITION_ROOTS = {"gateway.app", "gateway.cli.mapping", "gateway.cli.simulate", "gateway.cli.takeover"}
+COMPOSITION_ROOTS = {
+    "gateway.app",
+    "gateway.files",
+    "gateway.cli.mapping",
+    "gateway.cli.simulate",
+    "gateway.cli.takeover",
+}
 PURE_TIERS = 3
 IMPURE_ADAPTER_PARTS = {
     "accounts",

@@ -22,10 +22,12 @@ from adapters.omadm.auth import NO_PROOF, Proof, body_digest, format_mac, parse_
 from adapters.omadm.codec import Encoding, UnsupportedMediaType
 from adapters.omadm.messages import SyncML
 from adapters.omadm.packing import fill_in
+from adapters.omadm.reports import AlertCode
 from adapters.omadm.session import Arrival, Peer, Received, Reply, Turn, receive, respond
 from adapters.omadm.session_record import decode_session, encode_session, remember
 from gateway.detections import Detections
 from gateway.errors import Conflict, DecodeError, LimitExceeded, Unavailable
+from gateway.fleet.alert import CLIENT_EVENT, GENERIC
 from gateway.fleet.detection import Sighting, is_known
 from gateway.fleet.device import Device
 from gateway.fleet.operation import Operation
@@ -76,6 +78,7 @@ SEALED = bytes(1)
 """Begins a kept reply that is sealed because passwords are in it; no message begins so."""
 REPLY_PURPOSE = "omadm-reply"
 MAC_HEADER = "x-syncml-hmac"
+_TOLD_ALERTS = {GENERIC: "generic", CLIENT_EVENT: "client_event"}
 
 _TEXT = {"Content-Type": "text/plain; charset=utf-8"}
 
@@ -218,6 +221,8 @@ class OmaDmFront:
         if state.certificate and certificate == state.certificate:
             arrival = arrival._replace(proof=arrival.proof._replace(certified=True))
         received = receive(session, message, peer, nonce=nonce, arrival=arrival)
+        if received.started and session is not None and not session.ended:
+            metrics.count(metrics.dm_sessions, "replaced")
         step = await self._work(contact, received, peer, writer, now)
         message_out = self._with_secrets(step.reply.message, step.device)
         octets = writer.encode(message_out)
@@ -236,6 +241,8 @@ class OmaDmFront:
             writes.append(PutSession(saved, now))
             if step.reply.session.ended:
                 metrics.count(metrics.dm_sessions, "aborted" if received.turn is Turn.ABORT else "ok")
+                if step.device.omadm and step.device.omadm.last_session_at:
+                    metrics.dm_session_seconds.observe((now - step.device.omadm.last_session_at).total_seconds())
         elif received.turn is Turn.END and received.statuses[0].code == StatusCode.INVALID_CREDENTIALS:
             metrics.count(metrics.dm_sessions, "auth_failed")
         if writes:
@@ -272,10 +279,10 @@ class OmaDmFront:
 
         device = _with_nonces(device, received)
         if received.started:
+            _count_start(received, device)
             device = _with_state(device, last_session_at=now, resync_at=None)
         outcomes = received.outcomes
-        for outcome in outcomes:
-            metrics.count(metrics.dm_status_codes, outcome.status.known)
+        _count_answers(received)
         described = describe_device(device, received.reads)
         said_new = described is not device
         device = learn_from(described, outcomes)
@@ -386,6 +393,25 @@ class OmaDmFront:
             self._told_failures.clear()
         self._told_failures[device.id] = now
         return [Append(Event(at=now, kind="auth.failed", subscriber_id=device.subscriber_id, device_id=device.id))]
+
+
+def _count_start(received: Received, device: Device) -> None:
+    """Count a session that begins."""
+    called = any(alert.code == AlertCode.SERVER_INITIATED for alert in received.alerts)
+    metrics.count(metrics.dm_sessions_started, "server" if called else "client")
+    if device.omadm is not None and device.omadm.resync_at is not None:
+        metrics.count(metrics.dm_nonce_resync)
+
+
+def _count_answers(received: Received) -> None:
+    """Count what a device answered to commands, and what it alerts to."""
+    for outcome in received.outcomes:
+        code = outcome.status.known
+        metrics.count(metrics.dm_status_codes, code)
+        metrics.count(metrics.dm_commands, outcome.operation.verb, code if code == "other" else f"{code[0]}xx")
+    for alert in received.alerts:
+        if (kind := _TOLD_ALERTS.get(alert.code)) is not None:
+            metrics.count(metrics.dm_alerts, kind)
 
 
 def _arrival(request: web.BaseRequest, body: bytes) -> Arrival:

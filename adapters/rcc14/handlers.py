@@ -255,27 +255,38 @@ class Rcc14Front:
             if step is Step.TAKE_COOKIE:
                 found = await self._introductions.take(call)
                 if found is None:
+                    metrics.count(metrics.acs_proofs, "cookie", "refused")
                     facts.discard(Fact.COOKIE)
                     continue
             elif step is Step.TAKE_TOKEN:
                 try:
                     found = await self._tokens.take(call)
                 except AuthError as error:
+                    metrics.count(metrics.acs_proofs, "token", "refused")
                     why = str(error)
                     facts.discard(Fact.TOKEN)
                     facts.add(Fact.TOKEN_REFUSED)
                     continue
             elif step in self._checks:
-                found = await self._checks[step].check(call)
+                found = await self._checked(self._checks[step], call)
             elif step in self._challenges:
                 found = await self._challenges[step].challenge(call)
+                metrics.count(metrics.acs_proofs, self._challenges[step].name, "challenged")
             else:
                 found = self._refuse(step, call, why)
             if isinstance(found, Answer):
                 return found
             return await self._provided(found, call)
 
+    async def _checked(self, method: Method, call: Call) -> Proof | Answer:
+        try:
+            return await method.check(call)
+        except AuthError:
+            metrics.count(metrics.acs_proofs, method.name, "refused")
+            raise
+
     async def _provided(self, proof: Proof, call: Call) -> Answer:
+        metrics.count(metrics.acs_proofs, proof.by, "accepted")
         answer = await self._provider.answer(proof, call)
         if answer.status == 403 and proof.by == "cookie":
             await self._alarm("identity.mismatch", call.peer, subscriber_id=proof.household.subscriber.id)

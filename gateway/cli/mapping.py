@@ -5,8 +5,9 @@ from __future__ import annotations
 import click
 
 from adapters.provisioning.check import Difference, differences, unexplained
-from gateway import app, report
+from gateway import report
 from gateway.cli.common import printing, settings
+from gateway.files import load_configuration
 
 
 @click.group()
@@ -22,7 +23,7 @@ def mapping_check(mos: tuple[str, ...]) -> tuple[object, str]:
 
     It fails when the mapping gives no reason for a difference, or a reason where there is none.
     """
-    configuration = app.load_configuration(settings())
+    configuration = load_configuration(settings())
     passed_over = [mo.key for mo in configuration.catalogue if configuration.mapping.rules(mo.key, "B") is None]
     found = [one for one in differences(configuration.mapping, configuration.catalogue) if not mos or one.mo in mos]
     faults = unexplained(found)

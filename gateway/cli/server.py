@@ -13,6 +13,7 @@ import uvloop
 from gateway import app, datadir, report
 from gateway import workers as supervisor
 from gateway.cli.common import printing, settings
+from gateway.files import load_configuration
 from gateway.observe import logs
 from gateway.observe.siblings import Siblings
 from gateway.settings import Listener
@@ -60,7 +61,7 @@ def init(demo: bool) -> tuple[object, str]:
 def check() -> tuple[object, str]:
     """Read settings, DDFs, profiles and mappings, and say what is wrong or doubtful."""
     chosen = settings()
-    configuration = app.load_configuration(chosen)
+    configuration = load_configuration(chosen)
     warnings = [str(warning) for warning in configuration.profiles.warnings]
     counts = {"mos": len(list(configuration.catalogue)), "profiles": len(configuration.profiles.profiles)}
     text = [

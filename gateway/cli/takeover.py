@@ -11,10 +11,10 @@ import click
 
 from adapters.provisioning.document import MAX_BYTES, Characteristic
 from adapters.provisioning.takeover import Left, read_document, take_templates, take_values
-from gateway import app
 from gateway.admin.client import Refused, segment
 from gateway.cli.common import api, printing, settings
 from gateway.errors import ConfigError, DecodeError
+from gateway.files import Configuration, load_configuration
 from gateway.fleet.device import Device
 from gateway.fleet.profile import parse_profile
 from gateway.fleet.profile_format import format_profile
@@ -56,7 +56,7 @@ def import_rcc14(path: Path, ref: str, kind: str, **options: Any) -> tuple[objec
         raise ConfigError(f"has {len(files)} documents (*.xml, *.wbxml); it takes 1 to {MAX_DOCUMENTS}", file=path)
     if ref and len(files) > 1:
         raise click.UsageError("a directory holds documents of several; leave REF out and name the files after them")
-    configuration = app.load_configuration(settings())
+    configuration = load_configuration(settings())
     done = [
         _as_profile(file, configuration, several=path.is_dir(), **options)
         if kind == "profile"
@@ -68,7 +68,7 @@ def import_rcc14(path: Path, ref: str, kind: str, **options: Any) -> tuple[objec
 
 def _as_profile(
     file: Path,
-    configuration: app.Configuration,
+    configuration: Configuration,
     *,
     several: bool,
     name: str,
@@ -110,7 +110,7 @@ def _as_profile(
     return {**value, "output": str(target)}, f"{target}: {count} values\n{notes}".rstrip()
 
 
-def _as_values(file: Path, configuration: app.Configuration, ref: str) -> tuple[dict[str, Any], str]:
+def _as_values(file: Path, configuration: Configuration, ref: str) -> tuple[dict[str, Any], str]:
     """What changed at the subscriber or device, for machines and for people; what they have already is not set."""
     taken = take_values(_read(file), configuration.mapping, configuration.catalogue)
     held: dict[str, str] = {}

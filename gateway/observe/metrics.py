@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import platform
+import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from typing import Any
 
@@ -15,12 +17,14 @@ from prometheus_client import (
     Counter,
     Gauge,
     Histogram,
+    ProcessCollector,
     disable_created_metrics,
     generate_latest,
 )
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from gateway.errors import Unavailable
 from gateway.fleet.detection import SOURCES, Cause
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
@@ -40,11 +44,12 @@ class _Counted(Collector):
     def collect(self) -> Iterable[Metric]:
         while _counted:
             (counter, values), number = _counted.popitem()
-            counter.labels(*values).inc(number)
+            (counter.labels(*values) if values else counter).inc(number)
         return ()
 
 
 registry.register(_Counted())
+ProcessCollector(namespace="mogate", registry=registry)
 
 http_requests = Counter("mogate_http_requests", "HTTP requests answered.", ["frontend", "code"], registry=registry)
 http_seconds = Histogram(
@@ -56,10 +61,42 @@ http_seconds = Histogram(
 )
 dm_messages = Counter("mogate_dm_messages", "OMA DM messages answered.", ["encoding"], registry=registry)
 dm_sessions = Counter("mogate_dm_sessions", "OMA DM sessions by how they ended.", ["result"], registry=registry)
+dm_sessions_started = Counter(
+    "mogate_dm_sessions_started",
+    "OMA DM sessions that began, by who asked for them.",
+    ["initiator"],
+    registry=registry,
+)
+dm_session_seconds = Histogram(
+    "mogate_dm_session_duration_seconds",
+    "Time from the first message of an OMA DM session that a device proved itself in to its last.",
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900),
+    registry=registry,
+)
+dm_commands = Counter(
+    "mogate_dm_commands",
+    "Commands that devices answered, by the first digit of the code.",
+    ["verb", "status_class"],
+    registry=registry,
+)
+dm_alerts = Counter(
+    "mogate_dm_alerts", "Alerts of devices that are no part of the protocol itself.", ["type"], registry=registry
+)
+dm_nonce_resync = Counter(
+    "mogate_dm_nonce_resync",
+    "Devices that were called to agree on nonces anew, and came.",
+    registry=registry,
+)
 dm_status_codes = Counter(
     "mogate_dm_status_codes", "Codes with which devices answered the gateway's commands.", ["code"], registry=registry
 )
 acs_documents = Counter("mogate_acs_documents", "RCC.14 documents handed out.", ["kind"], registry=registry)
+acs_proofs = Counter(
+    "mogate_acs_proofs",
+    "Proofs of identity of RCC.14 clients, by what came of them.",
+    ["method", "result"],
+    registry=registry,
+)
 acs_enrichment = Counter(
     "mogate_acs_header_enrichment",
     "Plain-leg requests by what their headers were worth.",
@@ -106,8 +143,59 @@ detections = Counter(
 traces = Counter(
     "mogate_traces", "Exchanges kept to be shown, or left out for want of room.", ["result"], registry=registry
 )
+jobs_ended = Counter("mogate_jobs_ended", "Jobs of devices by how they ended.", ["kind", "state"], registry=registry)
+backend_requests = Counter(
+    "mogate_backend_requests", "Questions to other servers of the operator.", ["backend", "result"], registry=registry
+)
+backend_seconds = Histogram(
+    "mogate_backend_duration_seconds",
+    "Time until another server of the operator answered, or did not.",
+    ["backend"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+    registry=registry,
+)
+store_commit_seconds = Histogram(
+    "mogate_store_commit_seconds",
+    "Time to commit a group of writes to the embedded store.",
+    buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5),
+    registry=registry,
+)
+store_failures = Counter(
+    "mogate_store_failures",
+    "Times that the store failed: a group of writes was not committed, a connection was lost or not made.",
+    ["store"],
+    registry=registry,
+)
+config_hash = Gauge(
+    "mogate_config_hash",
+    "Identifies the profiles, mappings and DDFs that are served: equal where the files are.",
+    registry=registry,
+)
+config_reloads = Counter(
+    "mogate_config_reloads", "Times that the files were read anew, and taken or refused.", ["result"], registry=registry
+)
+config_last_reload_success = Gauge(
+    "mogate_config_last_reload_success", "1 unless the files were refused when last read.", registry=registry
+)
+config_last_reload_at = Gauge(
+    "mogate_config_last_reload_timestamp_seconds", "When the files that are served were read.", registry=registry
+)
+tls_expires_at = Gauge(
+    "mogate_tls_cert_expiry_timestamp_seconds",
+    "When the certificate of a listener ends.",
+    ["listener"],
+    registry=registry,
+)
+housekeeping_at = Gauge(
+    "mogate_housekeeping_timestamp_seconds",
+    "When what ended was last dropped from the store by this process; 0 for never.",
+    registry=registry,
+)
+expired = Counter("mogate_expired", "Records that were dropped from the store at their end.", registry=registry)
 build_info = Gauge("mogate_build_info", "The running build.", ["version", "python"], registry=registry)
 
+JOB_KINDS = ("firmware", "software", "lock", "capability", "inventory", "account")
+BACKENDS = ("aaa", "openid", "bsf")
 KNOWN_LABELS: tuple[tuple[Counter | Histogram | Gauge, tuple[tuple[str, ...], ...]], ...] = (
     (waiting, (("push",),)),
     (
@@ -119,9 +207,30 @@ KNOWN_LABELS: tuple[tuple[Counter | Histogram | Gauge, tuple[tuple[str, ...], ..
     (http_requests, (("dm", "200"), ("acs", "200"), ("admin", "200"))),
     (http_seconds, (("dm",), ("acs",), ("admin",))),
     (dm_messages, (("xml",), ("wbxml",))),
-    (dm_sessions, (("ok",), ("auth_failed",), ("aborted",))),
+    (dm_sessions, (("ok",), ("auth_failed",), ("aborted",), ("replaced",))),
+    (dm_sessions_started, (("server",), ("client",))),
+    (
+        dm_commands,
+        tuple(
+            (verb, status_class)
+            for verb in ("Get", "Add", "Replace", "Delete", "Copy", "Exec", "Atomic", "Sequence", "Alert")
+            for status_class in ("2xx", "4xx", "5xx")
+        ),
+    ),
+    (dm_alerts, (("generic",), ("client_event",))),
     (dm_status_codes, (("200",),)),
     (acs_documents, (("full",), ("unchanged",), ("disabled",), ("dormant",), ("reset",))),
+    (
+        acs_proofs,
+        (
+            *((method, result) for method in ("cookie", "token") for result in ("accepted", "refused")),
+            *(
+                (method, result)
+                for method in ("otp", "eap", "oidc", "gba")
+                for result in ("challenged", "accepted", "refused")
+            ),
+        ),
+    ),
     (
         acs_enrichment,
         (
@@ -145,7 +254,15 @@ KNOWN_LABELS: tuple[tuple[Counter | Histogram | Gauge, tuple[tuple[str, ...], ..
             for result in ("accepted", "delivered", "failed", "expired", "throttled")
         ),
     ),
-    (shed, (("acs",),)),
+    (shed, (("acs",), ("dm",))),
+    (
+        jobs_ended,
+        tuple((kind, state) for kind in JOB_KINDS for state in ("done", "failed", "expired", "cancelled")),
+    ),
+    (backend_requests, tuple((name, result) for name in BACKENDS for result in ("ok", "failed"))),
+    (backend_seconds, tuple((name,) for name in BACKENDS)),
+    (store_failures, (("sqlite",), ("redis",))),
+    (config_reloads, (("taken",), ("refused",))),
     (eap_aka, (("ok",), ("sync_failure",), ("mac_failure",), ("reject",), ("backend_error",))),
     (tokens, (("issued",), ("accepted",), ("refused",))),
 )
@@ -161,6 +278,21 @@ def observe_http(frontend: str, status: int, seconds: float) -> None:
     """Count one answered request of a front end."""
     _counted[http_requests, (frontend, str(status))] += 1
     _durations(frontend).observe(seconds)
+
+
+@contextlib.contextmanager
+def asking(backend: str) -> Iterator[None]:
+    """Count and time a question to another server; it failed when the context ends in Unavailable."""
+    started = time.perf_counter()
+    result = "ok"
+    try:
+        yield
+    except Unavailable:
+        result = "failed"
+        raise
+    finally:
+        count(backend_requests, backend, result)
+        backend_seconds.labels(backend).observe(time.perf_counter() - started)
 
 
 @functools.cache

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from gateway.errors import Conflict, Unavailable
+from gateway.observe import metrics
 
 T = TypeVar("T")
 Step = Callable[[sqlite3.Cursor], T]
@@ -54,7 +55,9 @@ class GroupCommit:
         loop = asyncio.get_running_loop()
         while self._waiting:
             group, self._waiting = self._waiting, []
+            started = loop.time()
             outcomes = await loop.run_in_executor(self._thread, self._transact, [step for step, _ in group])
+            metrics.store_commit_seconds.observe(loop.time() - started)
             for (_, future), outcome in zip(group, outcomes, strict=True):
                 if future.done():  # its caller was cancelled
                     continue
@@ -78,6 +81,7 @@ class GroupCommit:
                 failure = error
                 if self._connection.in_transaction:
                     self._cursor.execute("ROLLBACK")
+        metrics.count(metrics.store_failures, "sqlite")
         return [Unavailable(f"the store cannot be written: {failure}") for _ in steps]
 
     def _run_bare(self, step: Step[Any]) -> Any:

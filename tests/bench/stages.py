@@ -27,8 +27,9 @@ from msgspec.structs import replace
 from adapters.omadm import codec, handlers
 from adapters.omadm.handlers import OmaDmFront
 from gateway.accounts import CREDENTIAL_PURPOSE
-from gateway.app import load_configuration, now
+from gateway.app import now
 from gateway.detections import Detections
+from gateway.files import load_configuration
 from gateway.fleet.device import Credential, Device, OmaDmState, account_digest
 from gateway.fleet.subscriber import Subscriber
 from gateway.observe import logs

@@ -16,6 +16,7 @@ import aiohttp
 import msgspec
 
 from gateway.errors import ConfigError, Unavailable
+from gateway.observe import metrics
 
 TIMEOUT_SECONDS = 10
 MAX_ANSWER_BYTES = 65_536
@@ -69,6 +70,10 @@ class HttpBsf:
 
     async def load_key(self, btid: str, naf_id: bytes, *, uicc: bool) -> Bootstrapped | None:
         """Ask for one key."""
+        with metrics.asking("bsf"):
+            return await self._ask(btid, naf_id, uicc=uicc)
+
+    async def _ask(self, btid: str, naf_id: bytes, *, uicc: bool) -> Bootstrapped | None:
         if self._http is None:
             self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECONDS))
         body = {"btid": btid, "naf_id": base64.b64encode(naf_id).decode(), "uicc": uicc}

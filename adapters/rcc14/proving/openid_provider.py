@@ -22,6 +22,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from gateway.errors import AuthError, ConfigError, Unavailable
+from gateway.observe import metrics
 
 TIMEOUT_SECONDS = 10
 MAX_ANSWER_BYTES = 262_144
@@ -106,6 +107,10 @@ class OpenidProvider:
     async def _fetch(
         self, method: str, url: str, *, form: Mapping[str, str] | None = None, bearer: str = ""
     ) -> Mapping[str, Any]:
+        with metrics.asking("openid"):
+            return await self._ask(method, url, form, bearer)
+
+    async def _ask(self, method: str, url: str, form: Mapping[str, str] | None, bearer: str) -> Mapping[str, Any]:
         if self._http is None:
             timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
             self._http = aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar())

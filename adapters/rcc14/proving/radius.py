@@ -106,7 +106,10 @@ class RadiusAaa:
             await client.deinitialize_transports()
 
     async def _ask(self, index: int, name: bytes, packet: bytes, state: bytes) -> AuthPacket:
-        client = self._clients[index]
+        with metrics.asking("aaa"):
+            return await self._send(self._clients[index], name, packet, state)
+
+    async def _send(self, client: ClientAsync, name: bytes, packet: bytes, state: bytes) -> AuthPacket:
         try:
             await client.initialize_transports(enable_auth=True)
             request = client.CreateAuthPacket()

@@ -20,6 +20,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, BusyLoadingError, RedisError, ResponseError
 
 from gateway.errors import Unavailable
+from gateway.observe import metrics
 from gateway.store.redis import scripts
 
 Request = Sequence[str | bytes | int]
@@ -113,6 +114,7 @@ class Link:
             if not isinstance(error, RedisError | TimeoutError):
                 raise
             why = error if str(error) else "it does not answer"
+            metrics.count(metrics.store_failures, "redis")
             raise Unavailable(f"cannot use Redis at {server}: {why}", retry_after_seconds=5) from error
         return link
 
@@ -163,7 +165,7 @@ class Link:
                 tasks.create_task(self._write())
                 tasks.create_task(self._read())
         except* RedisError:
-            pass  # those who wait are told
+            metrics.count(metrics.store_failures, "redis")  # those who wait are told
         finally:
             self.alive = False
             if self._watch is not None:

@@ -10,6 +10,7 @@ import pytest
 from gateway import app, datadir
 from gateway.accounts import CREDENTIAL_PURPOSE
 from gateway.errors import ConfigError
+from gateway.files import load_catalogue
 from gateway.inventory import Inventory
 from gateway.sealing import Sealer
 from gateway.settings import Settings
@@ -92,7 +93,7 @@ async def test_an_interrupted_run_is_finished_by_the_next(settings: Settings) ->
     assert demo.omadm.client_password != first.omadm.client_password
     store = SqliteStore.open(settings.data / DATABASE_FILE)
     try:
-        inventory = Inventory(store, app.load_catalogue(settings), Sealer.load(settings.seal_key), app.now)
+        inventory = Inventory(store, load_catalogue(settings), Sealer.load(settings.seal_key), app.now)
         _, phone = await inventory.find_device("alice")
     finally:
         await store.close()
