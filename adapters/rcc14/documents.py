@@ -65,13 +65,20 @@ class Documents:
         self._served = functools.cache(mapping.applications)
         self._refusals = functools.cache(_refusals)
 
-    def key(self, subscriber: Subscriber, device: Device, request: Request) -> str:
-        """A text that changes whenever the content this client is due could; cheap."""
-        configuration = self._service.configuration_key(subscriber, device)
+    def wish(self, subscriber: Subscriber, device: Device, request: Request) -> str:
+        """What tells the clients of one device apart: their release, and the applications they are due.
+
+        A client that asks for others, or comes in another release, starts afresh.
+        """
         layout, release = request.layout, "\n".join(request.release)
         mos = ",".join((*self._wanted(subscriber, device, layout, request.apps), *self._refused(layout, request.apps)))
+        return hashlib.blake2b(f"{layout}|{mos}|{release}".encode(), digest_size=8).hexdigest()
+
+    def key(self, subscriber: Subscriber, device: Device) -> str:
+        """A text that changes whenever the content of some wish could; cheap."""
+        configuration = self._service.configuration_key(subscriber, device)
         account = device.omadm.account_serial if device.omadm and device.omadm.account_made_at else 0
-        return f"{configuration}|{self._mapping.digest}|{layout}|{mos}|{release}|{account}{self._elsewhere}"
+        return f"{configuration}|{self._mapping.digest}|{account}{self._elsewhere}"
 
     def turns_off(self, subscriber: Subscriber, device: Device, request: Request) -> str:
         """The client's RCS profile, when the document is going to say that it is not supported; else the empty text.
@@ -117,10 +124,6 @@ class Documents:
         )
         applications = self._compiled(selection, layout, mos, missing, off).splice(variables)
         return user + self._access_control(subscriber.plan) + applications + self._refusals(self._refused(layout, apps))
-
-    def digest(self, content: bytes, request: Request) -> bytes:
-        """What identifies the content for this client's release: a new release starts afresh."""
-        return hashlib.sha256(f"{request.release}\n".encode() + content).digest()
 
     def document(self, delivery: Delivery, token: str, content: bytes, accept_language: str = "") -> bytes:
         """The whole document; ``token`` and ``content`` may be empty."""

@@ -5,6 +5,7 @@ Spec: RCC.14 2.2 (responses), VERS, TOKEN
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime
 from typing import NamedTuple
 
@@ -76,14 +77,15 @@ class Provider:
         def digest() -> bytes:
             nonlocal content
             content = self._documents.content(subscriber, device, asked.layout, asked.apps)
-            return self._documents.digest(content, asked)
+            return hashlib.sha256(content).digest()
 
         delivery = deliver(
             device.id,
             device.rcc14 or Rcc14State(),
             asked,
             service_state(subscriber, device),
-            key=self._documents.key(subscriber, device, asked),
+            wish=self._documents.wish(subscriber, device, asked),
+            key=self._documents.key(subscriber, device),
             digest=digest,
             terms=self._terms,
             now=now,

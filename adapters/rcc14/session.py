@@ -18,8 +18,11 @@ from msgspec.structs import replace
 from adapters.rcc14.identity import token as tokens
 from adapters.rcc14.messages import MAX_VERS, VERS_USER_DISABLED, Request
 from gateway.fleet.activation import rcs_state
-from gateway.fleet.device import Rcc14State
+from gateway.fleet.device import Content, Rcc14State
 from gateway.fleet.subscriber import ServiceState
+
+MAX_WISHES = 4
+"""How many clients of one device, or choices of applications, are told apart before the oldest is forgotten."""
 
 
 class Kind(enum.StrEnum):
@@ -77,6 +80,7 @@ def deliver(
     request: Request,
     service: ServiceState,
     *,
+    wish: str,
     key: str,
     digest: Callable[[], bytes],
     terms: Terms,
@@ -84,11 +88,11 @@ def deliver(
 ) -> Delivery:
     """The answer to a client that has proven who it is.
 
-    ``key`` names the inputs of the content the client is due; ``digest`` gives the content's own digest and is only
-    called when the key is not the one on record. The state that comes back is the same object when nothing is to be
-    saved.
+    ``wish`` names what the client is due something of, ``key`` the inputs of that content; ``digest`` gives the
+    content's own digest and is only called when the key is not the one on record. The state that comes back is the
+    same object when nothing is to be saved.
     """
-    state = _note(state, request, now)
+    state = _note(state, request, wish, now)
     if service is ServiceState.DISABLED_UNTIL_USER and request.vers == int(service):
         # A client that was told to wait for its user asks when its user has acted.
         service = ServiceState.ACTIVE
@@ -102,10 +106,10 @@ def deliver(
         kind, version = Kind.DORMANT, int(service)
     elif request.vers == VERS_USER_DISABLED:
         # Only what was sent before is named: a version without its content would later pass for held.
-        kind, version = Kind.UNCHANGED, max(state.version, 1)
+        kind, version = Kind.UNCHANGED, _held(state, wish) or 1
     else:
-        kind, state = _advance(state, request, key, digest, now)
-        version = state.version
+        kind, state = _advance(state, request, wish, key, digest, now)
+        version = _held(state, wish)
         if kind is Kind.FULL and request.vers <= 0 and terms.terms_of_use not in ("", state.terms_accepted):
             message = TERMS_OF_USE
             if state.terms_sent != terms.terms_of_use:
@@ -120,7 +124,13 @@ def validity_for(device_id: str, terms: Terms) -> int:
     return max(1, round(terms.validity_seconds * (1 + share * terms.jitter_percent / 100)))
 
 
-def _note(state: Rcc14State, request: Request, now: datetime) -> Rcc14State:
+def _held(state: Rcc14State, wish: str) -> int:
+    """The version of what such a client was sent last; 0 when it was sent nothing."""
+    content = state.contents.get(wish)
+    return content.version if content else 0
+
+
+def _note(state: Rcc14State, request: Request, wish: str, now: datetime) -> Rcc14State:
     """The state with what the client said of itself."""
     # What a client sends that nobody knows may be another thing each time: only a new name is worth a write.
     if (
@@ -138,28 +148,35 @@ def _note(state: Rcc14State, request: Request, now: datetime) -> Rcc14State:
     )
     # Nothing tells that terms were accepted but that the client goes on with what came with them.
     said = rcs_state(state)
-    goes_on = request.vers > 0 and request.vers == state.sent_version and (said is None or said > 0)
+    goes_on = request.vers > 0 and request.vers == _held(state, wish) and (said is None or said > 0)
     return replace(state, terms_accepted=state.terms_sent) if goes_on else state
 
 
 def _advance(
-    state: Rcc14State, request: Request, key: str, digest: Callable[[], bytes], now: datetime
+    state: Rcc14State, request: Request, wish: str, key: str, digest: Callable[[], bytes], now: datetime
 ) -> tuple[Kind, Rcc14State]:
-    """Whether the client needs the content, and the state with the version of that content."""
-    is_new = request.vers > state.version
-    if key != state.key:
-        content = digest()
-        is_new = is_new or content != state.digest
-        state = replace(state, key=key, digest=content)
-    if is_new:
+    """Whether the client needs the content, and the state with the version of that content.
+
+    A device may have several clients, each with a wish of its own: what changes for one changes no version of another.
+    """
+    held = state.contents.get(wish)
+    content = held
+    if content is None or content.key != key:
+        content = Content(content.version if content else 0, digest(), key)
+    if held is None or content.digest != held.digest or request.vers > held.version:
         # Clients ignore a version that is not higher than theirs, so what this one says it holds is overtaken too.
         # Past the highest version there is no way on: the content goes out under that one again.
-        state = replace(state, version=min(max(request.vers, state.version) + 1, MAX_VERS))
-    elif request.vers == state.version:
-        return Kind.UNCHANGED, state
-    if state.sent_version != state.version:
-        state = replace(state, sent_version=state.version, sent_at=now)
-    return Kind.FULL, state
+        content = replace(content, version=min(max(request.vers, state.version) + 1, MAX_VERS))
+        state = replace(state, version=content.version)
+        kind = Kind.FULL
+    else:
+        kind = Kind.UNCHANGED if request.vers == content.version else Kind.FULL
+    if content is not held:
+        others = [(name, one) for name, one in state.contents.items() if name != wish]
+        state = replace(state, contents=dict([*others, (wish, content)][-MAX_WISHES:]))
+    if kind is Kind.FULL and state.sent_version != content.version:
+        state = replace(state, sent_version=content.version, sent_at=now)
+    return kind, state
 
 
 def _renew(

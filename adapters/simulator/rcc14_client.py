@@ -107,6 +107,7 @@ async def run_query(
     accept: bool | None = None,
     reader: Reader = "strict",
     elsewhere: Mapping[str, Servers] = {},
+    apps: tuple[str, ...] = (),
 ) -> Transcript:
     """One configuration query: the enriched plain leg, then the TLS leg with its cookie; later queries use the token.
 
@@ -118,14 +119,14 @@ async def run_query(
     a client does not try again.
 
     ``accept`` is what the user does with a dialog, None for OK; who rejected is asked no more, and comes back by
-    accepting. ``elsewhere`` are the additional servers by the name under which a document may send the client there;
-    others are not asked.
+    accepting. ``apps`` are the AppIDs it asks for, none for those of ACCESS-CONTROL, or else all. ``elsewhere`` are the
+    additional servers by the name under which a document may send the client there; others are not asked.
 
     Raises: Unavailable when no gateway answers.
     """
     state = load_memory(state_file)
     transcript = Transcript()
-    habits = _Habits(profile, misbehave, wifi, additional, accept, reader)
+    habits = _Habits(profile, misbehave, wifi, additional, accept, reader, apps)
     if accept:
         state.pop("rejected", None)
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
@@ -410,7 +411,7 @@ class _Client:
             parameters |= {"msisdn": subscription.msisdn, "SMS_port": self._port}
         if habits.msisdn:
             parameters["msisdn"] = habits.msisdn
-        apps = state.get("apps", ()) if self._is_default else habits.apps
+        apps = habits.apps or state.get("apps", ())
         return [*parameters.items(), *(("app", app) for app in apps)]
 
     def _rcs_state(self) -> str:

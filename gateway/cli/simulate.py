@@ -234,6 +234,7 @@ def _read_segments(file: TextIO) -> list[bytes]:
     show_default=True,
     help="How it reads documents: to the letter, or by the first thing that looks right.",
 )
+@click.option("--app", "apps", multiple=True, metavar="APPID", help="Ask for this application; may be given again.")
 @click.option(
     "--server",
     "elsewhere",
@@ -252,6 +253,7 @@ def simulate_rcc14(
     additional: bool,
     accept: bool | None,
     reader: Reader,
+    apps: tuple[str, ...],
     elsewhere: dict[str, tuple[str, str]],
     misbehave: str | None,
     state: Path | None,
@@ -271,6 +273,7 @@ def simulate_rcc14(
             additional=additional,
             accept=accept,
             reader=reader,
+            apps=apps,
             elsewhere={
                 name: Servers(f"http://{plain}", f"https://{tls}", here.ca_file, name)
                 for name, (plain, tls) in elsewhere.items()

@@ -115,12 +115,23 @@ class OmaDmState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     pending: AccountPair | None = None
 
 
+class Content(msgspec.Struct, frozen=True):
+    """What a client was sent: ``digest`` identifies it, ``key`` the inputs it came from.
+
+    Spec: RCC.14 VERS
+    """
+
+    version: int
+    digest: bytes
+    key: str
+
+
 class Rcc14State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The RCC.14 side of a device.
 
-    ``version`` counts the contents this device was to hold; ``digest`` identifies the newest content and ``key`` the
-    inputs it came from. ``sent_version`` was last handed out in full, ``reported_version`` is what the client
-    last said it holds. ``token_serial`` numbers the tokens issued (0: none); the token itself is computed, not
+    ``version`` counts the contents that its clients were to hold; ``contents`` are the newest, by what a client wishes:
+    its release and its applications. ``sent_version`` was last handed out in full, ``reported_version`` is what a
+    client last said it holds. ``token_serial`` numbers the tokens issued (0: none); the token itself is computed, not
     kept; without ``token_issued_at`` none is good. ``parameters`` are what the client last said of itself, ``unknown``
     what else it sent. ``imsi`` is the subscriber's SIM that was last proven to be in this device (empty: none was).
     ``additional`` when it has proven itself by a code alone, as a device without a SIM of the subscriber's does.
@@ -131,8 +142,7 @@ class Rcc14State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     version: int = 0
-    digest: bytes = b""
-    key: str = ""
+    contents: dict[str, Content] = {}
     sent_version: int = 0
     sent_at: datetime | None = None
     reported_version: int | None = None

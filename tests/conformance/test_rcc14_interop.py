@@ -20,6 +20,7 @@ from rcc14_caller import FORM, HOST, Caller, Heard
 UP_2 = "rcs_version=11.0&rcs_profile=UP_2.4&provisioning_version=5.0"
 EAP = "application/vnd.gsma.eap-relay.v1.0+json"
 IMS_B = "urn:oma:mo:ext-3gpp-ims:1.0"
+CLIENTS = {"ims": [IMS_B], "rcs": ["ap2002"], "both": [IMS_B, "ap2002"]}
 
 
 def test_the_plain_leg_with_and_without_enrichment(rcc14: Caller) -> None:
@@ -334,6 +335,29 @@ def test_the_version_stays_and_grows(rcc14: Caller) -> None:
     assert rcc14.configure(who, "vers=2").version == 2
     upgraded = rcc14.configure(who, "vers=2&client_version=RCSAndrd-2.0")
     assert (upgraded.version, "APPLICATION/AppID" in upgraded.parms) == (3, True)
+
+
+def test_clients_of_one_phone_keep_out_of_each_others_way(rcc14: Caller) -> None:
+    """An IMS and an RCS client of one phone, and one that asks for both: a change of RCS is new for those that have
+    it, the other is up to date, and nobody's version is another's (RCC.14 VERS, app).
+    """
+    who = rcc14.subscriber()
+    wishes = {name: "".join(f"&app={quote(app)}" for app in apps) for name, apps in CLIENTS.items()}
+
+    def ask() -> dict[str, Heard]:
+        """What each client hears that holds what it was given last."""
+        heard = {name: rcc14.configure(who, f"vers={holds[name]}&{UP_2}{app}") for name, app in wishes.items()}
+        holds.update({name: one.version for name, one in heard.items()})
+        return heard
+
+    holds = dict.fromkeys(CLIENTS, 0)
+    assert {name: one.version for name, one in ask().items()} == {"ims": 1, "rcs": 2, "both": 3}
+    assert not any(b"APPLICATION" in one.body for one in ask().values())
+    rcc14.admin("PATCH", f"/subscribers/{who.id}/values", {"set": {"rcs/MESSAGING/Chat/TimerIdle": "301"}})
+    changed = ask()
+    assert {name: one.version for name, one in changed.items()} == {"ims": 1, "rcs": 4, "both": 5}
+    assert {name for name, one in changed.items() if b'"TimerIdle" value="301"' in one.body} == {"rcs", "both"}
+    assert b"3GPP_IMS" in changed["both"].body
 
 
 def test_an_additional_device(rcc14: Caller) -> None:

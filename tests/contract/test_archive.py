@@ -14,7 +14,7 @@ from stores import OPENERS
 
 from gateway.archive import Taken, export_lines, import_lines
 from gateway.errors import ConfigError
-from gateway.fleet.device import Credential, Device, OmaDmState, Rcc14State
+from gateway.fleet.device import Content, Credential, Device, OmaDmState, Rcc14State
 from gateway.fleet.mirror import Fact, Mirror
 from gateway.fleet.operation import Operation
 from gateway.fleet.subscriber import ServiceState, Subscriber
@@ -45,7 +45,7 @@ PHONE = Device(
     omadm=OmaDmState(
         loc_uri="IMEI:35", client=Credential(name="n", secret=b"\x00\xff", nonce=b"\x01"), last_session_at=NOW
     ),
-    rcc14=Rcc14State(version=3, digest=b"\x00"),
+    rcc14=Rcc14State(version=3, contents={"w": Content(3, b"\x00", "k")}),
 )
 
 

@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from gateway.errors import Conflict, Unavailable
-from gateway.fleet.device import Credential, Device, OmaDmState, Rcc14State
+from gateway.fleet.device import Content, Credential, Device, OmaDmState, Rcc14State
 from gateway.fleet.mirror import Fact, Mirror
 from gateway.fleet.operation import Operation
 from gateway.fleet.subscriber import ServiceState, Subscriber
@@ -66,7 +66,11 @@ PHONE = Device(
         last_session_at=NOW,
     ),
 )
-TABLET = Device(id="alice.2", friendly_name="Küche", rcc14=Rcc14State(version=3, digest=b"\x00", sent_at=NOW))
+TABLET = Device(
+    id="alice.2",
+    friendly_name="Küche",
+    rcc14=Rcc14State(version=3, contents={"w": Content(3, b"\x00", "k")}, sent_at=NOW),
+)
 
 
 def session(payload: bytes, revision: int = 0, expires_at: datetime = LATER) -> SessionRecord:

@@ -12,7 +12,7 @@ from adapters.rcc14.identity import token as tokens
 from adapters.rcc14.messages import MAX_VERS, Request, parse_request
 from adapters.rcc14.session import Delivery, Kind, Terms, deliver, validity_for
 from gateway.errors import DecodeError
-from gateway.fleet.device import Rcc14State
+from gateway.fleet.device import Content, Rcc14State
 from gateway.fleet.subscriber import ServiceState
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -70,15 +70,15 @@ def test_versions_move_as_promised(steps: list[tuple[int, bytes, ServiceState, i
     for vers, content, service, seconds in steps:
         now += timedelta(seconds=seconds)
         before, delivery = state, answer(state, vers, content, service, now)
-        state = delivery.state
+        state, held = delivery.state, before.contents.get("w", Content(0, b"", "")).digest
         assert before.version <= state.version <= MAX_VERS
         if state.version > before.version:
-            assert content != before.digest or vers > before.version
+            assert content != held or vers > before.version
             assert state.version == min(max(before.version, vers) + 1, MAX_VERS)
         if delivery.kind is Kind.FULL:
             sent = content
             assert delivery.version == state.version > 0
-            assert delivery.version > vers or vers == MAX_VERS or content == before.digest
+            assert delivery.version > vers or vers == MAX_VERS or content == held
         elif delivery.kind is Kind.UNCHANGED and vers != -4:
             assert (delivery.version, content) == (vers, sent)
         assert (delivery.validity_seconds > 0) == (delivery.version > 0 or service is ServiceState.DORMANT)
@@ -87,10 +87,29 @@ def test_versions_move_as_promised(steps: list[tuple[int, bytes, ServiceState, i
         assert answer(state, vers, content, service, now).state is state
 
 
-def answer(state: Rcc14State, vers: int, content: bytes, service: ServiceState, now: datetime) -> Delivery:
+def answer(
+    state: Rcc14State, vers: int, content: bytes, service: ServiceState, now: datetime, wish: str = "w"
+) -> Delivery:
     key = content.decode()
     request = Request(vers=vers)
-    return deliver("ann.1", state, request, service, key=key, digest=lambda: content, terms=TERMS, now=now)
+    return deliver("ann.1", state, request, service, wish=wish, key=key, digest=lambda: content, terms=TERMS, now=now)
+
+
+@given(st.lists(st.tuples(st.sampled_from("xyz"), st.sampled_from([b"a", b"b"])), max_size=20))
+def test_the_clients_of_a_device_keep_out_of_each_others_way(steps: list[tuple[str, bytes]]) -> None:
+    """Whatever the order in which a device's clients ask, each is sent its content when it has changed and only then,
+    under a version that none of them was ever given for something else (RCC.14 VERS, app).
+    """
+    state = Rcc14State()
+    holds: dict[str, tuple[int, bytes]] = {}
+    given_out: dict[int, tuple[str, bytes]] = {}
+    for client, content in steps:
+        version, held = holds.get(client, (0, b""))
+        delivery = answer(state, version, content, ServiceState.ACTIVE, NOW, client)
+        state = delivery.state
+        assert (delivery.kind is Kind.FULL) == (held != content)
+        assert given_out.setdefault(delivery.version, (client, content)) == (client, content)
+        holds[client] = (delivery.version, content)
 
 
 @given(st.text(), st.integers(1, 10**8), st.integers(0, 50))

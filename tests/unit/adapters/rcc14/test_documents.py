@@ -80,8 +80,8 @@ def test_an_entitlement_that_nobody_has_is_disabled(documents: Documents) -> Non
         b'<characteristic type="APPLICATION"><parm name="AppID" value="ap2004"/>'
         b'<parm name="EntitlementStatus" value="0"/></characteristic>'
     )
-    assert documents.key(ANN, PHONE, asked) != documents.key(ANN, PHONE, asking("app=ap2099"))
-    assert documents.key(ANN, PHONE, asking("app=ap2003&app=ap2004")) == documents.key(
+    assert documents.wish(ANN, PHONE, asked) != documents.wish(ANN, PHONE, asking("app=ap2099"))
+    assert documents.wish(ANN, PHONE, asking("app=ap2003&app=ap2004")) == documents.wish(
         ANN, PHONE, asking("app=ap2004&app=ap2003")
     )
 
@@ -162,42 +162,38 @@ def test_a_preview_is_the_document_without_its_token(
         ("app=ap2001", "app=ap2001,ap2002", False),
         ("app=ap2001", f"app={IMS_B}", False),
         ("", UP_2, False),
+        ("client_version=1", "client_version=1&rcs_state=-4", True),
         ("client_version=1", "client_version=2", False),
         ("rcs_version=1", "client_version=1", False),
     ],
 )
-def test_the_key_follows_what_the_client_is_due(documents: Documents, one: str, other: str, same: bool) -> None:
-    """Release, layout and served applications are in the key; order, repetition and what is not served are not."""
-    keys = {documents.key(ANN, PHONE, asking(query)) for query in (one, other)}
-    assert len(keys) == (1 if same else 2)
+def test_the_wish_of_a_client(documents: Documents, one: str, other: str, same: bool) -> None:
+    """Release, layout and served applications tell clients apart; order, repetition, state and what is not served do
+    not (RCC.14 VERS, app).
+    """
+    wishes = {documents.wish(ANN, PHONE, asking(query)) for query in (one, other)}
+    assert len(wishes) == (1 if same else 2)
 
 
 def test_the_key_follows_the_operator(
     make_documents: Callable[..., Documents], catalogue: Catalogue, tmp_path: Path
 ) -> None:
-    """An edited mapping, other default MOs and a changed subscriber or device make another key; a restart does not."""
+    """An edited mapping and a changed subscriber or device make another key; a restart does not. Other default MOs
+    make another wish.
+    """
     shutil.copytree(CONFIG / "mapping", tmp_path, dirs_exist_ok=True)
     rcs = tmp_path / "rcs.toml"
     rcs.write_text(rcs.read_text().replace('application = "ap2002"', 'application = "ap2999"'))
     edited = make_documents(Mapping.load(tmp_path, catalogue))
-    request = asking("app=ap2001")
-    key = make_documents().key(ANN, PHONE, request)
-    assert make_documents().key(ANN, PHONE, request) == key
-    assert edited.key(ANN, PHONE, request) != key
-    assert make_documents().key(replace(ANN, content_revision=2), PHONE, request) != key
-    assert make_documents().key(ANN, replace(PHONE, content_revision=2), request) != key
+    key = make_documents().key(ANN, PHONE)
+    assert make_documents().key(ANN, PHONE) == key
+    assert edited.key(ANN, PHONE) != key
+    assert make_documents().key(replace(ANN, content_revision=2), PHONE) != key
+    assert make_documents().key(ANN, replace(PHONE, content_revision=2)) != key
 
-    usual = make_documents().key(ANN, PHONE, Request())
-    assert make_documents(default_applications=("rcs",)).key(ANN, PHONE, Request()) != usual
-    assert make_documents(default_applications=("ims",)).key(ANN, PHONE, Request()) != usual
-
-
-def test_the_digest_tells_contents_and_releases_apart(documents: Documents) -> None:
-    """A new release starts afresh even with the same content (RCC.14 VERS); a new state of the client does not."""
-    old, new = asking("client_version=1"), asking("client_version=2")
-    assert documents.digest(b"content", old) == documents.digest(b"content", asking("client_version=1&rcs_state=-4"))
-    assert documents.digest(b"content", old) != documents.digest(b"other", old)
-    assert documents.digest(b"content", old) != documents.digest(b"content", new)
+    usual = make_documents().wish(ANN, PHONE, Request())
+    assert make_documents(default_applications=("rcs",)).wish(ANN, PHONE, Request()) != usual
+    assert make_documents(default_applications=("ims",)).wish(ANN, PHONE, Request()) != usual
 
 
 @pytest.mark.parametrize(
@@ -246,7 +242,7 @@ def test_other_servers_are_told_to_who_is_to_ask_them(make_documents: Callable[.
     assert content.index(b"User") < content.index(b"ACCESS-CONTROL") < content.index(b"APPLICATION")
     assert documents.content(ANN, PHONE, "B", ()).count(b'"SERVER"') == 1
     assert b"ACCESS-CONTROL" not in make_documents().content(ANN, PHONE, "B", ())
-    assert documents.key(ANN, PHONE, Request()) != make_documents().key(ANN, PHONE, Request())
+    assert documents.key(ANN, PHONE) != make_documents().key(ANN, PHONE)
 
 
 @pytest.mark.parametrize(("accepts", "title"), [("", "Chat"), ("de-AT,en;q=0.5", "Nachrichten & mehr"), ("fr", "Chat")])

@@ -9,8 +9,8 @@ from msgspec.structs import replace
 
 from adapters.rcc14.identity.token import token_of
 from adapters.rcc14.messages import MAX_VERS, Request
-from adapters.rcc14.session import TERMS_OF_USE, Delivery, Kind, Terms, deliver, validity_for
-from gateway.fleet.device import Rcc14State
+from adapters.rcc14.session import MAX_WISHES, TERMS_OF_USE, Delivery, Kind, Terms, deliver, validity_for
+from gateway.fleet.device import Content, Rcc14State
 from gateway.fleet.subscriber import ServiceState
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -19,8 +19,7 @@ OLD, NEW = b"old content", b"new content"
 ABOUT = {"rcs_profile": "UP_2.4", "rcs_state": "5"}
 HELD = Rcc14State(
     version=5,
-    digest=OLD,
-    key="k",
+    contents={"w": Content(5, OLD, "k")},
     sent_version=5,
     sent_at=NOW - timedelta(days=3),
     reported_version=5,
@@ -39,11 +38,12 @@ def ask(
     content: bytes = OLD,
     token: str = token_of("alice.1", 3, b"key"),
     now: datetime = NOW,
+    wish: str = "w",
 ) -> Delivery:
     """The answer to a client that holds this version, is due this content and shows the newest token."""
     request = Request(vers=vers, token=token, about=ABOUT)
     key = "k" if content == OLD else "other"
-    return deliver("alice.1", state, request, service, key=key, digest=lambda: content, terms=TERMS, now=now)
+    return deliver("alice.1", state, request, service, wish=wish, key=key, digest=lambda: content, terms=TERMS, now=now)
 
 
 @pytest.mark.parametrize(
@@ -95,13 +95,47 @@ def test_a_user_who_comes_back_gets_the_content() -> None:
     assert (back.kind, back.version) == (Kind.FULL, 2)
 
 
+def test_each_client_of_a_device_has_a_version_of_its_own() -> None:
+    """Two clients that ask for different applications do not take turns in having everything sent anew; what changes
+    for one of them changes nothing for the other, and no version is given out twice (RCC.14 VERS, app).
+    """
+    other = ask(HELD, 0, wish="other")
+    assert (other.kind, other.version) == (Kind.FULL, 6)
+    for wish, held in (("w", 5), ("other", 6)):
+        same = ask(other.state, held, wish=wish)
+        assert (same.kind, same.version, same.state.contents) == (Kind.UNCHANGED, held, other.state.contents)
+    changed = ask(other.state, 6, wish="other", content=NEW)
+    assert (changed.kind, changed.version) == (Kind.FULL, 7)
+    assert ask(changed.state, 5).kind is Kind.UNCHANGED
+    assert ask(changed.state, 5, content=NEW).version == 8
+
+
+def test_a_client_that_changes_its_wish_starts_afresh() -> None:
+    """Other applications or another release under the version of before are more than nothing new (RCC.14 VERS)."""
+    moved = ask(HELD, 5, wish="other")
+    assert (moved.kind, moved.version) == (Kind.FULL, 6)
+    back = ask(moved.state, 6)
+    assert (back.kind, back.version) == (Kind.FULL, 7)
+
+
+def test_of_many_clients_the_oldest_is_forgotten() -> None:
+    """The record of a device stays small, whatever its clients say; who was forgotten starts afresh."""
+    state = HELD
+    for number in range(MAX_WISHES):
+        state = ask(state, 0, wish=str(number)).state
+    assert list(state.contents) == [str(number) for number in range(MAX_WISHES)]
+    again = ask(state, 5)
+    assert (again.kind, again.version) == (Kind.FULL, 6 + MAX_WISHES)
+
+
 @pytest.mark.parametrize("content", [OLD, NEW])
 def test_the_highest_version_is_the_end(content: bytes) -> None:
     """A version never grows out of 31 bits; content that is due goes out under the highest one, and only once."""
     delivery = ask(HELD, MAX_VERS, content=content)
     assert (delivery.kind, delivery.version) == (Kind.FULL, MAX_VERS)
     assert ask(delivery.state, MAX_VERS, content=content).kind is Kind.UNCHANGED
-    changed = ask(replace(delivery.state, digest=b"another", key="another"), MAX_VERS, content=content)
+    another = replace(delivery.state, contents={"w": Content(MAX_VERS, b"another", "another")})
+    changed = ask(another, MAX_VERS, content=content)
     assert (changed.kind, changed.version) == (Kind.FULL, MAX_VERS)
 
 
@@ -123,7 +157,7 @@ def test_a_service_that_is_off(
     delivery = ask(HELD, vers, service, content=content)
     assert (delivery.kind, delivery.version, delivery.validity_seconds) == (kind, version, validity)
     assert delivery.token_seconds == 0
-    assert (delivery.state.version, delivery.state.digest, delivery.state.token_serial) == (5, OLD, 3)
+    assert (delivery.state.version, delivery.state.contents, delivery.state.token_serial) == (5, HELD.contents, 3)
     assert delivery.state.reported_version == vers
     assert delivery.message == ("" if service is ServiceState.DORMANT else service.name.lower())
 
@@ -140,7 +174,8 @@ def with_terms(state: Rcc14State, vers: int, edition: str = "2026", **about: str
     """The answer to a client where users are asked to accept that edition of the terms."""
     request = Request(vers=vers, about=about)
     terms = TERMS._replace(terms_of_use=edition)
-    return deliver("a.1", state, request, ServiceState.ACTIVE, key="k", digest=lambda: OLD, terms=terms, now=NOW)
+    service = ServiceState.ACTIVE
+    return deliver("a.1", state, request, service, wish="w", key="k", digest=lambda: OLD, terms=terms, now=NOW)
 
 
 def test_terms_go_with_a_first_configuration_until_they_are_accepted() -> None:
@@ -228,7 +263,7 @@ def test_nothing_new_is_nothing_to_save(service: ServiceState, vers: int) -> Non
 
     state = replace(HELD, reported_version=vers)
     request = Request(vers=vers, token=token_of("alice.1", 3, b"key"), about=dict(ABOUT))
-    delivery = deliver("alice.1", state, request, service, key="k", digest=unread, terms=TERMS, now=NOW)
+    delivery = deliver("alice.1", state, request, service, wish="w", key="k", digest=unread, terms=TERMS, now=NOW)
     assert delivery.state is state
 
 
@@ -242,6 +277,7 @@ def test_what_is_noted_and_when() -> None:
         HELD,
         Request(vers=5, about=ABOUT | {"rcs_state": "-3"}),
         ServiceState.ACTIVE,
+        wish="w",
         key="k",
         digest=lambda: OLD,
         terms=TERMS,
@@ -256,7 +292,9 @@ def test_parameters_that_nobody_knows_are_kept_when_a_new_one_comes() -> None:
 
     def deliver_to(state: Rcc14State, **unknown: str) -> Delivery:
         request = Request(vers=5, about=ABOUT, unknown=unknown)
-        return deliver("a.1", state, request, ServiceState.ACTIVE, key="k", digest=lambda: OLD, terms=TERMS, now=NOW)
+        return deliver(
+            "a.1", state, request, ServiceState.ACTIVE, wish="w", key="k", digest=lambda: OLD, terms=TERMS, now=NOW
+        )
 
     first = deliver_to(HELD, nonce="1")
     assert first.state.unknown == {"nonce": "1"}
@@ -271,12 +309,14 @@ def test_other_inputs_of_the_same_content_are_no_new_version() -> None:
         HELD,
         Request(vers=5, token=token_of("alice.1", 3, b"key"), about=ABOUT),
         ServiceState.ACTIVE,
+        wish="w",
         key="other",
         digest=lambda: OLD,
         terms=TERMS,
         now=NOW,
     )
-    assert delivery == Delivery(Kind.UNCHANGED, 5, 86400, 0, replace(HELD, key="other"))
+    state = replace(HELD, contents={"w": Content(5, OLD, "other")})
+    assert delivery == Delivery(Kind.UNCHANGED, 5, 86400, 0, state)
 
 
 @pytest.mark.parametrize(

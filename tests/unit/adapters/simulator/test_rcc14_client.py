@@ -238,6 +238,13 @@ async def test_a_dialog_is_shown_and_answered(legs: Legs, state: Path) -> None:
     assert [asked.query["rcs_state"] for asked in legs.secure] == ["0", "-4", "1"]
 
 
+async def test_it_asks_for_the_applications_it_is_told_to(legs: Legs, state: Path) -> None:
+    """Each AppID is a parameter of its own, and goes before what ACCESS-CONTROL says (RCC.14 2.3, app)."""
+    legs.answers = [document(1)]
+    await run_query(Subscription(), legs.servers, state, apps=("ap2002", "urn:x:1.0"))
+    assert legs.secure[0].query.getall("app") == ["ap2002", "urn:x:1.0"]
+
+
 async def test_additional_servers_are_asked_each_for_itself(legs: Legs, state: Path) -> None:
     """Under their own names, with their own version and token; of theirs only the applications named count.
 
