@@ -66,6 +66,9 @@ def device(found: Mapping[str, Any]) -> str:
         omadm = found["omadm"]
         state = "up to date" if omadm["up_to_date"] else "not up to date"
         lines.append(f"OMA DM   {omadm['loc_uri']}   {state}   last session {omadm['last_session_at'] or 'never'}")
+        bounds = ", ".join(f"{name} {most}" for name, most in omadm["uri_limits"].items() if most)
+        lines += [f"  its URIs are bounded: {bounds}"] if bounds else []
+        lines += [f"  it does not know: {', '.join(omadm['refused_verbs'])}"] if omadm["refused_verbs"] else []
         refused = [leaf for leaf in found["leaves"] if leaf["standing"] == "refused"]
         lines += [f"  REFUSED  {leaf['node']}  {leaf['status']} {leaf['meaning']}" for leaf in refused]
         rows = [

@@ -12,12 +12,13 @@ from itertools import chain
 
 from msgspec.structs import replace
 
+from gateway.fleet import abilities
 from gateway.fleet.alert import CLIENT_EVENT, GENERIC, DeviceAlert
 from gateway.fleet.configuration import Configuration, ExplainedLeaf, configuration, configuration_key, explain
 from gateway.fleet.device import Device, imei_of, is_one_phone
 from gateway.fleet.mirror import Mirror, Outcome, Read
 from gateway.fleet.operation import Operation
-from gateway.fleet.plan import DesiredMo, learn, one_in_doubt, plan
+from gateway.fleet.plan import DesiredMo, is_given_up, one_in_doubt, plan
 from gateway.fleet.profile import ProfileSet
 from gateway.fleet.queue import MAX_ATTEMPTS
 from gateway.fleet.selection import Selection
@@ -31,11 +32,6 @@ from gateway.tree.uri import Uri
 
 _ABOUT = {"./DevInfo/Man": "manufacturer", "./DevInfo/Mod": "model", "./DevDetail/SwV": "software"}
 """Where a device says of itself what a Device record keeps."""
-
-LARGE_CHARACTERS = 2000
-"""A value of this length may not fit into one message of a device."""
-
-ASK_LARGE_OBJECTS = Operation(id="d:large-objects", verb="Get", uri="./DevDetail/LrgObj", origin="discover")
 
 LISTS = ("list=StructData", "list=Struct")
 """Readings of a subtree that name every node in it."""
@@ -130,10 +126,11 @@ class Service:
         desired = tuple(self.desired_mos(subscriber, device).values())
         planned = plan(desired, mirror, device.omadm, queued, now)
         planned = tuple(operation for operation in planned if operation.id not in unanswered)
-        may_ask = device.omadm.large_objects is None and ASK_LARGE_OBJECTS.id not in unanswered
-        if may_ask and any(len(one.value or "") > LARGE_CHARACTERS for one in planned):
-            # Whether that may go out in parts is to be known first.
-            return (ASK_LARGE_OBJECTS,)
+        if planned and not abilities.is_known(device.omadm):
+            asks = [ask for ask in abilities.ASKS if ask.id not in unanswered and not is_given_up(mirror, ask.uri)]
+            if asks:
+                # What may be sent at all is to be known first.
+                return (*asks, *(operation for operation in planned if operation.origin == "discover"))
         return one_in_doubt(planned, mirror)
 
 
@@ -148,6 +145,9 @@ def record_outcomes(mirror: Mirror, outcomes: Iterable[Outcome], now: datetime) 
             # A serialized subtree is the value of no node.
             reads = () if query.startswith("list=TNDS") else outcome.reads
             mirror = mirror.read(reads, now, "Results", complete, structure=structure)
+            for read in reads if not query else ():
+                if read.children is not None:
+                    mirror = mirror.named(read.uri, read.children, walk=operation.origin == "discover")
         mirror = mirror.acknowledged([(operation, int(outcome.status))], now)
     return mirror
 
@@ -247,10 +247,7 @@ def learn_from(device: Device, outcomes: Iterable[Outcome]) -> Device:
     if state is None:
         return device
     for outcome in outcomes:
-        state = learn(state, outcome.operation, int(outcome.status))
-        if outcome.operation.id == ASK_LARGE_OBJECTS.id:
-            told = next((read.value for read in outcome.reads if read.value), "")
-            state = replace(state, large_objects=(told or "").strip().lower() == "true")
+        state = abilities.learn(state, outcome)
     return device if state is device.omadm else replace(device, omadm=state)
 
 
@@ -275,7 +272,8 @@ def describe_device(device: Device, reads: Sequence[Read]) -> Device:
     imei = imei_of(next((read.value or "" for read in reads if read.uri.removeprefix("./") == "DevInfo/DevId"), ""))
     if imei and not (device.imei and is_one_phone(device.imei, imei)):
         about["imei"] = imei
-    described = replace(device, omadm=replace(state, described=said), **about)
+    known = abilities.forgotten(state) if state.described else state
+    described = replace(device, omadm=replace(known, described=said), **about)
     if [getattr(device, field) for field in about] != list(about.values()):
         # Make, model, software and IMEI are variables of the configuration.
         described = replace(described, content_revision=device.content_revision + 1)

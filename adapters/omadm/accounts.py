@@ -24,6 +24,7 @@ from gateway.accounts import CREDENTIAL_PURPOSE
 from gateway.fleet.device import Credential, OmaDmState
 from gateway.sealing import Sealer
 from gateway.settings import OmaDm
+from gateway.tree.uri import NO_LIMITS
 
 NONCE_BYTES = 16
 CHALLENGE_SECONDS = 600
@@ -73,6 +74,18 @@ class Accounts:
             max_obj_size=settings.max_object_bytes,
             large_objects=bool(state and state.large_objects),
             octets=encoding.wbxml,
+            uri_limits=(state and state.uri_limits) or NO_LIMITS,
+            lacks=state.refused_verbs if state else (),
+        )
+
+    @staticmethod
+    def informed(peer: Peer, state: OmaDmState) -> Peer:
+        """The two ends after the device said something of what it takes."""
+        return replace(
+            peer,
+            large_objects=bool(state.large_objects),
+            uri_limits=state.uri_limits or NO_LIMITS,
+            lacks=state.refused_verbs,
         )
 
     def in_force(self, state: OmaDmState, message: SyncML, arrival: Arrival, now: datetime) -> OmaDmState:

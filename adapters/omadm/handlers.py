@@ -286,6 +286,8 @@ class OmaDmFront:
         described = describe_device(device, received.reads)
         said_new = described is not device
         device = learn_from(described, outcomes)
+        if device is not described and device.omadm is not None:
+            peer = self._accounts.informed(peer, device.omadm)
         queue = settle(contact.operations, outcomes, received.alerts, now, _in_flight(received))
         device, pending, writes = work_jobs(device, queue, now, session_begins=received.started)
         key = self._service.configuration_key(contact.subscriber, device)

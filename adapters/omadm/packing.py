@@ -14,15 +14,18 @@ from msgspec.structs import replace
 from adapters.omadm.commands import command_for, size
 from adapters.omadm.messages import Alert, AnyCommand, Command, Group, Status, SyncML
 from adapters.omadm.objects import Chunking, chunk, is_finished, object_bytes
+from gateway.fleet.abilities import refusal
 from gateway.fleet.operation import Operation
 from gateway.status import StatusCode
+from gateway.tree.uri import NO_LIMITS, UriLimits
 
 MAX_COMMANDS = 100
 """Per message; an answer with a Status and Results for each is still well within what the decoder takes."""
 
 
-class ObjectLimits(NamedTuple):
-    """What a device takes of large objects: none above ``max_bytes``, and in parts only when ``in_parts``.
+class Limits(NamedTuple):
+    """What a device takes: no value above ``max_bytes``, in parts only when ``in_parts``, no URI beyond ``uris``, and
+    no command that it ``lacks``.
 
     ``octets`` says that the encoding carries bare octets, which are larger as base64.
     """
@@ -30,9 +33,11 @@ class ObjectLimits(NamedTuple):
     max_bytes: int | None = None
     in_parts: bool = False
     octets: bool = False
+    uris: UriLimits = NO_LIMITS
+    lacks: tuple[str, ...] = ()
 
 
-NO_OBJECTS = ObjectLimits()
+NO_BOUNDS = Limits()
 
 
 class Package(NamedTuple):
@@ -69,13 +74,14 @@ def pack(
     operations: Sequence[Operation],
     max_bytes: int | None,
     measure: Callable[[SyncML], int],
-    objects: ObjectLimits = NO_OBJECTS,
+    limits: Limits = NO_BOUNDS,
 ) -> Package:
     """``frame`` with as many of the operations as fit, in order. Its first command is the Status of the header.
 
     ``measure`` gives the octets of a whole message. A command that would be too large even next to that one Status
     goes out in parts when its turn comes, to a device that takes them; to others it is refused with 413, as is a value
-    over the MaxObjSize of the device. A value that is not of its format is refused with 415. A message that has no
+    over the MaxObjSize of the device. A value that is not of its format is refused with 415, a URI that is too long for
+    the device with 414, a command that it lacks with 406. A message that has no
     room for commands although some are planned is not the last of its package, so that the device asks for the next.
 
     Spec: OMA-TS-DM_Protocol-V1_2 6 (multiple messages in a package), 7 (large objects)
@@ -84,6 +90,9 @@ def pack(
     queue: list[tuple[Operation, AnyCommand]] = []
     cmd_id = len(frame.commands) + 1
     for operation in operations:
+        if (status := refusal(operation, limits.uris, limits.lacks)) is not None:
+            refused.append((operation, status))
+            continue
         try:
             command = command_for(operation, cmd_id)
             if isinstance(command, Command) and command.correlator and frame.header.ver_dtd == "1.1":
@@ -92,7 +101,7 @@ def pack(
         except ValueError:
             refused.append((operation, StatusCode.UNSUPPORTED_TYPE))
         else:
-            if objects.max_bytes is not None and _largest(command, objects) > objects.max_bytes:
+            if limits.max_bytes is not None and _largest(command, limits) > limits.max_bytes:
                 refused.append((operation, StatusCode.TOO_LARGE))
             else:
                 queue.append((operation, command))
@@ -102,9 +111,9 @@ def pack(
     roomiest = replace(frame, commands=frame.commands[:1])
     while queue and not _count_fitting(roomiest, queue[:1], max_bytes, measure):
         operation, command = queue[0]
-        if objects.in_parts and _is_divisible(command):
+        if limits.in_parts and _is_divisible(command):
             planned = tuple(operation for operation, _ in queue[1:])
-            total = object_bytes(command.items[0], octets=objects.octets)
+            total = object_bytes(command.items[0], octets=limits.octets)
             begun = pack_part(frame, Chunking(operation, total), max_bytes, measure)
             return begun._replace(planned=planned, refused=tuple(refused))
         refused.append((queue.pop(0)[0], StatusCode.TOO_LARGE))
@@ -148,12 +157,12 @@ def _is_divisible(command: AnyCommand) -> TypeGuard[Command]:
     )
 
 
-def _largest(command: AnyCommand, objects: ObjectLimits) -> int:
+def _largest(command: AnyCommand, limits: Limits) -> int:
     """The size of the largest value in a command, or in those of a group."""
     if isinstance(command, Group):
-        return max((_largest(member, objects) for member in command.commands), default=0)
+        return max((_largest(member, limits) for member in command.commands), default=0)
     items = command.items if isinstance(command, Command) else ()
-    return max((object_bytes(item, octets=objects.octets) for item in items), default=0)
+    return max((object_bytes(item, octets=limits.octets) for item in items), default=0)
 
 
 def _renumbered(commands: Sequence[AnyCommand]) -> tuple[AnyCommand, ...]:

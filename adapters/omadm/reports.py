@@ -103,11 +103,13 @@ def read(item: Item, shared: Meta | None, uri: str = "") -> Read:
     """
     own, shared = item.meta or Meta(), shared or Meta()
     carried = Format.parse(own.format or shared.format)
+    names = _text(item, carried) if carried is Format.NODE else None
     return Read(
         uri=item.source or item.target or uri,
         format=Format.BIN if carried is Format.B64 else carried,
         type=own.type or shared.type,
         value=None if carried in (Format.NODE, Format.NULL) else _text(item, carried),
+        children=None if names is None else tuple(filter(None, names.strip().split("/"))),
     )
 
 

@@ -26,7 +26,7 @@ from adapters.omadm.answers import expect, hear, settle
 from adapters.omadm.auth import NO_PROOF, Account, Proof, Verdict, chal, make_cred, parse_type, verify
 from adapters.omadm.messages import Alert, AnyCommand, Chal, Item, Meta, Status, SyncHdr, SyncML
 from adapters.omadm.objects import Chunking, assemble
-from adapters.omadm.packing import ObjectLimits, Package, pack, pack_part, trim
+from adapters.omadm.packing import Limits, Package, pack, pack_part, trim
 from adapters.omadm.reports import AlertCode, alerts_of, header_status, reads_of, statuses_for
 from adapters.omadm.session_record import Owed, Session
 from gateway.fleet.alert import DeviceAlert
@@ -34,6 +34,7 @@ from gateway.fleet.device import AuthType
 from gateway.fleet.mirror import Outcome, Read
 from gateway.fleet.operation import Operation
 from gateway.status import StatusCode
+from gateway.tree.uri import NO_LIMITS, UriLimits
 
 VER_DTD = "1.2"
 VER_PROTO = "DM/1.2"
@@ -62,7 +63,8 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True):
     session after that many refusals of either side's credentials. ``continuation`` is told to the device in
     ``resp_uri`` and has to come with its further messages. ``legacy`` lets phones of OMA DM 1.1.2 in.
     ``max_msg_size`` and ``max_obj_size`` are what the gateway takes; ``large_objects`` says that the device takes
-    values in parts, ``octets`` that the encoding in use carries bare octets.
+    values in parts, ``octets`` that the encoding in use carries bare octets. ``uri_limits`` bound what it is asked, and
+    the commands that it ``lacks`` are not sent.
     """
 
     server_uri: str
@@ -80,6 +82,8 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True):
     max_obj_size: int = MAX_OBJECT_BYTES
     large_objects: bool = False
     octets: bool = False
+    uri_limits: UriLimits = NO_LIMITS
+    lacks: tuple[str, ...] = ()
 
 
 class Arrival(NamedTuple):
@@ -224,7 +228,7 @@ def respond(
         part = pack_part(frame, session.chunking, session.max_msg_size, measure)
         package = part._replace(planned=(*session.planned, *operations))
     else:
-        limits = ObjectLimits(session.max_obj_size, peer.large_objects, peer.octets)
+        limits = Limits(session.max_obj_size, peer.large_objects, peer.octets, peer.uri_limits, peer.lacks)
         package = pack(frame, (*session.planned, *operations), session.max_msg_size, measure, limits)
     sent = expect(package.sent, now)
     session = replace(

@@ -20,7 +20,15 @@ from adapters.simulator.large_objects import fill
 from adapters.simulator.memory import load_memory, save_memory
 from adapters.simulator.objects import Objects, Tree
 from adapters.simulator.phone_commands import BUFFERED, NEXT_MESSAGE, NO_END_OF_DATA, Commands
-from adapters.simulator.phone_tree import CLIENT_SECRET, SECRETS, SERVER_SECRET, Account, add_account, fresh_tree
+from adapters.simulator.phone_tree import (
+    CLIENT_SECRET,
+    LIMITS,
+    SECRETS,
+    SERVER_SECRET,
+    Account,
+    add_account,
+    fresh_tree,
+)
 from adapters.simulator.prompts import User
 from adapters.simulator.syncml_markup import Markup, child, children, decode_xml, encode_xml, has, text, unbase64
 from adapters.simulator.syncml_proof import MAC_HEADER, TYPES, is_signed, mac_header, md5_credentials
@@ -52,6 +60,7 @@ async def run_session(
     auth: Auth = "md5",
     max_message_bytes: int = MAX_MESSAGE_BYTES,
     user: User | None = None,
+    uri_limits: tuple[int, int, int] | None = None,
 ) -> Transcript:
     """One session from package 1 to the end, as a transcript; the phone's tree and nonces are kept in ``state_file``.
 
@@ -59,7 +68,8 @@ async def run_session(
     ``list`` for the Get of a whole subtree). ``misbehave`` is ``repeat`` (every message twice), ``reorder`` (a MsgID
     out of order), ``truncate`` (half a message) or ``wrong-nonce``. ``called_for`` is the SessionID of the notification
     that made the phone call, empty when it calls by itself. ``auth`` is how it proves itself and what it asks of the
-    gateway. No message in either direction is to be over ``max_message_bytes``. Prompts are for the ``user``.
+    gateway. No message in either direction is to be over ``max_message_bytes``. Prompts are for the ``user``. With
+    ``uri_limits`` the phone takes only URIs of so many segments, characters, and characters in a segment.
 
     Raises: Unavailable when no gateway answers.
     """
@@ -71,6 +81,8 @@ async def run_session(
 
     user = user or User()
     phone = _Phone(account, state, misbehave, called_for, auth, max_message_bytes, fits)
+    for limit, most in zip(LIMITS, uri_limits or (), strict=False):
+        phone.tree[limit] = ["chr", str(most)]
     phone.commands = Commands(phone.tree, phone.objects, user, dict(refuse or {}), lacks)
     media_type = "application/vnd.syncml.dm+wbxml" if wbxml_encoded else "application/vnd.syncml.dm+xml"
     timeout, conversation = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS), Conversation()

@@ -13,7 +13,7 @@ from adapters.simulator.objects import Objects, Tree
 from adapters.simulator.prompts import CANCELLED, PROMPTS, REFUSALS, User
 from adapters.simulator.syncml_markup import Markup, child, children, has, text
 
-OK, BUFFERED, NOT_EXECUTED, ROLLED_BACK, NOT_SUPPORTED = 200, 213, 215, 216, 406
+OK, BUFFERED, NOT_EXECUTED, ROLLED_BACK, NOT_SUPPORTED, URI_TOO_LONG = 200, 213, 215, 216, 406, 414
 INVALID_CREDENTIALS, COMMAND_FAILED, ATOMIC_FAILED = 401, 500, 507
 
 _GROUPS = ("Atomic", "Sequence")
@@ -133,6 +133,8 @@ class Commands:
         return status_of(alert, msg_ref, answer.code, items=answer.items)
 
     def _do(self, name: str, uri: str, item: Markup, correlator: str, results: list[Markup]) -> int:
+        if not phone_tree.takes(self._tree, uri):
+            return URI_TOO_LONG
         node, _, query = uri.partition("?")
         fmt = text(child(item, "Meta"), "Format") if has(item, "Meta") and has(child(item, "Meta"), "Format") else "chr"
         if name == "Get":

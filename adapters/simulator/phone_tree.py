@@ -69,6 +69,17 @@ def add_account(tree: Tree, account: Account) -> None:
         tree.setdefault(uri, [fmt, value])
 
 
+LIMITS = ("./DevDetail/URI/MaxDepth", "./DevDetail/URI/MaxTotLen", "./DevDetail/URI/MaxSegLen")
+
+
+def takes(tree: Tree, uri: str) -> bool:
+    """Whether a URI is within the limits that the phone itself tells; 0 is no limit."""
+    segments = uri.partition("?")[0].removeprefix("./").split("/")
+    sizes = len(segments), len(uri), max(len(segment) for segment in segments)
+    most = [int((tree.get(limit) or ["", "0"])[1] or 0) for limit in LIMITS]
+    return all(not limit or size <= limit for size, limit in zip(sizes, most, strict=True))
+
+
 def write(tree: Tree, verb: str, node: str, fmt: str, data: str | None) -> int:
     """The status of an Add, Replace or Delete, which is carried out."""
     if verb == "Add":

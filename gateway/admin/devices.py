@@ -31,6 +31,7 @@ from gateway.jobs import standings as job_standings
 from gateway.service import Service
 from gateway.status import StatusCode
 from gateway.store.protocol import Store
+from gateway.tree.uri import NO_LIMITS, UriLimits
 
 _RCC14_FIELDS = Rcc14View.model_fields.keys() & set(Rcc14State.__struct_fields__)
 
@@ -102,9 +103,9 @@ class DeviceRoutes:
             last_seen_at=seen.get(device.id),
             omadm=self._omadm_view(household.subscriber, device),
             rcc14=_rcc14_view(household.subscriber, device),
-            leaves=[_leaf_view(standing) for standing in standings],
+            leaves=[_leaf_view(standing, _limits(device)) for standing in standings],
             jobs=[job_view(job) for job in job_standings(device.jobs, self._clock())],
-            operations=[_operation_view(operation) for operation in operations],
+            operations=[_operation_view(operation, _limits(device)) for operation in operations],
             pushes=[record_of(push) for push in household.subscriber.pushes if push.device_id in ("", device.id)],
         )
 
@@ -143,7 +144,22 @@ class DeviceRoutes:
             last_session_at=state.last_session_at,
             up_to_date=state.synced == self._service.configuration_key(subscriber, device),
             refused_verbs=list(state.refused_verbs),
+            uri_limits={name: getattr(state.uri_limits, name) for name in ("depth", "total", "segment")}
+            if state.uri_limits
+            else {},
         )
+
+
+def _limits(device: Device) -> UriLimits:
+    return (device.omadm and device.omadm.uri_limits) or NO_LIMITS
+
+
+def _meaning(status: int | None, uri: str, limits: UriLimits) -> str | None:
+    """What a status means; why, where it is one that the gateway gave in the device's place."""
+    if status is None:
+        return None
+    why = limits.breach(uri) if status == StatusCode.URI_TOO_LONG else ""
+    return f"{StatusCode(status).meaning}: {why}" if why else StatusCode(status).meaning
 
 
 def _rcc14_view(subscriber: Subscriber, device: Device) -> Rcc14View | None:
@@ -158,7 +174,7 @@ def _rcc14_view(subscriber: Subscriber, device: Device) -> Rcc14View | None:
     )
 
 
-def _leaf_view(standing: LeafStanding) -> LeafView:
+def _leaf_view(standing: LeafStanding, limits: UriLimits) -> LeafView:
     fact = standing.fact
     status = fact.status if fact else None
     return LeafView(
@@ -168,7 +184,7 @@ def _leaf_view(standing: LeafStanding) -> LeafView:
         sent=fact.sent if fact else None,
         sent_at=fact.sent_at if fact else None,
         status=status,
-        meaning=None if status is None else StatusCode(status).meaning,
+        meaning=_meaning(status, standing.uri, limits),
         status_at=fact.status_at if fact else None,
         held=fact.effective if fact else None,
         read_at=fact.read_at if fact else None,
@@ -193,7 +209,7 @@ def _operation(body: NewOperation) -> Operation:
     )
 
 
-def _operation_view(operation: Operation) -> OperationView:
+def _operation_view(operation: Operation, limits: UriLimits = NO_LIMITS) -> OperationView:
     return OperationView(
         id=operation.id,
         verb=operation.verb,
@@ -203,10 +219,10 @@ def _operation_view(operation: Operation) -> OperationView:
         sent_at=operation.sent_at,
         accepted_at=operation.accepted_at,
         status=operation.status,
-        meaning=None if operation.status is None else StatusCode(operation.status).meaning,
+        meaning=_meaning(operation.status, operation.uri, limits),
         result=operation.result,
         results=dict(operation.results),
         answers=list(operation.answers),
         waits_for=operation.condition.operation if operation.condition else "",
-        members=[_operation_view(member) for member in operation.members],
+        members=[_operation_view(member, limits) for member in operation.members],
     )

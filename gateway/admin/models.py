@@ -205,7 +205,7 @@ class Rcc14View(Model):
 
 
 class OmaDmView(Model):
-    """The OMA DM side of a device."""
+    """The OMA DM side of a device. It is not sent ``refused_verbs`` nor URIs beyond ``uri_limits`` (0: no bound)."""
 
     loc_uri: str
     auth: str
@@ -214,6 +214,7 @@ class OmaDmView(Model):
     last_session_at: datetime | None
     up_to_date: bool
     refused_verbs: list[str]
+    uri_limits: dict[str, int]
 
 
 class OperationView(Model):

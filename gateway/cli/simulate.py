@@ -72,6 +72,15 @@ def _read_servers(_: click.Context, __: click.Parameter, entries: tuple[str, ...
     return servers
 
 
+def _read_limits(_: click.Context, __: click.Parameter, entry: str | None) -> tuple[int, int, int] | None:
+    numbers = entry.split(",") if entry else []
+    if entry and (len(numbers) != 3 or not all(number.isdecimal() for number in numbers)):
+        raise click.BadParameter(
+            f"{entry!r} is not DEPTH,TOTAL,SEGMENT; write for example 8,127,32, and 0 for no limit"
+        )
+    return (int(numbers[0]), int(numbers[1]), int(numbers[2])) if numbers else None
+
+
 @simulate.command("omadm")
 @click.option("--wbxml", is_flag=True, help="Speak WBXML instead of XML.")
 @click.option(
@@ -86,6 +95,13 @@ def _read_servers(_: click.Context, __: click.Parameter, entries: tuple[str, ...
     multiple=True,
     type=click.Choice(["list", "Atomic", "Sequence", "Copy", "Exec"]),
     help="Answer that command with 406, or every Get of a whole subtree; may be given again.",
+)
+@click.option(
+    "--uri-limits",
+    default=None,
+    callback=_read_limits,
+    metavar="DEPTH,TOTAL,SEGMENT",
+    help="Take no URIs of more segments, characters, or characters in a segment (0: no limit).",
 )
 @click.option(
     "--auth",
@@ -122,6 +138,7 @@ def simulate_omadm(
     wbxml: bool,
     refuse: dict[str, int],
     lacks: tuple[str, ...],
+    uri_limits: tuple[int, int, int] | None,
     auth: Literal["md5", "mac"],
     max_message: int,
     answers: tuple[str, ...],
@@ -148,6 +165,7 @@ def simulate_omadm(
             wbxml_encoded=wbxml,
             refuse=refuse,
             lacks=lacks,
+            uri_limits=uri_limits,
             misbehave=misbehave,
             called_for=called_for,
             auth=auth,

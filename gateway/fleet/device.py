@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from gateway.fleet.job import Job
 from gateway.fleet.subscriber import Overrides, ServiceState
+from gateway.tree.uri import UriLimits
 
 AuthType = Literal["basic", "md5", "mac"]
 
@@ -86,14 +87,16 @@ class OmaDmState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     ``client`` proves the device to the gateway, ``server`` the gateway to the device. ``roots`` says where each MO is
     mounted on this device. ``synced`` is the configuration key the device was last brought up to, ``described`` a
-    digest of what it said of itself. ``refused_verbs`` are commands this device answered 406 to. ``account_serial``
-    numbers the accounts that the gateway made for this device by itself, ``account_made_at`` is absent when the one in
-    force was ordered by somebody; ``pending`` is a newer account, which takes its place when it is first used.
+    digest of what it said of itself. ``refused_verbs`` are commands this device answered 406 to, and is not sent any
+    more until it says something new of itself. ``account_serial`` numbers the accounts that the gateway made for this
+    device by itself, ``account_made_at`` is absent when the one in force was ordered by somebody; ``pending`` is a
+    newer account, which takes its place when it is first used.
 
     ``auth`` is what the device is challenged with, ``server_auth`` how the gateway proves itself to it.
     ``certificate`` is the SHA-256 fingerprint, in hexadecimal, of the TLS certificate that proves this device; with
     ``certificate_required`` nothing else does. ``resync_at`` is when the device was last called to agree on nonces
-    anew. ``large_objects`` says whether it takes values in parts (None: it was not asked).
+    anew. ``large_objects`` says whether it takes values in parts, ``uri_limits`` how long its URIs may be (None: it was
+    not asked).
     """
 
     loc_uri: str
@@ -105,6 +108,7 @@ class OmaDmState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     certificate_required: bool = False
     resync_at: datetime | None = None
     large_objects: bool | None = None
+    uri_limits: UriLimits | None = None
     roots: dict[str, str] = {}
     synced: str = ""
     described: bytes = b""

@@ -18,14 +18,21 @@ from gateway.fleet.operation import Operation, Verb, steps
 from gateway.status import StatusCode
 from gateway.tree.uri import Address, Uri
 
+MAX_TO_READ = 2000
+"""Most nodes that wait to be read one by one; a larger tree is written to unread."""
+
 
 class Read(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One thing a device said of its own tree. ``value`` is text (``bin`` as base64), None for an interior node."""
+    """One thing a device said of its own tree. ``value`` is text (``bin`` as base64), None for an interior node.
+
+    ``children`` are the names of an interior node's children where the device was asked for it alone, else None.
+    """
 
     uri: str
     format: str = "chr"
     type: str = ""
     value: str | None = None
+    children: tuple[str, ...] | None = None
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -106,11 +113,16 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Mirror(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """All facts about one device, by URI text (``./A/B``). ``complete`` lists subtree roots known in full."""
+    """All facts about one device, by URI text (``./A/B``). ``complete`` lists subtree roots known in full.
+
+    ``to_read`` are nodes that are to be asked for before anything is believed of them: a device that reads no subtrees
+    is walked so, and one that could not undo what it did is looked at.
+    """
 
     device_id: str
     facts: dict[str, Fact] = {}
     complete: tuple[str, ...] = ()
+    to_read: tuple[str, ...] = ()
     revision: int = 0
 
     def knows(self, root: Uri) -> bool:
@@ -155,7 +167,7 @@ class Mirror(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
         What a Get returned is not in its status (give that to ``read``), and an Exec changes no node.
         """
-        facts = dict(self.facts)
+        facts, to_read = dict(self.facts), self.to_read
         for operation, status in answers:
             uri = _node(operation.uri)
             answer = _ANSWERS.get(operation.verb)
@@ -163,7 +175,29 @@ class Mirror(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
                 answer(facts, uri, operation, StatusCode(status), now)
                 if uri in facts and facts[uri].tries:
                     facts[uri] = replace(facts[uri], tries=0)
-        return replace(self, facts=facts)
+                if operation.verb == "Get":
+                    to_read = tuple(node for node in to_read if node != uri)
+                elif status == StatusCode.ROLL_BACK_FAILED:
+                    to_read = (*to_read, uri)
+        return replace(self, facts=facts, to_read=to_read)
+
+    def named(self, node: str, children: Collection[str], *, walk: bool) -> Mirror:
+        """The mirror after the device named all children of a node: any other that was there is not any more.
+
+        With ``walk`` they are to be read next, as far as there are not too many.
+        """
+        root = _node(node)
+        if root is None:
+            return self
+        below = [f"{root}/{name}" for name in children]
+        facts, to_read = dict(self.facts), self.to_read
+        start = len(root) + 1
+        believed = {uri[start:].split("/")[0] for uri, fact in facts.items() if fact.exists and _is_under(uri, root)}
+        for name in believed - {"", *children}:
+            _remove(facts, f"{root}/{name}")
+        if walk:
+            to_read = (*to_read, *(uri for uri in below if uri not in to_read))[:MAX_TO_READ]
+        return replace(self, facts=facts, to_read=to_read)
 
     def read(
         self,
@@ -278,6 +312,9 @@ def _answer_delete(facts: dict[str, Fact], uri: str, operation: Operation, statu
 def _answer_get(facts: dict[str, Fact], uri: str, operation: Operation, status: StatusCode, now: datetime) -> None:
     if status == StatusCode.NOT_FOUND:
         _remove(facts, uri)
+    elif status in _UNREADABLE and "?" in operation.uri:
+        # That says nothing of the node, which can still be asked for alone.
+        return
     elif not status.is_success and uri not in facts:
         facts[uri] = Fact(format="node", verb="Get", status=int(status), status_at=now)
 
@@ -295,6 +332,8 @@ def _answer_copy(facts: dict[str, Fact], uri: str, operation: Operation, status:
             acknowledged_at=now,
         )
 
+
+_UNREADABLE = (StatusCode.NOT_ALLOWED, StatusCode.NOT_SUPPORTED)
 
 _ANSWERS: dict[str, Callable[[dict[str, Fact], str, Operation, StatusCode, datetime], None]] = {
     "Add": _answer_write,

@@ -11,8 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from msgspec.structs import replace
-
+from gateway.fleet.abilities import LIST
 from gateway.fleet.device import OmaDmState
 from gateway.fleet.mirror import Fact, Mirror
 from gateway.fleet.operation import Operation
@@ -29,10 +28,7 @@ RETRY_AFTER = timedelta(hours=1)
 QUARANTINE = timedelta(days=1)
 """How long a change is left alone that a device never answered, though it was sent MAX_ATTEMPTS times."""
 
-LIST = "list"
-"""Stands in ``OmaDmState.refused_verbs`` for a Get of a whole subtree (``?list=…``)."""
-
-_PASSING = frozenset(map(StatusCode, (215, 216, 417, 420, 503)))
+_PASSING = frozenset(map(StatusCode, (215, 216, 417, 420, 503, 516)))
 """Refusals that speak of the moment and not of the value."""
 
 
@@ -54,36 +50,30 @@ def plan(
 ) -> tuple[Operation, ...]:
     """The operations to send next, in this order; none when the device is as it should be.
 
-    First the queued ones that are due, as they stand in the queue. Then one Get for each MO of which nothing is known,
-    unless the device does not read subtrees. Then what the other MOs lack. A change that the device refused is not sent
-    again until another value is desired, nor is anything below an interior node that it would not add; refusals of the
-    moment are tried again after RETRY_AFTER, and what MAX_ATTEMPTS times got no answer after QUARANTINE.
+    First the queued ones that are due, as they stand in the queue. Then one Get for each MO of which nothing is known:
+    of the whole subtree, or of its root where the device reads no subtrees, and then of each node that it names. Then
+    what the other MOs lack. A change that the device refused is not sent again until another value is desired, nor is
+    anything below an interior node that it would not add; refusals of the moment are tried again after RETRY_AFTER,
+    and what MAX_ATTEMPTS times got no answer after QUARANTINE.
     """
     lacking: list[DesiredMo] = []
     unknown: list[Uri] = []
+    unread = [uri for uri in mirror.to_read if not is_given_up(mirror, uri)]
     for mo in desired:
-        if LIST not in state.refused_verbs and not mirror.knows(mo.root) and not _is_given_up(mirror, str(mo.root)):
+        root = str(mo.root)
+        if not mirror.knows(mo.root) and not is_given_up(mirror, root):
             unknown.append(mo.root)
-        elif not _holds(mirror, mo):
+        elif not _holds(mirror, mo) and not any(f"{uri}/".startswith(f"{root}/") for uri in unread):
             lacking.append(mo)
+    walked = LIST in state.refused_verbs
     roots = [mo.root for mo in lacking]
     edits = diff(_desired_tree(lacking), _reported_tree(mirror, roots), roots=roots)
     return (
         *due(queued),
-        *(_discovery(root, now) for root in unknown),
+        *(_reading(str(uri), now) if walked else _discovery(uri, now) for uri in unknown),
+        *(_reading(uri, now) for uri in unread),
         *(_operation(edit, now) for edit in _worth_sending(edits, mirror, now)),
     )
-
-
-def learn(state: OmaDmState, operation: Operation, status: int) -> OmaDmState:
-    """The state with what this answer says about the device's abilities, or the same state."""
-    if operation.verb == "Get" and "?list=" in operation.uri:
-        lacking = LIST if status in (StatusCode.NOT_ALLOWED, StatusCode.NOT_SUPPORTED) else ""
-    else:
-        lacking = operation.verb if status == StatusCode.NOT_SUPPORTED else ""
-    if not lacking or lacking in state.refused_verbs:
-        return state
-    return replace(state, refused_verbs=(*state.refused_verbs, lacking))
 
 
 def _holds(mirror: Mirror, mo: DesiredMo) -> bool:
@@ -166,7 +156,7 @@ def _refused(edit: Edit, mirror: Mirror, now: datetime, *, parent_absent: bool) 
     fact = mirror.facts.get(str(edit.uri))
     if fact is not None and fact.verb == edit.verb and edit.format.same(fact.sent, edit.value):
         sent_at = fact.sent_at
-        if _is_given_up(mirror, str(edit.uri)) and sent_at is not None and now - sent_at < QUARANTINE:
+        if is_given_up(mirror, str(edit.uri)) and sent_at is not None and now - sent_at < QUARANTINE:
             return True
     if fact is None or not fact.refused or fact.verb != edit.verb or not edit.format.same(fact.sent, edit.value):
         return False
@@ -175,7 +165,7 @@ def _refused(edit: Edit, mirror: Mirror, now: datetime, *, parent_absent: bool) 
     return fact.status not in _PASSING or fact.status_at is None or now - fact.status_at < RETRY_AFTER
 
 
-def _is_given_up(mirror: Mirror, uri: str) -> bool:
+def is_given_up(mirror: Mirror, uri: str) -> bool:
     """True when the device never answered the last command there, however often it was sent."""
     fact = mirror.facts.get(uri)
     return fact is not None and fact.tries >= MAX_ATTEMPTS
@@ -194,8 +184,11 @@ def one_in_doubt(planned: Sequence[Operation], mirror: Mirror) -> tuple[Operatio
 
 
 def _discovery(root: Uri, now: datetime) -> Operation:
-    address = str(Address(root, list="StructData"))
-    return Operation(id=_id("Get", address), verb="Get", uri=address, origin="discover", created_at=now)
+    return _reading(str(Address(root, list="StructData")), now)
+
+
+def _reading(uri: str, now: datetime) -> Operation:
+    return Operation(id=_id("Get", uri), verb="Get", uri=uri, origin="discover", created_at=now)
 
 
 def _operation(edit: Edit, now: datetime) -> Operation:

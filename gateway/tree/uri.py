@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import msgspec
+
 from gateway.errors import TreeError
 from gateway.status import StatusCode
 
@@ -96,3 +98,44 @@ class Address(NamedTuple):
         if self.prop:
             return f"{self.uri}?prop={self.prop}"
         return f"{self.uri}?list={self.list}" if self.list else str(self.uri)
+
+
+class UriLimits(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a device takes of URIs; 0 is no bound. ``refused`` measures one that it answered 414 to (depth, length,
+    longest segment): whatever is as large in all three is as good as refused.
+
+    Spec: OMA-TS-DM_StdObj-V1_2 5.2 (MaxDepth, MaxTotLen, MaxSegLen)
+    """
+
+    depth: int = 0
+    total: int = 0
+    segment: int = 0
+    refused: tuple[int, int, int] | None = None
+
+    def breach(self, address: str) -> str:
+        """Why an address cannot be sent to the device, for people; empty when it can."""
+        depth, total, segment = _measure(address)
+        for size, most, what in (
+            (depth, self.depth, "segments"),
+            (total, self.total, "characters"),
+            (segment, self.segment, "characters in a segment"),
+        ):
+            if most and size > most:
+                return f"{size} {what}, and the device takes {most}"
+        if self.refused is not None and all(map(int.__ge__, (depth, total, segment), self.refused)):
+            return "as long as one that the device refused"
+        return ""
+
+    def without(self, address: str) -> UriLimits:
+        """The limits after the device answered 414 to the address."""
+        if self.breach(address):
+            return self
+        return msgspec.structs.replace(self, refused=_measure(address))
+
+
+NO_LIMITS = UriLimits()
+
+
+def _measure(address: str) -> tuple[int, int, int]:
+    segments = address.partition("?")[0].removeprefix("./").split("/")
+    return len(segments), len(address), max(map(len, segments))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 from live_gateway import Gateway
@@ -105,3 +106,40 @@ def test_an_operation_that_waits_for_the_user(gateway: Gateway) -> None:
     confirmed = json.loads(gateway.run("device", "ask", "alice.1", "confirm", "Restart now?", "--json"))
     gateway.run("simulate", "omadm", "--wbxml", "--answer", "accept")
     assert outcome(gateway, confirmed["id"])["answers"] == ["accept"]
+
+
+def test_a_phone_that_takes_no_long_uris(gateway: Gateway) -> None:
+    """Its limits are read before anything is written, and what is beyond them is refused here and shown with why.
+
+    Spec: OMA-TS-DM_StdObj-V1_2 5.2
+    """
+    first = gateway.json("simulate", "omadm", "--uri-limits", "3,0,18")
+    assert first["result"] == "ok"
+    assert not any(command.endswith(" 414") for command in first["facts"]["commands"])
+    long = "./3GPP_IMS/Private_user_identity"
+    assert not any(long in command for command in first["facts"]["commands"])
+    queued = queue(gateway, {"verb": "Get", "uri": "./DevInfo/Ext/A/B"})
+    assert gateway.json("simulate", "omadm", "--uri-limits", "3,0,18")["result"] == "ok"
+    assert outcome(gateway, queued)["meaning"] == "URI too long: 4 segments, and the device takes 3"
+    shown = gateway.run("device", "show", "alice.1")
+    assert "its URIs are bounded: depth 3, segment 18" in shown
+    assert "414 URI too long: 21 characters in a segment, and the device takes 18" in shown
+
+
+def test_a_phone_that_reads_no_subtrees(gateway: Gateway, tmp_path: Path) -> None:
+    """It is walked with plain Gets, so what it has already is replaced or left, and never added a second time.
+
+    Spec: OMA-TS-DM_TND-V1_2 (Get of an interior node)
+    """
+    phone = tmp_path / "phone.json"
+    gateway.json("simulate", "omadm", "--state", str(phone), "--misbehave", "wrong-nonce")
+    memory = json.loads(phone.read_text())
+    memory["tree"] |= {"./3GPP_IMS": ["node", None], "./3GPP_IMS/Timer_T1": ["int", "1"]}
+    phone.write_text(json.dumps(memory))
+    met = gateway.json("simulate", "omadm", "--state", str(phone), "--lacks", "list")
+    commands = met["facts"]["commands"]
+    assert "Get ./3GPP_IMS?list=StructData 406" in commands
+    about = [command for command in commands if re.search("3GPP_IMS(/Timer_T1)? ", command)]
+    assert about == ["Get ./3GPP_IMS 200", "Get ./3GPP_IMS/Timer_T1 200", "Replace ./3GPP_IMS/Timer_T1 200"]
+    assert "it does not know: list" in gateway.run("device", "show", "alice.1")
+    assert gateway.json("simulate", "omadm", "--state", str(phone), "--lacks", "list")["facts"]["commands"] == []

@@ -5,10 +5,12 @@ from datetime import UTC, datetime
 import hypothesis.strategies as st
 from hypothesis import given, settings
 
+from gateway.fleet.abilities import learn
 from gateway.fleet.device import Credential, OmaDmState
-from gateway.fleet.mirror import Mirror, Read
-from gateway.fleet.plan import DesiredMo, learn, plan
+from gateway.fleet.mirror import Mirror, Outcome, Read
+from gateway.fleet.plan import DesiredMo, plan
 from gateway.mo.definition import Definition, Occurrence
+from gateway.status import StatusCode
 from gateway.tree.format import Format
 from gateway.tree.uri import Uri
 
@@ -47,7 +49,7 @@ def test_a_plan_ends_whatever_the_device_answers(
         mirror = mirror.sent(operations, NOW)
         for operation in operations:
             status = answers.draw(codes)
-            state = learn(state, operation, status)
+            state = learn(state, Outcome(operation, StatusCode(status)))
             mirror = mirror.acknowledged([(operation, status)], NOW)
             if operation.verb == "Get" and status in (200, 202):
                 mirror = mirror.read([], NOW, complete_root=ROOT)

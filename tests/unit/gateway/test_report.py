@@ -18,7 +18,13 @@ DEVICE: dict[str, Any] = {
     "friendly_name": "", "state": None, "omadm": None, "rcc14": None, "leaves": [], "operations": [], "pushes": [],
     "jobs": [],
 }  # fmt: skip
-OMADM: dict[str, Any] = {"loc_uri": "IMEI:1", "up_to_date": False, "last_session_at": None}
+OMADM: dict[str, Any] = {
+    "loc_uri": "IMEI:1",
+    "up_to_date": False,
+    "last_session_at": None,
+    "refused_verbs": ["list", "Copy"],
+    "uri_limits": {"depth": 3, "total": 0, "segment": 18},
+}
 
 
 def test_a_table_is_aligned() -> None:
@@ -66,13 +72,17 @@ def test_a_subscriber_is_shown_with_devices_and_values() -> None:
 
 
 def test_a_refusal_stands_out() -> None:
-    """A refused leaf comes first, with the code and what it means; then every leaf in a table."""
+    """What the device takes, then refused leaves with the code and what it means, then every leaf in a table."""
     held = LEAF | {"node": "ims/T2", "wanted": "x" * 60, "held": None, "status": None, "standing": "pending"}
     lines = report.device(DEVICE | {"omadm": OMADM, "leaves": [LEAF, held]}).splitlines()
     assert lines[0] == "device ann.1 of subscriber ann   IMEI -   Acme B7"
     assert lines[1] == "OMA DM   IMEI:1   not up to date   last session never"
-    assert lines[2] == "  REFUSED  ims/T1  405 command not allowed"
-    assert [line.split() for line in lines[3:]] == [
+    assert lines[2:5] == [
+        "  its URIs are bounded: depth 3, segment 18",
+        "  it does not know: list, Copy",
+        "  REFUSED  ims/T1  405 command not allowed",
+    ]
+    assert [line.split() for line in lines[5:]] == [
         ["node", "wanted", "held", "answer", "standing"],
         ["ims/T1", "2000", "1000", "405", "command", "not", "allowed", "refused"],
         ["ims/T2", "x" * 43 + "…", "-", "-", "pending"],

@@ -30,7 +30,7 @@ from gateway.service import (
 )
 from gateway.status import StatusCode
 from gateway.store.protocol import Append, PutOperation
-from gateway.tree.uri import Uri
+from gateway.tree.uri import NO_LIMITS, Uri, UriLimits
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 CATALOGUE = Catalogue.load(Path(__file__).parents[3] / "config" / "mo", identifiers={})
@@ -44,7 +44,10 @@ Private_user_identity = "{impi}"
 Name = "not mounted anywhere"
 """
 SUBSCRIBER = Subscriber(id="ann", imsis=("001010000000001",), msisdn="+15550100001")
-DEVICE = Device(id="ann.1", omadm=OmaDmState(loc_uri="phone", client=Credential(name="ann", secret=b"")))
+ASKED = OmaDmState(
+    loc_uri="phone", client=Credential(name="ann", secret=b""), large_objects=False, uri_limits=NO_LIMITS
+)
+DEVICE = Device(id="ann.1", omadm=ASKED)
 EMPTY = Mirror(device_id="ann.1")
 GET = Operation(id="q1", verb="Get", uri="./A", origin="queue")
 LIST = Operation(id="d1", verb="Get", uri="./A?list=StructData", origin="discover")
@@ -221,21 +224,40 @@ def test_what_a_device_never_answers_is_left_alone() -> None:
     assert record_outcomes(mirror, [Outcome(REPLACE, StatusCode.OK)], NOW).facts["./A/B"].tries == 0
 
 
-def test_a_device_is_asked_for_large_objects_when_there_is_one(service: Service) -> None:
-    """Once, before the value goes out; what it says is kept, and silence stands for no (DevDetail/LrgObj)."""
-    large = Operation(id="q9", verb="Replace", uri="./A", value="v" * 5000)
-    (asked,) = service.next_operations(SUBSCRIBER, DEVICE, EMPTY, [large], NOW)
-    assert asked.uri == "./DevDetail/LrgObj"
-    assert large in service.next_operations(SUBSCRIBER, DEVICE, EMPTY, [large], NOW, {asked.id})
-    for status, reads, known in (
-        (200, (Read("./DevDetail/LrgObj", "bool", value="true"),), True),
-        (200, (Read("./DevDetail/LrgObj", "bool", value="false"),), False),
-        (404, (), False),
-    ):
-        learnt = learn_from(DEVICE, [Outcome(asked, StatusCode(status), reads)])
-        assert learnt.omadm is not None
-        assert learnt.omadm.large_objects is known
-        assert large in service.next_operations(SUBSCRIBER, learnt, EMPTY, [large], NOW)
+def test_a_device_is_asked_what_it_takes_before_anything_is_written(service: Service) -> None:
+    """Its limits come first, along with the first reading of its objects; who never says is written to all the same.
+
+    Spec: OMA-TS-DM_StdObj-V1_2 5.2
+    """
+    unknown = replace(DEVICE, omadm=replace(ASKED, large_objects=None, uri_limits=None))
+    change = Operation(id="q9", verb="Replace", uri="./A", value="v")
+    asked = service.next_operations(SUBSCRIBER, unknown, EMPTY, [change], NOW)
+    assert [operation.uri for operation in asked] == [
+        "./DevDetail/LrgObj",
+        "./DevDetail/URI/MaxDepth",
+        "./DevDetail/URI/MaxTotLen",
+        "./DevDetail/URI/MaxSegLen",
+        "./3GPP_IMS?list=StructData",
+    ]
+    ids = {operation.id for operation in asked}
+    assert change in service.next_operations(SUBSCRIBER, unknown, EMPTY, [change], NOW, ids)
+    silent = EMPTY
+    for _ in range(3):
+        silent = silent.passed_over(asked[:4])
+    assert change in service.next_operations(SUBSCRIBER, unknown, silent, [change], NOW)
+    learnt = learn_from(unknown, [Outcome(operation, StatusCode(404)) for operation in asked])
+    assert change in service.next_operations(SUBSCRIBER, learnt, EMPTY, [change], NOW)
+
+
+def test_a_device_that_says_something_new_of_itself_is_asked_again() -> None:
+    """After an update it may take what it refused before."""
+    said = describe_device(DEVICE, [Read("./DevInfo/DmV", value="1")])
+    assert said.omadm is not None
+    limited = replace(said, omadm=replace(said.omadm, refused_verbs=("Copy",), uri_limits=UriLimits(depth=3)))
+    assert describe_device(limited, [Read("./DevInfo/DmV", value="1")]) is limited
+    renewed = describe_device(limited, [Read("./DevInfo/DmV", value="2")]).omadm
+    assert renewed is not None
+    assert (renewed.refused_verbs, renewed.uri_limits, renewed.large_objects) == ((), None, None)
 
 
 def test_a_value_that_changed_behind_our_back_is_an_event() -> None:

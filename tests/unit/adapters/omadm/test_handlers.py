@@ -31,6 +31,7 @@ from gateway.status import StatusCode
 from gateway.store.protocol import PutDevice, PutSubscriber
 from gateway.store.sqlite import SqliteStore
 from gateway.trace import Tracer
+from gateway.tree.uri import NO_LIMITS
 
 PHONE = "IMEI:004400112233447"
 XML = codec.encoding_of("application/vnd.syncml.dm+xml")
@@ -111,6 +112,9 @@ async def open_lab(tmp_path: Path) -> AsyncIterator[Opening]:
         lab = Lab(store, inventory, http)
         await store.commit(PutSubscriber(Subscriber(id="ann", imsis=("001010000000001",))))
         issued = await inventory.add_omadm_device("ann", loc_uri=PHONE, **(account or {}))
+        assert issued.device.omadm is not None
+        asked = replace(issued.device.omadm, large_objects=True, uri_limits=NO_LIMITS)
+        await store.commit(PutDevice(replace(await lab.device(), omadm=asked)))
         lab.digest = account_digest(issued.client.name, issued.client.password)
         return lab
 

@@ -6,9 +6,10 @@ import pytest
 
 from adapters.omadm import codec
 from adapters.omadm.messages import Status, SyncHdr, SyncML
-from adapters.omadm.packing import MAX_COMMANDS, pack
+from adapters.omadm.packing import MAX_COMMANDS, Limits, pack
 from gateway.fleet.operation import Operation
 from gateway.status import StatusCode
+from gateway.tree.uri import UriLimits
 
 STATUS = Status("1", "1", "0", "SyncHdr", StatusCode.AUTHENTICATED)
 FRAME = SyncML(SyncHdr("1", 1, "IMEI:1", "https://mdm.example.org/dm"), (STATUS,))
@@ -38,6 +39,19 @@ def test_a_value_that_is_not_of_its_format_is_refused(value: str, encoding: code
     package = pack(FRAME, [wrong, ACL], None, lambda message: len(codec.encode(message, encoding)))
     assert package.refused == ((wrong, StatusCode.UNSUPPORTED_TYPE),)
     assert list(package.sent.values()) == [ACL]
+
+
+def test_what_the_device_does_not_take_is_never_sent() -> None:
+    """A URI beyond its limits has 414 for its outcome, a command that it lacks 406, and the others go out.
+
+    Spec: OMA-TS-DM_StdObj-V1_2 5.2; OMA-TS-DM_RepPro-V1_2 6.6
+    """
+    deep = Operation(id="deep", verb="Add", uri="./A/B/C", value="v")
+    copy = Operation(id="copy", verb="Copy", uri="./A", source="./B")
+    limits = Limits(uris=UriLimits(depth=2), lacks=("Copy",))
+    package = pack(FRAME, [deep, copy, ACL], None, lambda _: 0, limits)
+    assert package.refused == ((deep, StatusCode.URI_TOO_LONG), (copy, StatusCode.NOT_SUPPORTED))
+    assert list(package.sent.items()) == [("2", ACL)]
 
 
 @pytest.mark.parametrize("count", [1, 2, 7])

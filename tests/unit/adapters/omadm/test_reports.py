@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from adapters.omadm.messages import (
@@ -96,7 +98,9 @@ def test_the_header_is_answered_first_and_refuses_all_when_told() -> None:
         (Meta("int", "text/plain"), None, "7", ("int", "text/plain", "7")),
         (None, Meta("int", "text/plain"), "7", ("int", "text/plain", "7")),
         (Meta("bool"), Meta("int", "text/plain"), "true", ("bool", "text/plain", "true")),
-        (Meta("node", "urn:x"), None, "B/C", ("node", "urn:x", None)),
+        (Meta("node", "urn:x"), None, "B/C", ("node", "urn:x", None, ("B", "C"))),
+        (Meta("node"), None, "", ("node", "", None, ())),
+        (Meta("node"), None, None, ("node",)),
         (Meta("null"), None, "", ("null", "", None)),
         (Meta("b64"), None, "AAEC\n AwQ=", ("bin", "", "AAECAwQ=")),
         (Meta("b64"), None, b"AAECAwQ=", ("bin", "", "AAECAwQ=")),
@@ -107,9 +111,10 @@ def test_the_header_is_answered_first_and_refuses_all_when_told() -> None:
     ],
 )
 def test_an_item_is_read_as_a_node(
-    own: Meta | None, shared: Meta | None, data: Data, expected: tuple[str, ...]
+    own: Meta | None, shared: Meta | None, data: Data, expected: tuple[Any, ...]
 ) -> None:
-    """Meta of the item goes before that of the command; binary is base64 text; interior nodes have no value.
+    """Meta of the item goes before that of the command; binary is base64 text; interior nodes have names of
+    children in place of a value.
 
     OMA-TS-SyncML_MetaInfo-V1_2 (Format, Type), OMA-TS-DM_RepPro-V1_2 (Item)
     """

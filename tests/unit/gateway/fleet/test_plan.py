@@ -8,7 +8,7 @@ import pytest
 from gateway.fleet.device import Credential, OmaDmState
 from gateway.fleet.mirror import Mirror, Read
 from gateway.fleet.operation import Operation
-from gateway.fleet.plan import RETRY_AFTER, DesiredMo, learn, one_in_doubt, plan
+from gateway.fleet.plan import RETRY_AFTER, DesiredMo, one_in_doubt, plan
 from gateway.fleet.queue import MAX_ATTEMPTS
 from gateway.mo.definition import Definition, Occurrence
 from gateway.tree.format import Format
@@ -37,6 +37,10 @@ IMS = Definition(
     ),
 )
 VALUES = {"Domain": "ims.example.net", "Timer_T1": "2000", "PCSCF/1/Address": "pcscf.example.net"}
+
+
+UNREADABLE = EMPTY.acknowledged([(Operation(id="d", verb="Get", uri="./IMS"), 405)], NOW)
+"""Of a device that does not even name the children of a node."""
 
 
 def want(values: dict[str, str], root: str = "./IMS") -> DesiredMo:
@@ -122,22 +126,77 @@ def test_the_same_plan_has_the_same_ids() -> None:
     assert one.id != other.id
 
 
-def test_a_device_that_reads_no_subtrees_is_written_to_at_once() -> None:
-    """406 (or 405) on ``?list=`` is learnt; from then on Add and its 418 tell what is there."""
-    (get,) = plan([want(VALUES)], EMPTY, STATE, (), NOW)
-    for status in (405, 406):
-        state = learn(STATE, get, status)
-        assert state.refused_verbs == ("list",)
-        assert learn(state, get, status) is state
-        assert next_of(EMPTY, state=state) == ADDS
-    assert learn(STATE, get, 200) is STATE
-    assert learn(STATE, get, 404) is STATE
+def walked(mirror: Mirror, tree: dict[str, str | None], statuses: dict[str, int]) -> tuple[Mirror, list[str]]:
+    """The mirror after one round of plain Gets to a device with that tree, and what it was asked."""
+    gets = plan([want(VALUES)], mirror, NO_LIST, (), NOW)
+    for get in gets:
+        status = statuses.get(get.uri, 200 if get.uri in tree else 404)
+        if status == 200 and tree[get.uri] is None:
+            below = {uri[len(get.uri) + 1 :].split("/")[0] for uri in tree if uri.startswith(f"{get.uri}/")}
+            mirror = mirror.read([Read(get.uri, "node")], NOW).named(get.uri, sorted(below), walk=True)
+        elif status == 200:
+            mirror = mirror.read([Read(get.uri, value=tree[get.uri])], NOW)
+        mirror = mirror.acknowledged([(get, status)], NOW)
+    return mirror, told(gets)
 
 
-@pytest.mark.parametrize(("status", "verbs"), [(406, ("Copy",)), (405, ()), (500, ())])
-def test_unsupported_commands_are_learnt(status: int, verbs: tuple[str, ...]) -> None:
-    """406 says that the device lacks the command; other refusals speak of one node."""
-    assert learn(STATE, Operation(id="q", verb="Copy", uri="./A"), status).refused_verbs == verbs
+def test_a_device_that_reads_no_subtrees_is_walked() -> None:
+    """Its MO is read node by node with plain Gets, the children that each names next; then the difference is sent.
+
+    Spec: OMA-TS-DM_TND-V1_2 (Get of an interior node)
+    """
+    tree = {
+        "./IMS": None,
+        "./IMS/Domain": "other.example.net",
+        "./IMS/PCSCF": None,
+        "./IMS/PCSCF/7": None,
+        "./IMS/PCSCF/7/Address": "old.example.net",
+        "./IMS/Secret": "never told",
+    }
+    mirror, asked = EMPTY, []
+    for _ in range(4):
+        mirror, gets = walked(mirror, tree, {"./IMS/Secret": 405})
+        asked.append(gets)
+    assert asked == [
+        ["Get ./IMS"],
+        ["Get ./IMS/Domain", "Get ./IMS/PCSCF", "Get ./IMS/Secret"],
+        ["Get ./IMS/PCSCF/7"],
+        ["Get ./IMS/PCSCF/7/Address"],
+    ]
+    assert next_of(mirror, state=NO_LIST) == [
+        "Replace ./IMS/Domain=ims.example.net",
+        "Add ./IMS/PCSCF/1",
+        "Add ./IMS/PCSCF/1/Address=pcscf.example.net",
+        "Add ./IMS/Timer_T1=2000",
+        "Delete ./IMS/PCSCF/7",
+    ]
+
+
+def test_what_a_device_does_not_name_is_gone() -> None:
+    """A node's children are those that it names: another that was believed to be there is added anew."""
+    known = reading({"Domain": "ims.example.net", "Timer_T1": "2000", "PCSCF/1/Address": "pcscf.example.net"})
+    assert next_of(known, state=NO_LIST) == []
+    lost = known.named("./IMS", ("Domain", "Timer_T1"), walk=False)
+    assert next_of(lost, state=NO_LIST) == ADDS[2:5]
+
+
+@pytest.mark.parametrize("status", [404, 405, 406])
+def test_a_device_that_names_no_children_is_written_to(status: int) -> None:
+    """Where even the root cannot be read, Add and its 418 tell what is there."""
+    mirror, asked = walked(EMPTY, {}, {"./IMS": status})
+    assert asked == ["Get ./IMS"]
+    assert next_of(mirror, state=NO_LIST) == ADDS
+
+
+def test_what_could_not_be_undone_is_read() -> None:
+    """After 516 nobody knows what the node holds: it is asked for, and what it then lacks is sent (RepPro 6.6)."""
+    known = reading({"Domain": "ims.example.net", "Timer_T1": "2000", "PCSCF/1/Address": "pcscf.example.net"})
+    member = Operation(id="q", verb="Replace", uri="./IMS/Domain", value="x")
+    mirror = known.sent([member], NOW).acknowledged([(member, 516)], NOW)
+    assert next_of(mirror) == ["Get ./IMS/Domain"]
+    (get,) = plan([want(VALUES)], mirror, STATE, (), NOW)
+    mirror = mirror.read([Read("./IMS/Domain", value="x")], NOW).acknowledged([(get, 200)], NOW)
+    assert next_of(mirror) == ["Replace ./IMS/Domain=ims.example.net"]
 
 
 def test_a_failing_discovery_is_not_repeated() -> None:
@@ -148,7 +207,7 @@ def test_a_failing_discovery_is_not_repeated() -> None:
 
 def test_a_node_that_was_there_is_replaced() -> None:
     """418 on Add: a leaf gets its value by Replace, an interior node is simply there (RepPro 10)."""
-    mirror = answered(EMPTY, VALUES, {"./IMS": 418, "./IMS/PCSCF": 418, "./IMS/Domain": 418}, NO_LIST)
+    mirror = answered(UNREADABLE, VALUES, {"./IMS": 418, "./IMS/PCSCF": 418, "./IMS/Domain": 418}, NO_LIST)
     assert next_of(mirror, state=NO_LIST) == ["Replace ./IMS/Domain=ims.example.net"]
     assert next_of(answered(mirror, VALUES, {}, NO_LIST), state=NO_LIST) == []
 
@@ -242,7 +301,9 @@ def test_each_mo_goes_its_own_way() -> None:
         "Get ./Vendor/IMS/2?list=StructData",
         "Add ./IMS/Domain=a",
     ]
-    assert told(plan(desired[1:], EMPTY, NO_LIST, (), NOW)) == [
+    (get,) = plan(desired[1:], EMPTY, NO_LIST, (), NOW)
+    absent = EMPTY.acknowledged([(get, 404)], NOW)
+    assert told(plan(desired[1:], absent, NO_LIST, (), NOW)) == [
         "Add ./Vendor",
         "Add ./Vendor/IMS",
         "Add ./Vendor/IMS/2",

@@ -1,7 +1,7 @@
 import pytest
 
 from gateway.errors import TreeError
-from gateway.tree.uri import Address, Uri
+from gateway.tree.uri import Address, Uri, UriLimits
 
 
 @pytest.mark.parametrize(
@@ -61,3 +61,20 @@ def test_any_other_query_is_not_supported(text: str) -> None:
     with pytest.raises(TreeError) as refused:
         Address.parse(text)
     assert refused.value.status == 406
+
+
+@pytest.mark.parametrize(
+    ("limits", "address", "why"),
+    [
+        (UriLimits(), "./A/B/C/D", ""),
+        (UriLimits(depth=3), "./A/B/C", ""),
+        (UriLimits(depth=3), "./A/B/C/D", "4 segments, and the device takes 3"),
+        (UriLimits(total=7), "./A/B/C", ""),
+        (UriLimits(total=7), "./A?prop=Name", "13 characters, and the device takes 7"),
+        (UriLimits(segment=4), "./ABCD/E?list=StructData", ""),
+        (UriLimits(segment=4), "./A/ABCDE", "5 characters in a segment, and the device takes 4"),
+    ],
+)
+def test_a_device_bounds_its_uris(limits: UriLimits, address: str, why: str) -> None:
+    """Segments, characters of the whole address and of its longest segment count; 0 bounds nothing (StdObj 5.2)."""
+    assert limits.breach(address) == why

@@ -1,0 +1,95 @@
+"""What one OMA DM device can and cannot do: asked once, learnt from its refusals, and obeyed from then on.
+
+Pure.
+
+Spec: OMA-TS-DM_StdObj-V1_2 5.2 (DevDetail); OMA-TS-DM_RepPro-V1_2 6.6 (406)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from msgspec.structs import replace
+
+from gateway.fleet.device import OmaDmState
+from gateway.fleet.mirror import Outcome
+from gateway.fleet.operation import Operation
+from gateway.status import StatusCode
+from gateway.tree.uri import NO_LIMITS, UriLimits
+
+LIST = "list"
+"""Stands in ``OmaDmState.refused_verbs`` for a Get of a whole subtree (``?list=…``)."""
+
+_OPTIONAL = ("Copy", "Atomic", "Sequence")
+"""Commands that a device may lack altogether. 406 to any other says something of one node only."""
+
+_LARGE_OBJECTS = "./DevDetail/LrgObj"
+_LIMITS = {
+    "./DevDetail/URI/MaxDepth": "depth",
+    "./DevDetail/URI/MaxTotLen": "total",
+    "./DevDetail/URI/MaxSegLen": "segment",
+}
+
+ASKS = tuple(
+    Operation(id=f"d:{uri.rpartition('/')[2]}", verb="Get", uri=uri, origin="discover")
+    for uri in (_LARGE_OBJECTS, *_LIMITS)
+)
+"""What a device is asked before anything is written to it."""
+
+
+def is_known(state: OmaDmState) -> bool:
+    """Whether the device was asked already."""
+    return state.large_objects is not None and state.uri_limits is not None
+
+
+def learn(state: OmaDmState, outcome: Outcome) -> OmaDmState:
+    """The state with what this answer says about the device's abilities, or the same state."""
+    operation, status = outcome.operation, outcome.status
+    for member in outcome.members:
+        state = learn(state, member)
+    if status == StatusCode.URI_TOO_LONG:
+        limits = (state.uri_limits or NO_LIMITS).without(operation.uri)
+        return state if limits == state.uri_limits else replace(state, uri_limits=limits)
+    if operation.verb == "Get":
+        state = _learn_from_reading(state, outcome)
+    lacking = ""
+    if operation.verb == "Get" and "?list=" in operation.uri:
+        lacking = LIST if status in (StatusCode.NOT_ALLOWED, StatusCode.NOT_SUPPORTED) else ""
+    elif operation.verb in _OPTIONAL and status == StatusCode.NOT_SUPPORTED:
+        lacking = operation.verb
+    if not lacking or lacking in state.refused_verbs:
+        return state
+    return replace(state, refused_verbs=(*state.refused_verbs, lacking))
+
+
+def refusal(operation: Operation, limits: UriLimits, lacks: Collection[str]) -> StatusCode | None:
+    """With what an operation is refused in place of the device, which would do so: None when it can be sent."""
+    if operation.verb in lacks or (LIST in lacks and operation.verb == "Get" and "?list=" in operation.uri):
+        return StatusCode.NOT_SUPPORTED
+    if limits != NO_LIMITS and (limits.breach(operation.uri) or (operation.source and limits.breach(operation.source))):
+        return StatusCode.URI_TOO_LONG
+    refusals = (refusal(member, limits, lacks) for member in operation.members)
+    return next((status for status in refusals if status is not None), None)
+
+
+def forgotten(state: OmaDmState) -> OmaDmState:
+    """The state of a device that is another now, by what it says of itself: it may have learnt something."""
+    return replace(state, refused_verbs=(), large_objects=None, uri_limits=None)
+
+
+def _learn_from_reading(state: OmaDmState, outcome: Outcome) -> OmaDmState:
+    """The state after the device said one of its limits, or that it has no such leaf; whoever asked."""
+    uri = outcome.operation.uri
+    asked = uri == _LARGE_OBJECTS or uri in _LIMITS
+    said = {read.uri if read.uri.startswith("./") else f"./{read.uri}": read.value or "" for read in outcome.reads}
+    if asked:
+        said.setdefault(uri, "")
+    limits = state.uri_limits or NO_LIMITS
+    for node, text in said.items():
+        if node == _LARGE_OBJECTS:
+            state = replace(state, large_objects=text.strip().lower() == "true")
+        elif node in _LIMITS:
+            number = int(text) if text.strip().isdecimal() and len(text) <= 6 else 0
+            limits = replace(limits, **{_LIMITS[node]: number})
+            state = replace(state, uri_limits=limits)
+    return state
