@@ -40,6 +40,7 @@ from gateway.admin.devices import DeviceRoutes
 from gateway.admin.events import EventRoutes
 from gateway.admin.jobs import JobRoutes
 from gateway.admin.pushes import PushRoutes
+from gateway.admin.reaching import ReachRoutes
 from gateway.admin.subscribers import SubscriberRoutes
 from gateway.admin.trace import TraceRoutes
 from gateway.background import Background
@@ -54,6 +55,8 @@ from gateway.observe.load import Load
 from gateway.observe.logs import logger
 from gateway.observe.siblings import Siblings
 from gateway.packages import PACKAGES_FOLDER, Packages
+from gateway.pushes import Pushes, Server
+from gateway.reaching import Reachings
 from gateway.sealing import Sealer
 from gateway.service import Service
 from gateway.settings import Events, Listener, Settings
@@ -146,22 +149,22 @@ async def running(
             package_url=settings.package_url(),
             clock=now,
         )
+        pushes = Pushes(
+            inventory,
+            reach,
+            OmaDmPushes(service, configuration.catalogue, sealer, settings.omadm, settings.omacp, settings.sms),
+            CpDocuments(configuration.mapping, configuration.cp_mapping, service, settings.omacp, settings.sms),
+            Reconfigurations(settings.operator.plmns),
+            Server(settings.omadm.server_id, settings.omadm.server_name, settings.omadm_address()),
+        )
+        reachings = Reachings(store, service, pushes, settings.reach, background, now)
         fetch = PackageFront(packages, link_key, now)
         admin = AdminApi(
             SubscriberRoutes(store, service, inventory, documents).routes(),
             DeviceRoutes(store, service, inventory, now).routes(),
             JobRoutes(jobs, inventory, packages, now).routes(),
-            PushRoutes(
-                store,
-                inventory,
-                reach,
-                OmaDmPushes(service, configuration.catalogue, sealer, settings.omadm, settings.omacp, settings.sms),
-                CpDocuments(configuration.mapping, configuration.cp_mapping, service, settings.omacp, settings.sms),
-                Reconfigurations(settings.operator.plmns),
-                server_id=settings.omadm.server_id,
-                server_name=settings.omadm.server_name,
-                server_address=settings.omadm_address(),
-            ).routes(),
+            PushRoutes(store, inventory, pushes).routes(),
+            ReachRoutes(inventory, reachings).routes(),
             DetectionRoutes(detections).routes(),
             EventRoutes(store).routes(),
             TraceRoutes(store, inventory, TRACE_READERS, now).routes(),

@@ -187,6 +187,16 @@ def push_record(found: Mapping[str, Any]) -> str:
     return f"{text}\n  {found['why']}" if found["why"] else text
 
 
+def reaching(found: Mapping[str, Any]) -> str:
+    """A device that should call, in a line, with a second one for what went wrong."""
+    way = f" by {found['way']}" if found["way"] else ""
+    text = (
+        f"device {found['device_id']}  {found['state']}{way}   attempts {found['attempts']}   "
+        f"until {found['deadline_at']}   {found['reason']}"
+    )
+    return f"{text}\n  {found['why']}" if found["why"] else text
+
+
 def hexadecimal(digits: str) -> str:
     """Octets in lines of 32, for reading."""
     return "\n".join(digits[start : start + 64] for start in range(0, len(digits), 64))

@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,14 @@ class Gateway:
         self.process.stdout.close()
         self.process = None
         return status
+
+    def api(self, method: str, path: str, body: object = None) -> Any:
+        """What the admin API answers to its token; ``path`` is below ``/api/v1``."""
+        octets = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.url("admin", f"/api/v1{path}"), octets, method=method)
+        request.add_header("Authorization", f"Bearer {self.token}")
+        with urllib.request.urlopen(request, timeout=DEADLINE_SECONDS) as answer:
+            return json.load(answer)
 
     def log(self) -> str:
         return (self.folder / "serve.log").read_text()

@@ -30,6 +30,8 @@ TIERS = (
         "gateway.trace",
         "gateway.background",
         "gateway.reach",
+        "gateway.pushes",
+        "gateway.reaching",
         "gateway.archive",
         "gateway.packages",
         "gateway.jobs",

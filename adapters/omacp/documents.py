@@ -51,6 +51,33 @@ class CpDocuments:
 
         Raises: ConfigError when the method is unknown, or needs an IMSI or a PIN that is not there.
         """
+        return self._pushed("OMA CP bootstrap", subscriber, device, account, security, pin, reference)
+
+    def configure(
+        self, subscriber: Subscriber, device: Device, security: str, pin: str, reference: int
+    ) -> PreparedPush:
+        """The push with the device's document, without an account, for a phone that takes settings by OMA CP alone.
+
+        Raises: ConfigError as with ``bootstrap``, and when the document would be empty.
+        """
+        if not self._document(subscriber, device).characteristics:
+            objects = ", ".join(self._settings.objects)
+            raise ConfigError(
+                f"nothing of device {device.id} goes into an OMA CP document: set values of {objects}, or name more in "
+                "omacp.objects"
+            )
+        return self._pushed("OMA CP document", subscriber, device, None, security, pin, reference)
+
+    def _pushed(
+        self,
+        kind: str,
+        subscriber: Subscriber,
+        device: Device,
+        account: Account | None,
+        security: str,
+        pin: str,
+        reference: int,
+    ) -> PreparedPush:
         try:
             method = Method[security.upper()]
         except KeyError:
@@ -65,7 +92,7 @@ class CpDocuments:
         if proof.mac:
             says["MAC"] = proof.mac
         return PreparedPush(
-            kind="OMA CP bootstrap",
+            kind=kind,
             says=says,
             document=format_document(document),
             body=body,

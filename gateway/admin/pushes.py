@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
-from typing import Protocol
-
 from gateway.admin.models import CpDocument, NewBootstrap, PushRecord, PushView
 from gateway.admin.routes import Call, Route
 from gateway.errors import ConfigError
-from gateway.fleet.account import Account
-from gateway.fleet.device import Device
-from gateway.fleet.push import PreparedPush, Push
-from gateway.fleet.subscriber import Subscriber
+from gateway.fleet.push import Push
 from gateway.inventory import Inventory
-from gateway.reach import Reach, find_push
+from gateway.pushes import Ordered, Pushes
+from gateway.reach import find_push
 from gateway.store.protocol import Store
 
 NO_BEARER = (
@@ -23,68 +18,13 @@ NO_BEARER = (
 UI_MODES = ("not-specified", "background", "informative", "user-interaction")
 
 
-class BootstrapRenderer(Protocol):
-    """Renders the bootstrap message of one profile; the adapters that can are handed in at start."""
-
-    def bootstrap(
-        self, subscriber: Subscriber, device: Device, account: Account, security: str, pin: str, reference: int
-    ) -> PreparedPush:
-        """The push for that device. Raises: ConfigError."""
-        ...
-
-
-class NotificationRenderer(BootstrapRenderer, Protocol):
-    """Renders package 0, and the bootstrap message of the DM profile."""
-
-    def notification(
-        self, device: Device, session_id: int, ui_mode: str, reference: int, *, resync: bool
-    ) -> PreparedPush:
-        """The push for that device. Raises: ConfigError."""
-        ...
-
-
-class CpRenderer(BootstrapRenderer, Protocol):
-    """Renders OMA CP documents, and the bootstrap message of the CP profile."""
-
-    def preview(self, subscriber: Subscriber, device: Device) -> tuple[str, bytes]:
-        """The device's document without an account, as XML and as WBXML."""
-        ...
-
-
-class ReconfigurationRenderer(Protocol):
-    """Renders the message that makes an RCC.14 client ask anew."""
-
-    def reconfiguration(self, subscriber: Subscriber, imsi: str, *, by_impi: bool) -> PreparedPush:
-        """The push to that SIM of the subscriber. Raises: ConfigError."""
-        ...
-
-
 class PushRoutes:
     """What can be pushed to devices, and what became of it."""
 
-    def __init__(
-        self,
-        store: Store,
-        inventory: Inventory,
-        reach: Reach | None,
-        dm: NotificationRenderer,
-        cp: CpRenderer,
-        rcc14: ReconfigurationRenderer,
-        *,
-        server_id: str,
-        server_name: str,
-        server_address: str,
-    ) -> None:
-        """Without ``reach``, nothing can be sent. ``server_…`` is what a new account tells of the gateway."""
+    def __init__(self, store: Store, inventory: Inventory, pushes: Pushes) -> None:
         self._store = store
         self._inventory = inventory
-        self._reach = reach
-        self._dm = dm
-        self._cp = cp
-        self._rcc14 = rcc14
-        self._server_id = server_id
-        self._server_name = server_name
-        self._server_address = server_address
+        self._pushes = pushes
 
     def routes(self) -> tuple[Route, ...]:
         """The route table."""
@@ -119,58 +59,33 @@ class PushRoutes:
 
     async def notify(self, call: Call) -> PushView:
         """Package 0 for one device."""
-        reach = self._reach_for(call)
+        send = self._sends(call)
         ui_mode = call.query.get("ui_mode", "not-specified")
         if ui_mode not in UI_MODES:
             raise ConfigError(f"{ui_mode[:40]!r} is none of {', '.join(UI_MODES)}", key="ui_mode")
         _, device = await self._inventory.find_device(call.path["ref"])
-        session_id = 1 + secrets.randbelow(0xFFFF)
-        prepared = self._dm.notification(device, session_id, ui_mode, _reference(), resync=call.flag("resync"))
-        if reach is None:
-            return _shown(device.id, prepared)
-        push = await reach.order(
-            device.subscriber_id, prepared, "dm_notify", device_id=device.id, session_id=f"{session_id:X}"
-        )
-        return _sent(prepared, push)
+        return _view(await self._pushes.notify(device, ui_mode=ui_mode, resync=call.flag("resync"), send=send))
 
     async def bootstrap(self, call: Call) -> PushView:
         """The bootstrap message with a new account, which is stored only when it is really on its way."""
         body: NewBootstrap = call.body
         by_hand = call.flag("by_hand") and not call.flag("dry_run")
         hint = "; by_hand=true (--by-hand) stores the account and leaves sending to you"
-        reach = None if by_hand else self._reach_for(call, hint)
-        pin = body.pin
-        if not pin and body.security != "netwpin":
-            pin = f"{secrets.randbelow(10**6):06}"
-        issued = await self._inventory.renew_account(
-            call.path["ref"], imei=body.imei, auth=body.auth, server_id=self._server_id
+        ordered = await self._pushes.bootstrap(
+            call.path["ref"],
+            profile=body.profile,
+            security=body.security,
+            pin=body.pin,
+            imei=body.imei,
+            auth=body.auth,
+            send=not by_hand and self._sends(call, hint),
+            keep=by_hand,
         )
-        account = Account(
-            server_id=self._server_id,
-            name=self._server_name,
-            address=self._server_address,
-            auth=issued.auth,
-            client=issued.client,
-            server=issued.server,
-        )
-        renderer: BootstrapRenderer = self._cp if body.profile == "cp" else self._dm
-        prepared = renderer.bootstrap(issued.subscriber, issued.device, account, body.security, pin, _reference())
-        if by_hand:
-            await self._inventory.keep_account(issued)
-        if reach is None:
-            return _shown(issued.device.id, prepared)
-        push = await reach.order(
-            issued.subscriber.id,
-            prepared,
-            "cp" if body.profile == "cp" else "dm_bootstrap",
-            self._inventory.account_writes(issued),
-            device_id=issued.device.id,
-        )
-        return _sent(prepared, push)
+        return _view(ordered)
 
     async def reconfigure(self, call: Call) -> PushView:
         """The message that makes RCC.14 clients ask anew."""
-        reach = self._reach_for(call)
+        send = self._sends(call)
         by = call.query.get("by", "imsi")
         if by not in ("imsi", "impi"):
             raise ConfigError(f"{by[:40]!r} is none of imsi, impi", key="by")
@@ -179,10 +94,7 @@ class PushRoutes:
         if not imsi or imsi not in subscriber.imsis:
             known = ", ".join(subscriber.imsis) or "none"
             raise ConfigError(f"{imsi[:20]!r} is no IMSI of subscriber {subscriber.id}; known: {known}", key="imsi")
-        prepared = self._rcc14.reconfiguration(subscriber, imsi, by_impi=by == "impi")
-        if reach is None:
-            return _shown("", prepared)
-        return _sent(prepared, await reach.order(subscriber.id, prepared, "rcscfg"))
+        return _view(await self._pushes.reconfigure(subscriber, imsi, by_impi=by == "impi", send=send))
 
     async def show_push(self, call: Call) -> PushRecord:
         """What became of one push."""
@@ -192,16 +104,16 @@ class PushRoutes:
     async def show_document(self, call: Call) -> CpDocument:
         """The OMA CP document of one device."""
         household, device = await self._inventory.find_device(call.path["ref"], call.query.get("device", ""))
-        document, wbxml = self._cp.preview(household.subscriber, device)
+        document, wbxml = self._pushes.preview(household.subscriber, device)
         return CpDocument(document=document, wbxml=wbxml.hex().upper())
 
-    def _reach_for(self, call: Call, hint: str = "") -> Reach | None:
-        """What is to send the push, or None for a dry run. Raises: ConfigError when there is nothing that could."""
+    def _sends(self, call: Call, hint: str = "") -> bool:
+        """Whether the push is to be sent, and not only shown. Raises: ConfigError when there is nothing that could."""
         if call.flag("dry_run"):
-            return None
-        if self._reach is None:
+            return False
+        if not self._pushes.can_send:
             raise ConfigError(NO_BEARER + hint)
-        return self._reach
+        return True
 
 
 def record_of(push: Push) -> PushRecord:
@@ -210,35 +122,18 @@ def record_of(push: Push) -> PushRecord:
     return PushRecord(**shown, handed_over=len(push.message_ids))
 
 
-def _reference() -> int:
-    """What tells the parts of one message from another's."""
-    return secrets.randbelow(1 << 16)
-
-
-def _sent(prepared: PreparedPush, push: Push) -> PushView:
-    """A push that is on its way: its octets, which may open an account, are for the phone alone."""
+def _view(ordered: Ordered) -> PushView:
+    """A push as it is shown; of one that is on its way the octets, which may open an account, are for the phone."""
+    prepared, push, device_id = ordered
+    shown = push is None
     return PushView(
-        id=push.id,
-        device_id=push.device_id,
-        kind=prepared.kind,
-        fields=prepared.says,
-        document="",
-        entry=prepared.entry,
-        body="",
-        push="",
-        segments=[],
-    )
-
-
-def _shown(device_id: str, prepared: PreparedPush) -> PushView:
-    return PushView(
-        id="",
+        id=push.id if push else "",
         device_id=device_id,
         kind=prepared.kind,
         fields=prepared.says,
-        document=prepared.document,
+        document=prepared.document if shown else "",
         entry=prepared.entry,
-        body=prepared.body.hex().upper(),
-        push=prepared.octets.hex().upper(),
-        segments=[segment.hex().upper() for segment in prepared.segments],
+        body=prepared.body.hex().upper() if shown else "",
+        push=prepared.octets.hex().upper() if shown else "",
+        segments=[segment.hex().upper() for segment in prepared.segments] if shown else [],
     )

@@ -27,6 +27,7 @@ COMMANDS = {
     "import": Later("importing:import_", "Take over what another server holds."),
     "push": Later("push:push", "What makes phones call."),
     "bootstrap": Later("push:bootstrap", "Give a device its OMA DM account and access point."),
+    "reach": Later("reaching:reach", "Devices that should call, whatever the way."),
     "simulate": Later("simulate:simulate", "Act as a device against a running gateway."),
 }
 """Every command: where it is, and the start of its help."""

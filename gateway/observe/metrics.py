@@ -129,6 +129,10 @@ smpp_bound = Gauge("mogate_smpp_bound", "1 for a link that is bound to its SMSC.
 smpp_window_used = Gauge(
     "mogate_smpp_window_used", "Messages that wait for an answer of the SMSC, on all links.", registry=registry
 )
+reach = Counter(
+    "mogate_reach", "Devices that should call, by the way they were last pushed to and what came of it.",
+    ["way", "result"], registry=registry,
+)  # fmt: skip
 waiting = Gauge(
     "mogate_work_waiting", "Pieces of work in the background, due now or later, by kind.", ["kind"], registry=registry
 )
@@ -197,12 +201,20 @@ build_info = Gauge("mogate_build_info", "The running build.", ["version", "pytho
 JOB_KINDS = ("firmware", "software", "lock", "capability", "inventory", "account")
 BACKENDS = ("aaa", "openid", "bsf")
 KNOWN_LABELS: tuple[tuple[Counter | Histogram | Gauge, tuple[tuple[str, ...], ...]], ...] = (
-    (waiting, (("push",),)),
     (
         sightings,
         tuple((source, outcome) for source in SOURCES for outcome in ("detected", "known", "stale", "unknown")),
     ),
     (detections, tuple((source, cause.value) for source in SOURCES for cause in Cause)),
+    (waiting, (("push",), ("reach",))),
+    (
+        reach,
+        tuple(
+            (way, result)
+            for way in ("rcscfg", "dm_notify", "bootstrap", "cp", "wait")
+            for result in ("pushed", "configured", "failed")
+        ),
+    ),
     (traces, (("kept",), ("left_out",))),
     (http_requests, (("dm", "200"), ("acs", "200"), ("admin", "200"))),
     (http_seconds, (("dm",), ("acs",), ("admin",))),

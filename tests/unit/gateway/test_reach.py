@@ -204,15 +204,15 @@ async def test_a_call_ends_what_it_was_asked_for_by(lab: Lab) -> None:
     """Of the device that was called, by the protocol that it was called to; a push not handed over called nobody."""
     reach = lab.reach(Outbox())
     push = await lab.settled(reach, (await reach.order("ann", PREPARED, "dm_notify", device_id="ann.1")).id)
-    subscriber, _ = await find_push(lab.store, push.id)
-    assert note_call(subscriber, "ann.2", ("dm_notify",), lab.now) == []
-    assert note_call(subscriber, "ann.1", ("rcscfg",), lab.now) == []
-    await lab.store.commit(*note_call(subscriber, "ann.1", ("dm_notify",), lab.now))
+    (subscriber, _), now = await find_push(lab.store, push.id), lab.now
+    assert note_call(subscriber, "ann.2", ("dm_notify",), now) == []
+    assert note_call(subscriber, "ann.1", ("rcscfg",), now) == []
+    await lab.store.commit(*note_call(subscriber, "ann.1", ("dm_notify",), now))
     subscriber, push = await find_push(lab.store, push.id)
-    assert (push.state, push.contacted_at) == ("contacted", lab.now)
-    assert note_call(subscriber, "ann.1", ("dm_notify",), lab.now) == []
+    assert (push.state, push.contacted_at) == ("contacted", now)
+    assert note_call(subscriber, "ann.1", ("dm_notify",), now) == []
     waiting = replace(push, submitted_at=None, contacted_at=None, message_ids=())
-    assert note_call(replace(subscriber, pushes=(waiting,)), "ann.1", ("dm_notify",), lab.now) == []
+    assert note_call(replace(subscriber, pushes=(waiting,)), "ann.1", ("dm_notify",), now) == []
     assert (await lab.events())[-1] == "push.contacted"
 
 

@@ -1,0 +1,179 @@
+"""Getting a device to call: by which way, when, how often, and how far it came.
+
+Pure: what is known of the device and the time are arguments.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, time, timedelta, tzinfo
+from typing import Literal, NamedTuple
+
+import msgspec
+from msgspec.structs import replace
+
+from gateway.fleet.device import Device
+from gateway.fleet.subscriber import Subscriber
+
+Way = Literal["rcscfg", "dm_notify", "bootstrap", "cp", "wait"]
+"""RCC.14 reconfiguration, OMA DM package 0, OMA CP with an account, OMA CP with settings alone, or its own call."""
+
+DeviceProtocol = Literal["", "omadm", "rcc14"]
+
+LONGEST_CHECK = timedelta(minutes=15)
+
+
+class Quiet(NamedTuple):
+    """The hours at which no phone is to make a sound, by the clock on the wall."""
+
+    begin: time
+    end: time
+    zone: tzinfo
+
+    def until(self, now: datetime) -> datetime:
+        """The end of the quiet hours that ``now`` is in; ``now`` itself outside of them."""
+        local = now.astimezone(self.zone)
+        clock = local.time().replace(tzinfo=None)
+        over_night = self.begin > self.end
+        quiet = (clock >= self.begin or clock < self.end) if over_night else self.begin <= clock < self.end
+        if not quiet:
+            return now
+        day = local.date() + timedelta(days=1 if over_night and clock >= self.begin else 0)
+        # In another offset than now's where the clock is moved in between.
+        return datetime.combine(day, self.end, self.zone).astimezone(now.tzinfo)
+
+
+class Policy(NamedTuple):
+    """How devices are reached: how often, how long apart, and when not."""
+
+    attempts: int
+    retry_seconds: float
+    max_retry_seconds: float
+    check_seconds: float
+    quiet: Quiet | None = None
+    legacy: frozenset[str] = frozenset()
+    first: Way = "wait"
+
+
+class Reaching(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """That one device should call, and what was done about it.
+
+    ``protocol`` is the one it should call by (empty: any that it speaks). ``way`` and ``push`` are those of the newest
+    attempt. ``called_at`` is its first call since the order. ``why`` is the newest thing that went wrong.
+    """
+
+    device_id: str
+    reason: str
+    ordered_at: datetime
+    deadline_at: datetime
+    protocol: DeviceProtocol = ""
+    attempts: int = 0
+    way: Way | Literal[""] = ""
+    push: str = ""
+    pushed_at: datetime | None = None
+    called_at: datetime | None = None
+    why: str = ""
+
+    @property
+    def state(self) -> Literal["waiting", "pushed", "contacted"]:
+        """How far it came. What became of the push itself is its own record's to say."""
+        if self.called_at is not None:
+            return "contacted"
+        return "waiting" if self.pushed_at is None else "pushed"
+
+    def again(self, reason: str, now: datetime, deadline_at: datetime, protocol: DeviceProtocol) -> Reaching:
+        """The same with something new to call for: a push that is on its way does for that, too."""
+        return replace(
+            self,
+            reason=reason,
+            ordered_at=now,
+            deadline_at=max(deadline_at, self.deadline_at),
+            protocol=protocol if protocol == self.protocol else "",
+            called_at=None,
+            attempts=min(self.attempts, 1),
+        )
+
+    def pushed(self, way: Way, push: str, now: datetime, why: str = "") -> Reaching:
+        """The same after one more attempt."""
+        return replace(self, attempts=self.attempts + 1, way=way, push=push, pushed_at=now, why=why)
+
+
+class Seen(NamedTuple):
+    """What is known of the device: when it was last here, and whether it has what it is to have."""
+
+    called_at: datetime | None
+    configured: bool
+
+
+class Step(NamedTuple):
+    """What to do now, and with ``wait`` until when."""
+
+    do: Literal["push", "wait", "done", "expired"]
+    reaching: Reaching
+    until: datetime | None = None
+
+
+def next_step(reaching: Reaching, seen: Seen, policy: Policy, way: Way, now: datetime) -> Step:
+    """What follows for a device that should call.
+
+    One that has called since the order is not pushed to before the time for another attempt, and is done as soon as it
+    has what it should have. ``way`` is what an attempt would be made by; "wait" leaves it to the device.
+    """
+    called_at = seen.called_at
+    if called_at is not None and called_at > reaching.ordered_at:
+        reaching = replace(reaching, called_at=reaching.called_at or called_at)
+        if seen.configured:
+            return Step("done", reaching)
+    else:
+        called_at = None
+    if now >= reaching.deadline_at:
+        return Step("expired", reaching)
+    touched_at = max(filter(None, (reaching.pushed_at, called_at)), default=None)
+    check = _check(policy, touched_at or reaching.ordered_at, now)
+    if way == "wait" or reaching.attempts >= policy.attempts:
+        return Step("wait", reaching, min(check, reaching.deadline_at))
+    due_at = now if touched_at is None else touched_at + backoff(policy, reaching.attempts)
+    if policy.quiet is not None:
+        due_at = policy.quiet.until(max(due_at, now))
+    if due_at > now:
+        return Step("wait", reaching, min(due_at, check, reaching.deadline_at))
+    return Step("push", reaching)
+
+
+def backoff(policy: Policy, attempts: int) -> timedelta:
+    """How long after so many attempts the next one comes."""
+    factor = 2.0 ** min(max(attempts - 1, 0), 30)
+    return timedelta(seconds=min(policy.retry_seconds * factor, policy.max_retry_seconds))
+
+
+def _check(policy: Policy, since: datetime, now: datetime) -> datetime:
+    """When to look at the device again: ever more rarely, the longer nothing happened."""
+    passed = max(now - since, timedelta()) / 4
+    return now + max(timedelta(seconds=policy.check_seconds), min(passed, LONGEST_CHECK))
+
+
+def choose_way(
+    subscriber: Subscriber, device: Device, policy: Policy, *, behind: frozenset[str], protocol: DeviceProtocol = ""
+) -> Way:
+    """The way this device is reached by; ``behind`` are the protocols over which it lacks something.
+
+    A phone that speaks nothing yet gets what ``policy.first`` says, or the settings themselves where it is known to
+    take nothing else. One without an account that proves the server cannot be notified.
+    """
+    if not subscriber.msisdn:
+        return "wait"
+    notifiable = device.omadm is not None and device.omadm.server is not None
+    if device.omadm is None and device.rcc14 is None:
+        if device.tac in policy.legacy:
+            return "cp" if subscriber.imsi else "wait"
+        bootable = bool(device.imei and subscriber.imsi)
+        if policy.first in ("bootstrap", "cp") and not bootable:
+            return "wait"
+        return policy.first if policy.first != "rcscfg" or subscriber.imsi else "wait"
+    asks = device.rcc14 is not None and bool(subscriber.imsi)
+    wanted = [protocol] if protocol else [one for one in ("rcc14", "omadm") if one in behind] or ["rcc14", "omadm"]
+    for one in wanted:
+        if one == "rcc14" and asks:
+            return "rcscfg"
+        if one == "omadm" and notifiable:
+            return "dm_notify"
+    return "wait"

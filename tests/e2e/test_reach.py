@@ -1,0 +1,86 @@
+"""Devices that should call: pushed to by whichever way leads to them, until they have."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from live_gateway import Gateway, serving
+
+DEADLINE_SECONDS = 60
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    environment = {
+        "MOGATE_SMS__BEARER": "file",
+        "MOGATE_REACH__CHECK_SECONDS": "0.2",
+        "MOGATE_REACH__RETRY_SECONDS": "1",
+    }
+    with serving(tmp_path_factory.mktemp("reach"), **environment) as one:
+        yield one
+
+
+def until(gateway: Gateway, found: Callable[[], Any]) -> Any:
+    """What comes true before long."""
+    ends = time.monotonic() + DEADLINE_SECONDS
+    while not (answer := found()):
+        assert time.monotonic() < ends, gateway.log()[-3000:]
+    return answer
+
+
+def sent(gateway: Gateway) -> int:
+    """How many short messages have left."""
+    file = gateway.folder / "data" / "sms.jsonl"
+    return len(file.read_text().splitlines()) if file.exists() else 0
+
+
+def events(gateway: Gateway, after: int = 0) -> list[dict[str, Any]]:
+    """What the log has of activations."""
+    found = gateway.api("GET", f"/events?device=alice.1&after={after}&limit=1000")
+    return [one for one in found if one["kind"].startswith("activation.")]
+
+
+def test_a_device_is_pushed_to_calls_and_is_done(gateway: Gateway) -> None:
+    """Package 0 goes out, again while it is silent; with its session the order is done, and every step is told."""
+    gateway.run("set", "alice.1", "ims/Timer_T1=2500")
+    ordered = gateway.json("reach", "start", "alice.1", "--reason", "new timers")
+    assert (ordered["state"], ordered["device_id"]) == ("waiting", "alice.1")
+    until(gateway, lambda: sent(gateway) >= 2)
+    found = gateway.json("reach", "show", "alice.1")
+    assert (found["state"], found["way"], found["attempts"] >= 2) == ("pushed", "dm_notify", True)
+    assert "new timers" in gateway.run("reach", "list")
+    assert gateway.json("simulate", "omadm")["result"] == "ok"
+    until(gateway, lambda: events(gateway)[-1]["kind"] == "activation.configured")
+    told = events(gateway)
+    assert [one["kind"].partition(".")[2] for one in told] == ["requested", "reached", "configured"]
+    assert (told[-1]["detail"]["reason"], told[-1]["detail"]["way"]) == ("new timers", "dm_notify")
+    assert "ims" in told[-1]["detail"]["services"].split(",")
+    assert gateway.json("reach", "list") == []
+    assert "nothing makes device alice.1 call" in gateway.run("reach", "show", "alice.1", fails=True)
+
+
+def test_who_calls_by_itself_is_not_pushed_to(gateway: Gateway) -> None:
+    """Before its turn came: no message leaves."""
+    before, last = sent(gateway), events(gateway)[-1]["seq"]
+    gateway.run("reach", "start", "alice.1", "--within", "100000")
+    assert gateway.json("simulate", "omadm")["result"] == "ok"
+    gateway.run("reach", "start", "alice.1", "--within", "100000")
+    gateway.run("reach", "cancel", "alice.1")
+    assert [one["kind"] for one in events(gateway, last)][-1] == "activation.cancelled"
+    assert sent(gateway) == before
+
+
+def test_a_killed_gateway_goes_on_where_it_stood(gateway: Gateway) -> None:
+    """The order is in the store: the next process pushes again, and knows when the device has called."""
+    gateway.run("set", "alice.1", "ims/Timer_T1=2600")
+    gateway.run("reach", "start", "alice.1")
+    before = until(gateway, lambda: sent(gateway))
+    gateway.stop(9)
+    gateway.start()
+    until(gateway, lambda: sent(gateway) > before)
+    last = events(gateway)[-1]["seq"]
+    assert gateway.json("simulate", "omadm")["result"] == "ok"
+    until(gateway, lambda: [one["kind"] for one in events(gateway, last)][-1:] == ["activation.configured"])
