@@ -48,6 +48,7 @@ from gateway.detections import Detections
 from gateway.download import PackageFront
 from gateway.errors import ConfigError
 from gateway.files import load_configuration
+from gateway.ims_credentials import ImsCredentials
 from gateway.inventory import Inventory
 from gateway.jobs import Jobs
 from gateway.observe import metrics
@@ -116,7 +117,8 @@ async def running(
             settings.rcc14.terms.edition if settings.rcc14.terms else "",
         )
         accounts = Accounts(sealer, server_id=settings.omadm.server_id, life_seconds=settings.omadm.account_seconds)
-        documents = Documents(configuration.mapping, service, accounts, settings=settings.rcc14, terms=terms)
+        ims = ImsCredentials(sealer)
+        documents = Documents(configuration.mapping, service, accounts, ims, settings=settings.rcc14, terms=terms)
         load = Load(max_in_flight=settings.load.max_in_flight, max_lag_seconds=settings.load.max_lag_seconds)
         tokens = Tokens(store, key=sealer.derive("rcc14-token"), life_seconds=terms.token_seconds)
         detections = Detections(store, settings.detection, now)
@@ -161,7 +163,7 @@ async def running(
         fetch = PackageFront(packages, link_key, now)
         admin = AdminApi(
             SubscriberRoutes(store, service, inventory, documents).routes(),
-            DeviceRoutes(store, service, inventory, now).routes(),
+            DeviceRoutes(store, service, inventory, ims, now).routes(),
             JobRoutes(jobs, inventory, packages, now).routes(),
             PushRoutes(store, inventory, pushes).routes(),
             ReachRoutes(inventory, reachings).routes(),

@@ -6,6 +6,7 @@ lost against another writer is worked out once more from fresh records.
 
 from __future__ import annotations
 
+import functools
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -21,6 +22,7 @@ from gateway.fleet.device import AuthType, Credential, Device, OmaDmState
 from gateway.fleet.operation import Operation
 from gateway.fleet.profile import check_override
 from gateway.fleet.subscriber import Overrides, ServiceState, Sim, Subscriber
+from gateway.ims_credentials import with_new_credential
 from gateway.mo.catalogue import Catalogue
 from gateway.sealing import Sealer
 from gateway.store.protocol import (
@@ -254,7 +256,7 @@ class Inventory:
     async def set_device_state(self, reference: str, state: ServiceState | None, *, revoke: bool = False) -> None:
         """What the network wants for one device, None for what it wants for the subscriber.
 
-        With ``revoke`` the device's RCC.14 tokens are no good any more.
+        With ``revoke`` the device's RCC.14 tokens are no good any more, and its credential for IMS is another.
 
         Raises: NotFound.
         """
@@ -264,13 +266,13 @@ class Inventory:
             changed = msgspec.structs.replace(_asleep(device), state=state)
             if revoke and changed.rcc14 is not None:
                 changed = msgspec.structs.replace(changed, rcc14=changed.rcc14.without_tokens())
-            event = self._event(
-                "device.revoked" if revoke else "device.state",
-                subscriber_id=device.subscriber_id,
-                device_id=device.id,
-                detail={"state": "" if state is None else state.name.lower()},
-            )
-            await self._store.commit(PutDevice(changed), event)
+            told = functools.partial(self._event, subscriber_id=device.subscriber_id, device_id=device.id)
+            detail = {"state": "" if state is None else state.name.lower()}
+            events = [told("device.revoked" if revoke else "device.state", detail=detail)]
+            if revoke and changed.rcc14 is not None and changed.rcc14.ims_serial:
+                changed = with_new_credential(changed)
+                events.append(told("ims_credential.made"))
+            await self._store.commit(PutDevice(changed), *events)
 
         await _once_more(attempt)
 
@@ -281,6 +283,32 @@ class Inventory:
         """
         _, device = await self.find_device(reference)
         await self.set_device_state(device.id, device.state, revoke=True)
+
+    async def read_credential(self, reference: str, *, anew: bool = False) -> tuple[Household, Device]:
+        """The device whose Digest credential for IMS somebody is to see; ``anew`` makes another first.
+
+        Raises: NotFound, also when the device has none.
+        """
+
+        async def attempt() -> tuple[Household, Device]:
+            household, device = await self.find_device(reference)
+            if device.rcc14 is None or not device.rcc14.ims_serial:
+                raise NotFound(
+                    f"device {device.id} has no Digest credential: one is made with its first document that has"
+                    " {ims_password}"
+                )
+            told = functools.partial(self._event, subscriber_id=device.subscriber_id, device_id=device.id)
+            writes: list[Write] = [told("ims_credential.read")]
+            if anew:
+                device = with_new_credential(device)
+                writes = [PutDevice(device), told("ims_credential.made"), *writes]
+            await self._store.commit(*writes)
+            return household, device
+
+        try:
+            return await attempt()
+        except Conflict:
+            return await attempt()
 
     async def add_omadm_device(
         self,

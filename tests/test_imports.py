@@ -19,6 +19,7 @@ TIERS = (
         "gateway.store.protocol",
         "gateway.sealing",
         "gateway.accounts",
+        "gateway.ims_credentials",
         "gateway.settings",
         "gateway.service",
         "gateway.inventory",

@@ -22,7 +22,8 @@ from gateway.accounts import Accounts
 from gateway.fleet.device import Device
 from gateway.fleet.selection import Selection
 from gateway.fleet.subscriber import ServiceState, Subscriber
-from gateway.fleet.variables import ACCOUNT, slots
+from gateway.fleet.variables import ACCOUNT, IMS_CREDENTIAL, slots
+from gateway.ims_credentials import ImsCredentials
 from gateway.service import Service
 from gateway.settings import Notice, Rcc14
 
@@ -33,6 +34,7 @@ _DISABLED_STATE = "SERVICES/rcsDisabledState"
 _ENTITLEMENTS = ("ap2003", "ap2004", "ap2005")
 """Voice over cellular, voice over Wi-Fi, SMS over IP: a client that is told nothing of one would ask again."""
 _RELEASES = "SERVICES/SupportedRCSProfileVersions"
+_PASSWORDS = frozenset({"dm_client_secret", "dm_server_secret", "ims_password"})
 _NOT_ENTITLED = (Parm("EntitlementStatus", "0"),)
 
 
@@ -44,11 +46,19 @@ class Documents:
     """
 
     def __init__(
-        self, mapping: Mapping, service: Service, accounts: Accounts, *, settings: Rcc14, terms: Terms
+        self,
+        mapping: Mapping,
+        service: Service,
+        accounts: Accounts,
+        ims: ImsCredentials,
+        *,
+        settings: Rcc14,
+        terms: Terms,
     ) -> None:
         self._mapping = mapping
         self._service = service
         self._accounts = accounts
+        self._ims = ims
         self._always_mos = settings.always_applications
         self._default_mos = tuple(dict.fromkeys((*settings.default_applications, *self._always_mos)))
         self._notices: dict[str, Notice] = dict(settings.notices.items())
@@ -99,12 +109,17 @@ class Documents:
         variables = self._service.selection(subscriber, device).variables
         return not variables.isdisjoint(ACCOUNT) and self._accounts.is_due(device, now)
 
+    def needs_credential(self, subscriber: Subscriber, device: Device) -> bool:
+        """Whether the content this client is due has a Digest credential for IMS in it that is still to be made."""
+        variables = self._service.selection(subscriber, device).variables
+        return not variables.isdisjoint(IMS_CREDENTIAL) and not (device.rcc14 and device.rcc14.ims_serial)
+
     def content(self, subscriber: Subscriber, device: Device, layout: Layout, apps: tuple[str, ...]) -> bytes:
         """The content: everything of the document but VERS, TOKEN and MSG.
 
         ``apps`` are the AppIDs asked for, none for the usual applications. What is not served here is left out.
         """
-        return self._content(subscriber, device, layout, apps, self._accounts.variables(device))
+        return self._content(subscriber, device, layout, apps, self._variables(subscriber, device))
 
     def _content(
         self,
@@ -112,10 +127,9 @@ class Documents:
         device: Device,
         layout: Layout,
         apps: tuple[str, ...],
-        account: Values[str, str],
+        variables: Values[str, str],
     ) -> bytes:
         selection = self._service.selection(subscriber, device)
-        variables = {**self._service.variables(subscriber, device), **account}
         missing = selection.variables.difference(variables)
         user = template.user(subscriber.msisdn) if subscriber.msisdn else b""
         mos = self._wanted(subscriber, device, layout, apps)
@@ -139,10 +153,15 @@ class Documents:
         """The document this device would get while its service is active, but for its TOKEN and its passwords."""
         version = max(device.rcc14.version, 1) if device.rcc14 else 1
         vers = template.vers(version, validity_for(device.id, self._terms))
-        account = {
-            name: text if name.endswith("_name") else "…" for name, text in self._accounts.variables(device).items()
-        }
-        return template.document(vers, self._content(subscriber, device, layout, (), account))
+        variables = self._variables(subscriber, device)
+        shown = {name: "…" if name in _PASSWORDS else text for name, text in variables.items()}
+        return template.document(vers, self._content(subscriber, device, layout, (), shown))
+
+    def _variables(self, subscriber: Subscriber, device: Device) -> dict[str, str]:
+        """The device's variables, with those of its account and its credential as far as it has them."""
+        variables = self._service.variables(subscriber, device)
+        credential = self._ims.credential(device, variables)
+        return variables | self._accounts.variables(device) | (credential.variables if credential else {})
 
     def _compile(
         self,

@@ -24,6 +24,7 @@ from gateway.fleet.activation import Activation, activation, service_state
 from gateway.fleet.detection import Sighting, is_known
 from gateway.fleet.device import Device, Rcc14State
 from gateway.fleet.subscriber import Subscriber
+from gateway.ims_credentials import with_new_credential
 from gateway.inventory import next_device_id
 from gateway.observe import metrics
 from gateway.observe.logs import logger
@@ -72,7 +73,7 @@ class Provider:
             if known is None and len(household.devices) >= self._limit(subscriber):
                 return Answer(403, what="too many devices", traced=about(household, now))
         moved = _moved(household, known, proof, asked)
-        device, content = await self._with_account(subscriber, moved.device, now), b""
+        device, content = await self._with_credentials(subscriber, moved.device, now), b""
 
         def digest() -> bytes:
             nonlocal content
@@ -134,8 +135,13 @@ class Provider:
         sighting = Sighting(imsi=moved.imsi, imei=asked.imei, source="rcc14")
         return self._detections.seen(household, sighting, now, device)
 
-    async def _with_account(self, subscriber: Subscriber, device: Device, now: datetime) -> Device:
-        """The device with the OMA DM account that its document is to hold; made, or made anew, where that is due."""
+    async def _with_credentials(self, subscriber: Subscriber, device: Device, now: datetime) -> Device:
+        """The device with the OMA DM account, and the credential for IMS, that its document is to hold.
+
+        They are made, or made anew, where that is due.
+        """
+        if self._documents.needs_credential(subscriber, device):
+            device = with_new_credential(device)
         if not self._documents.needs_account(subscriber, device, now):
             return device
         renewed = self._accounts.renewed(device, now)
@@ -189,6 +195,8 @@ def _changes(subscriber: Subscriber, before: Device | None, after: Device, now: 
     told: list[tuple[str, dict[str, str]]] = []
     if stands is not was:
         told.append(("device.activation", {"from": was.value, "to": stands.value}))
+    if new.ims_serial != old.ims_serial:
+        told.append(("ims_credential.made", {"serial": str(new.ims_serial)}))
     if new.terms_sent != old.terms_sent:
         told.append(("terms.offered", {"edition": new.terms_sent}))
     if new.terms_accepted != old.terms_accepted:

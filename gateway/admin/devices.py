@@ -7,7 +7,9 @@ from datetime import datetime
 
 from gateway.admin.jobs import job_view
 from gateway.admin.models import (
+    CredentialReading,
     DeviceView,
+    ImsCredentialView,
     LeafView,
     NewAccount,
     NewDevice,
@@ -21,11 +23,13 @@ from gateway.admin.models import (
 from gateway.admin.pushes import record_of
 from gateway.admin.routes import Call, Route
 from gateway.admin.subscribers import flat, state_of
+from gateway.errors import ConfigError
 from gateway.fleet.activation import activation
 from gateway.fleet.device import Device, Rcc14State
 from gateway.fleet.operation import Condition, Operation, Prompt
 from gateway.fleet.standing import LeafStanding, leaf_standings
 from gateway.fleet.subscriber import ServiceState, Subscriber
+from gateway.ims_credentials import ImsCredentials
 from gateway.inventory import Inventory
 from gateway.jobs import standings as job_standings
 from gateway.service import Service
@@ -39,10 +43,18 @@ _RCC14_FIELDS = Rcc14View.model_fields.keys() & set(Rcc14State.__struct_fields__
 class DeviceRoutes:
     """What can be done with devices."""
 
-    def __init__(self, store: Store, service: Service, inventory: Inventory, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        service: Service,
+        inventory: Inventory,
+        ims: ImsCredentials,
+        clock: Callable[[], datetime],
+    ) -> None:
         self._store = store
         self._service = service
         self._inventory = inventory
+        self._ims = ims
         self._clock = clock
 
     def routes(self) -> tuple[Route, ...]:
@@ -61,6 +73,11 @@ class DeviceRoutes:
             Route(
                 "POST", "/devices/{ref}/revocation", self.revoke_device, "Take a device's token, and its service, away",
                 takes=Revocation, status=204,
+            ),
+            Route(
+                "POST", "/devices/{ref}/ims-credential", self.read_credential,
+                "Read a device's Digest credential for IMS, as an HSS needs it; an event tells that it was read",
+                takes=CredentialReading, gives=ImsCredentialView,
             ),
             Route(
                 "POST", "/devices/{ref}/operations", self.create_operation, "Queue an operation for the next session",
@@ -126,6 +143,25 @@ class DeviceRoutes:
         else:
             gone = ServiceState.DISABLED_PERMANENTLY
             await self._inventory.set_device_state(call.path["ref"], gone, revoke=True)
+
+    async def read_credential(self, call: Call) -> ImsCredentialView:
+        """The device's Digest credential, made anew before if that is wanted."""
+        body: CredentialReading = call.body
+        household, device = await self._inventory.read_credential(call.path["ref"], anew=body.rotate)
+        credential = self._ims.credential(device, self._service.variables(household.subscriber, device))
+        if credential is None:
+            raise ConfigError(
+                f"subscriber {household.subscriber.id} has neither an IMSI of ours nor the attribute home_domain",
+                key="home_domain",
+            )
+        return ImsCredentialView(
+            device_id=device.id,
+            username=credential.username,
+            realm=credential.realm,
+            ha1=credential.ha1,
+            password=credential.password if body.with_password else "",
+            serial=device.rcc14.ims_serial if device.rcc14 else 0,
+        )
 
     async def create_operation(self, call: Call) -> OperationView:
         """Queue one operation."""

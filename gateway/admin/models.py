@@ -90,6 +90,24 @@ class Revocation(Model):
     token_only: bool = False
 
 
+class CredentialReading(Model):
+    """How a credential is read: ``rotate`` makes another password first, ``with_password`` shows it next to H(A1)."""
+
+    rotate: bool = False
+    with_password: bool = False
+
+
+class ImsCredentialView(Model):
+    """A device's Digest credential for IMS. ``ha1`` is MD5(username:realm:password), in hexadecimal."""
+
+    device_id: str
+    username: str
+    realm: str
+    ha1: str
+    password: str
+    serial: int
+
+
 class DeviceSummary(Model):
     """One device in a subscriber's list. ``protocols`` are those it has spoken or has an account for.
 

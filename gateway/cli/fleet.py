@@ -169,6 +169,19 @@ def device_revoke(ref: str, token_only: bool) -> tuple[object, str]:
     return {"revoked": ref, "token_only": token_only}, f"{ref} has lost its {lost}"
 
 
+@device.command("credential")
+@click.argument("ref")
+@click.option("--rotate", is_flag=True, help="Make another password first; the device gets it with its next document.")
+@click.option("--with-password", is_flag=True, help="Show the password too, not only its digest.")
+@printing
+def device_credential(ref: str, rotate: bool, with_password: bool) -> tuple[object, str]:
+    """Read the Digest credential for IMS of a device without a SIM, for the HSS. An event tells that it was read."""
+    found = api(
+        "POST", f"/devices/{segment(ref)}/ims-credential", body={"rotate": rotate, "with_password": with_password}
+    )
+    return found, "\n".join(f"{name}: {value}" for name, value in found.items() if value != "")
+
+
 @device.command("send")
 @click.argument("ref")
 @click.argument("verb", type=click.Choice(["Get", "Add", "Replace", "Delete", "Copy", "Exec"], case_sensitive=False))

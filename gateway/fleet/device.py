@@ -140,7 +140,8 @@ class Rcc14State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     what else it sent. ``imsi`` is the subscriber's SIM that was last proven to be in this device (empty: none was).
     ``additional`` when it has proven itself by a code alone, as a device without a SIM of the subscriber's does.
     ``woken`` when its user asked for a service that was disabled until then. ``terms_sent`` and ``terms_accepted`` are
-    editions of the terms of use.
+    editions of the terms of use. ``ims_serial`` numbers the Digest credentials for IMS that the gateway made for it
+    (0: none); the password is computed, not kept.
 
     Spec: RCC.14 VERS, TOKEN
     """
@@ -160,6 +161,7 @@ class Rcc14State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     woken: bool = False
     terms_sent: str = ""
     terms_accepted: str = ""
+    ims_serial: int = 0
 
     def without_tokens(self) -> Rcc14State:
         """The state in which no token that was ever issued is good: not the newest, nor as the one before the next."""

@@ -1,6 +1,7 @@
 """Which values are secrets by the name of their node: never shown, never traced.
 
-Spec: OMA-TS-DM_StdObj-V1_2 5.3 (AAuthSecret, AAuthData); OMA-DDS-DM_ConnMO-V1_0 (AuthSecret, AuthPW)
+Spec: OMA-TS-DM_StdObj-V1_2 5.3 (AAuthSecret, AAuthData); OMA-DDS-DM_ConnMO-V1_0 (AuthSecret, AuthPW);
+RCC.15 and RCC.07 Annex A (passwords)
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ SECRET_NAMES = (
     "ServerPW",
     "ServerNonce",
     "UserPwd",
+    "ftHTTPCSPwd",
+    "MsgStoreUserPwd",
+    "XCAPAuthenticationSecret",
     "Password",
     "PXAUTH-PW",
     "PROXY-PW",

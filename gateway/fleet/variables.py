@@ -20,9 +20,13 @@ _BRACES = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_]*)\}|[{}]")
 ACCOUNT = frozenset({"dm_client_name", "dm_client_secret", "dm_server_name", "dm_server_secret"})
 """The variables of a device's OMA DM account. They are secrets: only a document on its way to the device has them."""
 
+IMS_CREDENTIAL = frozenset({"ims_username", "ims_realm", "ims_password"})
+"""The variables of a device's Digest credential for IMS; as those of an account, they are in documents alone."""
+
 GIVEN = frozenset(
     {
         *ACCOUNT,
+        *IMS_CREDENTIAL,
         "home_domain",
         "imei",
         "impi",

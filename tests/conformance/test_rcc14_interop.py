@@ -7,6 +7,7 @@ test_rcc14_peers.py.
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import re
 import socket
@@ -15,7 +16,7 @@ from urllib.parse import quote
 from xml.parsers import expat
 
 import pytest
-from rcc14_caller import FORM, HOST, Caller, Heard
+from rcc14_caller import FORM, HOST, Caller, Heard, Subscriber
 
 UP_2 = "rcs_version=11.0&rcs_profile=UP_2.4&provisioning_version=5.0"
 EAP = "application/vnd.gsma.eap-relay.v1.0+json"
@@ -358,6 +359,44 @@ def test_clients_of_one_phone_keep_out_of_each_others_way(rcc14: Caller) -> None
     assert {name: one.version for name, one in changed.items()} == {"ims": 1, "rcs": 4, "both": 5}
     assert {name for name, one in changed.items() if b'"TimerIdle" value="301"' in one.body} == {"rcs", "both"}
     assert b"3GPP_IMS" in changed["both"].body
+
+
+def add_tablet(rcc14: Caller, who: Subscriber) -> Heard:
+    """The first document of a device without a SIM of the subscriber's, who reads the code on the phone."""
+    waiting = rcc14.secure(f"vers=0&{UP_2}&msisdn={quote(who.msisdn)}&SMS_port=0&friendly_device_name=Tablet")
+    code = re.search("[0-9]{6}", rcc14.sms(who.msisdn)["text"])
+    assert code is not None
+    return rcc14.secure(f"OTP={code[0]}", cookie=waiting.cookie)
+
+
+def test_digest_credentials_of_an_additional_device(rcc14: Caller) -> None:
+    """The device gets a private identity, realm and password of its own. The operator gives their H(A1) to the HSS by
+    an act that leaves an event and no secret; rotation and revocation make others (RCC.15 2.1.2; TS 33.203 Annex N).
+    """
+    who = rcc14.subscriber()
+    first = add_tablet(rcc14, who)
+    at = "APPLICATION/3GPP_IMS"
+    name, realm, password = (first.parms[f"{at}/Ext/GSMA/{leaf}"] for leaf in ("UserName", "Realm", "UserPwd"))
+    assert first.parms[f"{at}/Private_User_Identity"] == name
+    assert name.endswith(f"@{realm}")
+    assert who.imsi not in name
+    told = rcc14.admin("POST", f"/devices/{who.id}.1/ims-credential", {})
+    assert told["ha1"] == hashlib.md5(f"{name}:{realm}:{password}".encode(), usedforsecurity=False).hexdigest()
+    assert (told["username"], told["realm"], told["password"]) == (name, realm, "")
+    token = quote(first.parms["TOKEN/token"])
+    assert rcc14.secure(f"vers=1&{UP_2}&token={token}").version == 1
+
+    rotated = rcc14.admin("POST", f"/devices/{who.id}.1/ims-credential", {"rotate": True, "with_password": True})
+    second = rcc14.secure(f"vers=1&{UP_2}&token={token}")
+    assert second.version == 2
+    assert second.parms[f"{at}/Ext/GSMA/UserPwd"] == rotated["password"] != password
+    rcc14.admin("POST", f"/devices/{who.id}.1/revocation", {"token_only": True})
+    assert rcc14.admin("POST", f"/devices/{who.id}.1/ims-credential", {})["ha1"] not in (told["ha1"], rotated["ha1"])
+    events = rcc14.admin("GET", f"/events?subscriber={who.id}")
+    kinds = [event["kind"].removeprefix("ims_credential.") for event in events if "ims_credential" in event["kind"]]
+    assert kinds == ["made", "read", "made", "read", "made", "read"]
+    log = rcc14.gateway.log()
+    assert not [secret for secret in (password, rotated["password"], told["ha1"], rotated["ha1"]) if secret in log]
 
 
 def test_an_additional_device(rcc14: Caller) -> None:

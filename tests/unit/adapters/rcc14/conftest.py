@@ -12,6 +12,7 @@ from adapters.rcc14.documents import Documents
 from adapters.rcc14.session import Terms
 from gateway.accounts import Accounts
 from gateway.fleet.profile import ProfileSet, parse_profile
+from gateway.ims_credentials import ImsCredentials
 from gateway.mo.catalogue import Catalogue
 from gateway.sealing import Sealer
 from gateway.service import Service
@@ -55,7 +56,9 @@ def make_documents(
     service = Service(catalogue, profiles, plmns=["00101"], roots={})
 
     def make(mapped: Mapping = mapping, **settings: object) -> Documents:
-        return Documents(mapped, service, accounts, settings=Rcc14(**settings), terms=terms)  # type: ignore[arg-type]
+        return Documents(  # type: ignore[arg-type]
+            mapped, service, accounts, ImsCredentials(Sealer(bytes(32))), settings=Rcc14(**settings), terms=terms
+        )
 
     return make
 

@@ -18,7 +18,9 @@ from gateway.accounts import Accounts
 from gateway.fleet.device import Device, Rcc14State
 from gateway.fleet.profile import ProfileSet, parse_profile
 from gateway.fleet.subscriber import ServiceState, Subscriber
+from gateway.ims_credentials import ImsCredentials
 from gateway.mo.catalogue import Catalogue
+from gateway.sealing import Sealer
 from gateway.service import Service
 from gateway.settings import Rcc14
 
@@ -100,7 +102,8 @@ def test_an_operator_may_serve_any_application(tmp_path: Path, terms: Terms, acc
     catalogue = Catalogue.load(tmp_path / "mo", identifiers={})
     profile = parse_profile('name = "p"\nlayer = "operator"\n[mo.own]\nEntitlementStatus = 1\n', "p", catalogue)
     service = Service(catalogue, ProfileSet([profile], catalogue), plmns=[], roots={})
-    documents = Documents(Mapping.load(tmp_path, catalogue), service, accounts, settings=Rcc14(), terms=terms)
+    mapping, ims = Mapping.load(tmp_path, catalogue), ImsCredentials(Sealer(bytes(32)))
+    documents = Documents(mapping, service, accounts, ims, settings=Rcc14(), terms=terms)
     assert documents.content(replace(ANN, msisdn=""), PHONE, "B", (app_id, "other")) == (
         b'<characteristic type="APPLICATION"><parm name="AppID" value="%b"/>'
         b'<parm name="EntitlementStatus" value="1"/></characteristic>' % app_id.encode()

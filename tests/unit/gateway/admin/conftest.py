@@ -18,6 +18,7 @@ from gateway.admin.subscribers import SubscriberRoutes
 from gateway.fleet.device import Device
 from gateway.fleet.profile import ProfileSet
 from gateway.fleet.subscriber import Subscriber
+from gateway.ims_credentials import ImsCredentials
 from gateway.inventory import Inventory
 from gateway.mo.catalogue import Catalogue
 from gateway.sealing import Sealer
@@ -49,7 +50,7 @@ def api(store: SqliteStore) -> AdminApi:
     inventory = Inventory(store, CATALOGUE, Sealer(bytes(32)), lambda: NOW)
     return AdminApi(
         SubscriberRoutes(store, service, inventory, Documents()).routes(),
-        DeviceRoutes(store, service, inventory, lambda: NOW).routes(),
+        DeviceRoutes(store, service, inventory, ImsCredentials(Sealer(bytes(32))), lambda: NOW).routes(),
         EventRoutes(store).routes(),
         store=store,
         token_digest=hashlib.sha256(TOKEN.encode()).digest(),

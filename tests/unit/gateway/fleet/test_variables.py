@@ -6,7 +6,17 @@ import pytest
 
 from gateway.fleet.device import Device
 from gateway.fleet.subscriber import Subscriber
-from gateway.fleet.variables import ACCOUNT, GIVEN, Slot, escape, fill, parse_template, slots, variables_of
+from gateway.fleet.variables import (
+    ACCOUNT,
+    GIVEN,
+    IMS_CREDENTIAL,
+    Slot,
+    escape,
+    fill,
+    parse_template,
+    slots,
+    variables_of,
+)
 
 DEVICE = Device(id="s.1", imei="001015000000015", manufacturer="Acme", model="A1", software="8.2")
 
@@ -70,7 +80,7 @@ def test_identities(msisdn: str) -> None:
     assert variables["msisdn"] == "+15550100123"
     assert variables["tel"] == "tel:+15550100123"
     assert variables["impu"] == "sip:+15550100123@ims.mnc001.mcc001.3gppnetwork.org"
-    assert variables.keys() == GIVEN - ACCOUNT
+    assert variables.keys() == GIVEN - ACCOUNT - IMS_CREDENTIAL
 
 
 def test_public_identity_without_msisdn() -> None:
