@@ -24,6 +24,8 @@ def welcome(bound: Sequence[tuple[Listener, int]], *, demo: bool) -> str:
         scheme = "https" if listener.certificate else "http"
         address = listener.address.model_copy(update={"port": port})
         lines.append(f"  {scheme}://{address}  {', '.join(listener.serves)}")
+        if "admin" in listener.serves:
+            lines.append(f"  {scheme}://{address}/console/  web console")
     if demo:
         lines += [
             "Try, in another terminal:",

@@ -25,12 +25,16 @@ Direction = Literal["received", "sent"]
 
 
 class ReadMessage(NamedTuple):
-    """One message for people: its first line, what it says a line each, and the message as it travelled."""
+    """One message for people: its first line, what it says a line each, and the message as it travelled.
+
+    ``session`` is what the protocol calls the session that it belongs to, empty where it has none.
+    """
 
     direction: Direction
     line: str
     says: tuple[str, ...]
     raw: str
+    session: str = ""
 
 
 Reader = Callable[[Sequence[TraceEntry]], Sequence[tuple[ReadMessage, ...]]]

@@ -121,7 +121,7 @@ def read_exchanges(entries: Sequence[TraceEntry]) -> list[tuple[ReadMessage, ...
             if (session := text(child(root, "SyncHdr"), "SessionID")) != session_id:
                 conversation, session_id = Conversation(), session
             line = f"{len(octets)} octets, {header(root)}"
-            messages.append(ReadMessage(direction, line, tuple(conversation.read(root, side)), raw))
+            messages.append(ReadMessage(direction, line, tuple(conversation.read(root, side)), raw, session))
         exchanges.append(tuple(messages))
     return exchanges
 

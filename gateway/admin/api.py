@@ -1,7 +1,8 @@
 """The admin API: what operators, the command line and the console can do, as HTTP on the admin listener.
 
-Every route but the probes needs the admin token; one place checks it. The routes stand in tables, one for each topic:
-their handlers take a checked ``Call`` and give a model; errors of the gateway become answers in one place.
+Every route but the probes and the console's pages needs the admin token; one place checks it. The routes stand in
+tables, one for each topic: their handlers take a checked ``Call`` and give a model; errors of the gateway become
+answers in one place.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import pydantic_core
 from aiohttp import web
 
 from gateway.admin import auth, openapi
+from gateway.admin.assets import add_console, load_assets
 from gateway.admin.models import Model, Problem
 from gateway.admin.routes import Call, Route
 from gateway.errors import ConfigError, Conflict, MogateError, NotFound, Unavailable
@@ -59,6 +61,7 @@ class AdminApi:
         app.router.add_get("/metrics", self._handle_metrics)
         app.router.add_get("/livez", _handle_livez)
         app.router.add_get("/readyz", self._handle_readyz)
+        add_console(app.router, load_assets())
         return app
 
     @web.middleware

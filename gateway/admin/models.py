@@ -577,13 +577,15 @@ class SightingView(Model):
 class MessageView(Model):
     """One message of an exchange: who sent it, its head, what it says a line each, and the message as it travelled.
 
-    Secrets are covered. What travelled as octets that are not text is given in hexadecimal.
+    Secrets are covered. What travelled as octets that are not text is given in hexadecimal. ``session`` is what the
+    protocol calls the session that the message belongs to, empty where it has none.
     """
 
     direction: Literal["received", "sent"]
     line: str
     says: list[str]
     raw: str
+    session: str
 
 
 class ExchangeView(Model):

@@ -1,0 +1,107 @@
+// The frame around every screen: navigation, search, and who is signed in.
+import { get, onSignedOut, segment, signOut } from "./api.js";
+import { html, render, useEffect, useRef, useState } from "./dom.js";
+import { clock, Problem, useAction } from "./parts.js";
+import { go, to, useRoute } from "./route.js";
+import { Login } from "./screens/login.js";
+import { Subscriber } from "./screens/subscriber.js";
+import { Subscribers } from "./screens/subscribers.js";
+
+const SCREENS = [{ path: "subscribers", name: "Subscribers", list: Subscribers, one: Subscriber }];
+
+// The subscriber, and the device where the name is one's own, that an id, number, SIM or phone leads to.
+async function find(name) {
+  const subscriber = await get(`/subscribers/${segment(name)}`);
+  const device = subscriber.devices.find((one) => one.id === name || one.imei === name);
+  return [subscriber.id, ...(device ? [device.id] : [])];
+}
+
+function Search() {
+  const box = useRef();
+  const [search, { busy, problem }, forget] = useAction(async (name) => {
+    try {
+      go(["subscribers", ...(await find(name))]);
+      box.current.blur();
+    } catch (refused) {
+      if (refused.status !== 404) throw refused;
+      go(["subscribers"], { q: name });
+    }
+  });
+  useEffect(() => {
+    const focus = (event) => {
+      const typing = event.target.closest("input, textarea, select, [contenteditable]");
+      if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
+        event.preventDefault();
+        box.current.select();
+        box.current.focus();
+      }
+    };
+    addEventListener("keydown", focus);
+    return () => removeEventListener("keydown", focus);
+  }, []);
+  const submit = (event) => {
+    event.preventDefault();
+    const name = box.current.value.trim();
+    if (name) search(name);
+  };
+  return html`<form class="search" role="search" onSubmit=${submit}>
+    <input
+      ref=${box} type="search" aria-label="Find a subscriber or device" aria-keyshortcuts="/" autocomplete="off" spellcheck=${false}
+      placeholder="MSISDN, IMSI, IMEI or id" aria-busy=${busy} onInput=${forget}
+    />
+    <kbd aria-hidden="true">/</kbd>
+    <${Problem} of=${problem} />
+  </form>`;
+}
+
+function Frame({ route, children, onClock }) {
+  const [name] = route.segments;
+  return html`
+    <a class="skip" href="#content" onClick=${skip}>Skip to the content</a>
+    <header class="bar">
+      <a class="brand" href="#/"><img src="icon.svg" alt="" width="24" height="24" />MOGate</a>
+      <${Search} />
+      <div class="who">
+        <button type="button" class="quiet small" onClick=${onClock} title="Times in UTC or of this machine">${clock.utc ? "UTC" : "Local time"}</button>
+        <button type="button" class="quiet small" onClick=${signOut}>Sign out</button>
+      </div>
+    </header>
+    <nav class="screens" aria-label="Screens">
+      ${SCREENS.map((screen) => html`<a key=${screen.path} href=${to([screen.path])} aria-current=${screen.path === name ? "page" : undefined}>${screen.name}</a>`)}
+    </nav>
+    <main id="content" tabindex="-1">${children}</main>
+  `;
+}
+
+function skip(event) {
+  event.preventDefault();
+  document.getElementById("content").focus();
+}
+
+function Screen({ route }) {
+  const [name, ...rest] = route.segments;
+  const screen = SCREENS.find((one) => one.path === name);
+  if (!screen) return html`<h1>There is no such screen</h1>`;
+  const View = rest.length && screen.one ? screen.one : screen.list;
+  return html`<${View} key=${rest[0]} path=${rest} query=${route.query} />`;
+}
+
+function Console() {
+  const route = useRoute();
+  const [signedIn, setSignedIn] = useState(false);
+  const [, draw] = useState(0);
+  const place = route.segments.slice(0, 2).join("/");
+  useEffect(() => onSignedOut(() => setSignedIn(false)), []);
+  useEffect(() => {
+    if (signedIn && !place) go([SCREENS[0].path]);
+    scrollTo(0, 0);
+  }, [signedIn, place]);
+  if (!signedIn) return html`<${Login} onSignedIn=${() => setSignedIn(true)} />`;
+  const toggleClock = () => {
+    clock.toggle();
+    draw((times) => times + 1);
+  };
+  return html`<${Frame} route=${route} onClock=${toggleClock}><${Screen} route=${route} /><//>`;
+}
+
+render(html`<${Console} />`, document.getElementById("app"));

@@ -1,0 +1,166 @@
+// What several screens show alike.
+import { html, useEffect, useRef, useState } from "./dom.js";
+
+// Loads when `keys` change, and every `seconds` while the page can be seen. Gives { data, problem, loading, reload }.
+export function useLoad(load, keys, seconds = 0) {
+  const [state, setState] = useState({ loading: true });
+  const turn = useRef(0);
+  const reload = async () => {
+    const mine = ++turn.current;
+    try {
+      const data = await load();
+      if (mine === turn.current) setState({ data });
+    } catch (problem) {
+      if (mine === turn.current) setState((before) => ({ data: before.data, problem }));
+    }
+  };
+  useEffect(() => {
+    setState({ loading: true });
+    reload();
+    const timer = seconds && setInterval(() => document.hidden || reload(), seconds * 1000);
+    return () => {
+      turn.current++;
+      clearInterval(timer);
+    };
+  }, keys);
+  return { ...state, reload };
+}
+
+// Runs an action of the user's and says how it stands: [run, { busy, problem, done }].
+export function useAction(action) {
+  const [state, setState] = useState({});
+  const run = async (...given) => {
+    setState({ busy: true });
+    try {
+      const done = await action(...given);
+      setState({ done: done ?? true });
+    } catch (problem) {
+      setState({ problem });
+    }
+  };
+  return [run, state, () => setState({})];
+}
+
+export function Problem({ of }) {
+  return of ? html`<p class="notice bad" role="alert">${of.message}</p>` : null;
+}
+
+// The loaded part of a screen, or why there is none.
+export function Loaded({ from, children }) {
+  if (from.data !== undefined) return html`<${Problem} of=${from.problem} />${children(from.data)}`;
+  return from.problem ? html`<${Problem} of=${from.problem} />` : html`<p class="muted loading">Loading …</p>`;
+}
+
+export function Panel({ title, aside, children }) {
+  return html`<section class="panel" aria-label=${title}>
+    <header><h2>${title}</h2>${aside}</header>
+    ${children}
+  </section>`;
+}
+
+// Pairs of a name and a value; pairs without a value are left out.
+export function Facts({ of }) {
+  const rows = of.filter(([, value]) => value !== undefined && value !== null && value !== "" && value !== false);
+  return html`<dl class="facts">${rows.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
+}
+
+const TONES = {
+  good: ["active", "acknowledged", "read back", "delivered", "contacted", "done", "up to date", "ok"],
+  bad: ["refused", "failed", "disabled permanently", "expired", "disabled"],
+  warn: ["read back, differs", "sent, not answered", "dormant", "waiting for user", "disabled by user", "not up to date"],
+};
+const TONE_OF = Object.fromEntries(Object.entries(TONES).flatMap(([tone, words]) => words.map((word) => [word, tone])));
+
+export const toneOf = (word) => TONE_OF[word] ?? "";
+
+// A word of state. Its tone follows from the word unless it is given.
+export function Badge({ children, tone }) {
+  const text = [].concat(children).join("");
+  const word = /\s/.test(text) ? text : text.replaceAll("_", " ");
+  return html`<span class="badge ${tone ?? toneOf(word)}">${word}</span>`;
+}
+
+const AGES = [[60, 1, "s"], [3600, 60, "min"], [86_400, 3600, "h"], [Infinity, 86_400, "d"]];
+
+export function age(text, now = Date.now()) {
+  const seconds = Math.max(0, Math.round((now - Date.parse(text)) / 1000));
+  const [, unit, name] = AGES.find(([below]) => seconds < below);
+  return `${Math.floor(seconds / unit)} ${name} ago`;
+}
+
+export const clock = {
+  utc: localStorage.getItem("clock") === "utc",
+  toggle() {
+    clock.utc = !clock.utc;
+    localStorage.setItem("clock", clock.utc ? "utc" : "local");
+  },
+};
+
+export function timeOf(text, withDate = true) {
+  const time = new Date(text);
+  const shown = clock.utc ? time : new Date(time.getTime() - time.getTimezoneOffset() * 60_000);
+  const [date, rest] = shown.toISOString().split("T");
+  const hours = rest.slice(0, 8);
+  return `${withDate ? `${date} ` : ""}${hours}${clock.utc ? "Z" : ""}`;
+}
+
+// A moment: how long ago, with the time itself on hover; or the time itself when `exact`.
+export function When({ at, exact, never = "never" }) {
+  if (!at) return html`<span class="muted">${never}</span>`;
+  const full = timeOf(at);
+  return html`<time datetime=${at} title=${full}>${exact ? full : age(at)}</time>`;
+}
+
+export function Copy({ text, label = "Copy" }) {
+  const [copied, setCopied] = useState(false);
+  const copy = async () => {
+    await navigator.clipboard.writeText(text);
+    setCopied(true);
+    setTimeout(() => setCopied(false), 1500);
+  };
+  return html`<button type="button" class="quiet small" onClick=${copy}>${copied ? "Copied" : label}</button>`;
+}
+
+// The command that does the same on a terminal.
+export function Command({ line }) {
+  return html`<p class="command"><code>${line}</code><${Copy} text=${line} label="Copy" /></p>`;
+}
+
+// The name of a node, which may break between its segments.
+export function Node({ of }) {
+  return html`${of.split("/").map((segment, place) => (place ? html`/<wbr />${segment}` : segment))}`;
+}
+
+// Links between views of one thing; `of` is [key, label, address] each.
+export function Tabs({ of, current, label }) {
+  return html`<nav class="tabs" aria-label=${label}>
+    ${of.map(([key, name, href]) => html`<a key=${key} href=${href} aria-current=${key === current ? "page" : undefined}>${name}</a>`)}
+  </nav>`;
+}
+
+export function Filter({ value, onInput, label = "Filter" }) {
+  return html`<input
+    class="filter" type="search" value=${value} placeholder=${label} aria-label=${label} autocomplete="off" spellcheck=${false}
+    onInput=${(event) => onInput(event.target.value)}
+  />`;
+}
+
+// A table that scrolls sideways on its own, so that the page never does.
+export function Table({ head, children, label, empty = "Nothing yet." }) {
+  const rows = [].concat(children ?? []).flat();
+  if (!rows.length) return html`<p class="muted empty">${empty}</p>`;
+  return html`<div class="scroll" tabindex="0" role="region" aria-label=${label}>
+    <table>
+      <thead><tr>${head.map((name) => html`<th scope="col" key=${name}>${name}</th>`)}</tr></thead>
+      <tbody>${rows}</tbody>
+    </table>
+  </div>`;
+}
+
+// The heading of a screen, which is also the title of the page.
+export function Heading({ children, title }) {
+  useEffect(() => {
+    document.title = `${title} · MOGate`;
+  }, [title]);
+  return html`<h1>${children ?? title}</h1>`;
+}

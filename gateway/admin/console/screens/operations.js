@@ -1,0 +1,37 @@
+// What operators and jobs asked of a device, and what came of it.
+import { html } from "../dom.js";
+import { Badge, Command, Panel, Table, When } from "../parts.js";
+
+export function Operations({ device }) {
+  return html`<div class="stack">
+    <${Panel} title="Jobs">
+      <${Table} label="Jobs" head=${["What", "State", "Step", "Result", "Created"]} empty="No job was ordered.">
+        ${device.jobs.toReversed().map((job) => html`<tr key=${job.id}>
+          <th scope="row">${job.kind} ${job.action} ${job.subject}</th>
+          <td><${Badge}>${job.state}<//></td>
+          <td>${job.step}${job.percent !== null && ` ${job.percent} %`}</td>
+          <td>${job.code} ${job.meaning}</td>
+          <td><${When} at=${job.created_at} /></td>
+        </tr>`)}
+      <//>
+    <//>
+    <${Panel} title="Operations">
+      <${Table} label="Operations" head=${["Operation", "Outcome", "Sent", "Created"]} empty="Nothing was asked of this device.">
+        ${device.operations.toReversed().map((operation) => html`<tr key=${operation.id}>
+          <th scope="row" class="node">${operation.verb} ${operation.uri}${operation.value !== null && ` = ${operation.value}`}</th>
+          <td><${Outcome} of=${operation} /></td>
+          <td><${When} at=${operation.sent_at} never="not yet" /></td>
+          <td><${When} at=${operation.created_at} /></td>
+        </tr>`)}
+      <//>
+    <//>
+    <${Command} line=${`mogate device show ${device.id}`} />
+  </div>`;
+}
+
+function Outcome({ of: { status, meaning, results } }) {
+  if (status === null) return html`<${Badge}>waits<//>`;
+  const read = Object.entries(results);
+  return html`<${Badge} tone=${status < 300 ? "good" : "bad"}>${`${status} ${meaning}`}<//>
+    ${read.length > 0 && html`<details><summary>${read.length} read</summary><ul class="says">${read.map(([uri, value]) => html`<li key=${uri}>${uri} = ${value}</li>`)}</ul></details>`}`;
+}

@@ -1,0 +1,69 @@
+// The help desk's page: who this is, what the phones hold, and why something may not work.
+import { get, segment } from "../api.js";
+import { html } from "../dom.js";
+import { Badge, Facts, Heading, Loaded, Panel, Tabs, useLoad, When } from "../parts.js";
+import { to } from "../route.js";
+import { Events } from "./events.js";
+import { Operations } from "./operations.js";
+import { Summary } from "./summary.js";
+import { Trace } from "./trace.js";
+import { Values } from "./values.js";
+
+const REFRESH_SECONDS = 10;
+
+const TABS = [
+  ["", "Summary", Summary],
+  ["values", "Effective values", Values],
+  ["sessions", "Sessions", Trace],
+  ["operations", "Operations", Operations],
+  ["events", "Events", Events],
+];
+
+export function Subscriber({ path: [id, chosen], query }) {
+  const loaded = useLoad(() => get(`/subscribers/${segment(id)}`), [id], REFRESH_SECONDS);
+  return html`<${Loaded} from=${loaded}>${(subscriber) => {
+    const device = subscriber.devices.find((one) => one.id === chosen) ?? subscriber.devices[0];
+    return html`<${Identity} of=${subscriber} />
+      ${device ? html`<${Devices} of=${subscriber} chosen=${device.id} tab=${query.tab} />` : html`<${Panel} title="Devices"><p class="muted">No device of this subscriber has called, and none has an account yet.</p><//>`}
+      ${device && html`<${Device} key=${device.id} subscriber=${subscriber} id=${device.id} query=${query} reload=${loaded.reload} />`}`;
+  }}<//>`;
+}
+
+function Identity({ of: { id, state, msisdn, imsis, plan, tenant, groups, sims, attributes, application_states: applications } }) {
+  const own = Object.entries(attributes).map(([name, value]) => `${name} = ${value}`).join(", ");
+  return html`<section class="identity">
+    <${Heading} title=${id}>${id} <${Badge}>${state}<//><//>
+    <${Facts} of=${[
+      ["MSISDN", msisdn],
+      ["IMSI", imsis.join(", ")],
+      ["Plan", plan],
+      ["Groups", groups.join(", ")],
+      ["Tenant", tenant],
+      ["Attributes", own],
+      ["SIM keys", sims.length > 0 && "on record"],
+      ...Object.entries(applications).map(([name, value]) => [name, html`<${Badge}>${value}<//>`]),
+    ]} />
+  </section>`;
+}
+
+function Devices({ of: { id, devices }, chosen, tab }) {
+  return html`<nav class="devices" aria-label="Devices">
+    ${devices.map((device) => html`<a key=${device.id} href=${to(["subscribers", id, device.id], { tab })} aria-current=${device.id === chosen ? "true" : undefined}>
+      <b>${device.friendly_name || `${device.manufacturer} ${device.model}`.trim() || device.id}</b>
+      <span>${device.id}${device.role === "additional" ? ", additional device" : ""}</span>
+      <span class="number">IMEI ${device.imei || "unknown"}</span>
+      <span>${device.protocols.map((name) => (name === "omadm" ? "OMA DM" : "RCC.14")).join(", ") || "no protocol yet"}</span>
+      <span>seen <${When} at=${device.last_seen_at} /></span>
+    </a>`)}
+  </nav>`;
+}
+
+function Device({ subscriber, id, query, reload }) {
+  const loaded = useLoad(() => get(`/devices/${segment(id)}`), [id], REFRESH_SECONDS);
+  const refresh = () => Promise.all([loaded.reload(), reload()]);
+  const tab = query.tab ?? "";
+  const [, , View] = TABS.find(([key]) => key === tab) ?? TABS[0];
+  const tabs = TABS.map(([key, name]) => [key, name, to(["subscribers", subscriber.id, id], { tab: key })]);
+  return html`<${Tabs} of=${tabs} current=${tab} label="Views of the device" />
+    <${Loaded} from=${loaded}>${(device) => html`<${View} subscriber=${subscriber} device=${device} query=${query} reload=${refresh} />`}<//>`;
+}

@@ -1,0 +1,74 @@
+// What was said with a device, session by session, decoded, with what the gateway decided in between.
+import { call, get, segment } from "../api.js";
+import { html, useState } from "../dom.js";
+import { Badge, Command, Copy, Loaded, Problem, timeOf, useAction, useLoad, When } from "../parts.js";
+import { kindOf, sessionsOf } from "../sessions.js";
+
+const EXCHANGES = 200;
+const REFRESH_SECONDS = 3;
+const ARMED_MINUTES = 60;
+
+export function Trace({ device, query }) {
+  const path = `/devices/${segment(device.id)}/trace`;
+  const [following, setFollowing] = useState(true);
+  const loaded = useLoad(() => get(path, { last: EXCHANGES }), [device.id, following], following ? REFRESH_SECONDS : 0);
+  const [arm, armed] = useAction(() => call("PUT", path, { body: { minutes: ARMED_MINUTES } }));
+  return html`<div class="tools">
+      <label class="check"><input type="checkbox" checked=${following} onChange=${(event) => setFollowing(event.target.checked)} /> Follow</label>
+      <button type="button" disabled=${armed.busy} onClick=${arm}>Trace in full for an hour</button>
+      ${loaded.data && html`<${Download} name=${`${device.id}-trace.json`} of=${loaded.data} />`}
+      ${armed.done && html`<span role="status">Traced in full until ${timeOf(armed.done.traced_until)}.</span>`}
+      <${Problem} of=${armed.problem} />
+    </div>
+    <${Loaded} from=${loaded}>${(exchanges) => html`<${Sessions} of=${sessionsOf(exchanges)} open=${query.session} />`}<//>
+    <${Command} line=${`mogate trace ${device.id} --follow`} />`;
+}
+
+function Sessions({ of, open }) {
+  if (!of.length) return html`<p class="muted empty">No session was traced. Which ones are kept is the setting trace.mode.</p>`;
+  return of.map((session, number) => html`<${Session} key=${session.key} of=${session} open=${open ? session.key === open : number === 0} />`);
+}
+
+function Session({ of: { key, protocol, session, at, exchanges, refusals, outcome }, open }) {
+  const [shown, setShown] = useState(open);
+  return html`<details class="session" open=${shown} onToggle=${(event) => setShown(event.target.open)} id=${`session-${key}`}>
+    <summary>
+      <b>${protocol}${session && ` session ${session}`}</b> <${When} at=${at} exact />
+      ${refusals.length > 0 && html`<${Badge} tone="bad">${`${refusals.length} refused`}<//>`}
+      <span class="muted">${outcome}</span>
+    </summary>
+    ${shown && html`<ol class="exchanges">${exchanges.map((exchange) => html`<${Exchange} key=${exchange.seq} of=${exchange} since=${exchanges[0].at} />`)}</ol>`}
+  </details>`;
+}
+
+function Exchange({ of: { at, proven, messages, decisions }, since }) {
+  const [received, ...sent] = messages;
+  const seconds = ((Date.parse(at) - Date.parse(since)) / 1000).toFixed(3);
+  return html`<li>
+    <${Message} of=${received} aside=${html`<time datetime=${at} title=${timeOf(at)}>+${seconds} s</time>${!proven && html` <${Badge} tone="warn">not proven<//>`}`} />
+    ${decisions.length > 0 && html`<ul class="decisions" aria-label="What the gateway decided">${decisions.map((decision, number) => html`<li key=${number}>${decision}</li>`)}</ul>`}
+    ${sent.map((message, number) => html`<${Message} key=${number} of=${message} />`)}
+  </li>`;
+}
+
+function Message({ of: { direction, line, says, raw }, aside }) {
+  const [shown, setShown] = useState(false);
+  return html`<article class="message ${direction}">
+    <header>
+      <span class="way">${direction === "received" ? "phone → gateway" : "gateway → phone"}</span> ${aside}
+      <span class="aside"><button type="button" class="quiet small" aria-expanded=${shown} onClick=${() => setShown(!shown)}>Raw</button></span>
+    </header>
+    <p class="line">${line}</p>
+    ${says.length > 0 && html`<ul class="says">${says.map((said, number) => html`<li key=${number} class=${kindOf(said)}>${said}</li>`)}</ul>`}
+    ${shown && html`<pre tabindex="0" aria-label="As it travelled">${raw}</pre><${Copy} text=${raw} />`}
+  </article>`;
+}
+
+function Download({ name, of }) {
+  const save = () => {
+    const address = URL.createObjectURL(new Blob([JSON.stringify(of, null, 2)], { type: "application/json" }));
+    Object.assign(document.createElement("a"), { href: address, download: name }).click();
+    URL.revokeObjectURL(address);
+  };
+  return html`<button type="button" class="quiet" onClick=${save}>Download as JSON</button>`;
+}

@@ -1,0 +1,193 @@
+"""The web console in a real browser, over a real gateway: what its users come for, by mouse and by keyboard."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from live_gateway import Gateway, serving
+from playwright.sync_api import Browser, Page, Response, expect, sync_playwright
+
+AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
+GRAVE = {"serious", "critical"}
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """A demo operator whose phones have called; one of them refused a value."""
+    with serving(tmp_path_factory.mktemp("console")) as one:
+        one.json("simulate", "omadm")
+        one.json("simulate", "rcc14")
+        one.run("set", "alice", "ims/Timer_T2=8000")
+        one.json("simulate", "omadm", "--refuse", "./3GPP_IMS/Timer_T2=405")
+        yield one
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        # The sandbox of the browser does not work for root, and nothing but the gateway's pages is opened.
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(gateway: Gateway, browser: Browser) -> Iterator[Page]:
+    """The console before anybody signed in; what the browser finds wrong with it fails the test."""
+    faults: list[str] = []
+
+    def check(response: Response) -> None:
+        if not response.url.startswith(gateway.url("admin", "/")):
+            faults.append(f"asks {response.url}")
+
+    page = browser.new_page(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
+    page.set_default_timeout(10_000)
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("console", lambda said: faults.append(said.text) if "Content Security Policy" in said.text else None)
+    page.on("response", check)
+    page.goto(gateway.url("admin", "/"))
+    yield page
+    page.close()
+    assert not faults
+
+
+@pytest.fixture
+def console(gateway: Gateway, page: Page) -> Page:
+    """The console after signing in."""
+    sign_in(page, gateway.token)
+    expect(page.get_by_role("heading", name="Subscribers")).to_be_visible()
+    return page
+
+
+def sign_in(page: Page, token: str) -> None:
+    page.get_by_label("Admin token").fill(token)
+    page.get_by_role("button", name="Sign in").click()
+
+
+def visit(page: Page, screen: str) -> None:
+    """Go to a screen, and wait until it is loaded."""
+    page.evaluate("screen => { location.hash = screen }", screen)
+    expect(page.locator("h1")).to_be_visible()
+    expect(page.locator(".loading")).to_have_count(0)
+
+
+def test_signing_in(gateway: Gateway, page: Page) -> None:
+    """Nothing is shown without the token, which the browser keeps nowhere."""
+    expect(page).to_have_url(gateway.url("admin", "/console/"))
+    sign_in(page, "a guess")
+    expect(page.get_by_role("alert")).to_have_text("That is not the token of this gateway.")
+    sign_in(page, gateway.token)
+    expect(page.get_by_role("link", name="alice")).to_be_visible()
+    kept = page.evaluate(
+        "() => JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie, location.href])"
+    )
+    assert gateway.token not in kept
+    page.reload()
+    expect(page.get_by_label("Admin token")).to_be_visible()
+
+
+def test_the_help_desk_finds_out_why(console: Page) -> None:
+    """By keyboard alone from a number to the value the phone refused, and to what was said on the wire. RepPro 405."""
+    console.keyboard.press("/")
+    console.keyboard.type("+15550100001")
+    console.keyboard.press("Enter")
+    expect(console.get_by_role("heading", name="alice")).to_be_visible()
+    expect(console.get_by_label("What stands out")).to_contain_text(
+        "The phone refused ims/Timer_T2: 405 command not allowed. It still holds 16000."
+    )
+    console.get_by_role("link", name="All, decoded").click()
+    session = console.locator(".session").first
+    expect(session).to_contain_text("1 refused")
+    answer = session.get_by_text("Status 405 to Replace ./3GPP_IMS/Timer_T2 = 8000: command not allowed")
+    expect(answer).to_be_visible()
+    session.get_by_role("button", name="Raw").last.click()
+    expect(session.get_by_label("As it travelled")).to_contain_text("<SyncML")
+
+
+def test_an_imei_leads_to_its_phone(console: Page) -> None:
+    """Each identity in the one search box; what is nobody's says so."""
+    search = console.get_by_label("Find a subscriber or device")
+    search.fill("001015000000023")
+    search.press("Enter")
+    expect(console.get_by_role("navigation", name="Devices").locator("[aria-current]")).to_contain_text("alice.2")
+    search.fill("ali")
+    search.press("Enter")
+    expect(console.get_by_text("Nobody and nothing is called exactly ali")).to_be_visible()
+    expect(console.get_by_role("row")).to_have_count(2)
+
+
+def test_why_a_value_is_what_it_is(console: Page) -> None:
+    """The layer that won beside the one that lost."""
+    visit(console, "#/subscribers/alice/alice.1?tab=values")
+    console.get_by_label("Only where layers disagree").check()
+    row = console.get_by_role("row", name="ims/Timer_T2")
+    expect(row).to_contain_text("8000")
+    expect(row.locator("s")).to_have_text("16000")
+    expect(row).to_contain_text("operator.toml:")
+
+
+def test_a_phone_is_reached(gateway: Gateway, console: Page, tmp_path: Path) -> None:
+    """One button sends the push; the page follows it until the phone has called. RCC.14 3"""
+    visit(console, "#/subscribers/alice/alice.2")
+    console.get_by_role("button", name="Preview").click()
+    expect(console.get_by_label("Octets of the short messages")).to_have_text(re.compile("^[0-9A-F]{40,}"))
+    console.get_by_role("button", name="Have RCC.14 clients ask anew").click()
+    progress = console.get_by_role("status")
+    expect(progress).to_contain_text("given to the bearer")
+    assert gateway.json("simulate", "rcc14", "--state", str(tmp_path / "new.json"))["result"] == "ok"
+    expect(progress).to_contain_text("the phone called")
+
+
+def grave_faults(page: Page, options: str) -> list[str]:
+    """What axe-core finds in the page that keeps people from using it."""
+    found = page.evaluate(f"() => axe.run(document, {options})")
+    return [
+        f"{fault['help']}: {node['html']}"
+        for fault in found["violations"]
+        if fault["impact"] in GRAVE
+        for node in fault["nodes"]
+    ]
+
+
+SCREENS = [
+    "#/subscribers",
+    "#/subscribers/alice/alice.1",
+    "#/subscribers/alice/alice.2",
+    "#/subscribers/alice/alice.1?tab=values",
+    "#/subscribers/alice/alice.1?tab=sessions",
+    "#/subscribers/alice/alice.1?tab=operations",
+    "#/subscribers/alice/alice.1?tab=events",
+]
+
+
+def test_everybody_can_use_it(console: Page) -> None:
+    """No screen has a serious fault by axe-core, in the dark neither, and none is wider than a phone's display.
+
+    WCAG 2.2 A and AA
+    """
+    console.evaluate(AXE.read_text(encoding="utf-8"))
+    for screen in SCREENS:
+        console.emulate_media(color_scheme="light")
+        visit(console, screen)
+        faults = grave_faults(console, "{ resultTypes: ['violations'] }")
+        console.emulate_media(color_scheme="dark")
+        faults += grave_faults(console, "{ resultTypes: ['violations'], runOnly: ['color-contrast'] }")
+        assert not faults, screen
+        console.set_viewport_size({"width": 400, "height": 800})
+        assert console.evaluate("() => document.documentElement.scrollWidth") <= 400, screen
+        console.set_viewport_size({"width": 1280, "height": 900})
+
+
+def test_the_keyboard_reaches_everything(console: Page) -> None:
+    """The first stop skips to the content, and whatever has the focus shows it."""
+    console.keyboard.press("Tab")
+    expect(console.get_by_role("link", name="Skip to the content")).to_be_focused()
+    console.keyboard.press("Enter")
+    expect(console.get_by_role("main")).to_be_focused()
+    console.keyboard.press("Tab")
+    outline = "() => getComputedStyle(document.activeElement).outlineStyle"
+    assert console.evaluate(outline) == "solid"
