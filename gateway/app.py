@@ -121,7 +121,7 @@ async def running(
         documents = Documents(configuration.mapping, service, accounts, ims, settings=settings.rcc14, terms=terms)
         load = Load(max_in_flight=settings.load.max_in_flight, max_lag_seconds=settings.load.max_lag_seconds)
         tokens = Tokens(store, key=sealer.derive("rcc14-token"), life_seconds=terms.token_seconds)
-        detections = Detections(store, settings.detection, now)
+        detections = Detections(store, settings.detection, now, configuration.detection_rules)
         omadm = OmaDmFront(
             store, service, sealer, tracer, settings.omadm, now, secrets_of=accounts.variables, detections=detections
         )

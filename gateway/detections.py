@@ -10,29 +10,65 @@ import asyncio
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
+
+import msgspec
 
 from gateway.errors import Conflict, MogateError, Unavailable
-from gateway.fleet.detection import (
-    MAX_DEVICES,
-    Detected,
-    Sighting,
-    detail_of,
-    detect,
-    phone_of,
-)
+from gateway.fleet.detection import MAX_DEVICES, Cause, Detection, Sighting, detail_of, detect, phone_of
+from gateway.fleet.detection_rules import Rule, follow
 from gateway.fleet.device import Device, format_imei
 from gateway.fleet.subscriber import Subscriber
 from gateway.inventory import next_device_id
 from gateway.observe import metrics
 from gateway.settings import Detection as DetectionSettings
-from gateway.store.protocol import Append, Event, Household, PutDevice, PutSubscriber, Store, Write
+from gateway.store.protocol import (
+    Append,
+    DeleteRecord,
+    Event,
+    Household,
+    PutDevice,
+    PutRecord,
+    PutSubscriber,
+    Record,
+    Store,
+    Write,
+)
 
 EVENT = "device.detected"
+MATCHED = "detection.matched"
+"""A rule that is to be told elsewhere was for a detection."""
+WORK = "detection"
 SAVES = 8
 MAX_AT_ONCE = 64
+MAX_REPLAYED = 1000
+EVENTS_AT_ONCE = 1000
 
 Outcome = Literal["detected", "known", "stale", "unknown", "failed"]
+
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class Call(msgspec.Struct, frozen=True, array_like=True):
+    """That a rule wants a phone to call, until its order is on record."""
+
+    device_id: str
+    rule: str
+    within_seconds: float
+
+
+_decode = msgspec.msgpack.Decoder(Call).decode
+
+
+class Caller(Protocol):
+    """What makes devices call."""
+
+    async def writes(
+        self, household: Household, device_id: str, reason: str, *, within_seconds: float = 0.0
+    ) -> tuple[list[Write], object]:
+        """What keeps the order that a device should call."""
+        ...
 
 
 class Report(NamedTuple):
@@ -53,6 +89,13 @@ class Step(NamedTuple):
     report: Report
 
 
+class Replayed(NamedTuple):
+    """A detection of the log, and the rules that would be for it."""
+
+    event: Event
+    rules: tuple[Rule, ...]
+
+
 class Seen(NamedTuple):
     """What a protocol that met a phone has to save: the subscriber, if it is another object, and these writes."""
 
@@ -63,10 +106,17 @@ class Seen(NamedTuple):
 class Detections:
     """The use cases of detection over a store; ``clock`` gives aware UTC times."""
 
-    def __init__(self, store: Store, settings: DetectionSettings, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        settings: DetectionSettings,
+        clock: Callable[[], datetime],
+        rules: Sequence[Rule] = (),
+    ) -> None:
         self._store = store
         self._settings = settings
         self._clock = clock
+        self._rules = tuple(rules)
 
     async def report(self, sighting: Sighting) -> Report:
         """What is new in a sighting, kept and told.
@@ -119,17 +169,74 @@ class Detections:
             if device is None and len(household.devices) < MAX_DEVICES:
                 device = Device(id=next_device_id(household), imei=format_imei(sighting.imei))
                 writes.append(PutDevice(device))
-        device_id = device.id if device else ""
-        writes += _events(detected, sighting, device_id, now)
+        subscriber, device_id = detected.subscriber, device.id if device else ""
+        reach: list[Rule] = []
+        for detection in detected.detections:
+            following = follow(self._rules, subscriber, device or _unrecorded(detection), detection, sighting.source)
+            subscriber = following.subscriber
+            reach += [rule for rule in following.rules if rule.reach]
+            detail = detail_of(detection, sighting)
+            for rule in following.rules:
+                metrics.count(metrics.detection_rules, rule.name)
+                if rule.webhook:
+                    writes.append(_event(MATCHED, subscriber_id, device_id, {"rule": rule.name} | detail, now))
+            if following.rules:
+                detail["rules"] = " ".join(rule.name for rule in following.rules)
+            writes.append(_event(EVENT, subscriber_id, device_id, detail, now))
+        if reach and device_id:
+            order = Call(device_id, reach[0].name, min(rule.within_seconds for rule in reach))
+            writes.append(PutRecord(Record(
+                kind=WORK, id=f"{device_id}-{secrets.token_hex(4)}", payload=_encode(order), due_at=now
+            )))  # fmt: skip
         causes = tuple(detection.cause.value for detection in detected.detections)
         report = Report("detected" if causes else "known", subscriber_id, device_id, causes)
-        return Step(detected.subscriber, writes, report)
+        return Step(subscriber, writes, report)
 
     def seen(self, household: Household, sighting: Sighting, now: datetime, device: Device) -> Seen:
         """What is to be saved when a phone shows up at one of the gateway's own protocols, with whatever else is."""
         step = self.step(household, sighting, now, device)
         counted(step.report, sighting)
         return Seen(step.subscriber, step.writes)
+
+    async def replay(
+        self, since: datetime, until: datetime, rules: Sequence[Rule] | None = None, *, limit: int = MAX_REPLAYED
+    ) -> list[Replayed]:
+        """What these rules (None: those in force) would make of the detections of that time; nothing is done.
+
+        Subscribers and devices are looked at as they are today. At most ``limit`` are given, the oldest first.
+        """
+        rules = self._rules if rules is None else rules
+        replayed: list[Replayed] = []
+        after = 0
+        while events := await self._store.load_events(after_seq=after, limit=EVENTS_AT_ONCE):
+            after = events[-1].seq
+            for event in events:
+                if event.kind == EVENT and since <= event.at < until:
+                    replayed.append(await self._replay(event, rules))
+                    if len(replayed) >= limit:
+                        return replayed
+            await asyncio.sleep(0)
+        return replayed
+
+    async def _replay(self, event: Event, rules: Sequence[Rule]) -> Replayed:
+        household = await self._store.load_household("id", event.subscriber_id)
+        if household is None:
+            return Replayed(event, ())
+        detail = event.detail
+        detection = Detection(Cause(detail["cause"]), detail.get("imsi", ""), detail.get("imei", ""))
+        known = next((device for device in household.devices if device.id == event.device_id), None)
+        device = known or _unrecorded(detection)
+        return Replayed(event, follow(rules, household.subscriber, device, detection, detail["source"]).rules)
+
+    async def call(self, record: Record, caller: Caller) -> None:
+        """See to it that the phone of such a record calls; it is ordered once, whatever happens meanwhile."""
+        call = _decode(record.payload)
+        household = await self._store.load_household("id", call.device_id.rpartition(".")[0])
+        writes: list[Write] = []
+        if household is not None and any(device.id == call.device_id for device in household.devices):
+            reason = f"detection rule {call.rule}"
+            writes, _ = await caller.writes(household, call.device_id, reason, within_seconds=call.within_seconds)
+        await self._store.commit(*writes, DeleteRecord(record))
 
     async def _report(self, sighting: Sighting, household: Household | None) -> Report:
         for attempt in range(SAVES):
@@ -172,14 +279,13 @@ def counted(report: Report, sighting: Sighting) -> Report:
     return report
 
 
-def _events(detected: Detected, sighting: Sighting, device_id: str, now: datetime) -> Sequence[Write]:
-    subscriber_id = detected.subscriber.id
-    return [
-        Append(Event(
-            at=now, kind=EVENT, subscriber_id=subscriber_id, device_id=device_id, detail=detail_of(detection, sighting)
-        ))
-        for detection in detected.detections
-    ]  # fmt: skip
+def _event(kind: str, subscriber_id: str, device_id: str, detail: dict[str, str], now: datetime) -> Append:
+    return Append(Event(at=now, kind=kind, subscriber_id=subscriber_id, device_id=device_id, detail=detail))
+
+
+def _unrecorded(detection: Detection) -> Device:
+    """The phone of a detection as far as its IMEI says what it is, for rules to look at."""
+    return Device(id="", imei=detection.imei)
 
 
 def _stranger(sighting: Sighting) -> Household:

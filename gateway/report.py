@@ -158,6 +158,19 @@ def sighting(found: Mapping[str, Any]) -> str:
     return f"{found['outcome']}{whose}{which}   {' '.join(found['causes'])}".rstrip()
 
 
+def replayed(found: Sequence[Mapping[str, Any]]) -> str:
+    """What would follow from each detection of a time."""
+    rows = []
+    for one in found:
+        does = [f"join {group}" for group in one["join"]] + [f"leave {group}" for group in one["leave"]]
+        does += [f"plan {one['plan']}"] if one["plan"] is not None else []
+        does += [f"{name}={value}" for name, value in one["attributes"].items()]
+        does += [name for name in ("reach", "webhook") if one[name]]
+        whose = one["device_id"] or one["subscriber_id"]
+        rows.append([one["at"], whose, one["cause"], " ".join(one["rules"]) or "-", ", ".join(does) or "nothing"])
+    return table(["at", "device", "cause", "rules", "would follow"], rows) if rows else "no detections in that time"
+
+
 def document(xml: str) -> str:
     """A provisioning document laid out for reading."""
     from lxml import etree  # few commands show a document, and all of them are to start soon

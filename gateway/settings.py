@@ -455,9 +455,11 @@ class Gba(_Table):
 class Detection(_Table):
     """Detection of first use.
 
-    With ``unknown_subscribers`` "create" a SIM that nobody entered becomes a subscriber when it is seen.
+    ``rules`` is the file that says what follows from what. With ``unknown_subscribers`` "create" a SIM that nobody
+    entered becomes a subscriber when it is seen.
     """
 
+    rules: Path | None = None
     unknown_subscribers: Literal["ignore", "create"] = "ignore"
 
 
@@ -707,6 +709,9 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
             ),
             "sms": _anchored_sms(settings.sms, data),
             "aaa": tuple(one.model_copy(update={"secret": data / one.secret}) for one in settings.aaa),
+            "detection": settings.detection.model_copy(
+                update={"rules": settings.detection.rules and folder / settings.detection.rules}
+            ),
             "profiles": folder / settings.profiles,
             "mapping": folder / settings.mapping,
             "mo": folder / settings.mo,

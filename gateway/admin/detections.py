@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from gateway.admin.models import NewSighting, SightingView
+from gateway.admin.models import NewReplay, NewSighting, ReplayView, SightingView
 from gateway.admin.routes import Call, Route
-from gateway.detections import Detections, Report
+from gateway.detections import MAX_REPLAYED, Detections, Replayed, Report
 from gateway.errors import DecodeError, LimitExceeded
 from gateway.fleet.detection import Sighting, SourceName, parse_fields, parse_line
+from gateway.fleet.detection_rules import parse_rules
 
 MAX_ROWS = 10_000
 JSON_LINES = "application/jsonl"
@@ -34,6 +35,11 @@ class DetectionRoutes:
                 takes=JSON_LINES, gives=SightingView, many=True,
                 query={"source": f"where they come from: {', '.join(BULK_SOURCES)}"},
             ),
+            Route(
+                "POST", "/detections/replay", self.replay,
+                f"What rules would make of the detections of a time, {MAX_REPLAYED} at most; nothing is done",
+                takes=NewReplay, gives=ReplayView, many=True,
+            ),
         )  # fmt: skip
 
     async def report(self, call: Call) -> SightingView:
@@ -51,6 +57,30 @@ class DetectionRoutes:
         if len(lines) > MAX_ROWS:
             raise LimitExceeded(f"{len(lines)} lines, more than {MAX_ROWS}; send them in parts")
         return await report_rows(self._detections, lines, lambda line: [parse_line(line, source)])
+
+    async def replay(self, call: Call) -> Sequence[ReplayView]:
+        """A dry run of rules."""
+        body: NewReplay = call.body
+        rules = None if body.rules is None else parse_rules(body.rules, "rules")
+        return [_replay_view(one) for one in await self._detections.replay(body.since, body.until, rules)]
+
+
+def _replay_view(replayed: Replayed) -> ReplayView:
+    event, rules = replayed
+    return ReplayView(
+        seq=event.seq,
+        at=event.at,
+        subscriber_id=event.subscriber_id,
+        device_id=event.device_id,
+        cause=event.detail["cause"],
+        rules=[rule.name for rule in rules],
+        join=[group for rule in rules for group in rule.join],
+        leave=[group for rule in rules for group in rule.leave],
+        plan=next((rule.plan for rule in reversed(rules) if rule.plan is not None), None),
+        attributes={name: value for rule in rules for name, value in rule.attributes.items()},
+        reach=any(rule.reach for rule in rules),
+        webhook=any(rule.webhook for rule in rules),
+    )
 
 
 async def report_rows(

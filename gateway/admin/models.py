@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from gateway.errors import TreeError
 from gateway.fleet.operation import ACCEPTED_SECONDS
@@ -572,6 +572,31 @@ class SightingView(Model):
     device_id: str
     causes: list[str]
     error: str
+
+
+class NewReplay(Model):
+    """Which detections of the log to look at; ``rules`` is the TOML of a file of rules, without it those in force."""
+
+    since: AwareDatetime
+    until: AwareDatetime
+    rules: Annotated[str, Field(max_length=1 << 19)] | None = None
+
+
+class ReplayView(Model):
+    """What would follow from a detection of the log: the rules that are for it, and what each says."""
+
+    seq: int
+    at: datetime
+    subscriber_id: str
+    device_id: str
+    cause: str
+    rules: list[str]
+    join: list[str]
+    leave: list[str]
+    plan: str | None
+    attributes: dict[str, str]
+    reach: bool
+    webhook: bool
 
 
 class MessageView(Model):

@@ -6,6 +6,7 @@ import csv
 import json
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -30,13 +31,31 @@ COLUMNS = ("imsi", "imei", "msisdn", "apns", "former_imsi", "removed", "seen_at"
 @click.option(
     "--from", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A CSV file of them."
 )
+@click.option("--replay", is_flag=True, help="Say what rules would make of the detections of the last hours.")
+@click.option("--hours", type=click.FloatRange(min=0, min_open=True), default=24.0, show_default=True, help="How many.")
+@click.option("--rules", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="These rules instead.")
+@click.option("--dry-run", is_flag=True, help="With --replay: nothing is done. There is no other kind of replay.")
 @printing
-def detect(file: Path | None, apns: tuple[str, ...], **fields: Any) -> tuple[object, str]:
+def detect(
+    file: Path | None,
+    apns: tuple[str, ...],
+    replay: bool,
+    hours: float,
+    rules: Path | None,
+    dry_run: bool,
+    **fields: Any,
+) -> tuple[object, str]:
     """Tell of a SIM that was seen in a phone, or of many in a CSV file.
 
     The file's first line names its columns: imsi, imei, msisdn, apns (with blanks between them), former_imsi, removed,
     seen_at (2026-05-01T12:00:00Z); a row needs imsi or msisdn.
     """
+    if replay:
+        if not dry_run:
+            raise click.UsageError("what followed once is not done again; --replay goes with --dry-run")
+        return _replay(hours, rules)
+    if rules or dry_run:
+        raise click.UsageError("--rules and --dry-run go with --replay")
     if file is None:
         body = fields | ({"apns": list(apns)} if apns else {})
         found = api("POST", "/detections", body=body)
@@ -56,6 +75,17 @@ def detect(file: Path | None, apns: tuple[str, ...], **fields: Any) -> tuple[obj
     text = [f"{file}: " + (", ".join(f"{number} {outcome}" for outcome, number in counts.items()) or "no rows")]
     text += [f"{file}:{one['line']}: {one['error']}" for one in failed]
     return {"file": str(file), "outcomes": counts, "failed": failed}, "\n".join(text)
+
+
+def _replay(hours: float, rules: Path | None) -> tuple[object, str]:
+    until = datetime.now(UTC)
+    body = {
+        "since": (until - timedelta(hours=hours)).isoformat(),
+        "until": until.isoformat(),
+        "rules": rules.read_text(encoding="utf-8") if rules else None,
+    }
+    found = api("POST", "/detections/replay", body=body)
+    return found, report.replayed(found)
 
 
 def _rows(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -38,7 +38,7 @@ _TOML_LINE = re.compile(r"\(at line ([0-9]+)")
 
 Facet = Callable[[Subscriber, Device], Sequence[str]]
 
-_FACETS: Mapping[str, Facet] = {
+FACETS: Mapping[str, Facet] = {
     "tenant": lambda subscriber, _: (subscriber.tenant,),
     "plan": lambda subscriber, _: (subscriber.plan,),
     "group": lambda subscriber, _: subscriber.groups,
@@ -50,7 +50,7 @@ _FACETS: Mapping[str, Facet] = {
 }
 """What a match looks at. A network is known by how the IMSI begins; names of makers and models in any case."""
 
-_ATTRIBUTES = "attributes"
+ATTRIBUTES = "attributes"
 _ANY_CASE = ("manufacturer", "model")
 _DIGITS = {"tac": (8,), "plmn": (5, 6)}
 
@@ -194,9 +194,9 @@ def check_override(catalogue: Catalogue, address: str, text: str) -> tuple[str, 
 
 def _facet(name: str) -> Facet:
     group, _, attribute = name.partition(".")
-    if group == _ATTRIBUTES:
+    if group == ATTRIBUTES:
         return lambda subscriber, _: (subscriber.attributes.get(attribute, ""),)
-    return _FACETS[name]
+    return FACETS[name]
 
 
 def _own_values(layer: Layer, overrides: Overrides) -> Stratum:
@@ -248,14 +248,14 @@ class _Reading:
     def _match(self) -> dict[str, frozenset[str]]:
         match: dict[str, frozenset[str]] = {}
         for facet in self._table("match"):
-            if facet in _FACETS:
+            if facet in FACETS:
                 match[facet] = self._choices(facet)
-            elif facet != _ATTRIBUTES:
-                known = (*_FACETS, _ATTRIBUTES)
+            elif facet != ATTRIBUTES:
+                known = (*FACETS, ATTRIBUTES)
                 message = f"there is no such match; there are {', '.join(known)}{_near(facet, known)}"
                 raise self._fault(message, "match", facet)
-        for attribute in self._table("match", _ATTRIBUTES):
-            match[f"{_ATTRIBUTES}.{attribute}"] = self._choices(_ATTRIBUTES, attribute)
+        for attribute in self._table("match", ATTRIBUTES):
+            match[f"{ATTRIBUTES}.{attribute}"] = self._choices(ATTRIBUTES, attribute)
         return match
 
     def _choices(self, *facet: str) -> frozenset[str]:

@@ -144,6 +144,9 @@ detections = Counter(
     "mogate_detections", "What was new in sightings, by where they come from and by cause.", ["source", "cause"],
     registry=registry,
 )  # fmt: skip
+detection_rules = Counter(
+    "mogate_detection_rules", "Detections that a rule was for, by rule.", ["rule"], registry=registry
+)
 traces = Counter(
     "mogate_traces", "Exchanges kept to be shown, or left out for want of room.", ["result"], registry=registry
 )

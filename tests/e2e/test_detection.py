@@ -12,9 +12,20 @@ from live_gateway import Gateway, serving
 ALICE, BOB = "001010000000001", "001010000000002"
 
 
+RULES = """
+[rules.pilot]
+causes = ["first-imei", "changed-imei"]
+match.tac = ["35777777"]
+join = ["staff-pilot"]
+webhook = true
+"""
+
+
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    with serving(tmp_path_factory.mktemp("detection")) as gateway:
+    folder = tmp_path_factory.mktemp("detection")
+    (folder / "rules.toml").write_text(RULES)
+    with serving(folder, MOGATE_DETECTION__RULES="rules.toml") as gateway:
         yield gateway
 
 
@@ -54,6 +65,23 @@ def test_many_from_a_file(gateway: Gateway, tmp_path: Path) -> None:
     ]
     file.write_text("imsi,colour\n1,2\n")
     assert f"{file}:1" in gateway.run("detect", "--from", str(file), fails=True)
+
+
+def test_rules_do_what_they_say(gateway: Gateway, tmp_path: Path) -> None:
+    """A rule that matched has set the group and is told as an event; others can be tried on what was detected."""
+    assert gateway.json("subscriber", "show", "bob")["groups"] == ["staff-pilot"]
+    events = gateway.json("events", "--subscriber", "bob")
+    assert [event["detail"]["rule"] for event in events if event["kind"] == "detection.matched"] == ["pilot"]
+    replayed = {one["seq"]: one["rules"] for one in gateway.json("detect", "--replay", "--dry-run")}
+    assert list(replayed.values()).count(["pilot"]) == 1
+    other = tmp_path / "other.toml"
+    other.write_text(RULES.replace("35777777", "35888888").replace("pilot", "other"))
+    assert "join staff-other" in gateway.run("detect", "--replay", "--dry-run", "--rules", str(other))
+    assert "--dry-run" in gateway.run("detect", "--replay", fails=True)
+    other.write_text(RULES.replace("join", "joyn"))
+    assert "rules:5: rules.pilot.joyn" in gateway.run(
+        "detect", "--replay", "--dry-run", "--rules", str(other), fails=True
+    )
 
 
 def test_phones_that_show_up_by_themselves(gateway: Gateway) -> None:
