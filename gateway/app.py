@@ -44,6 +44,7 @@ from gateway.admin.reaching import ReachRoutes
 from gateway.admin.subscribers import SubscriberRoutes
 from gateway.admin.trace import TraceRoutes
 from gateway.background import Background
+from gateway.detections import WORK as DETECTION_WORK
 from gateway.detections import Detections
 from gateway.download import PackageFront
 from gateway.errors import ConfigError
@@ -160,6 +161,7 @@ async def running(
             Server(settings.omadm.server_id, settings.omadm.server_name, settings.omadm_address()),
         )
         reachings = Reachings(store, service, pushes, settings.reach, background, now)
+        background.add(DETECTION_WORK, functools.partial(detections.call, caller=reachings))
         fetch = PackageFront(packages, link_key, now)
         admin = AdminApi(
             SubscriberRoutes(store, service, inventory, documents).routes(),

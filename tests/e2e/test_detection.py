@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ causes = ["first-imei", "changed-imei"]
 match.tac = ["35777777"]
 join = ["staff-pilot"]
 webhook = true
+reach = true
 """
 
 
@@ -34,6 +36,15 @@ def detected(gateway: Gateway, subscriber: str) -> list[tuple[str, str, str]]:
     events: list[dict[str, Any]] = gateway.json("events", "--subscriber", subscriber)
     details = [event["detail"] for event in events if event["kind"] == "device.detected"]
     return [(detail["cause"], detail["source"], detail.get("imei", "")) for detail in details]
+
+
+def wait_for(gateway: Gateway, subscriber: str, kind: str) -> list[dict[str, Any]]:
+    """The subscriber's events once one of that kind is there, or after ten seconds."""
+    end = time.monotonic() + 10
+    while True:
+        events: list[dict[str, Any]] = gateway.json("events", "--subscriber", subscriber)
+        if any(event["kind"] == kind for event in events) or time.monotonic() > end:
+            return events
 
 
 def test_one_sighting_by_command(gateway: Gateway) -> None:
@@ -72,6 +83,7 @@ def test_rules_do_what_they_say(gateway: Gateway, tmp_path: Path) -> None:
     assert gateway.json("subscriber", "show", "bob")["groups"] == ["staff-pilot"]
     events = gateway.json("events", "--subscriber", "bob")
     assert [event["detail"]["rule"] for event in events if event["kind"] == "detection.matched"] == ["pilot"]
+    assert any(event["kind"] == "activation.requested" for event in wait_for(gateway, "bob", "activation.requested"))
     replayed = {one["seq"]: one["rules"] for one in gateway.json("detect", "--replay", "--dry-run")}
     assert list(replayed.values()).count(["pilot"]) == 1
     other = tmp_path / "other.toml"
