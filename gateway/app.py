@@ -35,12 +35,15 @@ from gateway import front
 from gateway.accounts import Accounts
 from gateway.admin.api import AdminApi
 from gateway.admin.auth import load_token
+from gateway.admin.caller import Callers
 from gateway.admin.detections import DetectionRoutes
 from gateway.admin.devices import DeviceRoutes
 from gateway.admin.events import EventRoutes
 from gateway.admin.jobs import JobRoutes
+from gateway.admin.people import PeopleRoutes
 from gateway.admin.pushes import PushRoutes
 from gateway.admin.reaching import ReachRoutes
+from gateway.admin.sessions import SessionRoutes
 from gateway.admin.subscribers import SubscriberRoutes
 from gateway.admin.trace import TraceRoutes
 from gateway.background import Background
@@ -163,7 +166,15 @@ async def running(
         reachings = Reachings(store, service, pushes, settings.reach, background, now)
         background.add(DETECTION_WORK, functools.partial(detections.call, caller=reachings))
         fetch = PackageFront(packages, link_key, now)
+        callers = Callers(
+            store,
+            token_digest=hashlib.sha256(token.encode()).digest(),
+            clock=now,
+            session_seconds=settings.admin.session_seconds,
+        )
         admin = AdminApi(
+            SessionRoutes(store, callers, settings.data, now).routes(),
+            PeopleRoutes(store, now).routes(),
             SubscriberRoutes(store, service, inventory, documents).routes(),
             DeviceRoutes(store, service, inventory, ims, now).routes(),
             JobRoutes(jobs, inventory, packages, now).routes(),
@@ -172,8 +183,9 @@ async def running(
             DetectionRoutes(detections).routes(),
             EventRoutes(store).routes(),
             TraceRoutes(store, inventory, TRACE_READERS, now).routes(),
+            callers=callers,
+            inventory=inventory,
             store=store,
-            token_digest=hashlib.sha256(token.encode()).digest(),
             siblings=siblings,
         )
         if siblings is not None:

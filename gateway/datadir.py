@@ -84,12 +84,15 @@ async def initialise(settings: Settings, *, demo: bool) -> dict[str, str]:
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
         Sealer.create(settings.seal_key)
+        auth.create_setup_token(data)
         auth.create_token(data)
         if demo:
             ensure_demo_certificates(data / "tls", (DEMO_HOST, "localhost"), app.now())
     except OSError as error:
         raise ConfigError(f"cannot write the data directory: {error}", file=data) from None
     made = {"data": str(data), "admin token": str(data / auth.TOKEN_FILE)}
+    if auth.read_setup_token(data):
+        made["set-up token"] = str(data / auth.SETUP_FILE)
     if demo:
         made["demo"] = "was there" if (data / DEMO_FILE).exists() else await _seed(settings)
     return made

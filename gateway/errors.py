@@ -45,6 +45,10 @@ class AuthError(MogateError):
     """Credentials are missing or wrong."""
 
 
+class Forbidden(MogateError):
+    """Who asks is known and may not do this. Becomes HTTP 403."""
+
+
 class Conflict(MogateError):
     """Compare-and-set lost against another writer: reload, retry once, then answer 503."""
 
@@ -59,6 +63,10 @@ class Unavailable(MogateError):
 
 class Throttled(Unavailable):
     """A part the request needs asks to be given less for a while."""
+
+
+class TooMany(Unavailable):
+    """The same was tried too often. Becomes HTTP 429 with Retry-After."""
 
 
 class Rejected(MogateError):

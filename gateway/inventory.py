@@ -81,7 +81,7 @@ class Inventory:
                 continue
             if kind != "id" or value == reference or any(device.id == reference for device in household.devices):
                 return household
-        raise NotFound(f"no subscriber has the id, IMSI, MSISDN or IMEI {reference!r}, and no device has that id")
+        raise NotFound(absent(reference))
 
     async def find_device(self, reference: str, device_id: str = "") -> tuple[Household, Device]:
         """The device that a device id or an IMEI names, or the only device of the subscriber that it names.
@@ -484,6 +484,11 @@ def _readings(reference: str) -> list[tuple[IdentityKind, str]]:
     if "." in reference:
         readings.append(("id", reference.rpartition(".")[0]))
     return readings
+
+
+def absent(reference: str) -> str:
+    """What is said when nothing is named so."""
+    return f"no subscriber has the id, IMSI, MSISDN or IMEI {reference!r}, and no device has that id"
 
 
 def _changed(overrides: Overrides, changes: Sequence[tuple[str, str, str | None]]) -> Overrides:

@@ -554,6 +554,12 @@ class Logging(_Table):
     format: Literal["json", "console"] = "json"
 
 
+class Admin(_Table):
+    """The admin API. People who log in with a browser stay so for ``session_seconds``."""
+
+    session_seconds: Seconds = 28_800
+
+
 class Trace(_Table):
     """Which exchanges with devices are kept to be shown: all, those in which something failed, or none.
 
@@ -601,6 +607,7 @@ class Settings(BaseSettings):
     reach: Reach = Reach()
     events: Events = Events()
     detection: Detection = Detection()
+    admin: Admin = Admin()
     logging: Logging = Logging()
     trace: Trace = Trace()
 

@@ -17,6 +17,7 @@ TIERS = (
     ("gateway.fleet", "gateway.objects"),
     (
         "gateway.store.protocol",
+        "gateway.access",
         "gateway.sealing",
         "gateway.accounts",
         "gateway.ims_credentials",

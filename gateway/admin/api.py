@@ -1,8 +1,8 @@
 """The admin API: what operators, the command line and the console can do, as HTTP on the admin listener.
 
-Every route but the probes and the console's pages needs the admin token; one place checks it. The routes stand in
-tables, one for each topic: their handlers take a checked ``Call`` and give a model; errors of the gateway become
-answers in one place.
+One place finds out who calls and whether they may: every route has a permission, whether it says so or not, and only
+the probes and the console's files are for anybody. The routes stand in tables, one for each topic: their handlers take
+a checked ``Call`` and give a model; errors of the gateway become answers in one place.
 """
 
 from __future__ import annotations
@@ -16,42 +16,68 @@ import pydantic
 import pydantic_core
 from aiohttp import web
 
-from gateway.admin import auth, openapi
+from gateway.admin import openapi
 from gateway.admin.assets import add_console, load_assets
+from gateway.admin.caller import Asked, Caller, Callers
+from gateway.admin.masking import masked
 from gateway.admin.models import Model, Problem
-from gateway.admin.routes import Call, Route
-from gateway.errors import ConfigError, Conflict, MogateError, NotFound, Unavailable
+from gateway.admin.routes import PUBLIC, SIGNED_IN, Call, Reply, Route
+from gateway.errors import (
+    AuthError,
+    ConfigError,
+    Conflict,
+    Forbidden,
+    MogateError,
+    NotFound,
+    TooMany,
+    Unavailable,
+)
+from gateway.inventory import Inventory, absent
 from gateway.observe import metrics
 from gateway.observe.logs import logger
 from gateway.observe.siblings import Siblings
 from gateway.store.protocol import Store
 
 MAX_BODY_BYTES = 1 << 20
+CALLER = web.RequestKey("caller", Caller)
 
 _STATUS_OF: tuple[tuple[type[MogateError], HTTPStatus], ...] = (
+    (AuthError, HTTPStatus.UNAUTHORIZED),
+    (Forbidden, HTTPStatus.FORBIDDEN),
     (NotFound, HTTPStatus.NOT_FOUND),
     (Conflict, HTTPStatus.CONFLICT),
     (ConfigError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (TooMany, HTTPStatus.TOO_MANY_REQUESTS),
     (Unavailable, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 
 
 class AdminApi:
-    """The admin API over tables of routes. ``store`` tells whether it is ready, ``siblings`` what others count."""
+    """The admin API over tables of routes, for those that ``callers`` knows.
+
+    ``inventory`` tells whose a subscriber or device is, ``store`` whether it is ready, ``siblings`` what others count.
+    """
 
     def __init__(
-        self, *tables: Sequence[Route], store: Store, token_digest: bytes, siblings: Siblings | None = None
+        self,
+        *tables: Sequence[Route],
+        callers: Callers,
+        inventory: Inventory,
+        store: Store,
+        siblings: Siblings | None = None,
     ) -> None:
         self._routes = tuple(route._replace(path="/api/v1" + route.path) for table in tables for route in table)
+        self._public = {(route.method, route.path): route for route in self._routes if route.permission == PUBLIC}
+        self._callers = callers
+        self._inventory = inventory
         self._store = store
-        self._token_digest = token_digest
         self._siblings = siblings
 
     def application(self) -> web.Application:
         """The aiohttp application to serve on the admin listener."""
         app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[self._guard])
         for route in self._routes:
-            app.router.add_route(route.method, route.path, _aiohttp_handler(route))
+            app.router.add_route(route.method, route.path, self._handler(route))
         document = pydantic_core.to_json(openapi.describe(self._routes))
 
         async def handle_openapi(_: web.Request) -> web.Response:
@@ -87,14 +113,9 @@ class AdminApi:
     async def _guarded(
         self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
-        if request.path.startswith("/api/") and not auth.is_bearer(
-            request.headers.get("Authorization", ""), self._token_digest
-        ):
-            return _problem(
-                HTTPStatus.UNAUTHORIZED,
-                "send `Authorization: Bearer <token>`; the token is in admin.token of the data directory",
-            )
         try:
+            if request.path.startswith("/api/"):
+                request[CALLER] = await self._identified(request)
             return await handler(request)
         except MogateError as error:
             status = next((status for kind, status in _STATUS_OF if isinstance(error, kind)), HTTPStatus.BAD_REQUEST)
@@ -111,6 +132,50 @@ class AdminApi:
                 HTTPStatus.INTERNAL_SERVER_ERROR, "the gateway failed; its log has the traceback", fault=fault
             )
 
+    def _handler(self, route: Route) -> Callable[[web.Request], Awaitable[web.Response]]:
+        async def handle(request: web.Request) -> web.Response:
+            caller = request[CALLER]
+            await self._admit(caller, route, request)
+            unknown = set(request.query) - route.query.keys()
+            if unknown:
+                known = ", ".join(route.query) or "none"
+                raise ConfigError(f"there is no query parameter {', '.join(sorted(unknown))}; known: {known}")
+            body = _checked(route.takes, await request.read()) if route.takes is not None else None
+            given = await route.handler(Call(request.match_info, request.query, body, caller))
+            answer, headers = given if isinstance(given, Reply) else (given, {})
+            if answer is None:
+                return web.Response(status=route.status, headers=headers)
+            if route.permission not in (PUBLIC, SIGNED_IN) and not caller.may("identities:read"):
+                answer = masked(answer)
+            octets = pydantic_core.to_json(answer)
+            return web.Response(status=route.status, body=octets, content_type="application/json", headers=headers)
+
+        return handle
+
+    async def _identified(self, request: web.Request) -> Caller:
+        """Who calls. Raises: AuthError, unless anybody may call what is asked for."""
+        asked = Asked(
+            request.method, request.headers, request.cookies, request.remote or "", request.url.scheme == "https"
+        )
+        route = self._public.get((request.method, _route(request)))
+        if route is not None:
+            return Caller("", frozenset(), "", asked.address, secure=asked.secure)
+        return await self._callers.identify(asked)
+
+    async def _admit(self, caller: Caller, route: Route, request: web.Request) -> None:
+        """Let the caller to the route, or raise Forbidden; what is another tenant's is not there at all: NotFound."""
+        needed = route.permission
+        if needed not in (PUBLIC, SIGNED_IN) and not caller.may(needed):
+            raise Forbidden(f"this needs the permission {needed}, which {caller.name} does not have")
+        if not caller.tenant or route.confined or needed in (PUBLIC, SIGNED_IN):
+            return
+        reference = request.match_info.get("ref", "")
+        if not reference or not route.path.startswith(("/api/v1/subscribers/", "/api/v1/devices/")):
+            raise Forbidden(f"this is not for callers of one tenant, as {caller.name} is of {caller.tenant}")
+        household = await self._inventory.find(reference)
+        if household.subscriber.tenant != caller.tenant:
+            raise NotFound(absent(reference))
+
     async def _handle_metrics(self, _: web.Request) -> web.Response:
         body = metrics.render() if self._siblings is None else await self._siblings.render()
         return web.Response(body=body, headers={"Content-Type": metrics.CONTENT_TYPE})
@@ -118,21 +183,6 @@ class AdminApi:
     async def _handle_readyz(self, _: web.Request) -> web.Response:
         await self._store.load_device("")
         return web.Response(text="ready\n")
-
-
-def _aiohttp_handler(route: Route) -> Callable[[web.Request], Awaitable[web.Response]]:
-    async def handle(request: web.Request) -> web.Response:
-        unknown = set(request.query) - route.query.keys()
-        if unknown:
-            known = ", ".join(route.query) or "none"
-            raise ConfigError(f"there is no query parameter {', '.join(sorted(unknown))}; known: {known}")
-        body = _checked(route.takes, await request.read()) if route.takes is not None else None
-        answer = await route.handler(Call(request.match_info, request.query, body))
-        if answer is None:
-            return web.Response(status=route.status)
-        return web.Response(status=route.status, body=pydantic_core.to_json(answer), content_type="application/json")
-
-    return handle
 
 
 def _checked(model: type[Model] | str, octets: bytes) -> Model | bytes:

@@ -11,11 +11,26 @@ from gateway.errors import ConfigError
 from gateway.sealing import write_secret
 
 TOKEN_FILE = "admin.token"  # noqa: S105 - the file's name, not a token
+SETUP_FILE = "setup.token"
 
 
 def create_token(data: Path) -> None:
     """Make the admin token of this data directory; an existing one is left alone."""
     write_secret(data / TOKEN_FILE, secrets.token_urlsafe(32).encode() + b"\n")
+
+
+def create_setup_token(data: Path) -> None:
+    """Make the token that the first user is made with, once, unless there is one or it has been used."""
+    if not (data / TOKEN_FILE).exists():
+        write_secret(data / SETUP_FILE, secrets.token_urlsafe(32).encode() + b"\n")
+
+
+def read_setup_token(data: Path) -> str:
+    """The set-up token, or the empty string when it was used up."""
+    try:
+        return (data / SETUP_FILE).read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
 
 
 def load_token(data: Path) -> str:

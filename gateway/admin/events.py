@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from gateway.admin.models import EventView
 from gateway.admin.routes import MAX_LISTED, Call, Route
+from gateway.errors import Forbidden
 from gateway.store.protocol import Store
 
 
@@ -20,6 +21,7 @@ class EventRoutes:
         return (
             Route(
                 "GET", "/events", self.list_events, "What happened, oldest first", gives=EventView, many=True,
+                confined=True,
                 query={
                     "subscriber": "of this subscriber id",
                     "device": "of this device id",
@@ -31,6 +33,13 @@ class EventRoutes:
 
     async def list_events(self, call: Call) -> Sequence[EventView]:
         """Events, a page at a time."""
+        tenant = call.caller.tenant
+        if tenant:
+            household = await self._store.load_household(
+                "id", call.query.get("subscriber", "") or call.query.get("device", "").rpartition(".")[0]
+            )
+            if household is None or household.subscriber.tenant != tenant:
+                raise Forbidden(f"{call.caller.name} sees events of subscribers of {tenant}: name one, or a device")
         events = await self._store.load_events(
             subscriber_id=call.query.get("subscriber", ""),
             device_id=call.query.get("device", ""),

@@ -9,15 +9,18 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
+from gateway.admin.caller import COOKIE, CSRF_HEADER
 from gateway.admin.models import Model, Problem
-from gateway.admin.routes import Route
+from gateway.admin.routes import PUBLIC, SIGNED_IN, Route
 
 _PROBLEMS = {
-    "401": "The bearer token is missing or wrong.",
+    "401": "Who calls is not known: the token or the session is missing, wrong or over.",
+    "403": "Who calls may not do this.",
     "404": "Nothing has that name.",
     "409": "The change collides with another one, or an identity is taken.",
     "413": "The body is too large.",
     "422": "A parameter or a field is unknown, or its value is not permitted.",
+    "429": "This was tried too often; Retry-After says when to try again.",
     "500": "A fault of the gateway; the id finds its traceback in the log.",
     "503": "A part that the request needs is down; Retry-After says when to ask again.",
 }
@@ -39,11 +42,19 @@ def describe(routes: Sequence[Route]) -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {"title": "MOGate admin API", "version": version("mogate")},
-        "security": [{"token": []}],
+        "security": [{"token": []}, {"session": []}],
         "paths": paths,
         "components": {
             "schemas": definitions.get("$defs", {}),
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer"},
+                "session": {
+                    "type": "apiKey",
+                    "in": "cookie",
+                    "name": COOKIE,
+                    "description": f"From POST /api/v1/session; what is no GET needs its csrf as {CSRF_HEADER} too.",
+                },
+            },
         },
     }
 
@@ -73,6 +84,10 @@ def _operation(route: Route, schemas: dict[object, Any]) -> dict[str, Any]:
             **{code: {"description": text, "content": problem} for code, text in _PROBLEMS.items()},
         },
     }
+    if route.permission == PUBLIC:
+        operation["security"] = []
+    elif route.permission != SIGNED_IN:
+        operation["x-permission"] = route.permission
     if isinstance(route.takes, str):
         operation["requestBody"] = {"required": True, "content": {route.takes: {}}}
     elif route.takes is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gateway.admin.models import CpDocument, NewBootstrap, PushRecord, PushView
 from gateway.admin.routes import Call, Route
-from gateway.errors import ConfigError
+from gateway.errors import ConfigError, NotFound
 from gateway.fleet.push import Push
 from gateway.inventory import Inventory
 from gateway.pushes import Ordered, Pushes
@@ -32,7 +32,7 @@ class PushRoutes:
         return (
             Route(
                 "POST", "/devices/{ref}/notification", self.notify, "Make a device call: OMA DM package 0",
-                gives=PushView, query=dry_run | {
+                gives=PushView, needs="pushes:write", query=dry_run | {
                     "ui_mode": "one of " + ", ".join(UI_MODES),
                     "resync": "true: for a device that lost its nonces",
                 },
@@ -45,15 +45,18 @@ class PushRoutes:
             ),
             Route(
                 "POST", "/subscribers/{ref}/reconfiguration", self.reconfigure,
-                "Make a subscriber's RCC.14 clients ask anew", gives=PushView, query=dry_run | {
+                "Make a subscriber's RCC.14 clients ask anew", gives=PushView, needs="pushes:write", query=dry_run | {
                     "by": "imsi: they start from nothing; impi: they keep number and token",
                     "imsi": "the SIM, where the subscriber has several",
                 },
             ),
-            Route("GET", "/pushes/{id}", self.show_push, "What became of a push", gives=PushRecord),
+            Route(
+                "GET", "/pushes/{id}", self.show_push, "What became of a push", gives=PushRecord, confined=True,
+            ),
             Route(
                 "GET", "/subscribers/{ref}/cp-document", self.show_document, "The OMA CP document as it would be sent",
-                gives=CpDocument, query={"device": "device id, where the subscriber has several devices"},
+                gives=CpDocument, needs="documents:read",
+                query={"device": "device id, where the subscriber has several devices"},
             ),
         )  # fmt: skip
 
@@ -98,7 +101,9 @@ class PushRoutes:
 
     async def show_push(self, call: Call) -> PushRecord:
         """What became of one push."""
-        _, push = await find_push(self._store, call.path["id"])
+        subscriber, push = await find_push(self._store, call.path["id"])
+        if call.caller.tenant not in ("", subscriber.tenant):
+            raise NotFound(f"there is no push {call.path['id']!r}")
         return record_of(push)
 
     async def show_document(self, call: Call) -> CpDocument:

@@ -6,10 +6,17 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from gateway.access.roles import RESOURCES
+from gateway.admin.caller import SAFE_METHODS, Caller
 from gateway.admin.models import Model
 from gateway.errors import ConfigError
 
 MAX_LISTED = 1000
+
+PUBLIC = "public"
+"""In place of a permission: anybody may, for this is how one becomes known."""
+SIGNED_IN = "signed-in"
+"""In place of a permission: everybody may who is known."""
 
 
 class Call(NamedTuple):
@@ -21,6 +28,7 @@ class Call(NamedTuple):
     path: Mapping[str, str]
     query: Mapping[str, str]
     body: Any
+    caller: Caller
 
     def number(self, name: str, default: int) -> int:
         """A query parameter that is a whole number. Raises: ConfigError when it is none."""
@@ -42,19 +50,39 @@ class Call(NamedTuple):
         return max(1, min(self.number("limit", 100), MAX_LISTED))
 
 
+class Reply(NamedTuple):
+    """What a handler gives that has headers to send besides."""
+
+    body: Model | Sequence[Model] | None
+    headers: Mapping[str, str]
+
+
 class Route(NamedTuple):
     """One operation of the API.
 
     ``query`` is name -> meaning of each parameter that is understood; ``many`` says that a list of ``gives`` comes
-    back.
+    back. ``needs`` is the permission to have, where it is not the one that follows from path and method. With
+    ``confined`` the handler sees to it that a caller of one tenant gets at nothing of another's; below a subscriber or
+    device that is seen to for it, and any other route refuses callers of one tenant.
     """
 
     method: str
     path: str
-    handler: Callable[[Call], Awaitable[Model | Sequence[Model] | None]]
+    handler: Callable[[Call], Awaitable[Model | Sequence[Model] | Reply | None]]
     summary: str
     takes: type[Model] | str | None = None
     gives: type[Model] | None = None
     many: bool = False
     query: Mapping[str, str] = {}
     status: int = 200
+    needs: str = ""
+    confined: bool = False
+
+    @property
+    def permission(self) -> str:
+        """The permission to have: ``needs``, or reading or writing the last resource that the path names."""
+        if self.needs:
+            return self.needs
+        named = [part for part in self.path.split("/") if part in RESOURCES]
+        resource = named[-1] if named else self.path.removeprefix("/api/v1").split("/")[1]
+        return f"{resource}:{'read' if self.method in SAFE_METHODS else 'write'}"

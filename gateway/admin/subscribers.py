@@ -22,7 +22,7 @@ from gateway.admin.models import (
     ValuesChanged,
 )
 from gateway.admin.routes import MAX_LISTED, Call, Route
-from gateway.errors import ConfigError
+from gateway.errors import ConfigError, Forbidden
 from gateway.fleet.activation import activation
 from gateway.fleet.device import Device
 from gateway.fleet.subscriber import Overrides, ServiceState, Subscriber
@@ -54,12 +54,12 @@ class SubscriberRoutes:
         return (
             Route(
                 "GET", "/subscribers", self.list_subscribers, "Subscribers by ascending id",
-                gives=SubscriberView, many=True,
+                gives=SubscriberView, many=True, confined=True,
                 query={"after": "list those after this id", "limit": f"how many, at most {MAX_LISTED}"},
             ),
             Route(
                 "POST", "/subscribers", self.create_subscriber, "Create a subscriber",
-                takes=NewSubscriber, gives=SubscriberView, status=201,
+                takes=NewSubscriber, gives=SubscriberView, status=201, confined=True,
             ),
             Route("GET", "/subscribers/{ref}", self.show_subscriber, "One subscriber", gives=SubscriberView),
             Route("DELETE", "/subscribers/{ref}", self.delete_subscriber, "Remove a subscriber", status=204),
@@ -83,7 +83,7 @@ class SubscriberRoutes:
             ),
             Route(
                 "GET", "/subscribers/{ref}/document", self.show_document, "The RCC.14 document as it would be sent",
-                gives=Document, query=device | {"layout": "A or B"},
+                gives=Document, query=device | {"layout": "A or B"}, needs="documents:read",
             ),
         )  # fmt: skip
 
@@ -91,6 +91,8 @@ class SubscriberRoutes:
         """Subscribers by ascending id, a page at a time."""
         limit, page = call.limit, []
         async for household in self._store.scan_households(call.query.get("after", "")):
+            if call.caller.tenant not in ("", household.subscriber.tenant):
+                continue
             page.append(household)
             if len(page) == limit:
                 break
@@ -100,6 +102,8 @@ class SubscriberRoutes:
     async def create_subscriber(self, call: Call) -> SubscriberView:
         """Create one subscriber."""
         body: NewSubscriber = call.body
+        if call.caller.tenant not in ("", body.tenant):
+            raise Forbidden(f"{call.caller.name} makes subscribers of {call.caller.tenant} alone; say so with tenant")
         subscriber = await self._inventory.create_subscriber(
             subscriber_id=body.id or "", **body.model_dump(exclude={"id"})
         )

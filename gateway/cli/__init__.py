@@ -28,6 +28,8 @@ COMMANDS = {
     "push": Later("push:push", "What makes phones call."),
     "bootstrap": Later("push:bootstrap", "Give a device its OMA DM account and access point."),
     "reach": Later("reaching:reach", "Devices that should call, whatever the way."),
+    "user": Later("people:user", "People who may use the console and the admin API."),
+    "token": Later("people:token", "Tokens for programs that use the admin API."),
     "simulate": Later("simulate:simulate", "Act as a device against a running gateway."),
 }
 """Every command: where it is, and the start of its help."""

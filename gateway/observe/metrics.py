@@ -199,6 +199,7 @@ housekeeping_at = Gauge(
     registry=registry,
 )
 expired = Counter("mogate_expired", "Records that were dropped from the store at their end.", registry=registry)
+admin_logins = Counter("mogate_admin_logins", "Log-ins of people at the admin API.", ["result"], registry=registry)
 build_info = Gauge("mogate_build_info", "The running build.", ["version", "python"], registry=registry)
 
 JOB_KINDS = ("firmware", "software", "lock", "capability", "inventory", "account")
@@ -279,6 +280,7 @@ KNOWN_LABELS: tuple[tuple[Counter | Histogram | Gauge, tuple[tuple[str, ...], ..
     (store_failures, (("sqlite",), ("redis",))),
     (config_reloads, (("taken",), ("refused",))),
     (eap_aka, (("ok",), ("sync_failure",), ("mac_failure",), ("reject",), ("backend_error",))),
+    (admin_logins, (("ok",), ("refused",), ("throttled",))),
     (tokens, (("issued",), ("accepted",), ("refused",))),
 )
 """The series that are there from the first scrape, so that rates and absence alerts work. Other codes follow."""

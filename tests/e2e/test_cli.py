@@ -280,3 +280,24 @@ def test_a_document_of_another_server_is_taken_over(gateway: Gateway, mogate: Cl
     assert "alice.1: 2 values set, 1 held already" in first
     assert "alice.1: 0 values set, 3 held already" in second
     mogate.invoke(cli.main, ["unset", "alice.1", "ims/Private_user_identity", "ims/Timer_T1"])
+
+
+def test_people_and_tokens_come_and_go(mogate: CliRunner) -> None:
+    """A person is made, changed, shown and removed; a token is shown once, listed and revoked."""
+
+    def run(*arguments: str, stdin: str | None = None) -> str:
+        done = mogate.invoke(cli.main, arguments, input=stdin)
+        assert (done.exit_code, done.stderr) == (0, "")
+        return done.stdout
+
+    assert "helpdesk" in run("user", "add", "anna", "--role", "helpdesk", stdin="correct horse battery\n")
+    assert run("user", "change", "anna", "--role", "noc", "--disable") == "anna is noc, disabled\n"
+    (anna,) = json.loads(run("user", "list", "--json"))
+    assert (anna["name"], anna["role"], anna["disabled"]) == ("anna", "noc", True)
+    run("user", "delete", "anna")
+    assert "anna" not in run("user", "list")
+    made = json.loads(run("token", "create", "ci", "--permission", "subscribers:read", "--days", "1", "--json"))
+    assert made["token"].startswith(f"{made['id']}.")
+    assert made["id"] in run("token", "list")
+    run("token", "revoke", made["id"])
+    assert made["id"] not in run("token", "list")

@@ -18,7 +18,7 @@ from gateway.store.opening import DATABASE_FILE
 from gateway.store.sqlite import SqliteStore
 
 CONFIG = Path(__file__).parents[3] / "config"
-SECRETS = ("seal.key", "admin.token", "demo.json", "tls/ca.key", "tls/server.key")
+SECRETS = ("seal.key", "admin.token", "setup.token", "demo.json", "tls/ca.key", "tls/server.key")
 
 
 @pytest.fixture
@@ -32,9 +32,9 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 async def test_a_plain_directory_has_keys_and_nobody_in_it(settings: Settings) -> None:
-    """Without the demo there are a sealing key and an admin token, and the demo's devices are asked for in vain."""
+    """Without the demo there are a sealing key and two tokens, and the demo's devices are asked for in vain."""
     made = await datadir.initialise(settings, demo=False)
-    assert contents(settings.data).keys() == {"seal.key", "admin.token"}
+    assert contents(settings.data).keys() == {"seal.key", "admin.token", "setup.token"}
     assert made["data"] == str(settings.data)
     assert not datadir.has_demo(settings)
     with pytest.raises(ConfigError, match=r"mogate init --demo"):

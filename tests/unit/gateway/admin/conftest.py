@@ -12,8 +12,11 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from gateway.admin.api import AdminApi
+from gateway.admin.caller import Callers
 from gateway.admin.devices import DeviceRoutes
 from gateway.admin.events import EventRoutes
+from gateway.admin.people import PeopleRoutes
+from gateway.admin.sessions import SessionRoutes
 from gateway.admin.subscribers import SubscriberRoutes
 from gateway.fleet.device import Device
 from gateway.fleet.profile import ProfileSet
@@ -37,6 +40,21 @@ class Documents:
         raise RuntimeError(f"cannot render for IMSI {subscriber.imsi}")
 
 
+class Clock:
+    """A clock that tests set."""
+
+    def __init__(self) -> None:
+        self.at = NOW
+
+    def __call__(self) -> datetime:
+        return self.at
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
     store = SqliteStore.open(tmp_path / "mogate.db")
@@ -45,15 +63,20 @@ async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
 
 
 @pytest.fixture
-def api(store: SqliteStore) -> AdminApi:
+def api(store: SqliteStore, tmp_path: Path, clock: Clock) -> AdminApi:
     service = Service(CATALOGUE, ProfileSet([], CATALOGUE), plmns=["00101"], roots={"ims": "./IMS"})
-    inventory = Inventory(store, CATALOGUE, Sealer(bytes(32)), lambda: NOW)
+    inventory = Inventory(store, CATALOGUE, Sealer(bytes(32)), clock)
+    digest = hashlib.sha256(TOKEN.encode()).digest()
+    callers = Callers(store, token_digest=digest, clock=clock, session_seconds=3600)
     return AdminApi(
         SubscriberRoutes(store, service, inventory, Documents()).routes(),
-        DeviceRoutes(store, service, inventory, ImsCredentials(Sealer(bytes(32))), lambda: NOW).routes(),
+        DeviceRoutes(store, service, inventory, ImsCredentials(Sealer(bytes(32))), clock).routes(),
         EventRoutes(store).routes(),
+        PeopleRoutes(store, clock).routes(),
+        SessionRoutes(store, callers, tmp_path, clock).routes(),
+        callers=callers,
+        inventory=inventory,
         store=store,
-        token_digest=hashlib.sha256(TOKEN.encode()).digest(),
     )
 
 

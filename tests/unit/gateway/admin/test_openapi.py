@@ -20,7 +20,7 @@ SCHEMA_WORDS = {
     "items", "maxItems", "maxLength", "maximum", "minItems", "minLength", "minimum", "pattern", "patternProperties",
     "properties", "propertyNames", "required", "title", "type", "writeOnly",
 }  # fmt: skip
-OPERATION_WORDS = {"operationId", "parameters", "requestBody", "responses", "summary"}
+OPERATION_WORDS = {"operationId", "parameters", "requestBody", "responses", "security", "summary", "x-permission"}
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_it_has_the_structure_of_openapi_3_1(document: dict[str, Any]) -> None:
     assert re.fullmatch(r"3\.1\.\d", document["openapi"])
     assert document["info"].keys() == {"title", "version"}
     schemes = document["components"]["securitySchemes"]
-    assert [schemes[name] for name in document["security"][0]] == [{"type": "http", "scheme": "bearer"}]
+    assert [schemes[name]["type"] for one in document["security"] for name in one] == ["http", "apiKey"]
     for _, path, operation in operations(document):
         assert operation.keys() <= OPERATION_WORDS
         in_path = [parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "path"]
@@ -101,7 +101,7 @@ def test_every_refusal_is_described_as_a_problem(document: dict[str, Any]) -> No
     """One shape for all of them, of every operation."""
     for _, _, operation in operations(document):
         refusals = {code: response for code, response in operation["responses"].items() if code >= "4"}
-        assert {"401", "404", "409", "422", "500", "503"} <= refusals.keys()
+        assert {"401", "403", "404", "409", "422", "500", "503"} <= refusals.keys()
         for response in refusals.values():
             assert response["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/Problem"}
 

@@ -1,0 +1,82 @@
+"""Who may do what: permissions on resources of the admin API, and the roles that bundle them.
+
+A permission is ``resource:verb``; ``*`` stands for every resource or both verbs. What a role does not have, its users
+cannot do: a resource that no role names is the administrator's.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Iterable
+
+RESOURCES = {
+    "subscribers": "subscribers, their values and the state of their service",
+    "devices": "devices, their accounts and the state of their service",
+    "documents": "documents as a device would get them, with all that is in them",
+    "identities": "IMSI, MSISDN and IMEI in clear (read); without it they are masked",
+    "operations": "OMA DM commands queued for a device",
+    "jobs": "firmware, software, lock and wipe of a device",
+    "pushes": "what makes phones call, and bootstraps them",
+    "reach": "devices that are to call, and how far that came",
+    "trace": "what was said with a device, and tracing it in full (write)",
+    "events": "what happened to subscribers and devices",
+    "packages": "packages for devices to fetch",
+    "profiles": "profiles, and what they make of a subscriber",
+    "campaigns": "campaigns",
+    "webhooks": "webhooks",
+    "detections": "sightings of subscribers in devices",
+    "users": "people who may use this API",
+    "tokens": "programs that may use this API",
+    "audit": "who did what",
+}
+"""What a permission can be for, and what that is."""
+
+VERBS = ("read", "write")
+_PERMISSION = re.compile(r"(\*|[a-z][a-z-]*):(\*|read|write)")
+EVERYTHING = frozenset({"*:*"})
+
+
+class Role(enum.StrEnum):
+    """What a person is there to do."""
+
+    VIEWER = "viewer"
+    HELPDESK = "helpdesk"
+    PROVISIONING = "provisioning"
+    NOC = "noc"
+    ADMIN = "admin"
+
+
+def _all(verb: str, resources: str) -> frozenset[str]:
+    return frozenset(f"{resource}:{verb}" for resource in resources.split())
+
+
+_VIEWER = _all("read", "subscribers devices operations jobs pushes reach events packages profiles campaigns detections")
+_HELPDESK = _VIEWER | _all("read", "identities documents trace") | _all("write", "pushes reach jobs")
+PERMISSIONS = {
+    Role.VIEWER: _VIEWER,
+    Role.HELPDESK: _HELPDESK,
+    Role.PROVISIONING: _HELPDESK
+    | _all("write", "subscribers devices operations packages profiles campaigns detections"),
+    Role.NOC: _VIEWER | _all("read", "trace webhooks") | _all("write", "trace campaigns"),
+    Role.ADMIN: EVERYTHING,
+}
+"""What each role may do."""
+
+
+def check_permission(text: str) -> str:
+    """The text, if it is a permission.
+
+    Raises: ValueError.
+    """
+    found = _PERMISSION.fullmatch(text)
+    if found is None or found[1] not in {*RESOURCES, "*"}:
+        known = ", ".join(RESOURCES)
+        raise ValueError(f"{text[:60]!r} is no permission; write RESOURCE:read, :write or :*, with * or one of {known}")
+    return text
+
+
+def permits(held: Iterable[str], needed: str) -> bool:
+    """Whether somebody with these permissions has the one that is needed."""
+    resource, _, verb = needed.partition(":")
+    return not {needed, f"{resource}:*", f"*:{verb}", "*:*"}.isdisjoint(held)

@@ -1,0 +1,143 @@
+"""The admin API's routes for people at a browser: log in, log out, and the first user of all."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from gateway.access.people import People, User
+from gateway.access.roles import RESOURCES, Role
+from gateway.admin.auth import SETUP_FILE, read_setup_token
+from gateway.admin.caller import COOKIE, Attempts, Caller, Callers
+from gateway.admin.models import Credentials, FirstUser, NewPassword, SessionView
+from gateway.admin.passwords import hash_password, is_password
+from gateway.admin.routes import PUBLIC, SIGNED_IN, Call, Reply, Route
+from gateway.errors import AuthError, Forbidden, NotFound, TooMany
+from gateway.observe import metrics
+from gateway.store.protocol import Store
+
+
+class SessionRoutes:
+    """Sessions of people. ``data`` is the directory that may hold a set-up token."""
+
+    def __init__(self, store: Store, callers: Callers, data: Path, clock: Callable[[], datetime]) -> None:
+        self._people = People(store)
+        self._callers = callers
+        self._attempts = Attempts(store)
+        self._data = data
+        self._clock = clock
+
+    def routes(self) -> tuple[Route, ...]:
+        """The route table."""
+        return (
+            Route(
+                "POST", "/session", self.log_in, "Log in, for a browser: the session is in a cookie",
+                takes=Credentials, gives=SessionView, needs=PUBLIC,
+            ),
+            Route("GET", "/session", self.show_session, "Who the caller is", gives=SessionView, needs=SIGNED_IN),
+            Route("DELETE", "/session", self.log_out, "Log out", status=204, needs=SIGNED_IN),
+            Route(
+                "PUT", "/session/password", self.change_password, "Change one's own password; all sessions end",
+                takes=NewPassword, status=204, needs=SIGNED_IN,
+            ),
+            Route(
+                "POST", "/setup", self.set_up, "Make the first administrator, with the set-up token, and log in",
+                takes=FirstUser, gives=SessionView, status=201, needs=PUBLIC,
+            ),
+        )  # fmt: skip
+
+    async def log_in(self, call: Call) -> Reply:
+        """Begin a session."""
+        body: Credentials = call.body
+        user = await self._prove(body.name, body.password, call.caller)
+        return await self._begun(user, call.caller)
+
+    async def show_session(self, call: Call) -> SessionView:
+        """Who the caller is, and what a browser has to send with every change."""
+        return _view(call.caller)
+
+    async def log_out(self, call: Call) -> Reply:
+        """End the session of the cookie."""
+        await self._callers.end(call.caller)
+        return Reply(None, {"Set-Cookie": _cookie("", 0, call.caller)})
+
+    async def change_password(self, call: Call) -> None:
+        """Change one's own password."""
+        body: NewPassword = call.body
+        kind, _, name = call.caller.name.partition(":")
+        if kind != "user":
+            raise Forbidden("only a person has a password; log in with it")
+        user = await self._prove(name, body.old, call.caller)
+        await self._people.save(replace(user, password_hash=await hash_password(body.new)))
+
+    async def set_up(self, call: Call) -> Reply:
+        """Make the first user."""
+        body: FirstUser = call.body
+        now = self._clock()
+        await self._check_attempts(["setup"], now)
+        token = read_setup_token(self._data)
+        if not token or await self._people.users():
+            raise Forbidden("this gateway is set up; an administrator makes further users")
+        if not hmac.compare_digest(body.token.encode("utf-8", "surrogatepass"), token.encode()):
+            await self._attempts.failed("setup", now)
+            raise AuthError(f"this is not the set-up token; it is in {SETUP_FILE} of the data directory")
+        user = User(name=body.name, role=Role.ADMIN, password_hash=await hash_password(body.password), created_at=now)
+        await self._people.save(user)
+        (self._data / SETUP_FILE).unlink(missing_ok=True)
+        return await self._begun(replace(user, revision=1), call.caller)
+
+    async def _prove(self, name: str, password: str, caller: Caller) -> User:
+        """The user, who gave the right password."""
+        now, tried = self._clock(), [f"user {name}", f"address {caller.address}"]
+        await self._check_attempts(tried, now)
+        try:
+            user: User | None = await self._people.user(name)
+        except NotFound:
+            user = None
+        good = await is_password(password, user.password_hash if user else "")
+        if user is None or not good or user.disabled:
+            for who in tried:
+                await self._attempts.failed(who, now)
+            metrics.count(metrics.admin_logins, "refused")
+            raise AuthError("the name or the password is wrong")
+        metrics.count(metrics.admin_logins, "ok")
+        return user
+
+    async def _check_attempts(self, tried: list[str], now: datetime) -> None:
+        for who in tried:
+            if not await self._attempts.may_try(who, now):
+                metrics.count(metrics.admin_logins, "throttled")
+                raise TooMany("too many wrong attempts; wait a quarter of an hour", 900)
+
+    async def _begun(self, user: User, caller: Caller) -> Reply:
+        cookie, session = await self._callers.begin(user, self._clock())
+        known = caller._replace(
+            name=f"user:{user.name}", permissions=user.permissions, tenant=user.tenant, role=user.role.value,
+            csrf=session.csrf,
+        )  # fmt: skip
+        return Reply(_view(known), {"Set-Cookie": _cookie(cookie, self._callers.session_seconds, caller)})
+
+
+def _view(caller: Caller) -> SessionView:
+    return SessionView(
+        name=caller.name,
+        role=caller.role,
+        tenant=caller.tenant,
+        permissions=sorted(
+            f"{resource}:{verb}"
+            for resource in RESOURCES
+            for verb in ("read", "write")
+            if caller.may(f"{resource}:{verb}")
+        ),
+        csrf=caller.csrf,
+    )
+
+
+def _cookie(value: str, seconds: int, caller: Caller) -> str:
+    """A cookie that no script reads, and that goes along with no request from another site."""
+    secure = "; Secure" if caller.secure else ""
+    return f"{COOKIE}={value}; HttpOnly; SameSite=Strict; Path=/; Max-Age={seconds}{secure}"
