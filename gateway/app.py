@@ -140,7 +140,9 @@ async def running(
             tracer=tracer,
             clock=now,
             load=load,
-            hosts=default_hosts(settings.operator.plmns) | {host.lower() for host in settings.rcc14.hosts},
+            hosts=default_hosts(settings.operator.plmns)
+            | {host.lower() for host in settings.rcc14.hosts}
+            | set(settings.rcc14.additional.hosts if settings.rcc14.additional else ()),
             methods=methods,
         )
         packages = Packages(settings.data / PACKAGES_FOLDER)

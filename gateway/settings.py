@@ -184,6 +184,22 @@ class Server(_Table):
     plans: tuple[str, ...] = ()
 
 
+class AdditionalServer(_Table):
+    """The part of an additional server that this gateway takes, next to another default server or to itself.
+
+    Under the names in ``hosts`` (none: under all) it serves these ``app_ids`` and nothing else: no MSG, no
+    ACCESS-CONTROL, and the user's number only as an ``id_provider``.
+    """
+
+    hosts: tuple[Annotated[str, Field(pattern=r"^[a-z0-9.-]{1,253}$")], ...] = ()
+    app_ids: Annotated[tuple[str, ...], Field(min_length=1)]
+    id_provider: bool = False
+
+    def is_meant(self, host: str) -> bool:
+        """Whether a request for a server of that name is for this part."""
+        return not self.hosts or host in self.hosts
+
+
 class Rcc14(_Table):
     """RCC.14.
 
@@ -192,7 +208,8 @@ class Rcc14(_Table):
     server, next to those that follow from the operator's networks; with ``other_hosts`` "refuse" a request for any
     other name gets 404. After ``max_restarts`` answers of 511 within ``restart_seconds``, a client gets
     ``after_restarts`` instead. ``max_devices_per_plan`` goes before ``max_devices``. ``notices`` explain to users why
-    their service is off, by state. Where there are ``servers``, ``app_ids`` are the AppIDs to ask for here.
+    their service is off, by state. Where there are ``servers``, ``app_ids`` are the AppIDs to ask for here;
+    ``additional`` is for a gateway that is such a server itself.
     """
 
     paths: tuple[str, ...] = ("/", "/config", "/rcs/config")
@@ -220,6 +237,7 @@ class Rcc14(_Table):
     notices: dict[Literal["disabled", "disabled_permanently", "disabled_until_user"], Notice] = {}
     app_ids: tuple[str, ...] = ()
     servers: tuple[Server, ...] = ()
+    additional: AdditionalServer | None = None
 
 
 class SmsHttp(_Table):

@@ -16,6 +16,8 @@ from live_gateway import Gateway
 from lxml import etree
 
 HOST = "config.rcs.mnc001.mcc001.pub.3gppnetwork.org"
+HUB = "hub.example.net"
+"""The name under which it is an additional server."""
 FORM = "application/x-www-form-urlencoded"
 SMS_SECONDS = 10
 

@@ -9,6 +9,7 @@ import functools
 import hashlib
 from collections.abc import Mapping as Values
 from datetime import datetime
+from typing import NamedTuple
 
 from adapters.provisioning import template
 from adapters.provisioning.document import Characteristic, Parm, format_characteristic
@@ -38,6 +39,18 @@ _PASSWORDS = frozenset({"dm_client_secret", "dm_server_secret", "ims_password"})
 _NOT_ENTITLED = (Parm("EntitlementStatus", "0"),)
 
 
+class _Scope(NamedTuple):
+    """What a document is about: the MOs in it, and the entitlements that it refuses.
+
+    ``refused`` were asked for, and no MO here says more of them than that there are none.
+    """
+
+    mos: tuple[str, ...]
+    refused: tuple[str, ...] = ()
+    tells_number: bool = True
+    tells_servers: bool = True
+
+
 class Documents:
     """Renders what a device is due.
 
@@ -60,12 +73,13 @@ class Documents:
         self._accounts = accounts
         self._ims = ims
         self._always_mos = settings.always_applications
-        self._default_mos = tuple(dict.fromkeys((*settings.default_applications, *self._always_mos)))
+        self._usual = _Scope(tuple(dict.fromkeys((*settings.default_applications, *self._always_mos))))
         self._notices: dict[str, Notice] = dict(settings.notices.items())
         if settings.terms is not None:
             self._notices[TERMS_OF_USE] = settings.terms
         self._app_ids_here = settings.app_ids
         self._servers = settings.servers
+        self._additional = settings.additional
         self._elsewhere = f"{settings.app_ids}{settings.servers}" if settings.servers else ""
         self._notice = functools.cache(self._rendered_notice)
         self._access_control = functools.cache(self._rendered_access_control)
@@ -75,14 +89,15 @@ class Documents:
         self._served = functools.cache(mapping.applications)
         self._refusals = functools.cache(_refusals)
 
-    def wish(self, subscriber: Subscriber, device: Device, request: Request) -> str:
-        """What tells the clients of one device apart: their release, and the applications they are due.
+    def wish(self, subscriber: Subscriber, device: Device, request: Request, *, additional: bool = False) -> str:
+        """What tells the clients of one device apart: their release, the server, and the applications they are due.
 
         A client that asks for others, or comes in another release, starts afresh.
         """
         layout, release = request.layout, "\n".join(request.release)
-        mos = ",".join((*self._wanted(subscriber, device, layout, request.apps), *self._refused(layout, request.apps)))
-        return hashlib.blake2b(f"{layout}|{mos}|{release}".encode(), digest_size=8).hexdigest()
+        scope = self._scope(subscriber, device, layout, request.apps, additional)
+        name = f"{layout}|{','.join((*scope.mos, *scope.refused))}|{release}|{additional}"
+        return hashlib.blake2b(name.encode(), digest_size=8).hexdigest()
 
     def key(self, subscriber: Subscriber, device: Device) -> str:
         """A text that changes whenever the content of some wish could; cheap."""
@@ -114,30 +129,29 @@ class Documents:
         variables = self._service.selection(subscriber, device).variables
         return not variables.isdisjoint(IMS_CREDENTIAL) and not (device.rcc14 and device.rcc14.ims_serial)
 
-    def content(self, subscriber: Subscriber, device: Device, layout: Layout, apps: tuple[str, ...]) -> bytes:
+    def content(self, subscriber: Subscriber, device: Device, request: Request, *, additional: bool = False) -> bytes:
         """The content: everything of the document but VERS, TOKEN and MSG.
 
-        ``apps`` are the AppIDs asked for, none for the usual applications. What is not served here is left out.
+        It is that of the applications asked for, or of the usual ones. What is not served here is left out.
+
+        Spec: RCC.14 2.2.2 (an additional server gives applications, and as an id-provider the number)
         """
-        return self._content(subscriber, device, layout, apps, self._variables(subscriber, device))
+        layout = request.layout
+        scope = self._scope(subscriber, device, layout, request.apps, additional)
+        return self._content(subscriber, device, layout, scope, self._variables(subscriber, device))
 
     def _content(
-        self,
-        subscriber: Subscriber,
-        device: Device,
-        layout: Layout,
-        apps: tuple[str, ...],
-        variables: Values[str, str],
+        self, subscriber: Subscriber, device: Device, layout: Layout, scope: _Scope, variables: Values[str, str]
     ) -> bytes:
         selection = self._service.selection(subscriber, device)
         missing = selection.variables.difference(variables)
-        user = template.user(subscriber.msisdn) if subscriber.msisdn else b""
-        mos = self._wanted(subscriber, device, layout, apps)
+        user = template.user(subscriber.msisdn) if subscriber.msisdn and scope.tells_number else b""
+        elsewhere = self._access_control(subscriber.plan) if scope.tells_servers else b""
         off = tuple(
             (mo, state) for mo, state in subscriber.application_states.items() if state is not ServiceState.ACTIVE
         )
-        applications = self._compiled(selection, layout, mos, missing, off).splice(variables)
-        return user + self._access_control(subscriber.plan) + applications + self._refusals(self._refused(layout, apps))
+        applications = self._compiled(selection, layout, scope.mos, missing, off).splice(variables)
+        return user + elsewhere + applications + self._refusals(scope.refused)
 
     def document(self, delivery: Delivery, token: str, content: bytes, accept_language: str = "") -> bytes:
         """The whole document; ``token`` and ``content`` may be empty."""
@@ -153,9 +167,11 @@ class Documents:
         """The document this device would get while its service is active, but for its TOKEN and its passwords."""
         version = max(device.rcc14.version, 1) if device.rcc14 else 1
         vers = template.vers(version, validity_for(device.id, self._terms))
+        is_additional = self._additional is not None and not self._additional.hosts
+        scope = self._scope(subscriber, device, layout, (), is_additional)
         variables = self._variables(subscriber, device)
         shown = {name: "…" if name in _PASSWORDS else text for name, text in variables.items()}
-        return template.document(vers, self._content(subscriber, device, layout, (), shown))
+        return template.document(vers, self._content(subscriber, device, layout, scope, shown))
 
     def _variables(self, subscriber: Subscriber, device: Device) -> dict[str, str]:
         """The device's variables, with those of its account and its credential as far as it has them."""
@@ -206,21 +222,26 @@ class Documents:
         named = [(one.fqdn, one.id_provider, one.app_ids) for one in servers]
         return template.access_control(self._app_ids_here, named)
 
-    def _refused(self, layout: Layout, apps: tuple[str, ...]) -> tuple[str, ...]:
-        """The entitlements that were asked for and of which no MO here says more than that there are none."""
-        return tuple([app for app in _ENTITLEMENTS if app in apps and app not in self._served(layout)])
+    def _scope(
+        self, subscriber: Subscriber, device: Device, layout: Layout, apps: tuple[str, ...], additional: bool
+    ) -> _Scope:
+        """What goes into the document: the same for the same wish, in whatever order and words it came.
 
-    def _wanted(self, subscriber: Subscriber, device: Device, layout: Layout, apps: tuple[str, ...]) -> tuple[str, ...]:
-        """The MOs that go into the document: the same for the same wish, in whatever order and words it came.
-
-        Spec: RCC.14 2.3 (app parameter)
+        Spec: RCC.14 2.3 (app parameter), 2.2.2 (additional servers)
         """
-        if not apps:
-            return self._default_mos
+        here = self._additional if additional else None
+        if here is None and not apps:
+            return self._usual
         entitled = self._service.selection(subscriber, device).leaves
-        return tuple(
-            [mo for mo in entitled if mo in self._always_mos or not self._app_ids(mo, layout).isdisjoint(apps)]
-        )
+        refused = tuple([app for app in _ENTITLEMENTS if app in apps and app not in self._served(layout)])
+        if here is None:
+            asked = [mo for mo in entitled if mo in self._always_mos or not self._app_ids(mo, layout).isdisjoint(apps)]
+            return _Scope(tuple(asked), refused)
+        served = [mo for mo in entitled if not self._app_ids(mo, layout).isdisjoint(here.app_ids)]
+        if apps:
+            served = [mo for mo in served if not self._app_ids(mo, layout).isdisjoint(apps)]
+        refused = tuple([app for app in refused if app in here.app_ids])
+        return _Scope(tuple(served), refused, tells_number=here.id_provider, tells_servers=False)
 
 
 def _refusals(app_ids: tuple[str, ...]) -> bytes:

@@ -219,7 +219,7 @@ class Rcc14Front:
 
     async def _provide(self, request: web.BaseRequest, leg: Leg, host: str, address: str) -> Answer:
         """The TLS leg: a document for a client that proves who it is."""
-        call = await self._call(request, address)
+        call = await self._call(request, host, address)
         asked = call.asked
         moved = self._moved(request, "https", host, asked.imsi or asked.imei or asked.msisdn or address)
         if moved is not None:
@@ -340,7 +340,7 @@ class Rcc14Front:
             event = Event(at=self._clock(), kind=kind, subscriber_id=subscriber_id, detail={"address": address})
             await self._store.commit(Append(event))
 
-    async def _call(self, request: web.BaseRequest, address: str) -> Call:
+    async def _call(self, request: web.BaseRequest, host: str, address: str) -> Call:
         """The request as the methods see it; a posted form is read like a query.
 
         Raises: DecodeError, LimitExceeded.
@@ -365,6 +365,7 @@ class Rcc14Front:
             request.raw_path,
             media_type,
             body,
+            self._settings.additional is not None and self._settings.additional.is_meant(host),
         )
 
 

@@ -77,7 +77,7 @@ class Provider:
 
         def digest() -> bytes:
             nonlocal content
-            content = self._documents.content(subscriber, device, asked.layout, asked.apps)
+            content = self._documents.content(subscriber, device, asked, additional=call.additional)
             return hashlib.sha256(content).digest()
 
         delivery = deliver(
@@ -85,17 +85,20 @@ class Provider:
             device.rcc14 or Rcc14State(),
             asked,
             service_state(subscriber, device),
-            wish=self._documents.wish(subscriber, device, asked),
+            wish=self._documents.wish(subscriber, device, asked, additional=call.additional),
             key=self._documents.key(subscriber, device),
             digest=digest,
-            terms=self._terms,
+            terms=self._terms._replace(terms_of_use="") if call.additional else self._terms,
             now=now,
         )
+        if call.additional:
+            # What the user is told is for the default server to say.
+            delivery = delivery._replace(message="")
         token = self._tokens.issue(device.id, delivery.state.token_serial) if delivery.token_seconds else ""
         if delivery.kind is not Kind.FULL:
             content = b""
         elif not content:
-            content = self._documents.content(subscriber, device, asked.layout, asked.apps)
+            content = self._documents.content(subscriber, device, asked, additional=call.additional)
         if delivery.kind is Kind.FULL and (profile := self._documents.turns_off(subscriber, device, asked)):
             logger().warning("profile_not_supported", device=device.id, rcs_profile=profile)
         document = self._documents.document(delivery, token, content, call.headers.get("Accept-Language", ""))

@@ -447,9 +447,11 @@ class _Client:
             says = f"configuration withdrawn ({version})"
         elif version > held:
             values = self._allowed(values)
+            ignored = sorted({path.partition("/")[0] for path in document.values.keys() - values.keys()} - {"User"})
             changed = {path: value for path, value in values.items() if state.get("values", {}).get(path) != value}
             gone = state.get("values", {}).keys() - values.keys()
             says = f"new configuration: {len(values)} parameters, {len(changed)} new or changed, {len(gone)} gone"
+            says += f"; not for this server to say: {', '.join(ignored)}" if ignored else ""
             if self._is_default:
                 transcript.facts["changed"] = changed if held > 0 else len(changed)
                 state["apps"] = document.app_ids

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from live_gateway import Gateway
-from rcc14_caller import Caller
+from rcc14_caller import HUB, Caller
 
 SETTINGS = {
     "MOGATE_SMS__BEARER": "file",
@@ -15,6 +15,9 @@ SETTINGS = {
     "MOGATE_OTP__ATTEMPTS": "3",
     "MOGATE_RCC14__PROVISIONING_VERSIONS": json.dumps(["2.0", "4.0", "5.0"]),
     "MOGATE_RCC14__OTHER_HOSTS": "refuse",
+    "MOGATE_RCC14__ADDITIONAL": json.dumps(
+        {"hosts": [HUB], "app_ids": ["ap2002"], "id_provider": True},
+    ),
     "MOGATE_RCC14__TERMS": json.dumps(
         {
             "title": {"en": "Chat features", "de": "Chat-Funktionen"},

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from xml.parsers import expat
 
 import pytest
-from rcc14_caller import FORM, HOST, Caller, Heard, Subscriber
+from rcc14_caller import FORM, HOST, HUB, Caller, Heard, Subscriber
 
 UP_2 = "rcs_version=11.0&rcs_profile=UP_2.4&provisioning_version=5.0"
 EAP = "application/vnd.gsma.eap-relay.v1.0+json"
@@ -359,6 +359,41 @@ def test_clients_of_one_phone_keep_out_of_each_others_way(rcc14: Caller) -> None
     assert {name: one.version for name, one in changed.items()} == {"ims": 1, "rcs": 4, "both": 5}
     assert {name for name, one in changed.items() if b'"TimerIdle" value="301"' in one.body} == {"rcs", "both"}
     assert b"3GPP_IMS" in changed["both"].body
+
+
+def test_the_part_of_an_additional_server(rcc14: Caller) -> None:
+    """By the name of an additional server the gateway asks for the same proofs and gives its own applications, under a
+    version of that server; MSG and ACCESS-CONTROL are the default server's to send (RCC.14 2.2.2).
+    """
+    who = rcc14.subscriber()
+    hub = ("Host", HUB)
+    assert rcc14.plain(hub).status == 511
+    assert rcc14.secure(f"vers=0&{UP_2}&IMSI={who.imsi}", hub).status == 511
+    here = rcc14.configure(who, f"vers=0&{UP_2}")
+    assert {path.partition("/")[0] for path in here.parms} == {"VERS", "TOKEN", "MSG", "User", "APPLICATION"}
+    cookie = rcc14.plain(hub, ("X-IMSI", who.imsi)).cookie
+    asked = f"vers=0&{UP_2}&IMSI={who.imsi}&IMEI={who.imei}"
+    there = rcc14.secure(f"{asked}&app=ap2002&app={quote(IMS_B)}", hub, cookie=cookie)
+    assert {path.partition("/")[0] for path in there.parms} == {"VERS", "TOKEN", "User", "APPLICATION"}
+    assert re.findall(rb'"AppID" value="([^"]+)"', there.body) == [b"ap2002"]
+    token = quote(there.parms["TOKEN/token"])
+    again = rcc14.secure(f"{asked.replace('vers=0', f'vers={there.version}')}&app=ap2002&token={token}", hub)
+    assert (again.version, b"APPLICATION" in again.body) == (there.version, False)
+    assert rcc14.configure(who, f"vers={here.version}&{UP_2}").version == here.version
+    rcc14.admin("PUT", f"/subscribers/{who.id}/state", {"state": "disabled_permanently"})
+    gone = rcc14.secure(f"{asked}&token={token}", hub)
+    assert gone.parms == {"VERS/version": "-1", "VERS/validity": "-1"}
+
+
+def test_an_additional_server_asks_for_a_code_by_the_id_providers_number(rcc14: Caller) -> None:
+    """The number that an id-provider gave is a claim like any other: a code goes to it (RCC.14 2.2.2, id-provider)."""
+    who = rcc14.subscriber()
+    number = rcc14.configure(who, f"vers=0&{UP_2}").parms["User/msisdn"]
+    waiting = rcc14.secure(f"vers=0&{UP_2}&msisdn={quote(number)}&SMS_port=0&app=ap2002", ("Host", HUB))
+    assert (waiting.status, waiting.body) == (200, b"")
+    code = re.search("[0-9]{6}", rcc14.sms(number)["text"])
+    assert code is not None
+    assert "APPLICATION/AppID" in rcc14.secure(f"OTP={code[0]}", ("Host", HUB), cookie=waiting.cookie).parms
 
 
 def add_tablet(rcc14: Caller, who: Subscriber) -> Heard:

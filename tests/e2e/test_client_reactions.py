@@ -108,6 +108,7 @@ def test_an_additional_server_is_asked_too(tmp_path: Path) -> None:
     gateway.environment |= {
         "MOGATE_RCC14__APP_IDS": json.dumps(ims),
         "MOGATE_RCC14__SERVERS": json.dumps([{"fqdn": "localhost", "app_ids": ["ap2002"]}]),
+        "MOGATE_RCC14__ADDITIONAL": json.dumps({"hosts": ["localhost"], "app_ids": ["ap2002"]}),
     }
     gateway.run("init", "--demo")
     gateway.start()
@@ -122,5 +123,6 @@ def test_an_additional_server_is_asked_too(tmp_path: Path) -> None:
     assert second["values"]["APPLICATION[ap2002]/AppID"] == "ap2002"
     memory = json.loads((tmp_path / "both.json").read_text())
     assert memory["apps"] == ims
+    assert not [line for line in said(first) if "not for this server to say" in line]
     assert memory["servers"]["localhost"]["token"] != ""
     assert not [path for path in memory["servers"]["localhost"]["values"] if not path.startswith("APPLICATION[ap2002]")]

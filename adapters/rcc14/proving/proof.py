@@ -17,7 +17,8 @@ class Call(NamedTuple):
 
     ``target`` is the path with the query as the client wrote them. ``headers`` are by name in any case. ``cookies`` are
     the values that came under the gateway's name, the latest first. ``peer`` is the client's address. ``body`` is empty
-    unless it was posted as ``media_type`` says; a posted form is part of ``asked`` already.
+    unless it was posted as ``media_type`` says; a posted form is part of ``asked`` already. ``additional`` when it is
+    meant for the additional server that the gateway is.
     """
 
     asked: Request
@@ -29,6 +30,7 @@ class Call(NamedTuple):
     target: str = ""
     media_type: str = ""
     body: bytes = b""
+    additional: bool = False
 
 
 class Proof(NamedTuple):

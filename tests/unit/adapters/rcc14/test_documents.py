@@ -42,7 +42,7 @@ def app_ids(documents: Documents, query: str, subscriber: Subscriber = ANN) -> l
         documents.document(
             Delivery(Kind.FULL, 1, 60, 0, Rcc14State()),
             "",
-            documents.content(subscriber, PHONE, request.layout, request.apps),
+            documents.content(subscriber, PHONE, request),
         )
     )
     return [str(app_id) for app_id in root.xpath("characteristic[@type='APPLICATION']/parm[@name='AppID']/@value")]
@@ -77,7 +77,7 @@ def test_an_entitlement_that_nobody_has_is_disabled(documents: Documents) -> Non
     Spec: GSMA TS.43 (EntitlementStatus)
     """
     asked = asking("app=ap2004")
-    content = documents.content(ANN, PHONE, asked.layout, asked.apps)
+    content = documents.content(ANN, PHONE, asked)
     assert content.endswith(
         b'<characteristic type="APPLICATION"><parm name="AppID" value="ap2004"/>'
         b'<parm name="EntitlementStatus" value="0"/></characteristic>'
@@ -104,7 +104,7 @@ def test_an_operator_may_serve_any_application(tmp_path: Path, terms: Terms, acc
     service = Service(catalogue, ProfileSet([profile], catalogue), plmns=[], roots={})
     mapping, ims = Mapping.load(tmp_path, catalogue), ImsCredentials(Sealer(bytes(32)))
     documents = Documents(mapping, service, accounts, ims, settings=Rcc14(), terms=terms)
-    assert documents.content(replace(ANN, msisdn=""), PHONE, "B", (app_id, "other")) == (
+    assert documents.content(replace(ANN, msisdn=""), PHONE, asking(f"{UP_2}&app={app_id}&app=other")) == (
         b'<characteristic type="APPLICATION"><parm name="AppID" value="%b"/>'
         b'<parm name="EntitlementStatus" value="1"/></characteristic>' % app_id.encode()
     )
@@ -112,8 +112,8 @@ def test_an_operator_may_serve_any_application(tmp_path: Path, terms: Terms, acc
 
 def test_what_lacks_a_variable_is_left_out(documents: Documents) -> None:
     """A leaf that cannot be filled for this subscriber is not there, and the others are; values are escaped."""
-    with_sim = documents.content(ANN, PHONE, "B", ())
-    without = documents.content(replace(ANN, imsis=()), PHONE, "B", ())
+    with_sim = documents.content(ANN, PHONE, asking(UP_2))
+    without = documents.content(replace(ANN, imsis=()), PHONE, asking(UP_2))
     impi = b"001010000000001@ims.mnc001.mcc001.3gppnetwork.org"
     assert impi in with_sim
     assert b"Private_User_Identity" not in without
@@ -123,7 +123,7 @@ def test_what_lacks_a_variable_is_left_out(documents: Documents) -> None:
 @pytest.mark.parametrize(("msisdn", "user"), [("+15550100001", ["+15550100001"]), ("", [])])
 def test_the_number_is_told_when_it_is_known(documents: Documents, msisdn: str, user: list[str]) -> None:
     """User/msisdn is the number on record, and no User stands there without one."""
-    content = documents.content(replace(ANN, msisdn=msisdn), PHONE, "A", ())
+    content = documents.content(replace(ANN, msisdn=msisdn), PHONE, Request())
     root = etree.fromstring(b"<d>" + content + b"</d>")
     assert root.xpath("characteristic[@type='User']/parm[@name='msisdn']/@value") == user
 
@@ -211,12 +211,12 @@ def test_the_key_follows_the_operator(
 def test_rcs_alone_may_be_off(documents: Documents, state: ServiceState, code: str) -> None:
     """In layout B the RCS application says so itself while IMS stays; in A it is left out (RCC.07 rcsDisabledState)."""
     ann = replace(ANN, application_states={"rcs": state})
-    content = etree.fromstring(b"<d>" + documents.content(ann, PHONE, "B", ()) + b"</d>")
+    content = etree.fromstring(b"<d>" + documents.content(ann, PHONE, asking(UP_2)) + b"</d>")
     assert content.xpath("//characteristic[@type='SERVICES']/parm[@name='rcsDisabledState']/@value") == [code]
     assert app_ids(documents, UP_2, ann) == [IMS_B, "ap2002"]
     assert app_ids(documents, "", ann) == ["ap2001"]
     active = replace(ANN, application_states={"rcs": ServiceState.ACTIVE})
-    assert documents.content(active, PHONE, "B", ()) == documents.content(ANN, PHONE, "B", ())
+    assert documents.content(active, PHONE, asking(UP_2)) == documents.content(ANN, PHONE, asking(UP_2))
 
 
 def test_another_application_that_is_off_is_left_out(documents: Documents) -> None:
@@ -232,7 +232,7 @@ def test_other_servers_are_told_to_who_is_to_ask_them(make_documents: Callable[.
         {"fqdn": "vvm.example.net", "app_ids": ["ap2003", "ap2004"], "plans": ["premium"]},
     ]
     documents = make_documents(app_ids=[IMS_B], servers=servers)
-    content = documents.content(replace(ANN, plan="premium"), PHONE, "B", ())
+    content = documents.content(replace(ANN, plan="premium"), PHONE, asking(UP_2))
     assert (
         b'<characteristic type="ACCESS-CONTROL"><characteristic type="DEFAULT">'
         b'<parm name="app-id" value="urn:oma:mo:ext-3gpp-ims:1.0"/></characteristic>'
@@ -243,9 +243,39 @@ def test_other_servers_are_told_to_who_is_to_ask_them(make_documents: Callable[.
         b'<parm name="app-id" value="ap2004"/></characteristic></characteristic>'
     ) in content
     assert content.index(b"User") < content.index(b"ACCESS-CONTROL") < content.index(b"APPLICATION")
-    assert documents.content(ANN, PHONE, "B", ()).count(b'"SERVER"') == 1
-    assert b"ACCESS-CONTROL" not in make_documents().content(ANN, PHONE, "B", ())
+    assert documents.content(ANN, PHONE, asking(UP_2)).count(b'"SERVER"') == 1
+    assert b"ACCESS-CONTROL" not in make_documents().content(ANN, PHONE, asking(UP_2))
     assert documents.key(ANN, PHONE) != make_documents().key(ANN, PHONE)
+
+
+@pytest.mark.parametrize(
+    ("query", "id_provider", "types"),
+    [
+        (UP_2, False, ["APPLICATION"]),
+        (UP_2, True, ["User", "APPLICATION"]),
+        (f"{UP_2}&app=ap2002", False, ["APPLICATION"]),
+        (f"{UP_2}&app={IMS_B}", False, []),
+        (f"{UP_2}&app={IMS_B}&app=ap2002", False, ["APPLICATION"]),
+        (f"{UP_2}&app=ap2004", False, []),
+        (f"{UP_2}&app=ap2003", False, ["APPLICATION"]),
+    ],
+)
+def test_as_an_additional_server(
+    make_documents: Callable[..., Documents], query: str, id_provider: bool, types: list[str]
+) -> None:
+    """Its own applications and no others, whatever is asked for; no ACCESS-CONTROL, and the number from an id-provider
+    alone. It is another server to the client, with a version of its own (RCC.14 2.2.2).
+    """
+    part = {"hosts": ["hub.example"], "app_ids": ["ap2002", "ap2003"], "id_provider": id_provider}
+    server = {"fqdn": "other.example", "app_ids": ["ap2004"]}
+    documents = make_documents(additional=part, servers=[server], app_ids=[IMS_B])
+    content = documents.content(ANN, PHONE, asking(query), additional=True)
+    root = etree.fromstring(b"<d>" + content + b"</d>")
+    assert root.xpath("characteristic/@type") == types
+    assert IMS_B.encode() not in content
+    wishes = {documents.wish(ANN, PHONE, asking(query), additional=additional) for additional in (False, True)}
+    assert len(wishes) == 2
+    assert b"ACCESS-CONTROL" in documents.content(ANN, PHONE, asking(query))
 
 
 @pytest.mark.parametrize(("accepts", "title"), [("", "Chat"), ("de-AT,en;q=0.5", "Nachrichten & mehr"), ("fr", "Chat")])
