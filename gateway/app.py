@@ -12,6 +12,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -43,6 +44,7 @@ from gateway.admin.jobs import JobRoutes
 from gateway.admin.people import PeopleRoutes
 from gateway.admin.pushes import PushRoutes
 from gateway.admin.reaching import ReachRoutes
+from gateway.admin.reload import ReloadRoutes
 from gateway.admin.sessions import SessionRoutes
 from gateway.admin.subscribers import SubscriberRoutes
 from gateway.admin.trace import TraceRoutes
@@ -51,17 +53,19 @@ from gateway.detections import WORK as DETECTION_WORK
 from gateway.detections import Detections
 from gateway.download import PackageFront
 from gateway.errors import ConfigError
-from gateway.files import load_configuration
+from gateway.files import Configuration, load_configuration
 from gateway.ims_credentials import ImsCredentials
 from gateway.inventory import Inventory
 from gateway.jobs import Jobs
 from gateway.observe import metrics
+from gateway.observe.health import Health
 from gateway.observe.load import Load
 from gateway.observe.logs import logger
 from gateway.observe.siblings import Siblings
 from gateway.packages import PACKAGES_FOLDER, Packages
 from gateway.pushes import Pushes, Server
 from gateway.reaching import Reachings
+from gateway.reload import Reload
 from gateway.sealing import Sealer
 from gateway.service import Service
 from gateway.settings import Events, Listener, Settings
@@ -84,18 +88,21 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+class Running(NamedTuple):
+    """A gateway that serves: each listener with the port it got, and what can be done to it."""
+
+    bound: Sequence[tuple[Listener, int]]
+    reload: Reload
+    health: Health
+
+
 @contextlib.asynccontextmanager
-async def running(
-    settings: Settings, siblings: Siblings | None = None
-) -> AsyncIterator[Sequence[tuple[Listener, int]]]:
-    """Serve while the context is open; gives each listener with the port it got. Siblings share the ports.
+async def running(settings: Settings, siblings: Siblings | None = None) -> AsyncIterator[Running]:
+    """Serve while the context is open. Siblings share the ports.
 
     Raises: ConfigError when the settings, a file they name or the data directory is not fit for use.
     """
     configuration = load_configuration(settings)
-    metrics.config_hash.set(int(configuration.digest, 16))
-    metrics.config_last_reload_success.set(1)
-    metrics.config_last_reload_at.set_to_current_time()
     sealer = Sealer.load(settings.seal_key)
     token = load_token(settings.data)
     async with contextlib.AsyncExitStack() as stack:
@@ -157,11 +164,15 @@ async def running(
             package_url=settings.package_url(),
             clock=now,
         )
+        dm_pushes = OmaDmPushes(service, configuration.catalogue, sealer, settings.omadm, settings.omacp, settings.sms)
+        cp_documents = CpDocuments(
+            configuration.mapping, configuration.cp_mapping, service, settings.omacp, settings.sms
+        )
         pushes = Pushes(
             inventory,
             reach,
-            OmaDmPushes(service, configuration.catalogue, sealer, settings.omadm, settings.omacp, settings.sms),
-            CpDocuments(configuration.mapping, configuration.cp_mapping, service, settings.omacp, settings.sms),
+            dm_pushes,
+            cp_documents,
             Reconfigurations(settings.operator.plmns),
             Server(settings.omadm.server_id, settings.omadm.server_name, settings.omadm_address()),
         )
@@ -174,6 +185,17 @@ async def running(
             clock=now,
             session_seconds=settings.admin.session_seconds,
         )
+
+        def adopt(read: Configuration) -> None:
+            service.adopt(read.catalogue, read.profiles)
+            inventory.adopt(read.catalogue)
+            documents.adopt(read.mapping)
+            dm_pushes.adopt(read.catalogue)
+            cp_documents.adopt(read.mapping, read.cp_mapping)
+            detections.adopt(read.detection_rules)
+
+        certificates, health = Certificates(), Health(store)
+        reload = Reload(settings, configuration, certificates, adopt, store, now, siblings)
         admin = AdminApi(
             SessionRoutes(store, callers, settings.data, now).routes(),
             PeopleRoutes(store, now).routes(),
@@ -185,18 +207,18 @@ async def running(
             DetectionRoutes(detections).routes(),
             EventRoutes(store).routes(),
             TraceRoutes(store, inventory, TRACE_READERS, now).routes(),
+            ReloadRoutes(reload.reload).routes(),
             callers=callers,
             inventory=inventory,
-            store=store,
+            health=health,
             siblings=siblings,
         )
         if siblings is not None:
             await siblings.start()
             stack.push_async_callback(siblings.close)
-        certificates = Certificates()
         bound = []
         for listener in settings.listeners:
-            runner = _runner(listener, settings, omadm, rcc14, page, fetch, admin)
+            runner = _runner(listener, settings, omadm, rcc14, page, fetch, admin, health)
             await runner.setup()
             stack.push_async_callback(runner.cleanup)
             address = listener.address
@@ -212,7 +234,7 @@ async def running(
         stack.push_async_callback(_stop, asyncio.create_task(load.watch()))
         background.start()
         stack.push_async_callback(background.close)
-        yield bound
+        yield Running(bound, reload, health)
 
 
 async def serve(
@@ -222,21 +244,37 @@ async def serve(
 ) -> None:
     """Serve until SIGINT or SIGTERM; ``announce`` is called once everything listens.
 
-    One of several siblings also ends with its supervisor, which is at the other end of its standard input.
+    SIGTERM lets devices and load balancers know for ``drain_seconds`` before it ends anything; SIGINT, or a second
+    signal, does not wait. SIGHUP has the operator's files read anew. One of several siblings also ends with its
+    supervisor, which is at the other end of its standard input.
     """
-    stop = asyncio.Event()
+    stop, drain = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGINT, stop.set)
+    loop.add_signal_handler(signal.SIGTERM, lambda: (stop if drain.is_set() else drain).set())
     logging.getLogger("aiohttp.server").addFilter(_is_fault)
     if siblings is not None:
         loop.add_reader(sys.stdin, stop.set)
-    async with running(settings, siblings) as bound:
+    async with running(settings, siblings) as gateway:
+        reloads: set[asyncio.Task[None]] = set()
+
+        def reload() -> None:
+            reloads.add(task := loop.create_task(gateway.reload.on_signal()))
+            task.add_done_callback(reloads.discard)
+
+        loop.add_signal_handler(signal.SIGHUP, reload)
         _spare_the_collector()
-        logger().info("serving", listeners={listener.name: port for listener, port in bound})
-        announce(bound)
-        await stop.wait()
+        logger().info("serving", listeners={listener.name: port for listener, port in gateway.bound})
+        announce(gateway.bound)
+        ends = [loop.create_task(event.wait()) for event in (stop, drain)]
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        if not stop.is_set() and settings.load.drain_seconds:
+            logger().info("draining", seconds=settings.load.drain_seconds)
+            gateway.health.draining = True
+            await asyncio.wait(ends[:1], timeout=settings.load.drain_seconds)
         logger().info("stopping")
+        for end in ends:
+            end.cancel()
 
 
 def _is_fault(record: logging.LogRecord) -> bool:
@@ -266,6 +304,7 @@ def _runner(
     page: CodePage | None,
     fetch: PackageFront,
     admin: AdminApi,
+    health: Health,
 ) -> web.BaseRunner:
     if "admin" in listener.serves:
         if len(listener.serves) > 1:
@@ -289,7 +328,7 @@ def _runner(
                 ("GET", settings.page.path, page.handle_get),
                 ("POST", settings.page.path, page.handle_post(listener.trusted_proxies)),
             ]
-    server = front.server(routes, settings.omadm.max_message_bytes)
+    server = front.server(routes, settings.omadm.max_message_bytes, health)
     return web.ServerRunner(server, shutdown_timeout=SHUTDOWN_SECONDS)
 
 

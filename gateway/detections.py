@@ -118,6 +118,10 @@ class Detections:
         self._clock = clock
         self._rules = tuple(rules)
 
+    def adopt(self, rules: Sequence[Rule]) -> None:
+        """Go by these rules from now on."""
+        self._rules = tuple(rules)
+
     async def report(self, sighting: Sighting) -> Report:
         """What is new in a sighting, kept and told.
 

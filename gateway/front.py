@@ -20,6 +20,8 @@ from aiohttp.http import SERVER_SOFTWARE, RawRequestMessage
 from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler
 
+from gateway.observe.health import Health
+
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 Route = tuple[str, str, Handler]
 """A method, a path and what answers there."""
@@ -46,8 +48,9 @@ class Response(web.StreamResponse):
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter:
         """Write head and body."""
-        body, version, keep_alive = self.octets, request.version, request.keep_alive
-        self._keep_alive = keep_alive
+        body, version = self.octets, request.version
+        # Whoever wants the connection closed has said so by now.
+        keep_alive = self._keep_alive = request.keep_alive if self._keep_alive is None else self._keep_alive
         connection = ""
         if keep_alive:
             if version == HttpVersion10:
@@ -79,9 +82,10 @@ def query_of(request: web.BaseRequest) -> str:
     return target.partition("?")[2] if _is_plain(target) else request.rel_url.raw_query_string
 
 
-def server(routes: Iterable[Route], max_body_bytes: int) -> web.Server:
+def server(routes: Iterable[Route], max_body_bytes: int, health: Health | None = None) -> web.Server:
     """The server of one listener, for the running loop.
 
+    While ``health`` is draining, each answer is the last of its connection.
     What is not served is 404 or 405, without a body: RCC.14 clients take one for a document. A handler that reads more
     than ``max_body_bytes`` gets ``web.HTTPRequestEntityTooLarge``.
     """
@@ -100,6 +104,8 @@ def server(routes: Iterable[Route], max_body_bytes: int) -> web.Server:
             return _refused(405, Allow=", ".join(methods))
         if hdrs.EXPECT in request.headers:
             return _invited(request, handler)
+        if health is not None and health.draining:
+            return _last(request, handler)
         return handler(request)
 
     def make_request(
@@ -113,6 +119,13 @@ def server(routes: Iterable[Route], max_body_bytes: int) -> web.Server:
 
     options: dict[str, Any] = {"access_log": None, "max_line_size": MAX_LINE_BYTES}
     return web.Server(handle, request_factory=make_request, **options)
+
+
+async def _last(request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
+    """The handler's answer, with the word that the connection ends."""
+    response = await handler(request)
+    response.force_close()
+    return response
 
 
 async def _refused(status: int, **headers: str) -> web.StreamResponse:

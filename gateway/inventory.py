@@ -70,6 +70,10 @@ class Inventory:
         self._sealer = sealer
         self._clock = clock
 
+    def adopt(self, catalogue: Catalogue) -> None:
+        """Check values by this catalogue from now on."""
+        self._catalogue = catalogue
+
     async def find(self, reference: str) -> Household:
         """The subscriber that an id, IMSI, MSISDN, IMEI or device id names, with all devices.
 

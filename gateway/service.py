@@ -63,6 +63,10 @@ class Service:
         self._roots = dict(roots)
         self._last: tuple[Subscriber | None, Device | None, Selection | None] = (None, None, None)
 
+    def adopt(self, catalogue: Catalogue, profiles: ProfileSet) -> None:
+        """Go by these from now on."""
+        self._catalogue, self._profiles, self._last = catalogue, profiles, (None, None, None)
+
     def selection(self, subscriber: Subscriber, device: Device) -> Selection:
         """What this device shall hold, before variables; shared by all that match the same profiles."""
         # One request asks several times over, each time of the same two records.

@@ -390,10 +390,15 @@ class Page(_Table):
 
 
 class Load(_Table):
-    """When front ends of devices turn requests away with 503: so many under way at once, or the process so late."""
+    """When front ends of devices turn requests away with 503: so many under way at once, or the process so late.
+
+    For ``drain_seconds`` after SIGTERM everything is still answered, with the word to come elsewhere next time, and
+    ``/readyz`` says that the process ends: set it to what load balancers in front need to notice.
+    """
 
     max_in_flight: Annotated[int, Field(ge=1)] = 2000
     max_lag_seconds: Annotated[float, Field(gt=0)] = 1.0
+    drain_seconds: Annotated[float, Field(ge=0, le=600)] = 0.0
 
 
 class EapAka(_Table):

@@ -40,18 +40,22 @@ def check(settings: Settings) -> None:
             raise ConfigError("workers share a port: choose one", key=f"listeners.{listener.name}")
 
 
-async def supervise(count: int, announce: Callable[[], None]) -> int:
+async def supervise(count: int, announce: Callable[[], None], *, drain_seconds: float = 0.0) -> int:
     """Keep so many workers until SIGINT or SIGTERM; ``announce`` is called once all serve. Returns the exit status.
+
+    They get ``drain_seconds`` more to end.
 
     A worker that ends is started again, after a pause that doubles while it does not hold. When one cannot even begin,
     all are ended.
     """
-    stop = asyncio.Event()
+    stop, grace_seconds = asyncio.Event(), GRACE_SECONDS + drain_seconds
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     with tempfile.TemporaryDirectory(prefix="mogate-") as folder:
-        workers = [_Worker(number, Path(folder), stop) for number in range(1, count + 1)]
+        workers = [_Worker(number, Path(folder), stop, grace_seconds) for number in range(1, count + 1)]
+        # One is enough: it has the others read the files with it.
+        loop.add_signal_handler(signal.SIGHUP, lambda: any(worker.tell(signal.SIGHUP) for worker in workers))
         tasks = [asyncio.create_task(worker.keep()) for worker in workers]
         begun = asyncio.create_task(_all_begun(workers))
         stopped = asyncio.create_task(stop.wait())
@@ -72,12 +76,21 @@ async def _all_begun(workers: Sequence[_Worker]) -> None:
 class _Worker:
     """One process and its successors."""
 
-    def __init__(self, number: int, folder: Path, stop: asyncio.Event) -> None:
+    def __init__(self, number: int, folder: Path, stop: asyncio.Event, grace_seconds: float) -> None:
         self.begun = asyncio.Event()
         self.unfit = False
         self._number = number
         self._folder = folder
         self._stop = stop
+        self._grace_seconds = grace_seconds
+        self._process: asyncio.subprocess.Process | None = None
+
+    def tell(self, number: signal.Signals) -> bool:
+        """Send the process a signal; whether it serves and got it."""
+        if self._process is None or self._process.returncode is not None or not self.begun.is_set():
+            return False
+        self._process.send_signal(number)
+        return True
 
     async def keep(self) -> None:
         pause = _FIRST_PAUSE_SECONDS
@@ -105,6 +118,7 @@ class _Worker:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
         )
+        self._process = process
         logger().info("worker_started", worker=self._number, pid=process.pid)
         watch = asyncio.create_task(self._watch(process))
         ended = asyncio.create_task(process.wait())
@@ -113,9 +127,9 @@ class _Worker:
         if not ended.done():
             with contextlib.suppress(ProcessLookupError):
                 process.send_signal(signal.SIGTERM)
-            await asyncio.wait([ended], timeout=GRACE_SECONDS)
+            await asyncio.wait([ended], timeout=self._grace_seconds)
             if not ended.done():
-                logger().error("worker_killed", worker=self._number, after_seconds=GRACE_SECONDS)
+                logger().error("worker_killed", worker=self._number, after_seconds=self._grace_seconds)
                 process.kill()
         stopped.cancel()
         await watch

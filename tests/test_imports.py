@@ -45,7 +45,15 @@ TIERS = (
         "gateway.tls",
     ),
     ("adapters",),
-    ("gateway.app", "gateway.files", "gateway.workers", "gateway.datadir", "gateway.cli", "gateway.__main__"),
+    (
+        "gateway.app",
+        "gateway.files",
+        "gateway.reload",
+        "gateway.workers",
+        "gateway.datadir",
+        "gateway.cli",
+        "gateway.__main__",
+    ),
 )
 """From the bottom up: a module imports from its own tier and from those before it. The longest matching name counts."""
 

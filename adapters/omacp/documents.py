@@ -33,11 +33,15 @@ class CpDocuments:
 
     def __init__(self, mapping: Mapping, own: CpMapping, service: Service, settings: OmaCp, sms: Sms) -> None:
         """``own`` are the places of MOs with characteristics of their own; ``mapping`` has all others."""
-        self._mapping = mapping
-        self._own = own
+        self.adopt(mapping, own)
         self._service = service
         self._settings = settings
         self._sms = sms
+
+    def adopt(self, mapping: Mapping, own: CpMapping) -> None:
+        """Render by these mappings from now on."""
+        self._mapping = mapping
+        self._own = own
 
     def preview(self, subscriber: Subscriber, device: Device) -> tuple[str, bytes]:
         """The document this device would get, without any account, as XML and as WBXML."""

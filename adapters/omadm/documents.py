@@ -45,6 +45,10 @@ class OmaDmPushes:
         self._omacp = omacp
         self._sms = sms
 
+    def adopt(self, catalogue: Catalogue) -> None:
+        """Render by this catalogue from now on."""
+        self._catalogue = catalogue
+
     def notification(
         self, device: Device, session_id: int, ui_mode: str, reference: int, *, resync: bool
     ) -> PreparedPush:

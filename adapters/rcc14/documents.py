@@ -68,7 +68,6 @@ class Documents:
         settings: Rcc14,
         terms: Terms,
     ) -> None:
-        self._mapping = mapping
         self._service = service
         self._accounts = accounts
         self._ims = ims
@@ -84,10 +83,15 @@ class Documents:
         self._notice = functools.cache(self._rendered_notice)
         self._access_control = functools.cache(self._rendered_access_control)
         self._terms = terms
+        self._refusals = functools.cache(_refusals)
+        self.adopt(mapping)
+
+    def adopt(self, mapping: Mapping) -> None:
+        """Render by this mapping from now on."""
+        self._mapping = mapping
         self._app_ids = functools.cache(mapping.app_ids)
         self._compiled = functools.lru_cache(MAX_TEMPLATES)(self._compile)
         self._served = functools.cache(mapping.applications)
-        self._refusals = functools.cache(_refusals)
 
     def wish(self, subscriber: Subscriber, device: Device, request: Request, *, additional: bool = False) -> str:
         """What tells the clients of one device apart: their release, the server, and the applications they are due.

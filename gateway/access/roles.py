@@ -23,6 +23,7 @@ RESOURCES = {
     "events": "what happened to subscribers and devices",
     "packages": "packages for devices to fetch",
     "profiles": "profiles, and what they make of a subscriber",
+    "files": "profiles, mappings, DDFs, rules and certificates as they are on disk, to be taken up (write)",
     "campaigns": "campaigns",
     "webhooks": "webhooks",
     "detections": "sightings of subscribers in devices",
@@ -57,8 +58,8 @@ PERMISSIONS = {
     Role.VIEWER: _VIEWER,
     Role.HELPDESK: _HELPDESK,
     Role.PROVISIONING: _HELPDESK
-    | _all("write", "subscribers devices operations packages profiles campaigns detections"),
-    Role.NOC: _VIEWER | _all("read", "trace webhooks") | _all("write", "trace campaigns"),
+    | _all("write", "subscribers devices operations packages profiles files campaigns detections"),
+    Role.NOC: _VIEWER | _all("read", "trace webhooks") | _all("write", "trace files campaigns"),
     Role.ADMIN: EVERYTHING,
 }
 """What each role may do."""

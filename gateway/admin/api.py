@@ -34,9 +34,9 @@ from gateway.errors import (
 )
 from gateway.inventory import Inventory, absent
 from gateway.observe import metrics
+from gateway.observe.health import Health
 from gateway.observe.logs import logger
 from gateway.observe.siblings import Siblings
-from gateway.store.protocol import Store
 
 MAX_BODY_BYTES = 1 << 20
 CALLER = web.RequestKey("caller", Caller)
@@ -55,7 +55,7 @@ _STATUS_OF: tuple[tuple[type[MogateError], HTTPStatus], ...] = (
 class AdminApi:
     """The admin API over tables of routes, for those that ``callers`` knows.
 
-    ``inventory`` tells whose a subscriber or device is, ``store`` whether it is ready, ``siblings`` what others count.
+    ``inventory`` tells whose a subscriber or device is, ``health`` whether it is ready, ``siblings`` what others count.
     """
 
     def __init__(
@@ -63,14 +63,14 @@ class AdminApi:
         *tables: Sequence[Route],
         callers: Callers,
         inventory: Inventory,
-        store: Store,
+        health: Health,
         siblings: Siblings | None = None,
     ) -> None:
         self._routes = tuple(route._replace(path="/api/v1" + route.path) for table in tables for route in table)
         self._public = {(route.method, route.path): route for route in self._routes if route.permission == PUBLIC}
         self._callers = callers
         self._inventory = inventory
-        self._store = store
+        self._health = health
         self._siblings = siblings
 
     def application(self) -> web.Application:
@@ -181,7 +181,9 @@ class AdminApi:
         return web.Response(body=body, headers={"Content-Type": metrics.CONTENT_TYPE})
 
     async def _handle_readyz(self, _: web.Request) -> web.Response:
-        await self._store.load_device("")
+        reasons = await self._health.reasons()
+        if reasons:
+            return web.Response(status=503, text="".join(f"not ready: {reason}\n" for reason in reasons))
         return web.Response(text="ready\n")
 
 

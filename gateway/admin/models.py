@@ -756,3 +756,10 @@ class Armed(Model):
     """Until when the device is traced in full; null when it is not."""
 
     traced_until: datetime | None
+
+
+class ReloadView(Model):
+    """What is served after the files were read anew."""
+
+    digest: str = Field(description="identifies the files: equal on every gateway that serves the same ones")
+    changed: bool = Field(description="whether something else is served than before")

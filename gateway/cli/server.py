@@ -12,7 +12,7 @@ import uvloop
 
 from gateway import app, datadir, report
 from gateway import workers as supervisor
-from gateway.cli.common import printing, settings
+from gateway.cli.common import api, printing, settings
 from gateway.files import load_configuration
 from gateway.observe import logs
 from gateway.observe.siblings import Siblings
@@ -43,7 +43,8 @@ def serve(workers: int, worker: tuple[int, Path] | None) -> None:
     else:
         supervisor.check(chosen)
         ports = [(listener, listener.address.port) for listener in chosen.listeners]
-        sys.exit(asyncio.run(supervisor.supervise(workers, lambda: welcome(ports))))
+        drain_seconds = chosen.load.drain_seconds
+        sys.exit(asyncio.run(supervisor.supervise(workers, lambda: welcome(ports), drain_seconds=drain_seconds)))
 
 
 @click.command()
@@ -69,3 +70,15 @@ def check() -> tuple[object, str]:
         *map("warning: {}".format, warnings),
     ]
     return counts | {"warnings": warnings}, "\n".join(text)
+
+
+@click.command()
+@printing
+def reload() -> tuple[object, str]:
+    """Have the running gateway take up profiles, mappings, DDFs and certificates as they are on disk.
+
+    All workers take up all of it, or none does: what is wrong is told with file, line and key, and the old is served
+    on. Settings are not read anew.
+    """
+    done = api("POST", "/reload")
+    return done, f"{'taken up' if done['changed'] else 'nothing changed'}: {done['digest']}"

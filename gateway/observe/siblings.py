@@ -1,27 +1,32 @@
-"""One ``/metrics`` answer for the workers of one ``mogate serve``: whichever is asked, asks the others.
+"""The workers of one ``mogate serve``, asking each other: for one ``/metrics`` answer, or to do something together.
 
-Each series gets the label ``worker``, so that a worker that died and began again counts from nothing in its own series
-alone.
+In metrics each series gets the label ``worker``, so that a worker that died and began again counts from nothing in its
+own series alone.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 from gateway.observe import metrics
 
+METRICS = "metrics"
 _SECONDS = 1.0
 
 
 class Siblings:
-    """This worker among the others, which meet in a folder of Unix sockets."""
+    """This worker among the others, which meet in a folder of Unix sockets.
+
+    ``answers`` are what it answers with, by question.
+    """
 
     def __init__(self, folder: Path, number: int) -> None:
         self._folder = folder
         self._number = number
         self._server: asyncio.Server | None = None
+        self.answers: dict[str, Callable[[], Awaitable[bytes]]] = {METRICS: _own_metrics}
 
     async def start(self) -> None:
         """Answer the others."""
@@ -36,27 +41,44 @@ class Siblings:
 
     async def render(self) -> bytes:
         """The metrics of all workers; those of one that does not answer are left out."""
-        others = sorted(int(path.stem) for path in self._folder.glob("*.sock") if path.stem != str(self._number))
-        answers = await asyncio.gather(*map(self._ask, others))
         found = {self._number: metrics.render()} | {
-            number: answer for number, answer in zip(others, answers, strict=True) if answer
+            number: answer for number, answer in (await self.ask_all(METRICS)).items() if answer
         }
         return merge({str(number): found[number] for number in sorted(found)})
 
-    async def _answer(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(metrics.render())
-        await writer.drain()
-        writer.close()
+    async def ask_all(self, question: str, seconds: float = _SECONDS) -> dict[int, bytes]:
+        """What each of the others answers; nothing from one that does not in time. Those that are gone are left out."""
+        others = sorted(int(path.stem) for path in self._folder.glob("*.sock") if path.stem != str(self._number))
+        answers = await asyncio.gather(*(self._ask(number, question, seconds) for number in others))
+        return {number: answer for number, answer in zip(others, answers, strict=True) if answer is not None}
 
-    async def _ask(self, number: int) -> bytes:
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            async with asyncio.timeout(_SECONDS):
+            question = (await reader.readline()).decode().strip()
+            if (answer := self.answers.get(question)) is not None:
+                writer.write(await answer())
+                await writer.drain()
+        except ConnectionError:
+            pass  # whoever asked is gone
+        finally:
+            writer.close()
+
+    async def _ask(self, number: int, question: str, seconds: float) -> bytes | None:
+        try:
+            async with asyncio.timeout(seconds):
                 reader, writer = await asyncio.open_unix_connection(self._folder / f"{number}.sock")
+                writer.write(f"{question}\n".encode())
                 answer = await reader.read()
                 writer.close()
                 return answer
-        except (OSError, TimeoutError):
+        except TimeoutError:
             return b""
+        except OSError:
+            return None
+
+
+async def _own_metrics() -> bytes:
+    return metrics.render()
 
 
 def merge(expositions: Mapping[str, bytes]) -> bytes:

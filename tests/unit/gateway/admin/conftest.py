@@ -24,6 +24,7 @@ from gateway.fleet.subscriber import Subscriber
 from gateway.ims_credentials import ImsCredentials
 from gateway.inventory import Inventory
 from gateway.mo.catalogue import Catalogue
+from gateway.observe.health import Health
 from gateway.sealing import Sealer
 from gateway.service import Service
 from gateway.store.sqlite import SqliteStore
@@ -76,7 +77,7 @@ def api(store: SqliteStore, tmp_path: Path, clock: Clock) -> AdminApi:
         SessionRoutes(store, callers, tmp_path, clock).routes(),
         callers=callers,
         inventory=inventory,
-        store=store,
+        health=Health(store),
     )
 
 

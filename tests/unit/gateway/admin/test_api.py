@@ -143,8 +143,9 @@ async def test_a_store_that_is_down_says_when_to_come_back(
 
     monkeypatch.setattr(store, "load_household", gone)
     monkeypatch.setattr(store, "load_device", gone)
-    for path in ("/readyz", "/api/v1/subscribers/ann"):
-        async with client.get(path) as response:
-            assert (response.status, response.headers["Retry-After"]) == (503, "7")
+    async with client.get("/api/v1/subscribers/ann") as response:
+        assert (response.status, response.headers["Retry-After"]) == (503, "7")
+    async with client.get("/readyz") as response:
+        assert (response.status, await response.text()) == (503, "not ready: store: the disk is away\n")
     async with client.get("/livez") as response:
         assert response.status == 200
