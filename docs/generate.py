@@ -41,8 +41,12 @@ exported as `x_bucket`, `x_sum` and `x_count`. With several workers every series
 worker is asked answers for all. Names and labels are a contract: the changelog tells when one changes.
 """
 
-LATE_LABELS = {"mogate_smpp_bound": "link", "mogate_tls_cert_expiry_timestamp_seconds": "listener"}
-"""Series that begin with what the settings name, by the label that names it."""
+LATE_LABELS = {
+    "mogate_smpp_bound": "link",
+    "mogate_tls_cert_expiry_timestamp_seconds": "listener",
+    "mogate_detection_rules": "rule",
+}
+"""Series that begin with what the operator's settings and files name, by the label that names it."""
 
 _SHOWN_AS = {"Address": "`host:port`"}
 Row = tuple[str, ...]
