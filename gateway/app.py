@@ -173,7 +173,11 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             reach,
             dm_pushes,
             cp_documents,
-            Reconfigurations(settings.operator.plmns),
+            Reconfigurations(
+                settings.operator.plmns,
+                word=settings.rcc14.reconfiguration_word,
+                separator=settings.rcc14.reconfiguration_separator,
+            ),
             Server(settings.omadm.server_id, settings.omadm.server_name, settings.omadm_address()),
         )
         reachings = Reachings(store, service, pushes, settings.reach, background, now)

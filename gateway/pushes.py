@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from gateway.errors import ConfigError
@@ -59,7 +60,9 @@ class CpRenderer(BootstrapRenderer, Protocol):
 class ReconfigurationRenderer(Protocol):
     """Renders the message that makes an RCC.14 client ask anew."""
 
-    def reconfiguration(self, subscriber: Subscriber, imsi: str, *, by_impi: bool) -> PreparedPush:
+    def reconfiguration(
+        self, subscriber: Subscriber, imsi: str, *, by_impi: bool, server: str = "", apps: Sequence[str] = ()
+    ) -> PreparedPush:
         """The push to that SIM of the subscriber. Raises: ConfigError."""
         ...
 
@@ -151,9 +154,21 @@ class Pushes:
         push = await self._sender().order(subscriber.id, prepared, "cp", device_id=device.id)
         return Ordered(prepared, push, device.id)
 
-    async def reconfigure(self, subscriber: Subscriber, imsi: str, *, by_impi: bool, send: bool = True) -> Ordered:
-        """The message that makes RCC.14 clients ask anew. Raises: ConfigError."""
-        prepared = self._rcc14.reconfiguration(subscriber, imsi, by_impi=by_impi)
+    async def reconfigure(
+        self,
+        subscriber: Subscriber,
+        imsi: str,
+        *,
+        by_impi: bool,
+        server: str = "",
+        apps: Sequence[str] = (),
+        send: bool = True,
+    ) -> Ordered:
+        """The message that makes RCC.14 clients ask anew, that server and about those AppIDs if any are given.
+
+        Raises: ConfigError.
+        """
+        prepared = self._rcc14.reconfiguration(subscriber, imsi, by_impi=by_impi, server=server, apps=apps)
         push = await self._sender().order(subscriber.id, prepared, "rcscfg") if send else None
         return Ordered(prepared, push, "")
 

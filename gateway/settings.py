@@ -209,7 +209,8 @@ class Rcc14(_Table):
     other name gets 404. After ``max_restarts`` answers of 511 within ``restart_seconds``, a client gets
     ``after_restarts`` instead. ``max_devices_per_plan`` goes before ``max_devices``. ``notices`` explain to users why
     their service is off, by state. Where there are ``servers``, ``app_ids`` are the AppIDs to ask for here;
-    ``additional`` is for a gateway that is such a server itself.
+    ``additional`` is for a gateway that is such a server itself. ``reconfiguration_word`` is what the message to ask
+    anew says behind the identity; servers and AppIDs follow with ``reconfiguration_separator`` before each.
     """
 
     paths: tuple[str, ...] = ("/", "/config", "/rcs/config")
@@ -238,6 +239,8 @@ class Rcc14(_Table):
     app_ids: tuple[str, ...] = ()
     servers: tuple[Server, ...] = ()
     additional: AdditionalServer | None = None
+    reconfiguration_word: Literal["rcscfg", "rcsconfiguration"] = "rcscfg"
+    reconfiguration_separator: Annotated[str, Field(pattern="^[,; ]$")] = ","
 
 
 class SmsHttp(_Table):

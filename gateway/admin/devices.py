@@ -77,7 +77,7 @@ class DeviceRoutes:
             Route(
                 "POST", "/devices/{ref}/ims-credential", self.read_credential,
                 "Read a device's Digest credential for IMS, as an HSS needs it; an event tells that it was read",
-                takes=CredentialReading, gives=ImsCredentialView,
+                takes=CredentialReading, gives=ImsCredentialView, needs="credentials:write",
             ),
             Route(
                 "POST", "/devices/{ref}/operations", self.create_operation, "Queue an operation for the next session",

@@ -48,6 +48,8 @@ class PushRoutes:
                 "Make a subscriber's RCC.14 clients ask anew", gives=PushView, needs="pushes:write", query=dry_run | {
                     "by": "imsi: they start from nothing; impi: they keep number and token",
                     "imsi": "the SIM, where the subscriber has several",
+                    "server": "the FQDN of the additional server to ask",
+                    "apps": "the AppIDs that it is about, with commas between them",
                 },
             ),
             Route(
@@ -97,7 +99,11 @@ class PushRoutes:
         if not imsi or imsi not in subscriber.imsis:
             known = ", ".join(subscriber.imsis) or "none"
             raise ConfigError(f"{imsi[:20]!r} is no IMSI of subscriber {subscriber.id}; known: {known}", key="imsi")
-        return _view(await self._pushes.reconfigure(subscriber, imsi, by_impi=by == "impi", send=send))
+        apps = tuple(filter(None, call.query.get("apps", "").split(",")))
+        server = call.query.get("server", "")
+        return _view(
+            await self._pushes.reconfigure(subscriber, imsi, by_impi=by == "impi", server=server, apps=apps, send=send)
+        )
 
     async def show_push(self, call: Call) -> PushRecord:
         """What became of one push."""

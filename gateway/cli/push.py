@@ -47,11 +47,14 @@ def notify(ref: str, ui_mode: str, resync: bool, dry_run: bool) -> tuple[object,
     help="By IMSI a client starts from nothing; by IMPI it keeps number and token.",
 )
 @click.option("--imsi", default="", help="Which SIM, where the subscriber has several.")
+@click.option("--server", default="", metavar="FQDN", help="The additional server that it is to ask.")
+@click.option("--app", "apps", multiple=True, metavar="APPID", help="What it is about; may be given again.")
 @_dry_run_option
 @printing
-def rcscfg(ref: str, by: str, imsi: str, dry_run: bool) -> tuple[object, str]:
+def rcscfg(ref: str, by: str, imsi: str, server: str, apps: tuple[str, ...], dry_run: bool) -> tuple[object, str]:
     """Make a subscriber's RCC.14 client ask for its configuration anew."""
-    query = {"by": by} | ({"imsi": imsi} if imsi else {}) | _flags(dry_run=dry_run)
+    named = {"by": by, "imsi": imsi, "server": server, "apps": ",".join(apps)}
+    query = {name: value for name, value in named.items() if value} | _flags(dry_run=dry_run)
     made = api("POST", f"/subscribers/{segment(ref)}/reconfiguration", query=query)
     return made, report.push(made)
 

@@ -18,6 +18,7 @@ from adapters.simulator.prompts import User
 from adapters.simulator.rcc14_client import Wifi, run_query
 from adapters.simulator.rcc14_document import Reader
 from adapters.simulator.rcc14_wire import Servers
+from adapters.simulator.rcscfg import receive_reconfiguration
 from adapters.sms.bearer.file import SMS_FILE
 from gateway import datadir
 from gateway.cli.common import printing, settings
@@ -261,6 +262,12 @@ def _read_segments(file: TextIO) -> list[bytes]:
     metavar="NAME=PLAIN,TLS",
     help="Where an additional server of that name is: host and port of both legs; may be given again.",
 )
+@click.option(
+    "--reconfiguration",
+    type=click.File(),
+    default=None,
+    help="A reconfiguration message (see `push rcscfg --json`): ask only if it is for this client.",
+)
 @_misbehave_option("repeat", "wrong-cookie", "truncate")
 @_state_option
 @printing
@@ -273,18 +280,27 @@ def simulate_rcc14(
     reader: Reader,
     apps: tuple[str, ...],
     elsewhere: dict[str, tuple[str, str]],
+    reconfiguration: TextIO | None,
     misbehave: str | None,
     state: Path | None,
 ) -> tuple[object, str]:
     """Ask for a configuration as the demo client, and print what came."""
     chosen = settings()
     here = _rcc14_servers(chosen)
+    demo = datadir.load_demo(chosen).rcc14
+    file = state or datadir.simulator_state(chosen, "rcc14-additional" if additional else "rcc14")
+    told = []
+    if reconfiguration is not None:
+        heard = receive_reconfiguration(_read_segments(reconfiguration), demo.imsi, file)
+        if heard.result != "ok":
+            return heard.as_json(), heard.text()
+        told = heard.steps
     on_wifi = additional or access == "wifi"
     transcript = asyncio.run(
         run_query(
-            datadir.load_demo(chosen).rcc14,
+            demo,
             here,
-            state or datadir.simulator_state(chosen, "rcc14-additional" if additional else "rcc14"),
+            file,
             profile=profile,
             misbehave=misbehave,
             wifi=Wifi("otp" if additional else by, chosen.data / SMS_FILE) if on_wifi else None,
@@ -298,6 +314,7 @@ def simulate_rcc14(
             },
         )
     )
+    transcript.steps[:0] = told
     return transcript.as_json(), transcript.text()
 
 

@@ -9,6 +9,7 @@ from gateway.errors import ConfigError
 from gateway.fleet.subscriber import Subscriber
 
 ANN = Subscriber(id="ann", imsis=("001010123456789", "310150123456789"), msisdn="+15550100123")
+IMS = "urn:oma:mo:ext-3gpp-ims:1.0"
 TEXT = "001010123456789-rcscfg"
 OCTETS = (
     "06050491990000"
@@ -42,9 +43,39 @@ def test_by_impi(imsi: str, impi: str) -> None:
     assert prepared.segments[0][7:].decode("utf-16-be") == f"{impi}-rcscfg"
 
 
+@pytest.mark.parametrize(
+    ("server", "apps", "text"),
+    [
+        ("", ("ap2002",), f"{TEXT},ap2002"),
+        ("", (IMS, "ap2002"), f"{TEXT},{IMS},ap2002"),
+        ("hub.example.net", (), f"{TEXT},hub.example.net"),
+        ("hub.example.net", ("ap2002",), f"{TEXT},hub.example.net,ap2002"),
+    ],
+)
+def test_what_it_is_about(server: str, apps: tuple[str, ...], text: str) -> None:
+    """The server to ask and the AppIDs stand behind the word, as in TS.43's message of the kind (RCC.14 3)."""
+    prepared = Reconfigurations(("00101",)).reconfiguration(ANN, ANN.imsi, by_impi=False, server=server, apps=apps)
+    assert prepared.segments[0] == bytes.fromhex("06050491990000") + text.encode("utf-16-be")
+
+
+def test_the_words_are_the_operators() -> None:
+    """One ecosystem says rcsconfiguration, and the grammar behind it is no certain one (RCC.14 3; field)."""
+    prepared = Reconfigurations(("00101",), word="rcsconfiguration", separator=";").reconfiguration(
+        ANN, ANN.imsi, by_impi=False, apps=("ap2002",)
+    )
+    assert prepared.says["text"] == "001010123456789-rcsconfiguration;ap2002"
+
+
+@pytest.mark.parametrize(("server", "apps"), [("hub", ()), ("a.b,c.d", ()), ("", ("ap2002,ap2001",)), ("", ("a b",))])
+def test_names_that_would_be_taken_for_something_else(server: str, apps: tuple[str, ...]) -> None:
+    """A name with a separator in it, or a server that reads like an AppID, is refused before anything is sent."""
+    with pytest.raises(ConfigError, match="cannot stand"):
+        Reconfigurations(("00101",)).reconfiguration(ANN, ANN.imsi, by_impi=False, server=server, apps=apps)
+
+
 def test_what_cannot_be_sent_is_said() -> None:
     """No number, or more than one message holds: a word on what is missing."""
     with pytest.raises(ConfigError, match="no MSISDN"):
         Reconfigurations(()).reconfiguration(Subscriber(id="ann", imsis=("1",)), "1", by_impi=False)
     with pytest.raises(ConfigError, match="takes"):
-        encode_reconfiguration("+1555", "x" * 61)
+        encode_reconfiguration("+1555", "x" * 68)
