@@ -35,10 +35,12 @@ from adapters.sms.bearer.opening import open_bearer, open_reach
 from gateway import front
 from gateway.accounts import Accounts
 from gateway.admin.api import AdminApi
+from gateway.admin.audit import AuditRoutes
 from gateway.admin.auth import load_token
 from gateway.admin.caller import Callers
 from gateway.admin.detections import DetectionRoutes
 from gateway.admin.devices import DeviceRoutes
+from gateway.admin.dispatch import Parts
 from gateway.admin.events import EventRoutes
 from gateway.admin.jobs import JobRoutes
 from gateway.admin.people import PeopleRoutes
@@ -212,8 +214,9 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             EventRoutes(store).routes(),
             TraceRoutes(store, inventory, TRACE_READERS, now).routes(),
             ReloadRoutes(reload.reload).routes(),
+            AuditRoutes(store).routes(),
             callers=callers,
-            inventory=inventory,
+            parts=Parts(inventory, store, sealer, now, settings.admin.reason == "required"),
             health=health,
             siblings=siblings,
         )

@@ -53,6 +53,10 @@ class Conflict(MogateError):
     """Compare-and-set lost against another writer: reload, retry once, then answer 503."""
 
 
+class Outdated(Conflict):
+    """The caller wants to change what is no longer as he knows it. Becomes HTTP 412."""
+
+
 class Unavailable(MogateError):
     """A part the request needs (store, SMS, AAA) is down. Becomes HTTP 503 with Retry-After."""
 

@@ -581,8 +581,12 @@ class Logging(_Table):
 
 
 class Admin(_Table):
-    """The admin API. People who log in with a browser stay so for ``session_seconds``."""
+    """The admin API. People who log in with a browser stay so for ``session_seconds``.
 
+    With ``reason`` "required" every change has to say why, for the audit log.
+    """
+
+    reason: Literal["optional", "required"] = "optional"
     session_seconds: Seconds = 28_800
 
 

@@ -12,16 +12,15 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
 
-import pydantic
 import pydantic_core
 from aiohttp import web
 
 from gateway.admin import openapi
 from gateway.admin.assets import add_console, load_assets
 from gateway.admin.caller import Asked, Caller, Callers
-from gateway.admin.masking import masked
-from gateway.admin.models import Model, Problem
-from gateway.admin.routes import PUBLIC, SIGNED_IN, Call, Reply, Route
+from gateway.admin.dispatch import CALLER, Dispatcher, Parts
+from gateway.admin.models import Problem
+from gateway.admin.routes import PUBLIC, Route
 from gateway.errors import (
     AuthError,
     ConfigError,
@@ -29,22 +28,22 @@ from gateway.errors import (
     Forbidden,
     MogateError,
     NotFound,
+    Outdated,
     TooMany,
     Unavailable,
 )
-from gateway.inventory import Inventory, absent
 from gateway.observe import metrics
 from gateway.observe.health import Health
 from gateway.observe.logs import logger
 from gateway.observe.siblings import Siblings
 
 MAX_BODY_BYTES = 1 << 20
-CALLER = web.RequestKey("caller", Caller)
 
 _STATUS_OF: tuple[tuple[type[MogateError], HTTPStatus], ...] = (
     (AuthError, HTTPStatus.UNAUTHORIZED),
     (Forbidden, HTTPStatus.FORBIDDEN),
     (NotFound, HTTPStatus.NOT_FOUND),
+    (Outdated, HTTPStatus.PRECONDITION_FAILED),
     (Conflict, HTTPStatus.CONFLICT),
     (ConfigError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (TooMany, HTTPStatus.TOO_MANY_REQUESTS),
@@ -55,29 +54,30 @@ _STATUS_OF: tuple[tuple[type[MogateError], HTTPStatus], ...] = (
 class AdminApi:
     """The admin API over tables of routes, for those that ``callers`` knows.
 
-    ``inventory`` tells whose a subscriber or device is, ``health`` whether it is ready, ``siblings`` what others count.
+    ``parts`` are what dispatching needs; ``health`` tells whether it is ready, ``siblings`` what others count.
     """
 
     def __init__(
         self,
         *tables: Sequence[Route],
         callers: Callers,
-        inventory: Inventory,
+        parts: Parts,
         health: Health,
         siblings: Siblings | None = None,
     ) -> None:
         self._routes = tuple(route._replace(path="/api/v1" + route.path) for table in tables for route in table)
         self._public = {(route.method, route.path): route for route in self._routes if route.permission == PUBLIC}
         self._callers = callers
-        self._inventory = inventory
+        self._parts = parts
         self._health = health
         self._siblings = siblings
 
     def application(self) -> web.Application:
         """The aiohttp application to serve on the admin listener."""
         app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[self._guard])
+        dispatcher = Dispatcher(self._routes, self._parts)
         for route in self._routes:
-            app.router.add_route(route.method, route.path, self._handler(route))
+            app.router.add_route(route.method, route.path, dispatcher.handler(route))
         document = pydantic_core.to_json(openapi.describe(self._routes))
 
         async def handle_openapi(_: web.Request) -> web.Response:
@@ -132,26 +132,6 @@ class AdminApi:
                 HTTPStatus.INTERNAL_SERVER_ERROR, "the gateway failed; its log has the traceback", fault=fault
             )
 
-    def _handler(self, route: Route) -> Callable[[web.Request], Awaitable[web.Response]]:
-        async def handle(request: web.Request) -> web.Response:
-            caller = request[CALLER]
-            await self._admit(caller, route, request)
-            unknown = set(request.query) - route.query.keys()
-            if unknown:
-                known = ", ".join(route.query) or "none"
-                raise ConfigError(f"there is no query parameter {', '.join(sorted(unknown))}; known: {known}")
-            body = _checked(route.takes, await request.read()) if route.takes is not None else None
-            given = await route.handler(Call(request.match_info, request.query, body, caller))
-            answer, headers = given if isinstance(given, Reply) else (given, {})
-            if answer is None:
-                return web.Response(status=route.status, headers=headers)
-            if route.permission not in (PUBLIC, SIGNED_IN) and not caller.may("identities:read"):
-                answer = masked(answer)
-            octets = pydantic_core.to_json(answer)
-            return web.Response(status=route.status, body=octets, content_type="application/json", headers=headers)
-
-        return handle
-
     async def _identified(self, request: web.Request) -> Caller:
         """Who calls. Raises: AuthError, unless anybody may call what is asked for."""
         asked = Asked(
@@ -161,20 +141,6 @@ class AdminApi:
         if route is not None:
             return Caller("", frozenset(), "", asked.address, secure=asked.secure)
         return await self._callers.identify(asked)
-
-    async def _admit(self, caller: Caller, route: Route, request: web.Request) -> None:
-        """Let the caller to the route, or raise Forbidden; what is another tenant's is not there at all: NotFound."""
-        needed = route.permission
-        if needed not in (PUBLIC, SIGNED_IN) and not caller.may(needed):
-            raise Forbidden(f"this needs the permission {needed}, which {caller.name} does not have")
-        if not caller.tenant or route.confined or needed in (PUBLIC, SIGNED_IN):
-            return
-        reference = request.match_info.get("ref", "")
-        if not reference or not route.path.startswith(("/api/v1/subscribers/", "/api/v1/devices/")):
-            raise Forbidden(f"this is not for callers of one tenant, as {caller.name} is of {caller.tenant}")
-        household = await self._inventory.find(reference)
-        if household.subscriber.tenant != caller.tenant:
-            raise NotFound(absent(reference))
 
     async def _handle_metrics(self, _: web.Request) -> web.Response:
         body = metrics.render() if self._siblings is None else await self._siblings.render()
@@ -187,18 +153,6 @@ class AdminApi:
         return web.Response(text="ready\n")
 
 
-def _checked(model: type[Model] | str, octets: bytes) -> Model | bytes:
-    """The body. Raises: ConfigError naming the field."""
-    if isinstance(model, str):
-        return octets
-    try:
-        return model.model_validate_json(octets)
-    except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "body"
-        raise ConfigError(first["msg"].removeprefix("Value error, "), key=place) from None
-
-
 async def _handle_livez(_: web.Request) -> web.Response:
     return web.Response(text="alive\n")
 
@@ -206,8 +160,9 @@ async def _handle_livez(_: web.Request) -> web.Response:
 def _problem(
     status: HTTPStatus, error: str, *, fault: str = "", headers: Mapping[str, str] | None = None
 ) -> web.Response:
-    body = pydantic_core.to_json(Problem(error=error, id=fault))
-    return web.Response(status=status, body=body, content_type="application/json", headers=headers)
+    """An answer that refuses. Spec: RFC 9457"""
+    body = pydantic_core.to_json(Problem(title=status.phrase, status=status, detail=error, id=fault))
+    return web.Response(status=status, body=body, content_type="application/problem+json", headers=headers)
 
 
 def _retry_after(error: MogateError) -> dict[str, str]:

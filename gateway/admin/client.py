@@ -5,18 +5,20 @@ It speaks with the standard library alone, which is there in no time: most comma
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from gateway.admin.auth import load_token
 from gateway.errors import ConfigError, MogateError, Unavailable
-from gateway.settings import Settings
+from gateway.settings import Listener, Settings
 
 TIMEOUT_SECONDS = 30.0
+CHUNK_BYTES = 65_536
 
 
 class Refused(MogateError):
@@ -24,44 +26,82 @@ class Refused(MogateError):
 
 
 def call(
-    settings: Settings, method: str, path: str, *, body: object = None, query: Mapping[str, str] | None = None
+    settings: Settings,
+    method: str,
+    path: str,
+    *,
+    body: object = None,
+    query: Mapping[str, str] | None = None,
+    reason: str = "",
 ) -> Any:
     """What the admin API answered, as plain values; None for an empty answer. ``path`` is below ``/api/v1``.
 
+    A body of octets goes as it is, any other as JSON. ``reason`` is for the audit log.
+
     Raises: Refused with the gateway's reason, Unavailable when no gateway answers.
     """
-    listener = settings.listener_for("admin")
-    if listener is None:
-        raise ConfigError("no listener serves admin; add one to the settings", key="listeners")
-    headers = {"Authorization": f"Bearer {load_token(settings.data)}"}
+    headers = {"X-Reason": reason} if reason else {}
     octets = None
     if isinstance(body, bytes):
         octets = body
     elif body is not None:
         octets, headers["Content-Type"] = json.dumps(body).encode(), "application/json"
+    with _asking(settings, method, path + (f"?{urlencode(query)}" if query else ""), octets, headers) as response:
+        answered, status = response.read(), response.status
+    return _answer(settings, status, answered)
+
+
+def download(settings: Settings, path: str, media_type: str) -> Iterator[bytes]:
+    """What the admin API answers in that media type, as it comes.
+
+    Raises: as ``call`` does.
+    """
+    with _asking(settings, "GET", path, None, {"Accept": media_type}) as response:
+        if response.status >= 400:
+            _answer(settings, response.status, response.read())
+        while chunk := response.read(CHUNK_BYTES):
+            yield chunk
+
+
+@contextlib.contextmanager
+def _asking(
+    settings: Settings, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
+) -> Iterator[http.client.HTTPResponse]:
+    listener = _listener(settings)
     host, port = listener.address.host, listener.address.port
+    token = {"Authorization": f"Bearer {load_token(settings.data)}"}
     connection = (
         http.client.HTTPSConnection(host, port, timeout=TIMEOUT_SECONDS, context=ssl.create_default_context())
         if listener.certificate
         else http.client.HTTPConnection(host, port, timeout=TIMEOUT_SECONDS)
     )
     try:
-        target = f"/api/v1{path}" + (f"?{urlencode(query)}" if query else "")
-        connection.request(method, target, octets, headers)
-        response = connection.getresponse()
-        answered, status = response.read(), response.status
+        connection.request(method, f"/api/v1{path}", body, {**token, **headers})
+        yield connection.getresponse()
     except (http.client.HTTPException, OSError) as error:
         reason = str(error) or type(error).__name__
         raise Unavailable(f"no gateway answers at {listener.url} ({reason}); start one with `mogate serve`") from None
     finally:
         connection.close()
+
+
+def _answer(settings: Settings, status: int, octets: bytes) -> Any:
     try:
-        answer: Any = json.loads(answered) if answered else None
+        answer: Any = json.loads(octets) if octets else None
         if status >= 400:
-            raise Refused(answer["error"])
+            raise Refused(answer["detail"])
     except (ValueError, TypeError, KeyError):
-        raise Unavailable(f"what answers at {listener.url} is not the admin API of a gateway (HTTP {status})") from None
+        raise Unavailable(
+            f"what answers at {_listener(settings).url} is not the admin API of a gateway (HTTP {status})"
+        ) from None
     return answer
+
+
+def _listener(settings: Settings) -> Listener:
+    listener = settings.listener_for("admin")
+    if listener is None:
+        raise ConfigError("no listener serves admin; add one to the settings", key="listeners")
+    return listener
 
 
 def segment(name: str) -> str:

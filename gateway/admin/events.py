@@ -21,7 +21,7 @@ class EventRoutes:
         return (
             Route(
                 "GET", "/events", self.list_events, "What happened, oldest first", gives=EventView, many=True,
-                confined=True,
+                confined=True, pages_by="seq",
                 query={
                     "subscriber": "of this subscriber id",
                     "device": "of this device id",

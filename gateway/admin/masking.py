@@ -15,8 +15,14 @@ _IDENTITY = re.compile(r"(?<![0-9])(?:[0-9]{14,16}|(?:\+|%2[Bb])[0-9]{7,15})(?![
 
 def masked(answer: Model | Sequence[Model]) -> Any:
     """The answer as plain values, in which no text holds a whole identity; keys of tables count as text."""
-    plain = answer.model_dump() if isinstance(answer, Model) else [one.model_dump() for one in answer]
-    return _masked(plain)
+    return _masked(plain(answer))
+
+
+def plain(answer: Model | Sequence[Model]) -> Any:
+    """The answer as values that JSON has."""
+    return (
+        answer.model_dump(mode="json") if isinstance(answer, Model) else [one.model_dump(mode="json") for one in answer]
+    )
 
 
 def _masked(value: Any) -> Any:

@@ -5,7 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, IPvAnyNetwork, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    IPvAnyNetwork,
+    JsonValue,
+    model_validator,
+)
 
 from gateway.access.roles import check_permission
 from gateway.errors import TreeError
@@ -43,15 +52,19 @@ class Model(BaseModel):
 
 
 class Problem(Model):
-    """Why a request was refused. ``id`` finds the traceback in the log when it was a fault of the gateway."""
+    """Why a request was refused: ``detail`` says it. ``id`` finds the traceback in the log when the gateway failed."""
 
-    error: str
+    type: Literal["about:blank"] = "about:blank"
+    title: str
+    status: int
+    detail: str
     id: str = ""
 
 
 UserName = Annotated[str, Field(pattern="^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$")]
 Secret = Annotated[str, Field(min_length=1, max_length=200, repr=False, json_schema_extra={"writeOnly": True})]
 NewSecret = Annotated[str, Field(min_length=12, max_length=200, repr=False, json_schema_extra={"writeOnly": True})]
+ShownOnce = Annotated[str, Field(repr=False)]
 MaybeNewSecret = Annotated[
     str | None, Field(min_length=12, max_length=200, repr=False, json_schema_extra={"writeOnly": True})
 ]
@@ -89,7 +102,7 @@ class SessionView(Model):
     role: str
     tenant: str
     permissions: list[str]
-    csrf: str
+    csrf: ShownOnce
 
 
 RoleName = Literal["viewer", "helpdesk", "provisioning", "noc", "admin"]
@@ -126,6 +139,28 @@ class UserView(Model):
     disabled: bool
     created_at: datetime
     last_login_at: datetime | None
+
+
+class AuditView(Model):
+    """A change that somebody asked for: who, from where, what the request said, and what was so before and after.
+
+    Secrets are starred. ``status`` is how it was answered; ``reason`` is what the request gave as ``X-Reason``.
+    """
+
+    id: str
+    at: datetime
+    who: str
+    role: str
+    tenant: str
+    address: str
+    action: str
+    path: str
+    subject: str
+    status: int
+    reason: str
+    asked: JsonValue
+    before: dict[str, JsonValue]
+    after: dict[str, JsonValue]
 
 
 class NewToken(Model):
@@ -166,7 +201,7 @@ class TokenView(Model):
 class IssuedToken(TokenView):
     """A new token. ``token`` goes after ``Authorization: Bearer``, and is not shown again."""
 
-    token: str
+    token: ShownOnce
 
 
 class NewSubscriber(Model):
@@ -224,8 +259,8 @@ class ImsCredentialView(Model):
     device_id: str
     username: str
     realm: str
-    ha1: str
-    password: str
+    ha1: ShownOnce
+    password: ShownOnce
     serial: int
 
 
@@ -300,9 +335,9 @@ class NewAccount(Model):
 
     device_id: str
     client_name: str
-    client_password: str
+    client_password: ShownOnce
     server_name: str
-    server_password: str
+    server_password: ShownOnce
 
 
 class LeafView(Model):

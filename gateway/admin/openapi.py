@@ -9,7 +9,9 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from gateway.admin.caller import COOKIE, CSRF_HEADER
+from gateway.admin.caller import COOKIE, CSRF_HEADER, SAFE_METHODS
+from gateway.admin.dispatch import KEY_HEADER, MAX_REASON, REASON_HEADER
+from gateway.admin.listing import MEDIA_TYPES
 from gateway.admin.models import Model, Problem
 from gateway.admin.routes import PUBLIC, SIGNED_IN, Route
 
@@ -17,6 +19,7 @@ _PROBLEMS = {
     "401": "Who calls is not known: the token or the session is missing, wrong or over.",
     "403": "Who calls may not do this.",
     "404": "Nothing has that name.",
+    "412": "What was to be changed is no longer as If-Match says.",
     "409": "The change collides with another one, or an identity is taken.",
     "413": "The body is too large.",
     "422": "A parameter or a field is unknown, or its value is not permitted.",
@@ -24,6 +27,16 @@ _PROBLEMS = {
     "500": "A fault of the gateway; the id finds its traceback in the log.",
     "503": "A part that the request needs is down; Retry-After says when to ask again.",
 }
+
+
+_CHANGE_HEADERS = [
+    {"name": name, "in": "header", "required": False, "description": meaning, "schema": schema}
+    for name, meaning, schema in (
+        (REASON_HEADER, "Why, for the audit log.", {"type": "string", "maxLength": MAX_REASON}),
+        (KEY_HEADER, "The same key again gives the first answer again, for a day.", {"type": "string"}),
+        ("If-Match", "Only if the thing still has this ETag.", {"type": "string"}),
+    )
+]
 
 
 def describe(routes: Sequence[Route]) -> dict[str, Any]:
@@ -68,13 +81,21 @@ def _operation(route: Route, schemas: dict[object, Any]) -> dict[str, Any]:
         {"name": name, "in": "query", "required": False, "description": meaning, "schema": {"type": "string"}}
         for name, meaning in route.query.items()
     ]
+    if route.method not in SAFE_METHODS:
+        parameters += _CHANGE_HEADERS
     answer: dict[str, Any] = {"description": route.summary}
     if route.gives is not None:
         schema = schemas[route.gives]
         if route.many:
             schema = {"type": "array", "items": schema}
         answer["content"] = {"application/json": {"schema": schema}}
-    problem = {"application/json": {"schema": schemas[Problem]}}
+        if route.many:
+            answer["content"] |= {form: {"schema": {"type": "string"}} for form in MEDIA_TYPES}
+            if route.pages_by:
+                answer["headers"] = {"Link": _text_header("Where the next page is, as rel=next; absent on the last.")}
+        elif route.method == "GET":
+            answer["headers"] = {"ETag": _text_header("For If-Match on a change, and If-None-Match.")}
+    problem = {"application/problem+json": {"schema": schemas[Problem]}}
     operation: dict[str, Any] = {
         "operationId": route.handler.__name__,
         "summary": route.summary,
@@ -96,3 +117,7 @@ def _operation(route: Route, schemas: dict[object, Any]) -> dict[str, Any]:
             "content": {"application/json": {"schema": schemas[route.takes]}},
         }
     return operation
+
+
+def _text_header(meaning: str) -> dict[str, Any]:
+    return {"description": meaning, "schema": {"type": "string"}}

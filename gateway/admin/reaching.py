@@ -30,6 +30,7 @@ class ReachRoutes:
             Route("DELETE", "/devices/{ref}/reach", self.cancel_reach, "Let a device be", gives=ReachView),
             Route(
                 "GET", "/reach", self.list_reaches, "Devices that should call, by id", gives=ReachView, many=True,
+                pages_by="device_id",
                 query={"after": "after this device id", "limit": f"how many, at most {MAX_LISTED}"},
             ),
         )  # fmt: skip

@@ -63,7 +63,8 @@ class Route(NamedTuple):
     ``query`` is name -> meaning of each parameter that is understood; ``many`` says that a list of ``gives`` comes
     back. ``needs`` is the permission to have, where it is not the one that follows from path and method. With
     ``confined`` the handler sees to it that a caller of one tenant gets at nothing of another's; below a subscriber or
-    device that is seen to for it, and any other route refuses callers of one tenant.
+    device that is seen to for it, and any other route refuses callers of one tenant. ``pages_by`` is the
+    field that the query's ``after`` goes on from, for a list that comes in pages.
     """
 
     method: str
@@ -77,6 +78,7 @@ class Route(NamedTuple):
     status: int = 200
     needs: str = ""
     confined: bool = False
+    pages_by: str = ""
 
     @property
     def permission(self) -> str:

@@ -54,7 +54,7 @@ class SubscriberRoutes:
         return (
             Route(
                 "GET", "/subscribers", self.list_subscribers, "Subscribers by ascending id",
-                gives=SubscriberView, many=True, confined=True,
+                gives=SubscriberView, many=True, confined=True, pages_by="id",
                 query={"after": "list those after this id", "limit": f"how many, at most {MAX_LISTED}"},
             ),
             Route(

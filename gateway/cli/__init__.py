@@ -10,7 +10,7 @@ COMMANDS = {
     "serve": Later("server:serve", "Serve until Ctrl-C."),
     "init": Later("server:init", "Make the data directory with its keys and the admin token; what exists is kept."),
     "check": Later("server:check", "Read settings, DDFs, profiles and mappings, and say what is wrong or doubtful."),
-    "reload": Later("server:reload", "Have the running gateway take up its files as they are on disk."),
+    "reload": Later("server:reload", "Have the running gateway take up profiles, mappings, DDFs and certificates."),
     "export": Later("state:export", "Write all subscribers, devices and events into FILE, as lines of JSON."),
     "mo": Later("catalogue:mo", "The catalogue of management objects."),
     "mapping": Later("mapping:mapping", "How MOs appear in provisioning documents."),
@@ -31,6 +31,7 @@ COMMANDS = {
     "reach": Later("reaching:reach", "Devices that should call, whatever the way."),
     "user": Later("people:user", "People who may use the console and the admin API."),
     "token": Later("people:token", "Tokens for programs that use the admin API."),
+    "audit": Later("audit:audit", "Who did what."),
     "simulate": Later("simulate:simulate", "Act as a device against a running gateway."),
 }
 """Every command: where it is, and the start of its help."""
@@ -38,5 +39,6 @@ COMMANDS = {
 
 @click.group(cls=Group, later=COMMANDS)
 @click.version_option(package_name="mogate")
-def main() -> None:
+@click.option("--reason", default="", help="Why, for the audit log.")
+def main(reason: str) -> None:
     """One management-object tree, served over OMA DM, RCC.14 and OMA CP."""

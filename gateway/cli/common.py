@@ -32,7 +32,8 @@ def printing(command: Callable[P, Any]) -> Callable[P, None]:
 
 def api(method: str, path: str, **arguments: Any) -> Any:
     """What the admin API of the running gateway answers. Raises: MogateError."""
-    return client.call(settings(), method, path, **arguments)
+    reason = click.get_current_context().find_root().params.get("reason", "")
+    return client.call(settings(), method, path, reason=reason, **arguments)
 
 
 @functools.cache

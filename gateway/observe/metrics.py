@@ -200,6 +200,9 @@ housekeeping_at = Gauge(
 )
 expired = Counter("mogate_expired", "Records that were dropped from the store at their end.", registry=registry)
 admin_logins = Counter("mogate_admin_logins", "Log-ins of people at the admin API.", ["result"], registry=registry)
+audit_write_failures = Counter(
+    "mogate_audit_write_failures", "Changes by the admin API that the audit log did not take.", registry=registry
+)
 build_info = Gauge("mogate_build_info", "The running build.", ["version", "python"], registry=registry)
 
 JOB_KINDS = ("firmware", "software", "lock", "capability", "inventory", "account")

@@ -15,10 +15,14 @@ from typing import Literal, NamedTuple, Protocol
 
 import msgspec
 
+from gateway.errors import Conflict
 from gateway.fleet.device import Device
 from gateway.fleet.mirror import Mirror
 from gateway.fleet.operation import Operation
 from gateway.fleet.subscriber import Subscriber
+
+AUDIT = "access.audit"
+"""The kind of record that can be added and nothing else, in any store."""
 
 IdentityKind = Literal["id", "imsi", "msisdn", "imei"]
 
@@ -168,7 +172,7 @@ class TakeEphemeral(NamedTuple):
 
 
 class PutRecord(NamedTuple):
-    """Create (revision 0) or replace the record."""
+    """Create (revision 0) or replace the record; one of kind ``AUDIT`` can only be created."""
 
     record: Record
 
@@ -317,3 +321,12 @@ class Store(Protocol):
     async def close(self) -> None:
         """Flush what is written behind and release everything."""
         ...
+
+
+def refuse_to_alter_audit(record: Record) -> None:
+    """What every store asks before it writes or removes a record.
+
+    Raises: Conflict when it is one of the audit log that is there already.
+    """
+    if record.kind == AUDIT and record.revision:
+        raise Conflict("the audit log is added to and never changed")

@@ -50,6 +50,7 @@ from gateway.store.protocol import (
     Traced,
     TraceEntry,
     Write,
+    refuse_to_alter_audit,
 )
 
 _BUSY_SECONDS = 5
@@ -514,6 +515,7 @@ def _put_operation(cursor: sqlite3.Cursor, device_id: str, operation: Operation)
 
 
 def _put_record(cursor: sqlite3.Cursor, record: Record) -> None:
+    refuse_to_alter_audit(record)
     row = {
         "kind": record.kind,
         "id": record.id,
@@ -531,6 +533,7 @@ def _put_record(cursor: sqlite3.Cursor, record: Record) -> None:
 
 
 def _delete_record(cursor: sqlite3.Cursor, record: Record) -> None:
+    refuse_to_alter_audit(record)
     cursor.execute(
         "DELETE FROM record WHERE kind = ? AND id = ? AND revision = ?", (record.kind, record.id, record.revision)
     )

@@ -78,7 +78,7 @@ def test_no_route_answers_one_who_lacks_its_permission(gateway: Gateway, operati
         for one in operations:
             if one.permission == permission:
                 status, said = call(gateway, one.method, one.path, {}, poor)
-                assert (status, permission in said["error"]) == (403, True), one
+                assert (status, permission in said["detail"]) == (403, True), one
     signed_in = {one.path for one in operations if not one.permission and not one.public}
     assert signed_in == {"/api/v1/session", "/api/v1/session/password"}
 

@@ -29,7 +29,7 @@ export async function call(method, path, { query, body } = {}) {
   const answer = text ? JSON.parse(text) : null;
   if (response.ok) return answer;
   if (response.status === 401 && token) signOut();
-  throw new Refused(response.status, answer?.error ?? `HTTP ${response.status}`);
+  throw new Refused(response.status, answer?.detail ?? `HTTP ${response.status}`);
 }
 
 export const get = (path, query) => call("GET", path, { query });

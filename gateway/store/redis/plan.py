@@ -34,6 +34,7 @@ from gateway.store.protocol import (
     SessionRecord,
     TakeEphemeral,
     Write,
+    refuse_to_alter_audit,
 )
 from gateway.store.redis.layout import (
     Address,
@@ -260,6 +261,7 @@ class _Draft:
             self._indexed[f"{name}/{record.id}"] = ("ZREM", name, record.id)
 
     def _checked_record(self, record: Record) -> Address:
+        refuse_to_alter_audit(record)
         address = self._keys.record(record.kind, record.id)
         head: Head | None = self._read(address)
         if (head.revision if head else 0) != record.revision:

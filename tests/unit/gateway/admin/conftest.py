@@ -12,8 +12,10 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from gateway.admin.api import AdminApi
+from gateway.admin.audit import AuditRoutes
 from gateway.admin.caller import Callers
 from gateway.admin.devices import DeviceRoutes
+from gateway.admin.dispatch import Parts
 from gateway.admin.events import EventRoutes
 from gateway.admin.people import PeopleRoutes
 from gateway.admin.sessions import SessionRoutes
@@ -75,8 +77,9 @@ def api(store: SqliteStore, tmp_path: Path, clock: Clock) -> AdminApi:
         EventRoutes(store).routes(),
         PeopleRoutes(store, clock).routes(),
         SessionRoutes(store, callers, tmp_path, clock).routes(),
+        AuditRoutes(store).routes(),
         callers=callers,
-        inventory=inventory,
+        parts=Parts(inventory, store, Sealer(bytes(32)), clock, needs_reason=False),
         health=Health(store),
     )
 

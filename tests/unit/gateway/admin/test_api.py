@@ -30,13 +30,14 @@ def log() -> Iterator[LogCapture]:
     logger.cache_clear()
 
 
-async def refused(client: TestClient, method: str, path: str, status: int, **arguments: Any) -> dict[str, str]:
+async def refused(client: TestClient, method: str, path: str, status: int, **arguments: Any) -> dict[str, Any]:
     """The refusal, which has the shape of every refusal."""
     async with client.request(method, path, **arguments) as response:
-        problem: dict[str, str] = await response.json()
-        assert (response.status, response.content_type) == (status, "application/json"), problem
-    assert problem.keys() == {"error", "id"}
-    assert problem["error"]
+        problem: dict[str, Any] = await response.json()
+        assert (response.status, response.content_type) == (status, "application/problem+json"), problem
+    assert problem.keys() == {"type", "title", "status", "detail", "id"}
+    assert problem["status"] == status
+    assert problem["detail"]
     return problem
 
 
@@ -87,7 +88,7 @@ async def test_every_refusal_is_a_problem_that_names_the_thing(
     for owner in ("ann", "eve"):
         await client.post(f"/api/v1/subscribers/{owner}/devices", json={"loc_uri": f"phone of {owner}"})
     problem = await refused(client, method, f"/api/v1{path}", status, data=body and io.BytesIO(body), headers=JSON)
-    assert says in problem["error"]
+    assert says in problem["detail"]
 
 
 async def test_what_may_be_done_instead_is_said(client: TestClient) -> None:
@@ -103,7 +104,7 @@ async def test_without_the_token_nothing_is_told(client: TestClient) -> None:
     """The token is asked for before anything else: what exists and what does not look alike."""
     for path in ("/subscribers", "/subscribers/bob", "/nothing", "/subscribers?colour=1"):
         problem = await refused(client, "GET", f"/api/v1{path}", 401, headers={"Authorization": "Bearer no"})
-        assert "admin.token" in problem["error"]
+        assert "admin.token" in problem["detail"]
 
 
 async def test_a_fault_has_an_id_and_tells_nothing_else(client: TestClient, log: LogCapture) -> None:
@@ -111,7 +112,7 @@ async def test_a_fault_has_an_id_and_tells_nothing_else(client: TestClient, log:
     await client.post("/api/v1/subscribers", json={"id": "ann", "imsis": ["001010000000001"]})
     await client.post("/api/v1/subscribers/ann/devices", json={"loc_uri": "phone"})
     problem = await refused(client, "GET", "/api/v1/subscribers/001010000000001/document", 500)
-    assert "render" not in problem["error"]
+    assert "render" not in problem["detail"]
     (failed,) = [entry for entry in log.entries if entry["event"] == "request_failed"]
     assert failed["fault"] == problem["id"]
     assert failed["route"] == "/api/v1/subscribers/{ref}/document"

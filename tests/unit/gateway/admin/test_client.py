@@ -76,7 +76,7 @@ async def test_a_call_carries_token_query_and_body(
     [
         ((200, b"[1]"), None, ""),
         ((204, b""), None, ""),
-        ((404, b'{"error": "no such thing", "id": ""}'), Refused, "^no such thing$"),
+        ((404, b'{"detail": "no such thing", "id": ""}'), Refused, "^no such thing$"),
         ((404, b"<html>"), Unavailable, "not the admin API"),
         ((404, b""), Unavailable, "not the admin API"),
         ((502, b'"busy"'), Unavailable, "not the admin API"),

@@ -99,7 +99,7 @@ async def test_what_is_wrong_is_not_told(
     off = User(name="off", role=Role.ADMIN, password_hash=anna.password_hash, created_at=NOW, disabled=True)
     await People(store).save(off)
     status, said, cookie = await log_in(client, password, name)
-    assert (status, said["error"], cookie) == (401, "the name or the password is wrong", "")
+    assert (status, said["detail"], cookie) == (401, "the name or the password is wrong", "")
 
 
 async def test_passwords_cannot_be_tried_without_end(client: TestClient, anna: User, clock: Any) -> None:

@@ -1,0 +1,79 @@
+"""The audit log: who did what, when and from where, and what was so before and after."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from gateway.store.protocol import AUDIT, PutRecord, Record, Store
+
+_PAGE = 500
+_EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One change that somebody asked for, carried out or refused.
+
+    ``asked`` is the request's body without its secrets. ``before`` and ``after`` are what changed of the thing, as it
+    is shown. ``id`` grows with time and is set when the entry is added.
+    """
+
+    at: datetime
+    who: str
+    role: str = ""
+    tenant: str = ""
+    address: str = ""
+    action: str = ""
+    path: str = ""
+    subject: str = ""
+    status: int = 0
+    reason: str = ""
+    asked: Any = None
+    before: dict[str, Any] = {}
+    after: dict[str, Any] = {}
+    id: str = ""
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Entry).decode
+
+
+class AuditLog:
+    """The log in a store, which adds to it and does nothing else."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def add(self, entry: Entry, nonce: str) -> None:
+        """Add the entry. ``nonce`` tells it from others of the same microsecond."""
+        entry_id = f"{(entry.at - _EPOCH) // timedelta(microseconds=1):020d}-{nonce}"
+        await self._store.commit(PutRecord(Record(kind=AUDIT, id=entry_id, payload=_encode(entry))))
+
+    async def load(
+        self, *, after: str = "", limit: int, who: str = "", subject: str = "", action: str = ""
+    ) -> Sequence[Entry]:
+        """Entries in the order of their time; empty filters match all."""
+        wanted = {"who": who, "subject": subject, "action": action}
+        found: list[Entry] = []
+        while len(found) < limit:
+            page = await self._store.load_records(AUDIT, after=after, limit=_PAGE)
+            for record in page:
+                entry = _decode(record.payload)
+                if all(getattr(entry, name) == value for name, value in wanted.items() if value):
+                    found.append(replace(entry, id=record.id))
+            if len(page) < _PAGE:
+                break
+            after = page[-1].id
+        return found[:limit]
+
+
+def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What of the two differs, each side of it."""
+    names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+    return {name: before[name] for name in names if name in before}, {
+        name: after[name] for name in names if name in after
+    }

@@ -1,0 +1,75 @@
+"""Lists of the admin API as they are asked for: a page as JSON, or all of it as lines of JSON or as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+import pydantic_core
+from aiohttp import web
+
+from gateway.admin.models import Model
+from gateway.admin.routes import MAX_LISTED, Call, Route
+
+CSV, LINES = "text/csv", "application/x-ndjson"
+MEDIA_TYPES = (CSV, LINES)
+
+
+def asked_form(accept: str) -> str:
+    """The media type that a list is wanted in, or the empty string for a page as JSON."""
+    given = {part.partition(";")[0].strip().lower() for part in accept.split(",")}
+    return next((one for one in MEDIA_TYPES if one in given), "")
+
+
+def next_link(route: Route, call: Call, answer: Sequence[Model]) -> dict[str, str]:
+    """The header that leads to the next page, if there may be one.
+
+    Spec: RFC 8288
+    """
+    if not route.pages_by or len(answer) < call.limit:
+        return {}
+    query = {**call.query, "after": str(getattr(answer[-1], route.pages_by))}
+    return {"Link": f'<?{urlencode(query)}>; rel="next"'}
+
+
+async def stream(route: Route, call: Call, request: web.Request, form: str, shown: Any) -> web.StreamResponse:
+    """Answer with the whole list, page by page as it is read; ``shown`` makes plain values of a page."""
+    assert route.gives is not None
+    columns = list(route.gives.model_fields)
+    # The first page is read before anything is sent, so that a refusal can be one.
+    whole = bool(route.pages_by) and "limit" not in call.query
+    if whole:
+        call = call._replace(query={**call.query, "limit": str(MAX_LISTED)})
+    page = await route.handler(call)
+    response = web.StreamResponse(headers={"Content-Type": form})
+    await response.prepare(request)
+    if form == CSV:
+        await response.write(_csv_lines([columns]))
+    while isinstance(page, Sequence):
+        rows = shown(page)
+        if form == CSV:
+            await response.write(_csv_lines([[_cell(row.get(name)) for name in columns] for row in rows]))
+        else:
+            await response.write(b"".join(pydantic_core.to_json(row) + b"\n" for row in rows))
+        if not whole or len(page) < MAX_LISTED:
+            break
+        call = call._replace(query={**call.query, "after": str(getattr(page[-1], route.pages_by))})
+        page = await route.handler(call)
+    await response.write_eof()
+    return response
+
+
+def _csv_lines(rows: Sequence[Sequence[str]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode()
+
+
+def _cell(value: Any) -> str:
+    """A value as one cell: text as it is, what has parts as JSON."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else pydantic_core.to_json(value).decode().strip('"')

@@ -1,0 +1,130 @@
+"""What every route gets without asking for it: the audit log, entity tags, keys for repeats, and lists as lines."""
+
+from __future__ import annotations
+
+import csv
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from aiohttp.test_utils import TestClient
+
+from gateway.access.audit import AuditLog, Entry
+from gateway.errors import Conflict
+from gateway.store.protocol import AUDIT, PutRecord, Record
+from gateway.store.sqlite import SqliteStore
+
+ANN = {"id": "ann", "imsis": ["001010000000001"], "msisdn": "+15550100001"}
+
+
+async def ask(client: TestClient, method: str, path: str, body: object = None, **headers: str) -> tuple[int, Any, Any]:
+    """Status, values and headers of an answer."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    async with client.request(method, f"/api/v1{path}", json=body, headers=named) as response:
+        octets = await response.read()
+        return response.status, json.loads(octets) if octets else None, response.headers
+
+
+async def test_a_change_is_written_down(client: TestClient, clock: Any) -> None:
+    """Who, from where, what, why, and what was so before and after; reading leaves nothing."""
+    await ask(client, "POST", "/subscribers", ANN)
+    await ask(client, "GET", "/subscribers/ann")
+    clock.at += timedelta(seconds=1)
+    await ask(client, "PATCH", "/subscribers/15550100001/values", {"set": {"ims/Timer_T1": "3000"}}, X_Reason="RT-4711")
+    created, changed = (await ask(client, "GET", "/audit"))[1]
+    assert (created["who"], created["address"], created["action"]) == ("admin.token", "127.0.0.1", "create_subscriber")
+    assert (created["subject"], created["before"], created["after"]["msisdn"]) == ("ann", {}, "+15550100001")
+    assert (changed["subject"], changed["reason"], changed["status"]) == ("ann", "RT-4711", 200)
+    assert changed["asked"] == {"set": {"ims/Timer_T1": "3000"}, "unset": []}
+    assert (changed["before"], changed["after"]) == ({"values": {}}, {"values": {"ims/Timer_T1": "3000"}})
+    assert [one["subject"] for one in (await ask(client, "GET", "/audit?action=set_values"))[1]] == ["ann"]
+    assert (await ask(client, "GET", f"/audit?after={changed['id']}"))[1] == []
+
+
+async def test_no_secret_is_written_down(client: TestClient, store: SqliteStore) -> None:
+    """Not what was sent, nor what was answered."""
+    k = "00112233445566778899AABBCCDDEEFF"
+    await ask(client, "POST", "/subscribers", ANN)
+    await ask(client, "PUT", "/subscribers/ann/sims/001010000000001", {"k": k, "opc": k})
+    account = (await ask(client, "POST", "/subscribers/ann/devices", {"loc_uri": "phone"}))[1]
+    token = (await ask(client, "POST", "/tokens", {"name": "t", "role": "viewer"}))[1]["token"]
+    await ask(client, "POST", "/users", {"name": "eve", "role": "viewer", "password": "correct horse battery"})
+    written = json.dumps((await ask(client, "GET", "/audit"))[1])
+    assert "set_sim" in written
+    secrets = (k, account["client_password"], account["server_password"], token, "correct horse")
+    assert not [secret for secret in secrets if secret in written]
+
+
+async def test_a_refused_attempt_is_written_down(client: TestClient) -> None:
+    """One who may not is on record with what was tried."""
+    token = (await ask(client, "POST", "/tokens", {"name": "t", "role": "viewer"}))[1]["token"]
+    assert (await ask(client, "DELETE", "/subscribers/ann", Authorization=f"Bearer {token}"))[0] == 403
+    entry = (await ask(client, "GET", "/audit?who=token:t"))[1][0]
+    assert (entry["action"], entry["status"], entry["subject"]) == ("delete_subscriber", 403, "ann")
+
+
+async def test_the_log_is_only_added_to(client: TestClient, store: SqliteStore, clock: Any) -> None:
+    """No route changes or removes an entry, nor does the store."""
+    await AuditLog(store).add(Entry(at=clock(), who="x"), "n")
+    (record,) = await store.load_records(AUDIT)
+    with pytest.raises(Conflict):
+        await store.commit(PutRecord(Record(kind=AUDIT, id=record.id, payload=b"", revision=record.revision)))
+    assert (await ask(client, "DELETE", f"/audit/{record.id}"))[0] == 404
+
+
+async def test_a_change_can_be_made_to_depend_on_what_was_read(client: TestClient) -> None:
+    """With If-Match it goes through only if nobody has changed the thing since.
+
+    Spec: RFC 9110 13.1.1
+    """
+    await ask(client, "POST", "/subscribers", ANN)
+    tag = (await ask(client, "GET", "/subscribers/ann"))[2]["ETag"]
+    assert (await ask(client, "GET", "/subscribers/ann", If_None_Match=tag))[0] == 304
+    change = {"set": {"ims/Timer_T1": "3000"}}
+    assert (await ask(client, "PATCH", "/subscribers/ann/values", change, If_Match=tag))[0] == 200
+    assert (await ask(client, "PATCH", "/subscribers/ann/values", change, If_Match=tag))[0] == 412
+    assert (await ask(client, "PATCH", "/subscribers/ann/values", change, If_Match="*"))[0] == 200
+    assert (await ask(client, "DELETE", "/subscribers/ann", If_Match=tag))[0] == 412
+    assert (await ask(client, "DELETE", "/subscribers/nobody", If_Match=tag))[0] == 412
+
+
+async def test_a_repeat_with_its_key_is_carried_out_once(client: TestClient, store: SqliteStore) -> None:
+    """It has the first answer, word for word; another request with that key is refused, a failed one tried again.
+
+    Spec: draft-ietf-httpapi-idempotency-key-header-07
+    """
+    await ask(client, "POST", "/subscribers", ANN)
+    path, body = "/subscribers/ann/devices", {"loc_uri": "phone"}
+    assert (await ask(client, "POST", path, {"loc_uri": ""}, Idempotency_Key="1"))[0] == 422
+    first = await ask(client, "POST", path, body, Idempotency_Key="1")
+    again = await ask(client, "POST", path, body, Idempotency_Key="1")
+    assert (again[0], again[1], again[2]["Idempotency-Replayed"]) == (201, first[1], "true")
+    assert "Idempotency-Replayed" not in first[2]
+    assert len((await ask(client, "GET", "/subscribers/ann"))[1]["devices"]) == 1
+    assert (await ask(client, "POST", path, {"loc_uri": "other"}, Idempotency_Key="1"))[0] == 422
+    assert (await ask(client, "DELETE", "/subscribers/ann", Idempotency_Key="2"))[0] == 204
+    assert (await ask(client, "DELETE", "/subscribers/ann", Idempotency_Key="2"))[0] == 204
+    kept = store._reader.execute("SELECT value FROM ephemeral WHERE key LIKE 'once/%'").fetchall()
+    assert not any(first[1]["client_password"].encode() in value for (value,) in kept)
+
+
+async def test_a_list_comes_whole_as_lines(client: TestClient) -> None:
+    """As lines of JSON or as CSV, all pages in one answer; as JSON a page leads to the next."""
+    for number in range(5):
+        await ask(client, "POST", "/subscribers", {"id": f"s{number}", "attributes": {"a": "1,2"}})
+    async with client.get("/api/v1/subscribers", headers={"Accept": "application/x-ndjson"}) as response:
+        lines = [json.loads(line) for line in (await response.text()).splitlines()]
+        assert (response.content_type, [one["id"] for one in lines]) == (
+            "application/x-ndjson", [f"s{number}" for number in range(5)],
+        )  # fmt: skip
+    async with client.get("/api/v1/subscribers?limit=2", headers={"Accept": "text/csv"}) as response:
+        rows = list(csv.DictReader((await response.text()).splitlines()))
+    assert [(row["id"], json.loads(row["attributes"])) for row in rows] == [("s0", {"a": "1,2"}), ("s1", {"a": "1,2"})]
+    seen, path = [], "/subscribers?limit=2"
+    while path:
+        _, page, headers = await ask(client, "GET", path)
+        seen += [one["id"] for one in page]
+        link = headers.get("Link", "")
+        path = "/subscribers" + link.partition("<")[2].partition(">")[0] if link else ""
+    assert seen == [f"s{number}" for number in range(5)]
