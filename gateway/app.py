@@ -56,6 +56,7 @@ from gateway.detections import Detections
 from gateway.download import PackageFront
 from gateway.errors import ConfigError
 from gateway.files import Configuration, load_configuration
+from gateway.fleet.model import Model
 from gateway.ims_credentials import ImsCredentials
 from gateway.inventory import Inventory
 from gateway.jobs import Jobs
@@ -120,6 +121,7 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             configuration.profiles,
             plmns=settings.operator.plmns,
             roots=settings.omadm.roots,
+            models=[Model(**model.model_dump()) for model in settings.omadm.models],
         )
         tracer = Tracer(store, settings.trace)
         inventory = Inventory(store, configuration.catalogue, sealer, now)

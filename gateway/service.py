@@ -15,12 +15,15 @@ from msgspec.structs import replace
 from gateway.fleet import abilities
 from gateway.fleet.alert import CLIENT_EVENT, GENERIC, DeviceAlert
 from gateway.fleet.configuration import Configuration, ExplainedLeaf, configuration, configuration_key, explain
+from gateway.fleet.desired import DesiredMo, aligned
 from gateway.fleet.device import Device, imei_of, is_one_phone
 from gateway.fleet.mirror import Mirror, Outcome, Read
+from gateway.fleet.model import Model, model_of
 from gateway.fleet.operation import Operation
-from gateway.fleet.plan import DesiredMo, is_given_up, one_in_doubt, plan
+from gateway.fleet.plan import is_given_up, one_in_doubt, plan
 from gateway.fleet.profile import ProfileSet
 from gateway.fleet.queue import MAX_ATTEMPTS
+from gateway.fleet.roots import find, searches
 from gateway.fleet.selection import Selection
 from gateway.fleet.subscriber import Subscriber
 from gateway.fleet.variables import variables_of
@@ -53,14 +56,23 @@ class Service:
     """The desired side (profiles) and the reported side (mirrors) of devices, and the way between them."""
 
     def __init__(
-        self, catalogue: Catalogue, profiles: ProfileSet, *, plmns: Sequence[str], roots: Mapping[str, str]
+        self,
+        catalogue: Catalogue,
+        profiles: ProfileSet,
+        *,
+        plmns: Sequence[str],
+        roots: Mapping[str, str],
+        models: Sequence[Model] = (),
     ) -> None:
-        """``plmns`` are the operator's networks; ``roots`` says where each MO is mounted unless a device differs."""
+        """``plmns`` are the operator's networks; ``roots`` says where each MO is mounted unless one of ``models``, or a
+        device itself, differs."""
         self._catalogue = catalogue
         self._profiles = profiles
         self._plmns = tuple(plmns)
         self._networks = ",".join(plmns)
         self._roots = dict(roots)
+        self._models = tuple(models)
+        self._keys = {managed.moi: managed.key for managed in catalogue if managed.moi}
         self._last: tuple[Subscriber | None, Device | None, Selection | None] = (None, None, None)
 
     def adopt(self, catalogue: Catalogue, profiles: ProfileSet) -> None:
@@ -101,15 +113,19 @@ class Service:
         """Why each leaf at or below the node (all when empty) is what it is."""
         return explain(self.selection(subscriber, device), self.variables(subscriber, device), node)
 
-    def desired_mos(self, subscriber: Subscriber, device: Device) -> dict[str, DesiredMo]:
-        """The MOs this device shall hold over OMA DM, by key; those without a root there are left out."""
+    def desired_mos(self, subscriber: Subscriber, device: Device, mirror: Mirror) -> dict[str, DesiredMo]:
+        """The MOs this device shall hold over OMA DM, by key, with the names that it has for instances.
+
+        Those without a root on it are left out.
+        """
         own = device.omadm.roots if device.omadm else {}
+        usual = self._roots | model_of(self._models, device).roots
         desired = {}
         for key, values in self.configuration(subscriber, device).values.items():
-            root = own.get(key) or self._roots.get(key)
+            root = own.get(key) or usual.get(key)
             if root:
                 managed = self._catalogue.get(key)
-                desired[key] = DesiredMo(managed.moi, Uri.parse(root), managed.root, values)
+                desired[key] = aligned(DesiredMo(managed.moi, Uri.parse(root), managed.root, values), mirror)
         return desired
 
     def next_operations(
@@ -127,7 +143,7 @@ class Service:
         """
         if device.omadm is None:
             return ()
-        desired = tuple(self.desired_mos(subscriber, device).values())
+        desired = tuple(self.desired_mos(subscriber, device, mirror).values())
         planned = plan(desired, mirror, device.omadm, queued, now)
         planned = tuple(operation for operation in planned if operation.id not in unanswered)
         if planned and not abilities.is_known(device.omadm):
@@ -135,7 +151,22 @@ class Service:
             if asks:
                 # What may be sent at all is to be known first.
                 return (*asks, *(operation for operation in planned if operation.origin == "discover"))
+        sought = [one for one in searches(desired, mirror, device.omadm, now) if one.id not in unanswered]
+        if sought:
+            return (*sought, *(operation for operation in planned if operation.origin != "diff"))
         return one_in_doubt(planned, mirror)
+
+    def learn_from(self, device: Device, outcomes: Iterable[Outcome]) -> Device:
+        """The device with what its answers say of its abilities and of where its MOs are.
+
+        The same object comes back when they say nothing new.
+        """
+        state = device.omadm
+        if state is None:
+            return device
+        for outcome in outcomes:
+            state = find(abilities.learn(state, outcome), outcome, self._keys)
+        return device if state is device.omadm else replace(device, omadm=state)
 
 
 def record_outcomes(mirror: Mirror, outcomes: Iterable[Outcome], now: datetime) -> Mirror:
@@ -144,16 +175,32 @@ def record_outcomes(mirror: Mirror, outcomes: Iterable[Outcome], now: datetime) 
         operation = outcome.operation
         if operation.verb == "Get":
             root, _, query = operation.uri.partition("?")
-            complete = Uri.parse(root) if query in LISTS and outcome.status.is_success else None
             structure = query == "list=Struct"
-            # A serialized subtree is the value of no node.
-            reads = () if query.startswith("list=TNDS") else outcome.reads
+            reads = outcome.reads
+            if query.startswith("list=TNDS") and not _is_absorbed(reads, query):
+                # A serialized subtree that nobody could read is the value of no node.
+                query, reads = "", ()
+            whole = query in LISTS or query.startswith("list=TNDS")
+            complete = Uri.parse(root) if whole and outcome.status.is_success else None
+            if complete == Uri():
+                # That much is not kept of a device; and what a server may not see is not there either.
+                reads, complete = (), None
             mirror = mirror.read(reads, now, "Results", complete, structure=structure)
             for read in reads if not query else ():
                 if read.children is not None:
                     mirror = mirror.named(read.uri, read.children, walk=operation.origin == "discover")
         mirror = mirror.acknowledged([(operation, int(outcome.status))], now)
     return mirror
+
+
+def _is_absorbed(reads: Sequence[Read], query: str) -> bool:
+    """Whether the answer to ``?list=TNDS…`` was laid open, and has the values and formats of what is in it."""
+    told, chosen = {"Value", "Format"}, query.removeprefix("list=TNDS")
+    if chosen.startswith("+"):
+        told &= set(chosen[1:].split("+"))
+    else:
+        told -= set(chosen[1:].split("-"))
+    return len(told) == 2 and bool(reads) and reads[0].format == Format.NODE
 
 
 def refusal_writes(device: Device, outcomes: Iterable[Outcome], now: datetime) -> list[Write]:
@@ -243,16 +290,6 @@ def note_alerts(device: Device, alerts: Sequence[DeviceAlert], now: datetime) ->
 def _event(device: Device, now: datetime, kind: str, detail: dict[str, str]) -> Append:
     event = Event(at=now, kind=kind, subscriber_id=device.subscriber_id, device_id=device.id, detail=detail)
     return Append(event)
-
-
-def learn_from(device: Device, outcomes: Iterable[Outcome]) -> Device:
-    """The device with what its answers say of its abilities, the same object when they say nothing new."""
-    state = device.omadm
-    if state is None:
-        return device
-    for outcome in outcomes:
-        state = abilities.learn(state, outcome)
-    return device if state is device.omadm else replace(device, omadm=state)
 
 
 def describe_device(device: Device, reads: Sequence[Read]) -> Device:

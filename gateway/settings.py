@@ -83,8 +83,20 @@ class Listener(_Table):
         return self
 
 
+class OmaDmModel(_Table):
+    """What is known beforehand of devices of one make and model: patterns such as ``Acme`` and ``A*``.
+
+    ``roots`` says where MOs are mounted on them (key of the MO -> URI).
+    """
+
+    manufacturer: Annotated[str, Field(min_length=1)] = "*"
+    model: Annotated[str, Field(min_length=1)] = "*"
+    roots: dict[str, str] = {}
+
+
 class OmaDm(_Table):
-    """OMA DM. ``roots`` says where an MO is mounted on devices that were not asked (key of the MO -> URI).
+    """OMA DM. ``roots`` says where an MO is mounted on devices that were not asked (key of the MO -> URI), unless one
+    of ``models``, the first that matches, says otherwise for them.
 
     What a new account tells a device: ``server_id``, ``server_name`` for its user, and ``server_address``, the URL it
     posts to (empty: the first listener's, which only does for trials). ``notification_version`` is what package 0 says
@@ -119,6 +131,7 @@ class OmaDm(_Table):
     max_object_bytes: Bytes = 1_048_576
     max_failed_attempts: Annotated[int, Field(ge=1)] = 3
     roots: dict[str, str] = {}
+    models: tuple[OmaDmModel, ...] = ()
     account_seconds: Seconds = 15_552_000
     package_path: Annotated[str, Field(pattern="^/")] = "/packages"
     package_url: Annotated[str, Field(pattern="^(https?://.+)?$")] = ""

@@ -12,8 +12,9 @@ import msgspec
 from msgspec.structs import replace
 
 from adapters.omadm.commands import numbered
-from adapters.omadm.messages import Results, Status, SyncML
+from adapters.omadm.messages import Item, Meta, Results, Status, SyncML
 from adapters.omadm.reports import read
+from adapters.omadm.tnds import absorb_subtree
 from gateway.fleet.mirror import Outcome, Read
 from gateway.fleet.operation import Operation
 from gateway.status import StatusCode
@@ -62,13 +63,23 @@ def hear(outstanding: Outstanding, msg_id: int, message: SyncML, *, challenged: 
             continue
         if isinstance(answer, Results):
             uri = sent.operation.uri.partition("?")[0]
-            reads = tuple(read(item, answer.meta, uri) for item in answer.items)
-            heard[answer.cmd_ref] = replace(sent, reads=sent.reads + reads)
+            serialized = "?list=TNDS" in sent.operation.uri
+            reads = [one for item in answer.items for one in _reads(item, answer.meta, uri, serialized=serialized)]
+            heard[answer.cmd_ref] = replace(sent, reads=(*sent.reads, *reads))
         elif _counts(answer, sent, challenged):
             said = tuple(item.data.strip() for item in answer.items if isinstance(item.data, str))
             answers = said if sent.operation.verb == "Alert" else ()
             heard[answer.cmd_ref] = replace(sent, status=int(answer.code), answers=answers)
     return heard
+
+
+def _reads(item: Item, shared: Meta | None, uri: str, *, serialized: bool) -> tuple[Read, ...]:
+    """What an item tells of nodes; of a serialized subtree all that are in it."""
+    if serialized and item.data is not None and not item.more_data:
+        nodes = absorb_subtree(item.data, uri)
+        if nodes is not None:
+            return nodes
+    return (read(item, shared, uri),)
 
 
 def settle(outstanding: Outstanding) -> tuple[tuple[Outcome, ...], tuple[Operation, ...]]:

@@ -44,7 +44,6 @@ from gateway.service import (
     describe_device,
     doubt_writes,
     drift_writes,
-    learn_from,
     note_alerts,
     queue_writes,
     record_outcomes,
@@ -285,7 +284,7 @@ class OmaDmFront:
         _count_answers(received)
         described = describe_device(device, received.reads)
         said_new = described is not device
-        device = learn_from(described, outcomes)
+        device = self._service.learn_from(described, outcomes)
         if device is not described and device.omadm is not None:
             peer = self._accounts.informed(peer, device.omadm)
         queue = settle(contact.operations, outcomes, received.alerts, now, _in_flight(received))

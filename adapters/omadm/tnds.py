@@ -6,10 +6,14 @@ Spec: OMA-TS-DM_TNDS-V1_2; OMA-TS-DM_TND-V1_2 (TNDS serialization)
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from adapters.omadm.xml import decode_xml
+from adapters.wbxml.codec import decode as decode_wbxml
 from adapters.wbxml.element import AnyElement
+from gateway.errors import DecodeError
+from gateway.fleet.mirror import Read
 from gateway.tree.format import Format
 
 
@@ -57,3 +61,73 @@ def _leaf(leaf: Leaf, octets: bool) -> AnyElement:
     mime = "application/octet-stream" if leaf.format is Format.BIN else "text/plain"
     properties: list[AnyElement] = [("Format", [(fmt.value, "")]), ("Type", [("MIME", mime)])]
     return "Node", [("NodeName", leaf.path[-1]), ("RTProperties", properties), ("Value", value)]
+
+
+def absorb_subtree(data: str | bytes | tuple[AnyElement, ...], root: str) -> tuple[Read, ...] | None:
+    """The nodes of a serialized subtree, as the answer to a Get of ``root`` brings it; None when it is none.
+
+    It is markup in the message, XML as text, or WBXML of its own. A node without properties is interior when it has
+    children or no value, else ``chr``. Limits are those of messages.
+
+    Spec: OMA-TS-DM_TNDS-V1_2 5
+    """
+    try:
+        if isinstance(data, bytes):
+            elements = [decode_xml(data) if data.lstrip()[:1] == b"<" else decode_wbxml(data)[1]]
+        else:
+            elements = [decode_xml(data.encode("utf-8", "replace"))] if isinstance(data, str) else list(data)
+    except DecodeError:
+        return None
+    trees = [content for tag, content in elements if tag == "MgmtTree" and isinstance(content, list)]
+    nodes = [content for tree in trees for tag, content in tree if tag == "Node" and isinstance(content, list)]
+    if not trees:
+        return None
+    name = root.rpartition("/")[2]
+    reads: list[Read] = []
+    for node in nodes:
+        named = _text(node, "NodeName")
+        path = _text(node, "Path")
+        if path.startswith("./"):
+            at = f"{path.rstrip('/')}/{named}"
+        else:
+            # Some devices name the node that was asked for, others leave its name out.
+            at = root if named in ("", name) and not path else "/".join(filter(None, (root, path.strip("/"), named)))
+        reads += _reads(node, at)
+    return tuple(reads)
+
+
+def _reads(node: list[AnyElement], at: str) -> Iterator[Read]:
+    """The node and all below, parents first; no recursion, for a device made the depth."""
+    todo = [(node, at)]
+    while todo:
+        content, uri = todo.pop()
+        below = [child for tag, child in content if tag == "Node" and isinstance(child, list)]
+        value = next((value for tag, value in content if tag == "Value"), None)
+        properties = next((value for tag, value in content if tag == "RTProperties"), None)
+        fmt, type_ = _properties(properties if isinstance(properties, list) else [])
+        if fmt is None:
+            fmt = Format.NODE if below or value is None else Format.CHR
+        yield Read(uri, Format.BIN if fmt is Format.B64 else fmt, type_, None if below else _value(fmt, value))
+        todo += [(child, f"{uri}/{_text(child, 'NodeName')}") for child in reversed(below)]
+
+
+def _properties(properties: list[AnyElement]) -> tuple[Format | None, str]:
+    inner = dict(properties)
+    formats, types = inner.get("Format"), inner.get("Type")
+    fmt = Format.parse(formats[0][0]) if isinstance(formats, list) and formats else None
+    named = types[0][1] if isinstance(types, list) and types else ""
+    return fmt, named.strip() if isinstance(named, str) else ""
+
+
+def _value(fmt: Format, value: str | bytes | list[AnyElement] | None) -> str | None:
+    if fmt in (Format.NODE, Format.NULL) or isinstance(value, list):
+        return None
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode() if fmt is Format.BIN else value.decode("utf-8", "replace")
+    text = value or ""
+    return "".join(text.split()) if fmt in (Format.BIN, Format.B64) else text
+
+
+def _text(node: list[AnyElement], tag: str) -> str:
+    content = next((content for name, content in node if name == tag), "")
+    return content.strip() if isinstance(content, str) else ""

@@ -25,6 +25,16 @@ _LAWMO = "urn:oma:at:lawmo:1.0:OperationComplete"
 _SCOMO = "urn:oma:at:scomo:1.0:OperationComplete"
 _LOCKS = {"FullyLock": "10", "PartiallyLock": "20", "UnLock": "30"}
 
+TYPES = {
+    "./DevInfo": "urn:oma:mo:oma-dm-devinfo:1.0",
+    "./DevDetail": "urn:oma:mo:oma-dm-devdetail:1.0",
+    "./FUMO": "urn:oma:mo:oma-fumo:1.0",
+    "./SCOMO": "urn:oma:mo:oma-scomo:1.0",
+    "./LAWMO": "urn:oma:mo:oma-lawmo:1.0",
+    "./DCMO/Camera": "urn:oma:mo:oma-dcmo:1.0",
+}
+"""The Type of the roots of the phone's own objects."""
+
 _FACTORY: dict[str, tuple[str, str | None]] = {
     "./DevDetail": ("node", None),
     "./DevDetail/DevTyp": ("chr", "phone"),

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 import aiohttp
 
+from adapters.simulator import objects
 from adapters.simulator.large_objects import fill
 from adapters.simulator.memory import load_memory, save_memory
 from adapters.simulator.objects import Objects, Tree
@@ -83,7 +84,7 @@ async def run_session(
     phone = _Phone(account, state, misbehave, called_for, auth, max_message_bytes, fits)
     for limit, most in zip(LIMITS, uri_limits or (), strict=False):
         phone.tree[limit] = ["chr", str(most)]
-    phone.commands = Commands(phone.tree, phone.objects, user, dict(refuse or {}), lacks)
+    phone.commands = Commands(phone.tree, phone.objects, user, dict(refuse or {}), lacks, phone.types)
     media_type = "application/vnd.syncml.dm+wbxml" if wbxml_encoded else "application/vnd.syncml.dm+xml"
     timeout, conversation = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS), Conversation()
     try:
@@ -148,6 +149,7 @@ class _Phone:
         self.account = account
         self.state = state
         self.tree: Tree = state.setdefault("tree", fresh_tree(account))
+        self.types: dict[str, str] = state.setdefault("types", dict(objects.TYPES))
         self.misbehave = misbehave
         self.auth: Auth = auth
         self.max_message_bytes = max_message_bytes

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from adapters.simulator.cp_phone import NOTIFICATION, unwrap
-from adapters.simulator.memory import load_memory
+from adapters.simulator.memory import load_memory, save_memory
 from adapters.simulator.transcript import Transcript
 from gateway.errors import DecodeError
 
@@ -49,7 +49,8 @@ def receive_notification(messages: Sequence[bytes], account: ServerAccount, stat
         f"version {version / 10}, ui mode {_UI_MODES[octets[17] >> 4 & 3]}",
         f"initiator {'server' if octets[17] & 8 else 'user'}, SessionID {session_id}",
     )
-    kept = base64.b64decode(load_memory(state_file).get("server_nonce", ""))
+    memory = load_memory(state_file)
+    kept = base64.b64decode(memory.get("server_nonce", ""))
     nonces = [kept, *_LOST_NONCES] if kept else list(_LOST_NONCES)
     known = base64.b64encode(_md5(f"{server_id}:{account.server_password}".encode()))
     signed = b":" + base64.b64encode(_md5(octets[16:]))
@@ -62,6 +63,11 @@ def receive_notification(messages: Sequence[bytes], account: ServerAccount, stat
         transcript.result = "ignored: the digest is wrong"
     else:
         transcript.facts |= {"session_id": session_id, "resynchronises": right[0] != kept}
+        if right[0] != kept:
+            # The phone proves itself with that nonce as well, and both sides agree on new ones.
+            memory["client_nonce"] = base64.b64encode(right[0]).decode()
+            memory.pop("server_nonce", None)
+            save_memory(state_file, memory)
     return transcript
 
 

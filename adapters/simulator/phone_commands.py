@@ -25,13 +25,21 @@ NEXT_MESSAGE, NO_END_OF_DATA = "1222", "1225"
 class Commands:
     """What one phone does with commands; ``refuse`` is URI -> status for writes there.
 
-    ``lacks`` are verbs it answers 406 to; ``list`` stands for the Get of a whole subtree.
+    ``lacks`` are verbs it answers 406 to; ``list`` stands for the Get of a whole subtree. ``types`` are the Type
+    properties of interior nodes.
     """
 
     def __init__(
-        self, tree: Tree, objects: Objects, user: User, refuse: Mapping[str, int], lacks: Collection[str]
+        self,
+        tree: Tree,
+        objects: Objects,
+        user: User,
+        refuse: Mapping[str, int],
+        lacks: Collection[str],
+        types: dict[str, str],
     ) -> None:
         self._tree = tree
+        self._types = types
         self._objects = objects
         self._user = user
         self._refuse = refuse
@@ -140,7 +148,7 @@ class Commands:
         if name == "Get":
             if query.startswith("list=") and "list" in self._lacks:
                 return NOT_SUPPORTED
-            code, items = phone_tree.read(self._tree, node, query)
+            code, items = phone_tree.read(self._tree, node, query, self._types)
             results += items
             return code
         if node in self._refuse:
@@ -148,6 +156,8 @@ class Commands:
         if name == "Exec":
             return self._objects.execute(node, correlator)
         data = text(item, "Data") if has(item, "Data") else None
+        if name == "Add" and fmt == "node" and has(child(item, "Meta"), "Type"):
+            self._types[node] = text(child(item, "Meta"), "Type")
         return phone_tree.write(self._tree, name, node, fmt, data)
 
 

@@ -5,12 +5,17 @@ Spec: OMA-TS-DM_TND-V1_2 4; OMA-TS-DM_StdObj-V1_2 5.1, 5.3
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Protocol
+from xml.sax.saxutils import escape
 
 from adapters.simulator.objects import Tree
 from adapters.simulator.syncml_markup import Markup
 
 SECRETS = CLIENT_SECRET, SERVER_SECRET = "./DMAcc/mogate/AppAuth/1/AAuthSecret", "./DMAcc/mogate/AppAuth/2/AAuthSecret"
+
+NO_TYPES: Mapping[str, str] = MappingProxyType({})
 
 OK, NOT_FOUND, NOT_ALLOWED, NOT_SUPPORTED, EXISTS = 200, 404, 405, 406, 418
 
@@ -102,23 +107,45 @@ def write(tree: Tree, verb: str, node: str, fmt: str, data: str | None) -> int:
     return NOT_SUPPORTED
 
 
-def read(tree: Tree, node: str, query: str) -> tuple[int, list[Markup]]:
-    """The status of a Get, and an item for each node it tells of."""
-    if node not in tree:
+def read(tree: Tree, node: str, query: str, types: Mapping[str, str] = NO_TYPES) -> tuple[int, list[Markup]]:
+    """The status of a Get, and an item for each node it tells of. ``types`` are those of interior nodes."""
+    node = node.rstrip("/")
+    if node not in tree and node != ".":
         return NOT_FOUND, []
-    if query and query != "list=StructData":
+    if query == "prop=Type":
+        return OK, [_item(f"{node}?{query}", "chr", types.get(node, ""))]
+    if query not in ("", "list=StructData", "list=Struct", "list=TNDS"):
         return NOT_SUPPORTED, []
     if node in SECRETS:
         return NOT_ALLOWED, []
-    below = sorted(known for known in tree if query and known.startswith(node + "/") and known not in SECRETS)
+    start = node + "/"
+    below = sorted(known for known in tree if query and known.startswith(start) and known not in SECRETS)
+    if query == "list=TNDS":
+        return OK, [_item(node, "xml", _tnds(tree, node, below, types), "application/vnd.syncml.dmtnds+xml")]
     items: list[Markup] = []
     for uri in [node, *below]:
-        fmt, value = tree[uri]
-        content: list[Markup] = [("Source", [("LocURI", uri)]), ("Meta", [("Format", fmt or "chr")])]
+        fmt, value = tree.get(uri, ["node", None])
         if fmt == "node" and not query:
-            children = {known[len(node) + 1 :].split("/")[0] for known in tree if known.startswith(node + "/")}
-            value = "/".join(sorted(children))
-        if value is not None:
-            content.append(("Data", value))
-        items.append(("Item", content))
+            value = "/".join(sorted({known[len(start) :].split("/")[0] for known in tree if known.startswith(start)}))
+        items.append(_item(uri, fmt or "chr", None if query == "list=Struct" else value, types.get(uri, "")))
     return OK, items
+
+
+def _item(uri: str, fmt: str, value: str | None, type_: str = "") -> Markup:
+    meta: list[Markup] = [("Format", fmt), *([("Type", type_)] if type_ else [])]
+    content: list[Markup] = [("Source", [("LocURI", uri)]), ("Meta", meta)]
+    return "Item", content if value is None else [*content, ("Data", value)]
+
+
+def _tnds(tree: Tree, node: str, below: list[str], types: Mapping[str, str]) -> str:
+    """The subtree as one text. Spec: OMA-TS-DM_TNDS-V1_2 5"""
+
+    def one(uri: str) -> str:
+        fmt, value = tree[uri]
+        type_ = f"<Type><DDFName>{types[uri]}</DDFName></Type>" if uri in types else ""
+        told = f"<Value>{escape(value or '')}</Value>" if fmt != "node" else ""
+        inner = "".join(one(child) for child in below if child.rpartition("/")[0] == uri)
+        properties = f"<RTProperties><Format><{fmt}/></Format>{type_}</RTProperties>"
+        return f"<Node><NodeName>{uri.rpartition('/')[2]}</NodeName>{properties}{told}{inner}</Node>"
+
+    return f"<MgmtTree xmlns='syncml:dmddf1.2'><VerDTD>1.2</VerDTD>{one(node)}</MgmtTree>"

@@ -105,7 +105,7 @@ class DeviceRoutes:
         seen = await self._store.load_last_seen([device.id])
         standings: list[LeafStanding] = []
         if device.omadm is not None:
-            desired = self._service.desired_mos(household.subscriber, device)
+            desired = self._service.desired_mos(household.subscriber, device, mirror)
             standings = leaf_standings(desired, mirror)
         return DeviceView(
             id=device.id,

@@ -74,7 +74,7 @@ def refusal(operation: Operation, limits: UriLimits, lacks: Collection[str]) -> 
 
 def forgotten(state: OmaDmState) -> OmaDmState:
     """The state of a device that is another now, by what it says of itself: it may have learnt something."""
-    return replace(state, refused_verbs=(), large_objects=None, uri_limits=None)
+    return replace(state, refused_verbs=(), large_objects=None, uri_limits=None, roots_sought=False, names_sought=())
 
 
 def _learn_from_reading(state: OmaDmState, outcome: Outcome) -> OmaDmState:

@@ -85,8 +85,9 @@ class AccountPair(msgspec.Struct, frozen=True):
 class OmaDmState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The OMA DM side of a device.
 
-    ``client`` proves the device to the gateway, ``server`` the gateway to the device. ``roots`` says where each MO is
-    mounted on this device. ``synced`` is the configuration key the device was last brought up to, ``described`` a
+    ``client`` proves the device to the gateway, ``server`` the gateway to the device. ``roots`` says where MOs are
+    mounted on this device, as it said itself when it was asked (``roots_sought``; ``names_sought`` are nodes of which
+    it has yet to tell the Type). ``synced`` is the configuration key the device was last brought up to, ``described`` a
     digest of what it said of itself. ``refused_verbs`` are commands this device answered 406 to, and is not sent any
     more until it says something new of itself. ``account_serial`` numbers the accounts that the gateway made for this
     device by itself, ``account_made_at`` is absent when the one in force was ordered by somebody; ``pending`` is a
@@ -110,6 +111,8 @@ class OmaDmState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     large_objects: bool | None = None
     uri_limits: UriLimits | None = None
     roots: dict[str, str] = {}
+    roots_sought: bool = False
+    names_sought: tuple[str, ...] = ()
     synced: str = ""
     described: bytes = b""
     refused_verbs: tuple[str, ...] = ()

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 from gateway.fleet.abilities import LIST
+from gateway.fleet.desired import DesiredMo
 from gateway.fleet.device import OmaDmState
 from gateway.fleet.mirror import Fact, Mirror
 from gateway.fleet.operation import Operation
 from gateway.fleet.queue import MAX_ATTEMPTS, due
-from gateway.mo.definition import Definition
 from gateway.status import StatusCode
 from gateway.tree.diff import Edit, diff
 from gateway.tree.format import Format
@@ -30,15 +29,6 @@ QUARANTINE = timedelta(days=1)
 
 _PASSING = frozenset(map(StatusCode, (215, 216, 417, 420, 503, 516)))
 """Refusals that speak of the moment and not of the value."""
-
-
-class DesiredMo(NamedTuple):
-    """One MO as a device shall hold it: texts of leaves by their path below ``root`` (``ConRefs/1/ConRef``)."""
-
-    moi: str
-    root: Uri
-    definition: Definition
-    values: Mapping[str, str]
 
 
 def plan(

@@ -9,8 +9,8 @@ import enum
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from gateway.fleet.desired import DesiredMo
 from gateway.fleet.mirror import Fact, Mirror
-from gateway.fleet.plan import DesiredMo
 from gateway.tree.format import Format
 from gateway.tree.uri import Uri
 

@@ -43,7 +43,7 @@ from gateway.trace import Tracer
 PHONES = 64
 AT_ONCE = 32
 STAGES = ("decode", "step", "encode", "store", "other")
-_STEPS = ("receive", "respond", "record_outcomes", "describe_device", "learn_from", "settle")
+_STEPS = ("receive", "respond", "record_outcomes", "describe_device", "settle")
 _COMMIT_THREAD = "sqlite-commit"
 
 
@@ -118,7 +118,7 @@ async def _measure(folder: Path, rounds: int) -> dict[str, list[dict[str, float]
             *((handlers, name, "step") for name in _STEPS),
         ):
             patches.enter_context(mock.patch.object(module, name, stopwatch.timed(stage, getattr(module, name))))
-        for name in ("next_operations", "configuration_key"):
+        for name in ("next_operations", "configuration_key", "learn_from"):
             patches.enter_context(mock.patch.object(service, name, stopwatch.timed("step", getattr(service, name))))
         phones = [await _enrol(store, sealer, number) for number in range(PHONES)]
         await _hold(front, stopwatch, [DmSession(phone, XML, None) for phone in phones])

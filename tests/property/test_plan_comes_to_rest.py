@@ -6,9 +6,10 @@ import hypothesis.strategies as st
 from hypothesis import given, settings
 
 from gateway.fleet.abilities import learn
+from gateway.fleet.desired import DesiredMo
 from gateway.fleet.device import Credential, OmaDmState
 from gateway.fleet.mirror import Mirror, Outcome, Read
-from gateway.fleet.plan import DesiredMo, plan
+from gateway.fleet.plan import plan
 from gateway.mo.definition import Definition, Occurrence
 from gateway.status import StatusCode
 from gateway.tree.format import Format

@@ -21,7 +21,6 @@ from gateway.service import (
     describe_device,
     doubt_writes,
     drift_writes,
-    learn_from,
     note_alerts,
     queue_writes,
     record_outcomes,
@@ -63,14 +62,14 @@ def service() -> Service:
 
 def test_a_device_is_to_hold_what_the_profiles_say_where_its_mos_are(service: Service) -> None:
     """Variables are filled; an MO without a root is left out; the device's own root wins over the settings'."""
-    desired = service.desired_mos(SUBSCRIBER, DEVICE)
+    desired = service.desired_mos(SUBSCRIBER, DEVICE, EMPTY)
     assert desired.keys() == {"ims"}
     assert desired["ims"].root == Uri.parse("./3GPP_IMS")
     impi = "001010000000001@ims.mnc001.mcc001.3gppnetwork.org"
     assert desired["ims"].values == {"Timer_T1": "2000", "Private_user_identity": impi}
     assert DEVICE.omadm is not None
     own = replace(DEVICE, omadm=replace(DEVICE.omadm, roots={"ims": "./Vendor/IMS"}))
-    assert service.desired_mos(SUBSCRIBER, own)["ims"].root == Uri.parse("./Vendor/IMS")
+    assert service.desired_mos(SUBSCRIBER, own, EMPTY)["ims"].root == Uri.parse("./Vendor/IMS")
 
 
 def test_the_key_tells_whether_the_configuration_can_have_changed(service: Service) -> None:
@@ -188,14 +187,14 @@ def test_a_device_does_not_fill_the_log_with_alerts() -> None:
     assert len(note_alerts(DEVICE, [DeviceAlert(code=1226, type="x")] * 400, NOW)) == MAX_ALERT_EVENTS
 
 
-def test_a_device_is_known_by_its_answers() -> None:
+def test_a_device_is_known_by_its_answers(service: Service) -> None:
     """A command it does not know is remembered; an answer that teaches nothing gives the same object."""
-    assert learn_from(DEVICE, [Outcome(REPLACE, StatusCode.OK)]) is DEVICE
-    learnt = learn_from(DEVICE, [Outcome(LIST, StatusCode.NOT_SUPPORTED)])
+    assert service.learn_from(DEVICE, [Outcome(REPLACE, StatusCode.OK)]) is DEVICE
+    learnt = service.learn_from(DEVICE, [Outcome(LIST, StatusCode.NOT_SUPPORTED)])
     assert learnt.omadm is not None
     assert learnt.omadm.refused_verbs == ("list",)
     bare = Device(id="ann.2")
-    assert learn_from(bare, [Outcome(REPLACE, StatusCode.NOT_SUPPORTED)]) is bare
+    assert service.learn_from(bare, [Outcome(REPLACE, StatusCode.NOT_SUPPORTED)]) is bare
 
 
 def test_a_device_says_what_it_is_once() -> None:
@@ -245,7 +244,7 @@ def test_a_device_is_asked_what_it_takes_before_anything_is_written(service: Ser
     for _ in range(3):
         silent = silent.passed_over(asked[:4])
     assert change in service.next_operations(SUBSCRIBER, unknown, silent, [change], NOW)
-    learnt = learn_from(unknown, [Outcome(operation, StatusCode(404)) for operation in asked])
+    learnt = service.learn_from(unknown, [Outcome(operation, StatusCode(404)) for operation in asked])
     assert change in service.next_operations(SUBSCRIBER, learnt, EMPTY, [change], NOW)
 
 
@@ -292,8 +291,25 @@ def test_a_list_of_nodes_without_values_forgets_none() -> None:
     assert mirror.complete == ("./A",)
 
 
-def test_a_serialized_subtree_is_no_value() -> None:
-    """What comes for `?list=TNDS` is not taken for the value of the node it is of (OMA-TS-DM_TNDS-V1_2 5)."""
-    asked = Operation(id="q3", verb="Get", uri="./A?list=TNDS")
-    reads = (Read("./A", "xml", value="<MgmtTree/>"),)
-    assert record_outcomes(EMPTY, [Outcome(asked, StatusCode.OK, reads)], NOW).facts == {}
+@pytest.mark.parametrize(
+    ("query", "absorbed"),
+    [
+        ("TNDS", True),
+        ("TNDS+Format+Value", True),
+        ("TNDS-ACL-Title", True),
+        ("TNDS+ACL+Format", False),
+        ("TNDS-Value", False),
+    ],
+)
+def test_a_serialized_subtree_is_all_there_is(query: str, *, absorbed: bool) -> None:
+    """After `?list=TNDS` the nodes in it are known and no others are there; without values or formats it tells nothing.
+
+    What could not be read as a subtree is not taken for the value of the node. Spec: OMA-TS-DM_TNDS-V1_2 5
+    """
+    asked = Operation(id="q3", verb="Get", uri=f"./A?list={query}")
+    before = EMPTY.read([Read("./A", "node"), Read("./A/Old", value="3")], NOW)
+    reads = (Read("./A", "node"), Read("./A/B", value="2"))
+    mirror = record_outcomes(before, [Outcome(asked, StatusCode.OK, reads)], NOW)
+    assert ("./A/B" in mirror.facts, mirror.facts["./A/Old"].removed) == (absorbed, absorbed)
+    unread = (Read("./A", "xml", value="<MgmtTree"),)
+    assert record_outcomes(before, [Outcome(asked, StatusCode.OK, unread)], NOW) == before

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.simulator.memory import save_memory
+from adapters.simulator.memory import load_memory, save_memory
 from adapters.simulator.package0 import receive_notification
 from adapters.sms.pdu import encode_parts
 from adapters.sms.wsp import Push, encode_push
@@ -44,10 +44,15 @@ def test_what_is_believed(state: Path) -> None:
 
 @pytest.mark.parametrize("number", [2, 3])
 def test_nonces_that_got_lost(state: Path, tmp_path: Path, number: int) -> None:
-    """The special nonce is tried after the phone's own, in both of its readings. Spec: DM_Notification-V1_2 6.2"""
+    """The special nonce is tried after the phone's own, in both of its readings, and the phone answers with it.
+
+    Spec: OMA-TS-DM_Notification-V1_2 6.2
+    """
     for file in (state, tmp_path / "new.json"):
         made = receive_notification(messages(VECTORS["notification"][number]), Account(), file)
         assert (made.result, made.facts["resynchronises"]) == ("ok", True)
+        zeros = base64.b64encode([bytes(4), b"0x00000000"][number - 2]).decode()
+        assert load_memory(file) == {"client_nonce": zeros}
 
 
 @pytest.mark.parametrize(

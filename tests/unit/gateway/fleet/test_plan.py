@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from gateway.fleet.desired import DesiredMo
 from gateway.fleet.device import Credential, OmaDmState
 from gateway.fleet.mirror import Mirror, Read
 from gateway.fleet.operation import Operation
-from gateway.fleet.plan import RETRY_AFTER, DesiredMo, one_in_doubt, plan
+from gateway.fleet.plan import RETRY_AFTER, one_in_doubt, plan
 from gateway.fleet.queue import MAX_ATTEMPTS
 from gateway.mo.definition import Definition, Occurrence
 from gateway.tree.format import Format

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from gateway.fleet.desired import DesiredMo
 from gateway.fleet.mirror import Fact, Mirror
-from gateway.fleet.plan import DesiredMo
 from gateway.fleet.standing import Standing, leaf_standings
 from gateway.mo.definition import Definition
 from gateway.tree.format import Format

@@ -1,0 +1,129 @@
+"""What a device shall hold over OMA DM: its MOs, with instances under the names that the device has for them.
+
+Pure.
+
+Spec: OMA-TS-DM_TND-V1_2 4 (run-time names)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from gateway.fleet.mirror import Mirror
+from gateway.mo.definition import Definition
+from gateway.tree.uri import Uri
+
+
+class DesiredMo(NamedTuple):
+    """One MO as a device shall hold it: texts of leaves by their path below ``root`` (``ConRefs/1/ConRef``)."""
+
+    moi: str
+    root: Uri
+    definition: Definition
+    values: Mapping[str, str]
+
+
+class _Level(dict[str, "_Level"]):
+    """Nodes by name, as a tree; ``text`` is a leaf's value."""
+
+    text: str | None = None
+
+    def reach(self, path: str) -> _Level:
+        level = self
+        for name in path.split("/"):
+            level = level.setdefault(name, _Level())
+        return level
+
+
+def aligned(mo: DesiredMo, mirror: Mirror) -> DesiredMo:
+    """The MO with its instances under the names that the device has for them; the same object when they are the same.
+
+    Two instances are one when their key is equal, the first leaf that each of the kind has (the NAPID of an access
+    point, the address of a server); else when their names are. What the device has not got keeps the profile's name,
+    or takes a free one where the device uses that for something else.
+    """
+    if not any(definition.is_dynamic for path, definition in mo.definition.walk() if path):
+        return mo
+    start = len(str(mo.root)) + 1
+    held, wanted = _Level(), _Level()
+    for uri, fact in mirror.facts.items():
+        if fact.exists and uri.startswith(f"{mo.root}/"):
+            held.reach(uri[start:]).text = fact.effective
+    if not held:
+        return mo
+    for path, text in mo.values.items():
+        wanted.reach(path).text = text
+    names: dict[str, str] = {}
+    todo = [("", wanted, held, mo.definition)]
+    while todo:
+        at, want, have, definition = todo.pop()
+        pairs = _pairs(want, have, definition)
+        for name, below in want.items():
+            inner = definition.child(name)
+            own = f"{at}{name}"
+            names[own] = pairs.get(name, name)
+            if inner is not None and below:
+                todo.append((f"{own}/", below, have.get(names[own], _Level()), inner))
+    if all(own.rpartition("/")[2] == name for own, name in names.items()):
+        return mo
+    return mo._replace(values={_renamed(path, names): text for path, text in mo.values.items()})
+
+
+def _pairs(want: _Level, have: _Level, definition: Definition) -> dict[str, str]:
+    """The device's name of each instance that is wanted at this level."""
+    kind = next((child for child in definition.children if child.is_dynamic), None)
+    if kind is None or not have:
+        return {}
+    named = {child.name for child in definition.children}
+    ours = [name for name in want if name not in named]
+    theirs = [name for name in have if name not in named]
+    key = _key_of(kind)
+    pairs: dict[str, str] = {}
+
+    def pair(name: str, other: str | None) -> None:
+        if other is not None:
+            pairs[name] = other
+            theirs.remove(other)
+
+    def same(name: str, other: str) -> bool:
+        if key is None:
+            return False
+        text = _text(want[name], key, kind)
+        return text is not None and key.format.same(_text(have[other], key, kind), text)
+
+    for name in ours:
+        if name in theirs and same(name, name):
+            pair(name, name)
+    for name in [name for name in ours if name not in pairs]:
+        pair(name, next((other for other in theirs if same(name, other)), None))
+    for name in [name for name in ours if name not in pairs and name in theirs]:
+        pair(name, name)
+    taken = {*have, *pairs.values()}
+    for name in [name for name in ours if name not in pairs and name in taken]:
+        number = 2
+        while (free := f"{name}-{number}") in taken:
+            number += 1
+        pairs[name] = free
+        taken.add(free)
+    return pairs
+
+
+def _key_of(kind: Definition) -> Definition | None:
+    """The leaf that tells instances of a kind apart: the first that each must have, else the first of all."""
+    if not kind.is_interior:
+        return kind
+    leaves = [child for child in kind.children if child.name and not child.is_interior]
+    return next((leaf for leaf in leaves if leaf.occurrence.required), leaves[0] if leaves else None)
+
+
+def _text(level: _Level, key: Definition, kind: Definition) -> str | None:
+    if key is kind:
+        return level.text
+    leaf = level.get(key.name)
+    return leaf.text if leaf is not None else None
+
+
+def _renamed(path: str, names: Mapping[str, str]) -> str:
+    ends = [end for end, sign in enumerate(path) if sign == "/"]
+    return "/".join([names[path[:end]] for end in ends] + [names[path]])

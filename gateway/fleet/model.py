@@ -1,0 +1,35 @@
+"""What is known beforehand of devices of one make and model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+
+import msgspec
+
+from gateway.fleet.device import Device
+
+
+class Model(msgspec.Struct, frozen=True, kw_only=True):
+    """Devices whose manufacturer and model match two patterns (``Acme``, ``A*``), in either case of letters.
+
+    ``roots`` says where MOs are mounted on them, by key.
+    """
+
+    manufacturer: str = "*"
+    model: str = "*"
+    roots: dict[str, str] = {}
+
+    def matches(self, device: Device) -> bool:
+        """Whether the device is one of these."""
+        return fnmatchcase(device.manufacturer.lower(), self.manufacturer.lower()) and fnmatchcase(
+            device.model.lower(), self.model.lower()
+        )
+
+
+UNKNOWN = Model()
+
+
+def model_of(models: Iterable[Model], device: Device) -> Model:
+    """The first model that the device is one of; one of which nothing is known when there is none."""
+    return next((model for model in models if model.matches(device)), UNKNOWN)

@@ -1,0 +1,82 @@
+"""Subtrees in one value: as they are written, and as devices answer with them."""
+
+import base64
+
+import pytest
+
+from adapters.omadm.answers import Sent, hear
+from adapters.omadm.messages import Item, Results, SyncHdr, SyncML
+from adapters.omadm.tnds import Leaf, Subtree, absorb_subtree, render_subtrees
+from adapters.omadm.xml import encode_xml
+from adapters.wbxml import codec as wbxml
+from gateway.fleet.mirror import Read
+from gateway.fleet.operation import Operation
+from gateway.tree.format import Format
+
+# The example of the specification's section on serialization, with white space added.
+SPEC = """<MgmtTree xmlns='syncml:dmddf1.2'>
+ <VerDTD>1.2</VerDTD>
+ <Node><NodeName>ExampleMDM</NodeName>
+  <RTProperties><Format><node/></Format><Type><DDFName>urn:oma:mo:oma-dm-dmacc:1.0</DDFName></Type></RTProperties>
+  <Node><NodeName>AppID</NodeName>
+   <RTProperties><Format><chr/></Format><Type><MIME>text/plain</MIME></Type></RTProperties><Value>w7</Value></Node>
+  <Node><NodeName>AppAddr</NodeName>
+   <Node><NodeName>1</NodeName><Node><NodeName>Addr</NodeName><Value>https://dm.example</Value></Node></Node></Node>
+  <Node><NodeName>Ext</NodeName></Node>
+ </Node></MgmtTree>"""
+READS = (
+    Read("./DMAcc/ExampleMDM", "node", "urn:oma:mo:oma-dm-dmacc:1.0"),
+    Read("./DMAcc/ExampleMDM/AppID", "chr", "text/plain", "w7"),
+    Read("./DMAcc/ExampleMDM/AppAddr", "node"),
+    Read("./DMAcc/ExampleMDM/AppAddr/1", "node"),
+    Read("./DMAcc/ExampleMDM/AppAddr/1/Addr", "chr", "", "https://dm.example"),
+    Read("./DMAcc/ExampleMDM/Ext", "node"),
+)
+
+
+def test_a_serialized_subtree_is_read_as_its_nodes() -> None:
+    """Names join to URIs, parents come first, and formats that are not told follow from what is there (TNDS 5)."""
+    assert absorb_subtree(SPEC, "./DMAcc/ExampleMDM") == READS
+    # One that leaves the name of the node asked for out, and one that tells the path above.
+    assert absorb_subtree(SPEC.replace("ExampleMDM", "", 1), "./DMAcc/ExampleMDM") == READS
+    told = SPEC.replace("</NodeName>", "</NodeName><Path>./DMAcc</Path>", 1)
+    assert absorb_subtree(told, "./DMAcc") == READS
+
+
+@pytest.mark.parametrize("form", ["inline", "xml", "octets of xml", "wbxml"])
+def test_it_comes_in_every_form(form: str) -> None:
+    """Markup in the message, XML as text or as octets, or WBXML of its own; binary values are base64 in the tree."""
+    leaves = [Leaf(("AppID",), Format.CHR, "w7"), Leaf(("AppAuth", "1", "AAuthData"), Format.BIN, b"\0\xff")]
+    octets = form == "wbxml"
+    tree = render_subtrees([Subtree("X", "urn:oma:mo:oma-dm-dmacc:1.0", leaves, acl="Get=*")], octets=octets)
+    data = {
+        "inline": (tree,),
+        "xml": encode_xml(tree).decode() if not octets else "",
+        "octets of xml": encode_xml(tree) if not octets else b"",
+        "wbxml": wbxml.encode(tree),
+    }[form]
+    reads = absorb_subtree(data, "./DMAcc/X")
+    assert reads is not None
+    assert [(read.uri, read.format, read.value) for read in reads] == [
+        ("./DMAcc/X", "node", None),
+        ("./DMAcc/X/AppID", "chr", "w7"),
+        ("./DMAcc/X/AppAuth", "node", None),
+        ("./DMAcc/X/AppAuth/1", "node", None),
+        ("./DMAcc/X/AppAuth/1/AAuthData", "bin", base64.b64encode(b"\0\xff").decode()),
+    ]
+
+
+@pytest.mark.parametrize("data", ["", "plain", "<Other/>", "<MgmtTree", b"\x03\x01\x6a\x00", (("Data", "x"),)])
+def test_what_is_no_subtree_is_left_alone(data: str | bytes | tuple[tuple[str, str], ...]) -> None:
+    """A device may answer anything; then nothing is known of the nodes."""
+    assert absorb_subtree(data, "./A") is None
+
+
+def test_the_answer_to_a_get_is_laid_open() -> None:
+    """What was asked for as TNDS comes as the nodes in it, and as it is where it cannot be read."""
+    sent = {"4": Sent(Operation(id="q", verb="Get", uri="./DMAcc/ExampleMDM?list=TNDS"))}
+    for data, expected in ((SPEC, READS), ("<broken", (Read("./DMAcc/ExampleMDM", "chr", "", "<broken"),))):
+        item = Item(source="./DMAcc/ExampleMDM?list=TNDS", data=data)
+        message = SyncML(SyncHdr("1", 2, "s", "d"), (Results("1", "1", "4", (item,)),))
+        heard = hear(sent, 1, message, challenged=False)["4"].reads
+        assert [replaced.value for replaced in heard] == [one.value for one in expected]
