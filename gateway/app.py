@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+import msgspec
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
@@ -56,7 +57,7 @@ from gateway.detections import Detections
 from gateway.download import PackageFront
 from gateway.errors import ConfigError
 from gateway.files import Configuration, load_configuration
-from gateway.fleet.model import Model
+from gateway.fleet.model import Model, ReadBack
 from gateway.ims_credentials import ImsCredentials
 from gateway.inventory import Inventory
 from gateway.jobs import Jobs
@@ -121,7 +122,8 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             configuration.profiles,
             plmns=settings.operator.plmns,
             roots=settings.omadm.roots,
-            models=[Model(**model.model_dump()) for model in settings.omadm.models],
+            models=msgspec.convert([model.model_dump() for model in settings.omadm.models], list[Model]),
+            read_back=msgspec.convert(settings.omadm.read_back.model_dump(), ReadBack),
         )
         tracer = Tracer(store, settings.trace)
         inventory = Inventory(store, configuration.catalogue, sealer, now)

@@ -254,11 +254,21 @@ def work_jobs(
     for job in worked.ended:
         if job.kind == "account" and refused(job):
             device = _without_pending(device, job)
+        if job.action == "factory-reset" and job.state is JobState.DONE and device.omadm is not None:
+            device = replace(device, omadm=replace(device.omadm, synced="", roots={}, roots_sought=False))
     writes: list[Write] = [PutOperation(device.id, one) for one in (*worked.dropped, *worked.operations)]
     for job in worked.ended:
         metrics.count(metrics.jobs_ended, job.kind, job.state.value)
         writes.append(_event(device, job, f"job.{job.state.value}", now))
     return device, pending, writes
+
+
+def was_reset(before: Device, after: Device) -> bool:
+    """Whether a factory reset of the device has ended well since: nothing that was known of its tree holds."""
+    ended = {job.id for job in before.jobs if not job.running}
+    return any(
+        job.action == "factory-reset" and job.state is JobState.DONE and job.id not in ended for job in after.jobs
+    )
 
 
 def standings(jobs: Iterable[Job], now: datetime) -> list[Job]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import chain
 
 from msgspec.structs import replace
@@ -18,9 +18,9 @@ from gateway.fleet.configuration import Configuration, ExplainedLeaf, configurat
 from gateway.fleet.desired import DesiredMo, aligned
 from gateway.fleet.device import Device, imei_of, is_one_phone
 from gateway.fleet.mirror import Mirror, Outcome, Read
-from gateway.fleet.model import Model, model_of
+from gateway.fleet.model import NEVER, Model, ReadBack, model_of
 from gateway.fleet.operation import Operation
-from gateway.fleet.plan import is_given_up, one_in_doubt, plan
+from gateway.fleet.plan import is_given_up, one_in_doubt, plan, read_backs
 from gateway.fleet.profile import ProfileSet
 from gateway.fleet.queue import MAX_ATTEMPTS
 from gateway.fleet.roots import find, searches
@@ -63,15 +63,17 @@ class Service:
         plmns: Sequence[str],
         roots: Mapping[str, str],
         models: Sequence[Model] = (),
+        read_back: ReadBack = NEVER,
     ) -> None:
-        """``plmns`` are the operator's networks; ``roots`` says where each MO is mounted unless one of ``models``, or a
-        device itself, differs."""
+        """``plmns`` are the operator's networks; ``roots`` says where each MO is mounted, and ``read_back`` when a
+        device is asked for what it holds, unless one of ``models``, or a device itself, differs."""
         self._catalogue = catalogue
         self._profiles = profiles
         self._plmns = tuple(plmns)
         self._networks = ",".join(plmns)
         self._roots = dict(roots)
         self._models = tuple(models)
+        self._read_back = read_back
         self._keys = {managed.moi: managed.key for managed in catalogue if managed.moi}
         self._last: tuple[Subscriber | None, Device | None, Selection | None] = (None, None, None)
 
@@ -136,15 +138,21 @@ class Service:
         queued: Sequence[Operation],
         now: datetime,
         unanswered: Collection[str] = (),
+        *,
+        read_back: bool = False,
     ) -> tuple[Operation, ...]:
         """What to tell the device next; ``unanswered`` are ids of operations it just passed over in silence.
 
-        Those are left for another session, or the two sides could go on for ever.
+        Those are left for another session, or the two sides could go on for ever. With ``read_back`` it is also asked
+        for all that it shall hold.
         """
         if device.omadm is None:
             return ()
         desired = tuple(self.desired_mos(subscriber, device, mirror).values())
         planned = plan(desired, mirror, device.omadm, queued, now)
+        if read_back:
+            ids = {operation.id for operation in planned}
+            planned += tuple(one for one in read_backs(desired, device.omadm, now) if one.id not in ids)
         planned = tuple(operation for operation in planned if operation.id not in unanswered)
         if planned and not abilities.is_known(device.omadm):
             asks = [ask for ask in abilities.ASKS if ask.id not in unanswered and not is_given_up(mirror, ask.uri)]
@@ -155,6 +163,21 @@ class Service:
         if sought:
             return (*sought, *(operation for operation in planned if operation.origin != "diff"))
         return one_in_doubt(planned, mirror)
+
+    def checks_changes(self, device: Device) -> bool:
+        """Whether what this device accepts is read back at once."""
+        return self._policy(device).changes
+
+    def is_read_back_due(self, device: Device, now: datetime) -> bool:
+        """Whether it is time to ask this device for all that it shall hold."""
+        seconds = self._policy(device).seconds
+        if not seconds or device.omadm is None:
+            return False
+        last = device.omadm.read_back_at
+        return last is None or now - last >= timedelta(seconds=seconds)
+
+    def _policy(self, device: Device) -> ReadBack:
+        return (model_of(self._models, device).read_back if self._models else None) or self._read_back
 
     def learn_from(self, device: Device, outcomes: Iterable[Outcome]) -> Device:
         """The device with what its answers say of its abilities and of where its MOs are.
@@ -169,8 +192,11 @@ class Service:
         return device if state is device.omadm else replace(device, omadm=state)
 
 
-def record_outcomes(mirror: Mirror, outcomes: Iterable[Outcome], now: datetime) -> Mirror:
-    """The mirror after the device's answers; a list of a whole subtree tells what is not there as well."""
+def record_outcomes(mirror: Mirror, outcomes: Iterable[Outcome], now: datetime, *, check: bool = False) -> Mirror:
+    """The mirror after the device's answers; a list of a whole subtree tells what is not there as well.
+
+    With ``check`` what the gateway set by itself is to be read back.
+    """
     for outcome in chain.from_iterable(map(Outcome.steps, outcomes)):
         operation = outcome.operation
         if operation.verb == "Get":
@@ -189,7 +215,8 @@ def record_outcomes(mirror: Mirror, outcomes: Iterable[Outcome], now: datetime) 
             for read in reads if not query else ():
                 if read.children is not None:
                     mirror = mirror.named(read.uri, read.children, walk=operation.origin == "discover")
-        mirror = mirror.acknowledged([(operation, int(outcome.status))], now)
+        ours = check and operation.origin == "diff"
+        mirror = mirror.acknowledged([(operation, int(outcome.status))], now, check=ours)
     return mirror
 
 
@@ -217,16 +244,27 @@ def refusal_writes(device: Device, outcomes: Iterable[Outcome], now: datetime) -
 def drift_writes(device: Device, mirror: Mirror, outcomes: Iterable[Outcome], now: datetime) -> list[Write]:
     """An event for each node that a device was asked for and that is not what ``mirror``, from before, believed.
 
-    Only what the device accepted from the gateway can drift. Values are not told: they may be secret.
+    Only what the device accepted from the gateway can drift, or be lost. Values are not told: they may be secret.
     """
     writes: list[Write] = []
     for outcome in chain.from_iterable(map(Outcome.steps, outcomes)):
-        for read in outcome.reads if outcome.operation.verb == "Get" else ():
-            fact = mirror.facts.get(read.uri if read.uri.startswith("./") else f"./{read.uri}")
+        if outcome.operation.verb != "Get":
+            continue
+        told = {read.uri if read.uri.startswith("./") else f"./{read.uri}": read for read in outcome.reads}
+        for uri, read in told.items():
+            fact = mirror.facts.get(uri)
             if fact is None or fact.acknowledged is None or read.value is None:
                 continue
             if not Format.parse(fact.format).same(fact.effective, read.value):
                 writes.append(_event(device, now, "value.drifted", {"uri": read.uri}))
+        root, _, query = outcome.operation.uri.partition("?")
+        if outcome.status == StatusCode.NOT_FOUND or (outcome.status.is_success and query in LISTS):
+            lost = [
+                uri
+                for uri, fact in mirror.facts.items()
+                if f"{uri}/".startswith(f"{root}/") and fact.acknowledged is not None and uri not in told
+            ]
+            writes += [_event(device, now, "value.lost", {"uri": uri}) for uri in lost]
     return writes[:MAX_DRIFT_EVENTS]
 
 

@@ -83,15 +83,27 @@ class Listener(_Table):
         return self
 
 
+class ReadBack(_Table):
+    """When OMA DM devices are asked for what they hold, to find what changed unnoticed.
+
+    Every so many ``seconds``, in the first session after that (0: never); with ``changes`` every value also right after
+    the device accepted it.
+    """
+
+    seconds: Annotated[int, Field(ge=0)] = 0
+    changes: bool = False
+
+
 class OmaDmModel(_Table):
     """What is known beforehand of devices of one make and model: patterns such as ``Acme`` and ``A*``.
 
-    ``roots`` says where MOs are mounted on them (key of the MO -> URI).
+    ``roots`` says where MOs are mounted on them (key of the MO -> URI); ``read_back`` goes before that of all others.
     """
 
     manufacturer: Annotated[str, Field(min_length=1)] = "*"
     model: Annotated[str, Field(min_length=1)] = "*"
     roots: dict[str, str] = {}
+    read_back: ReadBack | None = None
 
 
 class OmaDm(_Table):
@@ -132,6 +144,7 @@ class OmaDm(_Table):
     max_failed_attempts: Annotated[int, Field(ge=1)] = 3
     roots: dict[str, str] = {}
     models: tuple[OmaDmModel, ...] = ()
+    read_back: ReadBack = ReadBack()
     account_seconds: Seconds = 15_552_000
     package_path: Annotated[str, Field(pattern="^/")] = "/packages"
     package_url: Annotated[str, Field(pattern="^(https?://.+)?$")] = ""

@@ -30,11 +30,12 @@ from gateway.errors import Conflict, DecodeError, LimitExceeded, Unavailable
 from gateway.fleet.alert import CLIENT_EVENT, GENERIC
 from gateway.fleet.detection import Sighting, is_known
 from gateway.fleet.device import Device
+from gateway.fleet.mirror import Mirror
 from gateway.fleet.operation import Operation
 from gateway.fleet.push import PushKind
 from gateway.fleet.queue import settle
 from gateway.front import Response, query_of
-from gateway.jobs import work_jobs
+from gateway.jobs import was_reset, work_jobs
 from gateway.observe import metrics
 from gateway.observe.logs import logger
 from gateway.reach import note_call
@@ -294,19 +295,26 @@ class OmaDmFront:
         writes += note_alerts(device, received.alerts, now)
         if received.started:
             writes += self._note_call(contact, device, now)
-        idle = synced and not (outcomes or said_new or pending or queue.changed or received.unanswered)
+        due = received.wants_work and self._service.is_read_back_due(device, now)
+        idle = synced and not (outcomes or said_new or pending or queue.changed or received.unanswered or due)
         if idle and received.wants_work:
             return Step(device, writes, self._respond(received, (), peer, writer, now))
 
         stored = await self._store.load_mirror(device.id)
-        mirror = stored.read(received.reads, now, "DevInfo") if said_new else stored
+        known = Mirror(device_id=device.id, revision=stored.revision) if was_reset(contact.device, device) else stored
+        mirror = known.read(received.reads, now, "DevInfo") if said_new else known
         writes += drift_writes(device, mirror, outcomes, now)
-        mirror = record_outcomes(mirror, outcomes, now).passed_over(received.unanswered)
+        check = bool(outcomes) and self._service.checks_changes(device)
+        mirror = record_outcomes(mirror, outcomes, now, check=check).passed_over(received.unanswered)
         writes += doubt_writes(device, mirror, received.unanswered, now)
         operations: tuple[Operation, ...] = ()
         if received.wants_work:
             unanswered = _passed_over(received)
-            operations = self._service.next_operations(contact.subscriber, device, mirror, pending, now, unanswered)
+            operations = self._service.next_operations(
+                contact.subscriber, device, mirror, pending, now, unanswered, read_back=due
+            )
+            if due:
+                device = _with_state(device, read_back_at=now)
             if not operations and not unanswered:
                 device = _with_state(device, synced=key)
         reply = self._respond(received, operations, peer, writer, now)

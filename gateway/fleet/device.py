@@ -87,7 +87,8 @@ class OmaDmState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     ``client`` proves the device to the gateway, ``server`` the gateway to the device. ``roots`` says where MOs are
     mounted on this device, as it said itself when it was asked (``roots_sought``; ``names_sought`` are nodes of which
-    it has yet to tell the Type). ``synced`` is the configuration key the device was last brought up to, ``described`` a
+    it has yet to tell the Type). ``synced`` is the configuration key the device was last brought up to,
+    ``read_back_at`` when all that was last read to be compared, ``described`` a
     digest of what it said of itself. ``refused_verbs`` are commands this device answered 406 to, and is not sent any
     more until it says something new of itself. ``account_serial`` numbers the accounts that the gateway made for this
     device by itself, ``account_made_at`` is absent when the one in force was ordered by somebody; ``pending`` is a
@@ -114,6 +115,7 @@ class OmaDmState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     roots_sought: bool = False
     names_sought: tuple[str, ...] = ()
     synced: str = ""
+    read_back_at: datetime | None = None
     described: bytes = b""
     refused_verbs: tuple[str, ...] = ()
     last_session_at: datetime | None = None

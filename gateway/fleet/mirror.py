@@ -6,7 +6,7 @@ The device owns its tree; this is the gateway's unchecked record of it. A mirror
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import chain
 from typing import Literal
 
@@ -17,6 +17,8 @@ from gateway.errors import TreeError
 from gateway.fleet.operation import Operation, Verb, steps
 from gateway.status import StatusCode
 from gateway.tree.uri import Address, Uri
+
+CHECK_AGAIN_AFTER = timedelta(hours=1)
 
 MAX_TO_READ = 2000
 """Most nodes that wait to be read one by one; a larger tree is written to unread."""
@@ -62,8 +64,8 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     Values are text as they appear in the tree (``bin`` as base64), None for interior and null nodes. ``sent`` was
     handed to the device with ``verb`` at ``sent_at``; ``status`` is the device's answer to that. ``acknowledged`` is
     the last value the device accepted; ``read`` is what the device itself said it holds, None with a ``read_at`` when
-    it said only that the node is there. ``removed`` marks a node known to be absent. ``tries`` counts how often the
-    last command got no answer at all.
+    it said only that the node is there. ``checked_at`` is when that was asked because of a change. ``removed`` marks a
+    node known to be absent. ``tries`` counts how often the last command got no answer at all.
     """
 
     format: str = "chr"
@@ -77,6 +79,7 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     acknowledged_at: datetime | None = None
     read: str | None = None
     read_at: datetime | None = None
+    checked_at: datetime | None = None
     source: str = ""
     removed: bool = False
     tries: int = 0
@@ -162,10 +165,11 @@ class Mirror(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
                 facts[uri] = replace(fact, tries=fact.tries + 1)
         return replace(self, facts=facts)
 
-    def acknowledged(self, answers: Iterable[tuple[Operation, int]], now: datetime) -> Mirror:
+    def acknowledged(self, answers: Iterable[tuple[Operation, int]], now: datetime, *, check: bool = False) -> Mirror:
         """The mirror after the device's final status of each operation, in the order of the answers.
 
-        What a Get returned is not in its status (give that to ``read``), and an Exec changes no node.
+        What a Get returned is not in its status (give that to ``read``), and an Exec changes no node. With ``check``
+        every value that was accepted is to be read, unless that was done a moment ago.
         """
         facts, to_read = dict(self.facts), self.to_read
         for operation, status in answers:
@@ -176,8 +180,10 @@ class Mirror(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
                 if uri in facts and facts[uri].tries:
                     facts[uri] = replace(facts[uri], tries=0)
                 if operation.verb == "Get":
+                    if uri in to_read and uri in facts:
+                        facts[uri] = replace(facts[uri], checked_at=now)
                     to_read = tuple(node for node in to_read if node != uri)
-                elif status == StatusCode.ROLL_BACK_FAILED:
+                elif status == StatusCode.ROLL_BACK_FAILED or (check and _is_unchecked(facts.get(uri), status, now)):
                     to_read = (*to_read, uri)
         return replace(self, facts=facts, to_read=to_read)
 
@@ -248,6 +254,13 @@ def _node(address: str) -> str | None:
     except TreeError:
         return None
     return None if prop else str(uri)
+
+
+def _is_unchecked(fact: Fact | None, status: int, now: datetime) -> bool:
+    """Whether the value that was accepted now is to be looked at; a device that keeps none would be asked for ever."""
+    if fact is None or fact.acknowledged is None or not StatusCode(status).is_success:
+        return False
+    return fact.checked_at is None or now - fact.checked_at >= CHECK_AGAIN_AFTER
 
 
 def _is_under(uri: str, root: str) -> bool:

@@ -10,15 +10,26 @@ import msgspec
 from gateway.fleet.device import Device
 
 
+class ReadBack(msgspec.Struct, frozen=True):
+    """When a device is asked for what it holds: every so many ``seconds`` (0: never), and after ``changes``."""
+
+    seconds: int = 0
+    changes: bool = False
+
+
+NEVER = ReadBack()
+
+
 class Model(msgspec.Struct, frozen=True, kw_only=True):
     """Devices whose manufacturer and model match two patterns (``Acme``, ``A*``), in either case of letters.
 
-    ``roots`` says where MOs are mounted on them, by key.
+    ``roots`` says where MOs are mounted on them, by key; ``read_back`` is the policy for them where it is another.
     """
 
     manufacturer: str = "*"
     model: str = "*"
     roots: dict[str, str] = {}
+    read_back: ReadBack | None = None
 
     def matches(self, device: Device) -> bool:
         """Whether the device is one of these."""

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from gateway.fleet.abilities import LIST
 from gateway.fleet.desired import DesiredMo
 from gateway.fleet.device import OmaDmState
-from gateway.fleet.mirror import Fact, Mirror
+from gateway.fleet.mirror import CHECK_AGAIN_AFTER, Fact, Mirror
 from gateway.fleet.operation import Operation
 from gateway.fleet.queue import MAX_ATTEMPTS, due
 from gateway.status import StatusCode
@@ -148,6 +148,8 @@ def _refused(edit: Edit, mirror: Mirror, now: datetime, *, parent_absent: bool) 
         sent_at = fact.sent_at
         if is_given_up(mirror, str(edit.uri)) and sent_at is not None and now - sent_at < QUARANTINE:
             return True
+    if fact is not None and _is_kept_otherwise(fact, edit, now):
+        return True
     if fact is None or not fact.refused or fact.verb != edit.verb or not edit.format.same(fact.sent, edit.value):
         return False
     if fact.status == StatusCode.NOT_FOUND and parent_absent:
@@ -155,10 +157,26 @@ def _refused(edit: Edit, mirror: Mirror, now: datetime, *, parent_absent: bool) 
     return fact.status not in _PASSING or fact.status_at is None or now - fact.status_at < RETRY_AFTER
 
 
+def _is_kept_otherwise(fact: Fact, edit: Edit, now: datetime) -> bool:
+    """Whether the device just took this very value and, asked at once, said that it holds another."""
+    if fact.checked_at is None or fact.acknowledged_at is None or now - fact.checked_at >= CHECK_AGAIN_AFTER:
+        return False
+    same = edit.verb != "Delete" and edit.format.same(fact.acknowledged, edit.value)
+    # What it said later is another matter: then the value changed afterwards.
+    said_then = fact.read_at is not None and fact.acknowledged_at <= fact.read_at <= fact.checked_at
+    return same and fact.exists and said_then
+
+
 def is_given_up(mirror: Mirror, uri: str) -> bool:
     """True when the device never answered the last command there, however often it was sent."""
     fact = mirror.facts.get(uri)
     return fact is not None and fact.tries >= MAX_ATTEMPTS
+
+
+def read_backs(desired: Iterable[DesiredMo], state: OmaDmState, now: datetime) -> tuple[Operation, ...]:
+    """One Get for each MO, to see whether the device still holds what it took."""
+    walked = LIST in state.refused_verbs
+    return tuple(_reading(str(mo.root), now) if walked else _discovery(mo.root, now) for mo in desired)
 
 
 def one_in_doubt(planned: Sequence[Operation], mirror: Mirror) -> tuple[Operation, ...]:

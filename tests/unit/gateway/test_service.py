@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from gateway.fleet.alert import DeviceAlert
 from gateway.fleet.device import Credential, Device, OmaDmState
 from gateway.fleet.mirror import Fact, Mirror, Outcome, Read
+from gateway.fleet.model import Model, ReadBack
 from gateway.fleet.operation import Operation
 from gateway.fleet.profile import ProfileSet, parse_profile
 from gateway.fleet.subscriber import Subscriber
@@ -313,3 +314,43 @@ def test_a_serialized_subtree_is_all_there_is(query: str, *, absorbed: bool) -> 
     assert ("./A/B" in mirror.facts, mirror.facts["./A/Old"].removed) == (absorbed, absorbed)
     unread = (Read("./A", "xml", value="<MgmtTree"),)
     assert record_outcomes(before, [Outcome(asked, StatusCode.OK, unread)], NOW) == before
+
+
+def test_what_a_device_lost_is_an_event() -> None:
+    """Values that it accepted and does not name any more, or whose object it has not got, are lost."""
+    held = {
+        "./A/B": Fact(acknowledged="2", acknowledged_at=NOW),
+        "./A/C": Fact(acknowledged="2", acknowledged_at=NOW),
+        "./A/D": Fact(read="2", read_at=NOW),
+        "./AB": Fact(acknowledged="2", acknowledged_at=NOW),
+    }
+    mirror = Mirror(device_id="ann.1", facts=held)
+    for status, reads, lost in (
+        (200, (Read("./A", "node"), Read("A/B", value="2")), ["./A/C"]),
+        (404, (), ["./A/B", "./A/C"]),
+        (406, (), []),
+    ):
+        writes = drift_writes(DEVICE, mirror, [Outcome(LIST, StatusCode(status), reads)], NOW)
+        told = [(one.event.kind, one.event.detail["uri"]) for one in writes if isinstance(one, Append)]
+        assert told == [("value.lost", uri) for uri in lost]
+
+
+def test_a_device_is_read_back_by_policy() -> None:
+    """Every so many seconds, or never; a model's policy goes before that of all."""
+    profiles = ProfileSet([parse_profile(PROFILE, "all.toml", CATALOGUE)], CATALOGUE)
+    often = Model(manufacturer="Acme", read_back=ReadBack(seconds=60, changes=True))
+    service = Service(
+        CATALOGUE, profiles, plmns=[], roots={"ims": "./IMS"}, models=[often], read_back=ReadBack(seconds=3600)
+    )
+    for manufacturer, seconds, changes in (("Acme", 60, True), ("Other", 3600, False)):
+        device = replace(DEVICE, manufacturer=manufacturer)
+        assert service.checks_changes(device) is changes
+        assert service.is_read_back_due(device, NOW)
+        read = replace(device, omadm=replace(ASKED, read_back_at=NOW))
+        assert not service.is_read_back_due(read, NOW + timedelta(seconds=seconds - 1))
+        assert service.is_read_back_due(read, NOW + timedelta(seconds=seconds))
+    never = Service(CATALOGUE, profiles, plmns=[], roots={})
+    assert not never.is_read_back_due(DEVICE, NOW)
+    held = EMPTY.read([Read("./IMS", "node"), Read("./IMS/Timer_T1", "int", value="2000")], NOW)
+    asked = service.next_operations(SUBSCRIBER, DEVICE, held, [], NOW, read_back=True)
+    assert [operation.uri for operation in asked if operation.verb == "Get"] == ["./IMS?list=StructData"]

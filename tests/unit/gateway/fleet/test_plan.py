@@ -9,7 +9,7 @@ from gateway.fleet.desired import DesiredMo
 from gateway.fleet.device import Credential, OmaDmState
 from gateway.fleet.mirror import Mirror, Read
 from gateway.fleet.operation import Operation
-from gateway.fleet.plan import RETRY_AFTER, one_in_doubt, plan
+from gateway.fleet.plan import RETRY_AFTER, one_in_doubt, plan, read_backs
 from gateway.fleet.queue import MAX_ATTEMPTS
 from gateway.mo.definition import Definition, Occurrence
 from gateway.tree.format import Format
@@ -347,3 +347,41 @@ def test_a_device_that_never_answers_a_list_is_not_asked_again() -> None:
     silent = given_up.passed_over([Operation(id="d", verb="Add", uri="./M")] * MAX_ATTEMPTS)
     assert plan([mo], silent, NO_LIST, [], NOW) == ()
     assert plan([mo], silent, NO_LIST, [], NOW + timedelta(days=1)) != ()
+
+
+def test_a_change_is_read_back() -> None:
+    """What the device accepted is asked for at once; what it then holds otherwise is not sent again for an hour.
+
+    Sent, acknowledged and read back stay apart.
+    """
+    mirror = reading(VALUES | {"Domain": "old"})
+    (change,) = plan([want(VALUES)], mirror, STATE, (), NOW)
+    mirror = mirror.sent([change], NOW).acknowledged([(change, 200)], NOW, check=True)
+    (get,) = plan([want(VALUES)], mirror, STATE, (), NOW)
+    assert told([get]) == ["Get ./IMS/Domain"]
+    right = mirror.read([Read("./IMS/Domain", value="ims.example.net")], NOW).acknowledged([(get, 200)], NOW)
+    assert next_of(right) == []
+    wrong = mirror.read([Read("./IMS/Domain", value="Old")], NOW).acknowledged([(get, 200)], NOW)
+    fact = wrong.facts["./IMS/Domain"]
+    assert (fact.sent, fact.acknowledged, fact.read) == ("ims.example.net", "ims.example.net", "Old")
+    assert next_of(wrong) == []
+    assert next_of(wrong, VALUES | {"Domain": "new"}) == ["Replace ./IMS/Domain=new"]
+    assert next_of(wrong, later=61) == ["Replace ./IMS/Domain=ims.example.net"]
+
+
+def test_a_device_that_keeps_nothing_is_not_asked_for_ever() -> None:
+    """A node that was added and is gone when it is looked at is added once more, and then believed for an hour."""
+    mirror, asked = reading({path: text for path, text in VALUES.items() if path != "Domain"}), []
+    for _ in range(6):
+        operations = plan([want(VALUES)], mirror, STATE, (), NOW)
+        asked += told(operations)
+        answers = [(one, 404 if one.verb == "Get" else 200) for one in operations]
+        mirror = mirror.sent(operations, NOW).acknowledged(answers, NOW, check=True)
+    add = "Add ./IMS/Domain=ims.example.net"
+    assert asked == [add, "Get ./IMS/Domain", add]
+
+
+@pytest.mark.parametrize(("state", "address"), [(STATE, "./IMS?list=StructData"), (NO_LIST, "./IMS")])
+def test_all_that_a_device_holds_is_asked_for(state: OmaDmState, address: str) -> None:
+    """As a subtree, or by a walk."""
+    assert [operation.uri for operation in read_backs([want(VALUES)], state, NOW)] == [address]
