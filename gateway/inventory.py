@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import msgspec
+from cryptography import x509
 from msgspec.structs import replace
 
 from gateway.accounts import loc_uri_of, seal_login
@@ -325,6 +326,7 @@ class Inventory:
         auth: AuthType = "md5",
         server_auth: AuthType = "md5",
         certificate: str = "",
+        certificate_subject: str = "",
         certificate_required: bool = False,
         client_name: str = "",
         server_name: str = "",
@@ -332,10 +334,12 @@ class Inventory:
         """A device of the subscriber with a new OMA DM account; passwords are made here and shown this once.
 
         A device of that IMEI that another protocol already knows gets the account added. ``certificate`` is the SHA-256
-        fingerprint of the device's TLS certificate in hexadecimal, with or without colons.
+        fingerprint of the device's TLS certificate in hexadecimal, with or without colons, ``certificate_subject`` the
+        subject of its certificates as RFC 4514 writes it.
 
-        Raises: NotFound, Conflict when the LocURI is another device's.
+        Raises: NotFound, Conflict when the LocURI is another device's, ConfigError for a subject that is none.
         """
+        subject = _canonical_subject(certificate_subject)
         household = await self.find(reference)
         client = Login(client_name or loc_uri, secrets.token_urlsafe(18))
         server = Login(server_name or "mogate", secrets.token_urlsafe(18))
@@ -349,6 +353,7 @@ class Inventory:
             client=Credential(name="", secret=b""),
             server_auth=server_auth,
             certificate=certificate.replace(":", "").lower(),
+            certificate_subject=subject,
             certificate_required=certificate_required,
         )
         device = self._with_account(replace(device, omadm=blank), loc_uri, auth, client, server)
@@ -448,6 +453,20 @@ class Inventory:
         return Append(
             Event(at=self._clock(), kind=kind, subscriber_id=subscriber_id, device_id=device_id, detail=detail or {})
         )
+
+
+def _canonical_subject(text: str) -> str:
+    """The one spelling of a certificate's subject.
+
+    Raises: ConfigError when it is none.
+    """
+    try:
+        return x509.Name.from_rfc4514_string(text).rfc4514_string() if text else ""
+    except ValueError as error:
+        raise ConfigError(
+            f"{text!r} is no subject ({error}); write for example CN=IMEI:490154203237518,O=Acme",
+            key="certificate_subject",
+        ) from None
 
 
 def _named(operation: Operation, id_: str) -> Operation:

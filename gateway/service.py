@@ -74,7 +74,6 @@ class Service:
         self._roots = dict(roots)
         self._models = tuple(models)
         self._read_back = read_back
-        self._keys = {managed.moi: managed.key for managed in catalogue if managed.moi}
         self._last: tuple[Subscriber | None, Device | None, Selection | None] = (None, None, None)
 
     def adopt(self, catalogue: Catalogue, profiles: ProfileSet) -> None:
@@ -188,7 +187,7 @@ class Service:
         if state is None:
             return device
         for outcome in outcomes:
-            state = find(abilities.learn(state, outcome), outcome, self._keys)
+            state = find(abilities.learn(state, outcome), outcome, self._catalogue.keys)
         return device if state is device.omadm else replace(device, omadm=state)
 
 

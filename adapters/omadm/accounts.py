@@ -13,6 +13,7 @@ import hashlib
 import hmac
 from datetime import datetime, timedelta
 
+from cryptography import x509
 from msgspec.structs import replace
 
 from adapters.omadm.auth import Account, verify
@@ -112,3 +113,18 @@ class Accounts:
         digest = self._sealer.unseal(credential.secret, CREDENTIAL_PURPOSE).decode()
         password = self._sealer.unseal(credential.password, CREDENTIAL_PURPOSE).decode() if credential.password else ""
         return Account(credential.name, digest, credential.nonce, credential.previous_nonce, password=password)
+
+
+def certifies(certificate: bytes, state: OmaDmState) -> bool:
+    """Whether a certificate that TLS accepted is bound to the device, by its fingerprint or by its subject.
+
+    Spec: OMA-TS-DM_Security-V1_2 5.2
+    """
+    if state.certificate and hashlib.sha256(certificate).hexdigest() == state.certificate:
+        return True
+    if not state.certificate_subject:
+        return False
+    try:
+        return x509.load_der_x509_certificate(certificate).subject.rfc4514_string() == state.certificate_subject
+    except ValueError:
+        return False

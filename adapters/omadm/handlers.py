@@ -17,7 +17,7 @@ from aiohttp import web
 from msgspec.structs import replace
 
 from adapters.omadm import codec, tracing
-from adapters.omadm.accounts import NONCE_BYTES, Accounts
+from adapters.omadm.accounts import NONCE_BYTES, Accounts, certifies
 from adapters.omadm.auth import NO_PROOF, Proof, body_digest, format_mac, parse_mac
 from adapters.omadm.codec import Encoding, UnsupportedMediaType
 from adapters.omadm.messages import SyncML
@@ -190,7 +190,7 @@ class OmaDmFront:
         return Response(status, exchange.octets if exchange else reason.encode(), headers)
 
     async def _exchange(
-        self, message: SyncML, body: bytes, arrival: Arrival, encoding: Encoding, certificate: str
+        self, message: SyncML, body: bytes, arrival: Arrival, encoding: Encoding, certificate: bytes
     ) -> Exchange:
         for _ in range(2):
             try:
@@ -201,7 +201,7 @@ class OmaDmFront:
         raise Unavailable("two messages of one device at once", RETRY_AFTER_SECONDS)
 
     async def _step(
-        self, message: SyncML, body: bytes, arrival: Arrival, encoding: Encoding, certificate: str
+        self, message: SyncML, body: bytes, arrival: Arrival, encoding: Encoding, certificate: bytes
     ) -> Exchange:
         """Load, take the two steps, save. Raises: Conflict when another message of the device was saved meanwhile."""
         now, nonce = self._clock(), secrets.token_bytes(NONCE_BYTES)
@@ -218,7 +218,7 @@ class OmaDmFront:
         if state is not known.omadm:
             contact = contact._replace(device=replace(known, omadm=state))
         peer, writer = self._accounts.peer(message.header, state, encoding, nonce, now), Writer(encoding)
-        if state.certificate and certificate == state.certificate:
+        if certificate and certifies(certificate, state):
             arrival = arrival._replace(proof=arrival.proof._replace(certified=True))
         received = receive(session, message, peer, nonce=nonce, arrival=arrival)
         if received.started and session is not None and not session.ended:
@@ -432,11 +432,10 @@ def _arrival(request: web.BaseRequest, body: bytes) -> Arrival:
     return Arrival(hashlib.sha256(body).digest(), proof, continuation)
 
 
-def _certificate(request: web.BaseRequest) -> str:
-    """The SHA-256 fingerprint of the certificate that the peer's TLS stack proved to have the key of, or ""."""
+def _certificate(request: web.BaseRequest) -> bytes:
+    """The certificate that the peer's TLS stack proved to have the key of, or b""."""
     channel = request.transport.get_extra_info("ssl_object") if request.transport else None
-    octets = channel.getpeercert(binary_form=True) if channel is not None else None
-    return hashlib.sha256(octets).hexdigest() if octets else ""
+    return (channel.getpeercert(binary_form=True) if channel is not None else None) or b""
 
 
 def _with_state(device: Device, **changes: object) -> Device:

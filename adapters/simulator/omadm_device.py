@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import secrets
+import ssl
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -62,6 +63,7 @@ async def run_session(
     max_message_bytes: int = MAX_MESSAGE_BYTES,
     user: User | None = None,
     uri_limits: tuple[int, int, int] | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> Transcript:
     """One session from package 1 to the end, as a transcript; the phone's tree and nonces are kept in ``state_file``.
 
@@ -70,7 +72,8 @@ async def run_session(
     out of order), ``truncate`` (half a message) or ``wrong-nonce``. ``called_for`` is the SessionID of the notification
     that made the phone call, empty when it calls by itself. ``auth`` is how it proves itself and what it asks of the
     gateway. No message in either direction is to be over ``max_message_bytes``. Prompts are for the ``user``. With
-    ``uri_limits`` the phone takes only URIs of so many segments, characters, and characters in a segment.
+    ``uri_limits`` the phone takes only URIs of so many segments, characters, and characters in a segment. ``tls``
+    has what it trusts and the certificate that it shows; credentials it keeps to itself until it is asked for them.
 
     Raises: Unavailable when no gateway answers.
     """
@@ -88,7 +91,8 @@ async def run_session(
     media_type = "application/vnd.syncml.dm+wbxml" if wbxml_encoded else "application/vnd.syncml.dm+xml"
     timeout, conversation = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS), Conversation()
     try:
-        async with aiohttp.ClientSession(timeout=timeout) as http:
+        connector = aiohttp.TCPConnector(ssl=tls) if tls else None
+        async with aiohttp.ClientSession(timeout=timeout, connector=connector) as http:
             message: Markup | None = phone.package_1()
             while message is not None or await phone.goes_on(http):
                 message = message or phone.package_1()

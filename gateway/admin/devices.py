@@ -177,6 +177,7 @@ class DeviceRoutes:
             auth=state.auth,
             server_auth=state.server_auth,
             certificate=state.certificate,
+            certificate_subject=state.certificate_subject,
             last_session_at=state.last_session_at,
             up_to_date=state.synced == self._service.configuration_key(subscriber, device),
             refused_verbs=list(state.refused_verbs),

@@ -315,7 +315,8 @@ class NewDevice(Model):
     """A device with an OMA DM account. ``loc_uri`` is what the device sends as its Source/LocURI.
 
     ``auth`` is how the device proves itself, ``server_auth`` how the gateway does. ``certificate`` is the SHA-256
-    fingerprint of a TLS client certificate that proves the device as well, or alone with ``certificate_required``.
+    fingerprint of a TLS client certificate that proves the device as well, ``certificate_subject`` the subject of any
+    that does (``CN=IMEI:490154203237518,O=Acme``); with ``certificate_required`` nothing else does.
     """
 
     loc_uri: Annotated[Name, Field(min_length=1)]
@@ -325,6 +326,7 @@ class NewDevice(Model):
     auth: Literal["basic", "md5", "mac"] = "md5"
     server_auth: Literal["basic", "md5", "mac"] = "md5"
     certificate: Annotated[str, Field(pattern="^([0-9A-Fa-f]{2}:?){32}$|^$")] = ""
+    certificate_subject: Annotated[str, Field(max_length=512)] = ""
     certificate_required: bool = False
     client_name: Name = ""
     server_name: Name = ""
@@ -385,6 +387,7 @@ class OmaDmView(Model):
     auth: str
     server_auth: str
     certificate: str
+    certificate_subject: str
     last_session_at: datetime | None
     up_to_date: bool
     refused_verbs: list[str]

@@ -132,8 +132,16 @@ def device_show(ref: str) -> tuple[object, str]:
     show_default=True,
     help="How the device proves itself.",
 )
+@click.option("--certificate", default="", metavar="SHA256", help="Fingerprint of its TLS certificate.")
+@click.option(
+    "--certificate-subject",
+    default="",
+    metavar="NAME",
+    help="Subject of its TLS certificates, such as CN=phone,O=Acme.",
+)
+@click.option("--certificate-required", is_flag=True, help="Let nothing but such a certificate prove it.")
 @printing
-def device_add(subscriber_ref: str, **fields: str) -> tuple[object, str]:
+def device_add(subscriber_ref: str, **fields: str | bool) -> tuple[object, str]:
     """Add a device with an OMA DM account; its passwords are shown this once."""
     made = api("POST", f"/subscribers/{segment(subscriber_ref)}/devices", body=fields)
     return made, "\n".join(f"{name}: {value}" for name, value in made.items())

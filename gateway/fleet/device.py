@@ -95,8 +95,9 @@ class OmaDmState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     newer account, which takes its place when it is first used.
 
     ``auth`` is what the device is challenged with, ``server_auth`` how the gateway proves itself to it.
-    ``certificate`` is the SHA-256 fingerprint, in hexadecimal, of the TLS certificate that proves this device; with
-    ``certificate_required`` nothing else does. ``resync_at`` is when the device was last called to agree on nonces
+    ``certificate`` is the SHA-256 fingerprint, in hexadecimal, of the TLS certificate that proves this device, and
+    ``certificate_subject`` the subject of any that does, as RFC 4514 writes it; with ``certificate_required`` nothing
+    else does. ``resync_at`` is when the device was last called to agree on nonces
     anew. ``large_objects`` says whether it takes values in parts, ``uri_limits`` how long its URIs may be (None: it was
     not asked).
     """
@@ -107,6 +108,7 @@ class OmaDmState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     auth: AuthType = "md5"
     server_auth: AuthType = "md5"
     certificate: str = ""
+    certificate_subject: str = ""
     certificate_required: bool = False
     resync_at: datetime | None = None
     large_objects: bool | None = None

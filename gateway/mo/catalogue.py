@@ -40,6 +40,8 @@ class Catalogue:
         """A catalogue of these MOs, no two of which share a key or an identifier."""
         self._objects = tuple(sorted(objects, key=lambda mo: mo.key))
         self._by_name = {name: mo for mo in self._objects for name in (mo.key, mo.moi) if name}
+        self.keys: Mapping[str, str] = {mo.moi: mo.key for mo in self._objects if mo.moi}
+        """The key of each MO by its identifier."""
 
     @classmethod
     def load(cls, *directories: Path, identifiers: Mapping[str, str]) -> Catalogue:
