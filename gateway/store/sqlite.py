@@ -330,10 +330,12 @@ class SqliteStore:
         ]
 
     async def commit(self, *writes: Write) -> None:
-        if not _DELETIONS.isdisjoint(map(type, writes)):
+        if (self._touched or self._traced) and not _DELETIONS.isdisjoint(map(type, writes)):
             # What was noted before a deletion goes in before it, or it would outlive it should the id be used again.
-            await self._save_noted()
-        await self._writer.run(partial(_carry_out, writes))
+            # It goes in with it, or a later batch could overtake this one.
+            await self._save_noted(writes)
+        else:
+            await self._writer.run(partial(_carry_out, writes))
 
     def touch(self, device_id: str, at: datetime) -> None:
         self._touched[device_id] = max(at, self._touched.get(device_id, at))
@@ -385,9 +387,14 @@ class SqliteStore:
                 await self._save_noted()
         self._write_behind = None
 
-    async def _save_noted(self) -> None:
+    async def _save_noted(self, writes: Sequence[Write] = ()) -> None:
+        """Save what was noted and, in the same step, carry out ``writes``."""
         touched, (traced, self._traced) = self._touched.copy(), (self._traced, [])
-        await self._writer.run(partial(_save_noted, touched, traced))
+        try:
+            await self._writer.run(partial(_save_noted, touched, traced, writes))
+        except Conflict:  # of the writes: what was noted stays noted
+            self._traced = [*traced, *self._traced]
+            raise
         self._touched = {key: at for key, at in self._touched.items() if touched.get(key) != at}
 
     def _read(self, query: str, *parameters: str | int) -> list[tuple[Any, ...]]:
@@ -397,10 +404,13 @@ class SqliteStore:
             raise Unavailable(f"the store cannot be read: {error}") from error
 
 
-def _save_noted(touched: dict[str, datetime], traced: Sequence[Traced], cursor: sqlite3.Cursor) -> None:
+def _save_noted(
+    touched: dict[str, datetime], traced: Sequence[Traced], writes: Sequence[Write], cursor: sqlite3.Cursor
+) -> None:
     _save_last_seen(cursor, touched)
     if traced:
         _save_traces(cursor, traced)
+    _carry_out(writes, cursor)
 
 
 def _carry_out(writes: Sequence[Write], cursor: sqlite3.Cursor) -> None:

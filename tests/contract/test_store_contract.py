@@ -390,6 +390,15 @@ async def test_commits_that_run_together_fail_alone(store: Store) -> None:
     assert {event.kind for event in await store.load_events()} == {f"{n}" for n in range(1, 30)}
 
 
+async def test_a_refused_removal_loses_no_trace(store: Store) -> None:
+    """What was said with a phone is kept, though the removal that came next met a conflict."""
+    await store.commit(PutSubscriber(ALICE), PutDevice(PHONE))
+    store.trace(exchange(PHONE.id, 1), LATER, keep=5)
+    with pytest.raises(Conflict):
+        await store.commit(DeleteDevice("nobody"), PutSubscriber(ALICE))
+    assert len(await store.load_trace([PHONE.id], 5, NOW)) == 1
+
+
 async def test_a_cancelled_commit_holds_up_nobody(store: Store) -> None:
     """Whoever gives up waiting leaves the commits beside and after it untouched."""
     commits = [asyncio.ensure_future(store.commit(PutSubscriber(Subscriber(id=f"s{n}")))) for n in range(3)]
