@@ -39,6 +39,7 @@ from gateway.admin.api import AdminApi
 from gateway.admin.audit import AuditRoutes
 from gateway.admin.auth import load_token
 from gateway.admin.caller import Callers
+from gateway.admin.campaigns import CampaignRoutes
 from gateway.admin.detections import DetectionRoutes
 from gateway.admin.devices import DeviceRoutes
 from gateway.admin.dispatch import Parts
@@ -52,6 +53,7 @@ from gateway.admin.sessions import SessionRoutes
 from gateway.admin.subscribers import SubscriberRoutes
 from gateway.admin.trace import TraceRoutes
 from gateway.background import Background
+from gateway.campaigns import Campaigns
 from gateway.detections import WORK as DETECTION_WORK
 from gateway.detections import Detections
 from gateway.download import PackageFront
@@ -214,6 +216,7 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             JobRoutes(jobs, inventory, packages, now).routes(),
             PushRoutes(store, inventory, pushes).routes(),
             ReachRoutes(inventory, reachings).routes(),
+            CampaignRoutes(Campaigns(store, service, inventory, jobs, reachings, background, now)).routes(),
             DetectionRoutes(detections).routes(),
             EventRoutes(store).routes(),
             TraceRoutes(store, inventory, TRACE_READERS, now).routes(),

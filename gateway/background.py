@@ -119,8 +119,10 @@ class Background:
                 logger().warning("background_put_off", kind=kind.name, why=str(error))
             if len(busy) >= kind.at_once:
                 await asyncio.wait(busy, return_when=asyncio.FIRST_COMPLETED)
+            # Not wait_for, which may take its own end for the answer and go on when it is cancelled.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(called.wait(), self._poll_seconds)
+                async with asyncio.timeout(self._poll_seconds):
+                    await called.wait()
 
     async def _claim(self, kind: Kind, record: Record) -> Record | None:
         """The record in our hands for its lease, or None when somebody else was quicker."""

@@ -206,6 +206,30 @@ class Inventory:
         await _once_more(attempt)
         return warnings
 
+    def checked_values(self, values: Mapping[str, str], *, unset: bool = False) -> dict[str, str]:
+        """The values by the canonical addresses of their nodes, in their canonical form.
+
+        Raises: NotFound for an unknown node, ConfigError for a value that the node cannot have.
+        """
+        checked = {}
+        for address, text in values.items():
+            managed, path, _ = self._catalogue.find(address)
+            canonical = text if unset else check_override(self._catalogue, address, text)[0]
+            checked["/".join((managed.key, *path))] = canonical
+        return checked
+
+    def with_values(self, device: Device, changes: Mapping[str, str | None]) -> tuple[Device, dict[str, str | None]]:
+        """The device with these values of its own, None taking one back, and what it had before of those that differ.
+
+        The addresses are canonical. The same object comes back when the device has it all.
+        """
+        split = [(*address.partition("/")[::2], text) for address, text in changes.items()]
+        overrides = _changed(device.overrides, split)
+        previous = {f"{mo}/{path}": device.overrides.get(mo, {}).get(path) for mo, path, _ in split}
+        if overrides == device.overrides:
+            return device, previous
+        return replace(device, overrides=overrides, content_revision=device.content_revision + 1), previous
+
     async def set_sim(self, reference: str, imsi: str, keys: SimKeys | None, *, sqn: int = 0) -> None:
         """Keep the keys of one of the subscriber's SIMs, for EAP-AKA; they are never shown. None forgets them.
 
@@ -420,7 +444,7 @@ class Inventory:
             if operation.condition.operation not in waiting:
                 raise NotFound(f"device {device.id} has no operation {operation.condition.operation!r} in its queue")
         now = self._clock()
-        queued = _named(replace(operation, origin="queue", created_at=now), secrets.token_hex(8))
+        queued = named(replace(operation, origin="queue", created_at=now), secrets.token_hex(8))
         await self._store.commit(
             PutOperation(device.id, queued),
             self._event("operation.queued", subscriber_id=device.subscriber_id, device_id=device.id),
@@ -471,6 +495,11 @@ def _canonical_subject(text: str) -> str:
 
 def _named(operation: Operation, id_: str) -> Operation:
     members = tuple(_named(member, f"{id_}.{number}") for number, member in enumerate(operation.members, start=1))
+
+
+def named(operation: Operation, id_: str) -> Operation:
+    """The operation with that id; those of a group's members begin with it."""
+    members = tuple(named(member, f"{id_}.{number}") for number, member in enumerate(operation.members, start=1))
     return replace(operation, id=id_, members=members)
 
 

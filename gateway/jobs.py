@@ -140,6 +140,10 @@ class Jobs:
         except Conflict:
             return await attempt()
 
+    def check_package(self, subject: str) -> None:
+        """There is such a firmware package. Raises: NotFound."""
+        self._packages.find(subject, "firmware")
+
     async def cancel(self, reference: str, job_id: str) -> Job:
         """End a running job. What the device was told already it may still carry out.
 

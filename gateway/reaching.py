@@ -116,7 +116,7 @@ class Reachings:
         record = await self._store.load_record(WORK, device_id)
         return None if record is None else _decode(record.payload)
 
-    async def list(self, *, after: str = "", limit: int = 100) -> Sequence[Reaching]:
+    async def listed(self, *, after: str = "", limit: int = 100) -> Sequence[Reaching]:
         """Open orders by device id."""
         return [_decode(one.payload) for one in await self._store.load_records(WORK, after=after, limit=limit)]
 
@@ -210,8 +210,8 @@ class Reachings:
     def _way(self, subscriber: Subscriber, device: Device, reaching: Reaching) -> Way:
         if not self._pushes.can_send:
             return "wait"
-        behind = frozenset(_behind(self._service, subscriber, device))
-        return choose_way(subscriber, device, self._policy, behind=behind, protocol=reaching.protocol)
+        lacking = frozenset(behind(self._service, subscriber, device))
+        return choose_way(subscriber, device, self._policy, behind=lacking, protocol=reaching.protocol)
 
     async def _seen(self, subscriber: Subscriber, device: Device, reaching: Reaching) -> Seen:
         if reaching.way == "cp":
@@ -220,10 +220,10 @@ class Reachings:
             delivered_at = push.delivered_at if push else None
             return Seen(delivered_at, delivered_at is not None)
         called_at = (await self._store.load_last_seen([device.id])).get(device.id)
-        behind = _behind(self._service, subscriber, device)
+        lacking = behind(self._service, subscriber, device)
         spoken = [name for name, state in (("omadm", device.omadm), ("rcc14", device.rcc14)) if state is not None]
         wanted = [reaching.protocol] if reaching.protocol else spoken
-        return Seen(called_at, any(name not in behind for name in wanted))
+        return Seen(called_at, any(name not in lacking for name in wanted))
 
     def _event(self, household: Household, reaching: Reaching, how: str, **detail: str) -> Append:
         subscriber = household.subscriber
@@ -278,7 +278,7 @@ class Pace:
         await asyncio.sleep(mine - now)
 
 
-def _behind(service: Service, subscriber: Subscriber, device: Device) -> list[str]:
+def behind(service: Service, subscriber: Subscriber, device: Device) -> list[str]:
     """The protocols that this device speaks and over which it was not given all that it is to hold by now."""
     key = service.configuration_key(subscriber, device)
     found = []

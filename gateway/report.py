@@ -212,6 +212,25 @@ def reaching(found: Mapping[str, Any]) -> str:
     return f"{text}\n  {found['why']}" if found["why"] else text
 
 
+def campaign(found: Mapping[str, Any]) -> str:
+    """A campaign: a line for it, one for each group, and one for each code that devices failed with."""
+    lines = [f"campaign {found['id']}  {found['name']}  {found['state']}  {found['total']} devices"]
+    lines += [f"  {found['why']}"] if found["why"] else []
+    for number, group in enumerate(found["groups"], 1):
+        states = ("pending", "started", "ok", "failed", "skipped", "undone")
+        counts = "  ".join(f"{state} {group[state]}" for state in states if group[state])
+        lines.append(f"  group {number}{'' if group['open'] else ' (closed)'}, {group['size']} devices: {counts}")
+    lines += [f"  failed with {code}: {count}" for code, count in sorted(found["errors"].items())]
+    return "\n".join(lines)
+
+
+def member(found: Mapping[str, Any]) -> str:
+    """A device of a campaign, in a line."""
+    return (
+        f"{found['place']:>7}  {found['device_id']}  group {found['group']}  {found['state']} {found['code']}".rstrip()
+    )
+
+
 def hexadecimal(digits: str) -> str:
     """Octets in lines of 32, for reading."""
     return "\n".join(digits[start : start + 64] for start in range(0, len(digits), 64))

@@ -34,6 +34,7 @@ TIERS = (
         "gateway.reach",
         "gateway.pushes",
         "gateway.reaching",
+        "gateway.campaigns",
         "gateway.archive",
         "gateway.packages",
         "gateway.jobs",

@@ -165,7 +165,7 @@ class DeviceRoutes:
 
     async def create_operation(self, call: Call) -> OperationView:
         """Queue one operation."""
-        operation = await self._inventory.enqueue(call.path["ref"], _operation(call.body))
+        operation = await self._inventory.enqueue(call.path["ref"], operation_of(call.body))
         return _operation_view(operation)
 
     def _omadm_view(self, subscriber: Subscriber, device: Device) -> OmaDmView | None:
@@ -229,7 +229,8 @@ def _leaf_view(standing: LeafStanding, limits: UriLimits) -> LeafView:
     )
 
 
-def _operation(body: NewOperation) -> Operation:
+def operation_of(body: NewOperation) -> Operation:
+    """The operation that a body asks for."""
     prompt, condition = body.prompt, body.condition
     return Operation(
         id="",
@@ -239,7 +240,7 @@ def _operation(body: NewOperation) -> Operation:
         type=body.type,
         value=body.value,
         source=body.source,
-        members=tuple(map(_operation, body.members)),
+        members=tuple(map(operation_of, body.members)),
         prompt=Prompt(**prompt.model_dump() | {"choices": tuple(prompt.choices)}) if prompt else None,
         condition=Condition(condition.operation, tuple(condition.answers)) if condition else None,
         deadline_seconds=body.deadline_seconds,

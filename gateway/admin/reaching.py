@@ -63,7 +63,7 @@ class ReachRoutes:
 
     async def list_reaches(self, call: Call) -> Sequence[ReachView]:
         """A page of them."""
-        found = await self._reachings.list(after=call.query.get("after", ""), limit=call.limit)
+        found = await self._reachings.listed(after=call.query.get("after", ""), limit=call.limit)
         return [reach_view(one) for one in found]
 
 

@@ -32,6 +32,7 @@ COMMANDS = {
     "user": Later("people:user", "People who may use the console and the admin API."),
     "token": Later("people:token", "Tokens for programs that use the admin API."),
     "audit": Later("audit:audit", "Who did what."),
+    "campaign": Later("campaigns:campaign", "One change for many devices, group after group."),
     "simulate": Later("simulate:simulate", "Act as a device against a running gateway."),
 }
 """Every command: where it is, and the start of its help."""

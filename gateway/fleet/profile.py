@@ -192,6 +192,23 @@ def check_override(catalogue: Catalogue, address: str, text: str) -> tuple[str, 
         raise ConfigError(str(fault), key=address) from None
 
 
+def check_match(match: Mapping[str, Iterable[str]]) -> None:
+    """These facets can be matched. Raises: ConfigError naming those that cannot."""
+    for facet in match:
+        if facet not in FACETS and not facet.startswith(f"{ATTRIBUTES}."):
+            known = (*FACETS, f"{ATTRIBUTES}.NAME")
+            raise ConfigError(f"there is no such match; there are {', '.join(known)}{_near(facet, known)}", key=facet)
+
+
+def matches(match: Mapping[str, Sequence[str]], subscriber: Subscriber, device: Device) -> bool:
+    """Whether the device is one that a profile with such a match would be for: all facets agree."""
+    for name, values in match.items():
+        wanted = {value.casefold() for value in values} if name in _ANY_CASE else set(values)
+        if wanted.isdisjoint(_facet(name)(subscriber, device)):
+            return False
+    return True
+
+
 def _facet(name: str) -> Facet:
     group, _, attribute = name.partition(".")
     if group == ATTRIBUTES:

@@ -133,6 +133,12 @@ reach = Counter(
     "mogate_reach", "Devices that should call, by the way they were last pushed to and what came of it.",
     ["way", "result"], registry=registry,
 )  # fmt: skip
+campaign_devices = Counter(
+    "mogate_campaign_devices", "Devices of campaigns by the state they came to.", ["state"], registry=registry
+)
+campaign_ends = Counter(
+    "mogate_campaign_turns", "Campaigns by the state they came to by themselves.", ["state"], registry=registry
+)
 waiting = Gauge(
     "mogate_work_waiting", "Pieces of work in the background, due now or later, by kind.", ["kind"], registry=registry
 )
@@ -213,7 +219,9 @@ KNOWN_LABELS: tuple[tuple[Counter | Histogram | Gauge, tuple[tuple[str, ...], ..
         tuple((source, outcome) for source in SOURCES for outcome in ("detected", "known", "stale", "unknown")),
     ),
     (detections, tuple((source, cause.value) for source in SOURCES for cause in Cause)),
-    (waiting, (("push",), ("reach",))),
+    (waiting, (("push",), ("reach",), ("campaign",))),
+    (campaign_devices, (("started",), ("ok",), ("failed",), ("skipped",), ("undone",))),
+    (campaign_ends, (("finished",), ("paused",), ("stopped",), ("undoing",), ("undone",))),
     (
         reach,
         tuple(

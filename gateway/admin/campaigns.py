@@ -1,0 +1,169 @@
+"""The admin API's routes for campaigns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gateway.admin.devices import operation_of
+from gateway.admin.models import CampaignView, GroupView, MemberView, NewCampaign
+from gateway.admin.routes import MAX_LISTED, Call, Route
+from gateway.campaigns import Campaigns
+from gateway.errors import ConfigError
+from gateway.fleet.campaign import Campaign, Content, Group, Member, MemberState, Target
+
+
+class CampaignRoutes:
+    """Making campaigns, watching and steering them."""
+
+    def __init__(self, campaigns: Campaigns) -> None:
+        self._campaigns = campaigns
+
+    def routes(self) -> tuple[Route, ...]:
+        """The route table."""
+        paging = {"limit": f"how many, at most {MAX_LISTED}"}
+        steering = (
+            ("pause", self.pause_campaign, "Start no device any more until the campaign is resumed"),
+            ("resume", self.resume_campaign, "Go on with a campaign, past what it was paused for"),
+            ("next", self.open_next_group, "Open the next group of a campaign now"),
+            ("stop", self.stop_campaign, "End a campaign; devices that were not started never are"),
+            ("undo", self.undo_campaign, "Give every device of a campaign that was started what it had"),
+        )
+        return (
+            Route(
+                "POST", "/campaigns", self.create_campaign, "Begin a campaign",
+                takes=NewCampaign, gives=CampaignView, status=201,
+            ),
+            Route(
+                "GET", "/campaigns", self.list_campaigns, "Campaigns by id", gives=CampaignView, many=True,
+                query=paging | {"after": "after this id"},
+            ),
+            Route("GET", "/campaigns/{id}", self.show_campaign, "A campaign and its groups", gives=CampaignView),
+            Route(
+                "GET", "/campaigns/{id}/devices", self.list_members, "Devices of a campaign in their order",
+                gives=MemberView, many=True,
+                query=paging | {
+                    "after": "from this place on", "state": "only these: " + ", ".join(MemberState),
+                    "code": "only those that failed with this code",
+                },
+            ),
+            *(
+                Route("POST", f"/campaigns/{{id}}/{name}", handler, summary, gives=CampaignView)
+                for name, handler, summary in steering
+            ),
+        )  # fmt: skip
+
+    async def create_campaign(self, call: Call) -> CampaignView:
+        """Begin a campaign."""
+        body: NewCampaign = call.body
+        campaign = await self._campaigns.create(
+            name=body.name,
+            target=Target(
+                devices=tuple(body.target.devices),
+                match={facet: tuple(values) for facet, values in body.target.match.items()},
+                dynamic=body.target.dynamic,
+            ),
+            content=Content(
+                values=dict(body.values),
+                unset=tuple(body.unset),
+                operations=tuple(map(operation_of, body.operations)),
+                package=body.package,
+            ),
+            groups=[Group(**group.model_dump()) for group in body.groups],
+            after_success=body.after_success,
+            on_error=body.on_error,
+            rate_per_minute=body.rate_per_minute,
+            window=(body.window.begin.isoformat(), body.window.end.isoformat(), body.window.timezone)
+            if body.window
+            else None,
+            device_deadline_seconds=body.device_deadline_seconds,
+            retries=body.retries,
+            begins_paused=body.paused,
+        )
+        return campaign_view(campaign)
+
+    async def list_campaigns(self, call: Call) -> Sequence[CampaignView]:
+        """A page of campaigns."""
+        found = await self._campaigns.listed(after=call.query.get("after", ""), limit=call.limit)
+        return [campaign_view(one) for one in found]
+
+    async def show_campaign(self, call: Call) -> CampaignView:
+        """One campaign."""
+        return campaign_view(await self._campaigns.load(call.path["id"]))
+
+    async def list_members(self, call: Call) -> Sequence[MemberView]:
+        """A page of a campaign's devices."""
+        state, code = call.query.get("state", ""), call.query.get("code", "")
+        if state and state not in list(MemberState):
+            raise ConfigError(f"{state[:40]!r} is none of {', '.join(MemberState)}", key="state")
+        campaign = await self._campaigns.load(call.path["id"])
+        found: list[MemberView] = []
+        after, limit = call.number("after", 0), call.limit
+        while len(found) < limit:
+            page = await self._campaigns.members(campaign.id, after=after, limit=MAX_LISTED)
+            found += [
+                _member_view(campaign, place, member)
+                for place, member in page
+                if state in ("", member.state) and code in ("", member.code)
+            ]
+            if len(page) < MAX_LISTED:
+                break
+            after = page[-1][0] + 1
+        return found[:limit]
+
+    async def pause_campaign(self, call: Call) -> CampaignView:
+        """Start no device any more."""
+        return campaign_view(await self._campaigns.pause(call.path["id"]))
+
+    async def resume_campaign(self, call: Call) -> CampaignView:
+        """Go on."""
+        return campaign_view(await self._campaigns.resume(call.path["id"]))
+
+    async def open_next_group(self, call: Call) -> CampaignView:
+        """Open the next group now."""
+        return campaign_view(await self._campaigns.next_group(call.path["id"]))
+
+    async def stop_campaign(self, call: Call) -> CampaignView:
+        """End a campaign."""
+        return campaign_view(await self._campaigns.stop(call.path["id"]))
+
+    async def undo_campaign(self, call: Call) -> CampaignView:
+        """Take a campaign back."""
+        return campaign_view(await self._campaigns.undo(call.path["id"]))
+
+
+def campaign_view(campaign: Campaign) -> CampaignView:
+    """A campaign for the API."""
+    content = campaign.content
+    groups = [
+        GroupView(
+            size=campaign.size_of(number),
+            open=number < campaign.opened,
+            success_percent=group.success_percent,
+            error_percent=group.error_percent,
+            **{state.value: campaign.count(number, state) for state in MemberState},
+        )
+        for number, group in enumerate(campaign.groups)
+    ]
+    fields = ("id", "name", "why", "total", "created_at", "ended_at", "next_start_at", "rate_per_minute")
+    return CampaignView(
+        **{name: getattr(campaign, name) for name in fields},
+        state=campaign.state.value,
+        after_success=campaign.after_success,
+        on_error=campaign.on_error,
+        values=content.values,
+        unset=list(content.unset),
+        package=content.package,
+        operations=len(content.operations),
+        groups=groups,
+        errors=campaign.errors,
+    )
+
+
+def _member_view(campaign: Campaign, place: int, member: Member) -> MemberView:
+    fields = ("device_id", "code", "attempts", "started_at", "deadline_at", "previous")
+    return MemberView(
+        place=place,
+        group=campaign.group_of(place) + 1,
+        state=member.state.value,
+        **{name: getattr(member, name) for name in fields},
+    )

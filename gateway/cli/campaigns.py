@@ -1,0 +1,149 @@
+"""Commands for campaigns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from gateway import report
+from gateway.admin.client import segment
+from gateway.cli.common import api, printing
+from gateway.errors import ConfigError
+
+
+@click.group()
+def campaign() -> None:
+    """One change for many devices, group after group."""
+
+
+@campaign.command("create")
+@click.argument("name")
+@click.option("--device", "devices", multiple=True, help="A device, before all others; may be given again.")
+@click.option("--match", multiple=True, metavar="FACET=VALUE", help="Such as plan=gold or model=A1; may be repeated.")
+@click.option("--dynamic", is_flag=True, help="Devices that come to match later join the last group.")
+@click.option("--set", "values", multiple=True, metavar="NODE=VALUE", help="A value for each device.")
+@click.option("--unset", multiple=True, metavar="NODE", help="A value of their own that is taken back.")
+@click.option("--package", default="", help="A firmware package: its id, or NAME@VERSION.")
+@click.option(
+    "--operations", type=click.Path(exists=True, dir_okay=False), help="A JSON file with a list of operations."
+)
+@click.option("--groups", default="", metavar="N,P%,…", help="Sizes, as numbers or per cent; the last takes the rest.")
+@click.option("--success", type=click.IntRange(0, 100), default=90, show_default=True, help="Per cent ok for the next.")
+@click.option("--errors", type=click.IntRange(0, 100), default=10, show_default=True, help="Per cent failed at most.")
+@click.option("--after-success", type=click.Choice(["next", "pause"]), default="next", show_default=True)
+@click.option("--on-error", type=click.Choice(["pause", "stop", "undo"]), default="pause", show_default=True)
+@click.option("--rate", type=click.FloatRange(0.001), default=60.0, show_default=True, help="Devices a minute.")
+@click.option("--window", default="", metavar="HH:MM-HH:MM[@ZONE]", help="The hours at which devices are started.")
+@click.option("--deadline", type=click.IntRange(1), default=604_800, metavar="SECONDS", help="For each device.")
+@click.option("--retries", type=click.IntRange(0, 10), default=0, show_default=True, help="Of a device that failed.")
+@click.option("--paused", is_flag=True, help="Find the devices, and wait to be resumed.")
+@printing
+def create(name: str, **given: Any) -> tuple[object, str]:
+    """Begin a campaign."""
+    match: dict[str, list[str]] = {}
+    for facet, value in map(_pair, given["match"]):
+        match.setdefault(facet, []).append(value)
+    made = api(
+        "POST",
+        "/campaigns",
+        body={
+            "name": name,
+            "target": {"devices": given["devices"], "match": match, "dynamic": given["dynamic"]},
+            "values": dict(map(_pair, given["values"])),
+            "unset": given["unset"],
+            "operations": _operations(given["operations"]),
+            "package": given["package"],
+            "groups": [
+                _group(text) | {"success_percent": given["success"], "error_percent": given["errors"]}
+                for text in (given["groups"] or "100%").split(",")
+            ],
+            "after_success": given["after_success"],
+            "on_error": given["on_error"],
+            "rate_per_minute": given["rate"],
+            "window": _window(given["window"]),
+            "device_deadline_seconds": given["deadline"],
+            "retries": given["retries"],
+            "paused": given["paused"],
+        },
+    )
+    return made, report.campaign(made)
+
+
+@campaign.command("show")
+@click.argument("id_", metavar="ID")
+@click.option("--state", default="", help="List the devices in this state as well.")
+@click.option("--code", default="", help="List the devices that failed with this code as well.")
+@printing
+def show(id_: str, state: str, code: str) -> tuple[object, str]:
+    """Show a campaign with its groups and errors."""
+    found = api("GET", f"/campaigns/{segment(id_)}")
+    text = report.campaign(found)
+    if state or code:
+        query = {name: value for name, value in (("state", state), ("code", code), ("limit", "1000")) if value}
+        found["devices"] = api("GET", f"/campaigns/{segment(id_)}/devices", query=query)
+        text = "\n".join([text, *map(report.member, found["devices"])])
+    return found, text
+
+
+@campaign.command("list")
+@printing
+def list_() -> tuple[object, str]:
+    """List campaigns."""
+    found = api("GET", "/campaigns", query={"limit": "1000"})
+    return found, "\n".join(map(report.campaign, found)) or "there is no campaign"
+
+
+def _steering(name: str, help_: str) -> click.Command:
+    @click.argument("id_", metavar="ID")
+    @printing
+    def steer(id_: str) -> tuple[object, str]:
+        found = api("POST", f"/campaigns/{segment(id_)}/{name}")
+        return found, report.campaign(found)
+
+    return click.command(name, help=help_)(steer)
+
+
+for _name, _help in (
+    ("pause", "Start no device any more until the campaign is resumed."),
+    ("resume", "Go on, past what the campaign was paused for."),
+    ("next", "Open the next group now."),
+    ("stop", "End it; devices that were not started never are."),
+    ("undo", "Give every device that was started the values it had."),
+):
+    campaign.add_command(_steering(_name, _help))
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not sign:
+        raise ConfigError(f"{text!r} is not NAME=VALUE")
+    return name, value
+
+
+def _group(text: str) -> dict[str, int]:
+    number = text.strip().removesuffix("%")
+    if not number.isdecimal():
+        raise ConfigError(f"{text!r} is neither a number nor per cent", key="--groups")
+    return {"percent" if text.strip().endswith("%") else "size": int(number)}
+
+
+def _window(text: str) -> dict[str, str] | None:
+    if not text:
+        return None
+    hours, _, zone = text.partition("@")
+    begin, sign, end = hours.partition("-")
+    if not sign:
+        raise ConfigError(f"{text!r} is not HH:MM-HH:MM", key="--window")
+    return {"begin": begin, "end": end, "timezone": zone or "UTC"}
+
+
+def _operations(file: str | None) -> Any:
+    if not file:
+        return []
+    try:
+        return msgspec.json.decode(Path(file).read_bytes())
+    except (OSError, msgspec.MsgspecError) as error:
+        raise ConfigError(f"is no list of operations: {error}", file=file) from None

@@ -1,0 +1,332 @@
+"""Campaigns: one change for many devices, group after group, that stops by itself when too much goes wrong.
+
+Pure. The members of a campaign have an order; groups are stretches of it, and members are started in that order, so
+how far a campaign has come is one number.
+"""
+
+from __future__ import annotations
+
+import enum
+from bisect import bisect_right
+from datetime import datetime, timedelta
+from typing import Literal
+
+import msgspec
+from msgspec.structs import replace
+
+from gateway.errors import Conflict
+from gateway.fleet.operation import Operation
+
+PAGE_MEMBERS = 50
+"""Members that are kept together."""
+
+
+class CampaignState(enum.StrEnum):
+    """Where a campaign stands. The last three are its ends; an end is left by undoing alone."""
+
+    BUILDING = "building"
+    RUNNING = "running"
+    PAUSED = "paused"
+    UNDOING = "undoing"
+    FINISHED = "finished"
+    STOPPED = "stopped"
+    UNDONE = "undone"
+
+
+ENDS = frozenset({CampaignState.FINISHED, CampaignState.STOPPED, CampaignState.UNDONE})
+
+
+class MemberState(enum.StrEnum):
+    """Where one device of a campaign stands."""
+
+    PENDING = "pending"
+    STARTED = "started"
+    OK = "ok"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    UNDONE = "undone"
+
+
+class Member(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One device. ``previous`` is what it had of the values that were set (None: nothing of its own).
+
+    ``operations`` and ``job`` are those that the campaign gave it. ``code`` says why it failed or was skipped: a status
+    of OMA DM, a result code of an MO, or a word.
+    """
+
+    device_id: str
+    state: MemberState = MemberState.PENDING
+    started_at: datetime | None = None
+    deadline_at: datetime | None = None
+    attempts: int = 0
+    previous: dict[str, str | None] = {}
+    operations: tuple[str, ...] = ()
+    job: str = ""
+    code: str = ""
+
+
+class Page(msgspec.Struct, frozen=True):
+    """Members ``PAGE_MEMBERS`` at a time, in their order."""
+
+    members: tuple[Member, ...] = ()
+
+    def put(self, place: int, member: Member) -> Page:
+        """The page with that member in its place."""
+        return Page((*self.members[:place], member, *self.members[place + 1 :]))
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Which devices: those listed, first and in this order, and those that ``match`` as profiles do.
+
+    With ``dynamic``, devices that come to match while the campaign runs join its last group.
+    """
+
+    devices: tuple[str, ...] = ()
+    match: dict[str, tuple[str, ...]] = {}
+    dynamic: bool = False
+
+
+class Content(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What each device gets: values set on it or taken back from it, operations, or a firmware package."""
+
+    values: dict[str, str] = {}
+    unset: tuple[str, ...] = ()
+    operations: tuple[Operation, ...] = ()
+    package: str = ""
+
+
+class Group(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A stretch of the members: so many of them, or so many in a hundred of all; the last group takes the rest.
+
+    It is a success when ``success_percent`` of it are ok, and an error as soon as more than ``error_percent`` failed.
+    """
+
+    size: int | None = None
+    percent: int | None = None
+    success_percent: int = 90
+    error_percent: int = 10
+
+
+class Campaign(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One campaign, without its members.
+
+    ``bounds`` are the ends of the groups in the order of the members, ``opened`` counts the groups whose members may
+    be started. ``started`` and ``undone`` say how many members, from the first, were started and undone. ``cursor`` is
+    how far the search for members came. ``counts`` are members by group and state, those that wait left out;
+    ``errors`` are those that failed, by code. ``window`` is from when to when, in which time zone, members are started.
+    """
+
+    id: str
+    name: str
+    created_at: datetime
+    target: Target
+    content: Content
+    groups: tuple[Group, ...]
+    after_success: Literal["next", "pause"] = "next"
+    on_error: Literal["pause", "stop", "undo"] = "pause"
+    rate_per_minute: float = 60.0
+    window: tuple[str, str, str] | None = None
+    device_deadline_seconds: int = 604_800
+    retries: int = 0
+    state: CampaignState = CampaignState.BUILDING
+    begins_paused: bool = False
+    why: str = ""
+    total: int = 0
+    cursor: str = ""
+    searched_at: datetime | None = None
+    bounds: tuple[int, ...] = ()
+    opened: int = 0
+    judged: int = 0
+    started: int = 0
+    undone: int = 0
+    next_start_at: datetime | None = None
+    counts: tuple[dict[str, int], ...] = ()
+    errors: dict[str, int] = {}
+    ended_at: datetime | None = None
+
+    def group_of(self, index: int) -> int:
+        """The group of the member at that place in the order."""
+        return min(bisect_right(self.bounds, index), len(self.groups) - 1)
+
+    def size_of(self, group: int) -> int:
+        """How many members a group has."""
+        return self.bounds[group] - (self.bounds[group - 1] if group else 0) if self.bounds else 0
+
+    def count(self, group: int, state: MemberState) -> int:
+        """How many members of the group are in that state."""
+        counted = self.counts[group] if self.counts else {}
+        if state is MemberState.PENDING:
+            return self.size_of(group) - sum(counted.values())
+        return counted.get(state.value, 0)
+
+    @property
+    def under_way(self) -> int:
+        """How many members are started and have no outcome."""
+        return sum(one.get(MemberState.STARTED.value, 0) for one in self.counts)
+
+    @property
+    def limit(self) -> int:
+        """How many members, from the first, may be started by now."""
+        return self.bounds[self.opened - 1] if self.opened and self.bounds else 0
+
+
+def built(campaign: Campaign) -> Campaign:
+    """The campaign with all members found: its groups have their sizes, and the first is open.
+
+    A group that turns out empty is left out of account.
+    """
+    bounds, end = [], 0
+    for group in campaign.groups:
+        size = group.size if group.size is not None else -(-campaign.total * (group.percent or 0) // 100)
+        end = min(campaign.total, end + size)
+        bounds.append(end)
+    bounds[-1] = campaign.total
+    state = CampaignState.PAUSED if campaign.begins_paused else CampaignState.RUNNING
+    why = "waits for somebody to resume it" if campaign.begins_paused else ""
+    counts: tuple[dict[str, int], ...] = tuple({} for _ in bounds)
+    return replace(campaign, bounds=tuple(bounds), counts=counts, opened=1, state=state, why=why)
+
+
+def joined(campaign: Campaign, count: int) -> Campaign:
+    """The campaign with so many more members at the end of its order; they are of the last group."""
+    total = campaign.total + count
+    bounds = (*campaign.bounds[:-1], total) if campaign.bounds else ()
+    return replace(campaign, total=total, bounds=bounds)
+
+
+def moved(campaign: Campaign, index: int, before: Member, after: Member) -> Campaign:
+    """The campaign with one of its members in another state."""
+    if before.state is after.state:
+        return campaign
+    group = campaign.group_of(index)
+    counted = dict(campaign.counts[group])
+    if before.state is not MemberState.PENDING:
+        counted[before.state.value] -= 1
+    counted[after.state.value] = counted.get(after.state.value, 0) + 1
+    counts = (*campaign.counts[:group], counted, *campaign.counts[group + 1 :])
+    errors = dict(campaign.errors)
+    for member, by in ((before, -1), (after, 1)):
+        if member.state is MemberState.FAILED:
+            errors[member.code] = errors.get(member.code, 0) + by
+    return replace(campaign, counts=counts, errors={code: n for code, n in errors.items() if n})
+
+
+def next_turn(campaign: Campaign, now: datetime) -> datetime | None:
+    """When the next member may be started or undone, by the rate; None when there is none to be."""
+    if campaign.state is CampaignState.RUNNING:
+        waits = campaign.started < campaign.limit
+    else:
+        waits = campaign.state is CampaignState.UNDOING and campaign.undone < campaign.started
+    return max(campaign.next_start_at or now, now) if waits else None
+
+
+def took_turn(campaign: Campaign, now: datetime) -> Campaign:
+    """The campaign after the member whose turn it was: the next one comes after a gap.
+
+    Who is late makes up for a second of it at the most, so a pause is not followed by a burst.
+    """
+    gap = timedelta(seconds=60.0 / campaign.rate_per_minute)
+    turn_at = max(campaign.next_start_at or now, now - timedelta(seconds=1)) + gap
+    if campaign.state is CampaignState.UNDOING:
+        return replace(campaign, undone=campaign.undone + 1, next_start_at=turn_at)
+    return replace(campaign, started=campaign.started + 1, next_start_at=turn_at)
+
+
+def judged(campaign: Campaign, now: datetime) -> Campaign:
+    """The campaign after a look at its counts: the same object, or the next group opened, or paused, or ended."""
+    if campaign.state is CampaignState.UNDOING:
+        over = campaign.undone >= campaign.started
+        return replace(campaign, state=CampaignState.UNDONE, ended_at=now) if over else campaign
+    if campaign.state is not CampaignState.RUNNING:
+        return campaign
+    for group in range(campaign.judged, campaign.opened):
+        if why := _error(campaign, group):
+            return _on_error(replace(campaign, judged=group + 1), f"group {group + 1}: {why}", now)
+    if campaign.opened < len(campaign.groups):
+        if not _succeeded(campaign, campaign.opened - 1):
+            return campaign
+        if campaign.after_success == "next" or campaign.size_of(campaign.opened - 1) == 0:
+            return judged(replace(campaign, opened=campaign.opened + 1), now)
+        why = f"group {campaign.opened} succeeded; the next one waits for somebody to open it"
+        return campaign if campaign.why == why else replace(campaign, state=CampaignState.PAUSED, why=why)
+    over = campaign.started >= campaign.total and not campaign.under_way
+    if over and not campaign.target.dynamic:
+        return replace(campaign, state=CampaignState.FINISHED, why="", ended_at=now)
+    return campaign
+
+
+def paused(campaign: Campaign, why: str) -> Campaign:
+    """The campaign, starting nobody until it is resumed. Raises: Conflict when it does not run."""
+    _expect(campaign, "pause", CampaignState.RUNNING)
+    return replace(campaign, state=CampaignState.PAUSED, why=why)
+
+
+def resumed(campaign: Campaign) -> Campaign:
+    """The campaign, running again; what it was paused for is let pass. Raises: Conflict when it is not paused."""
+    _expect(campaign, "resume", CampaignState.PAUSED)
+    opened = campaign.opened
+    if campaign.after_success == "pause" and opened < len(campaign.groups) and _succeeded(campaign, opened - 1):
+        opened += 1
+    return replace(campaign, state=CampaignState.RUNNING, why="", opened=opened)
+
+
+def next_group(campaign: Campaign) -> Campaign:
+    """The campaign with its next group open now, whatever became of those before. Raises: Conflict."""
+    _expect(campaign, "open the next group of", CampaignState.RUNNING, CampaignState.PAUSED)
+    if campaign.opened >= len(campaign.groups):
+        raise Conflict(f"campaign {campaign.id} has opened its last group")
+    return replace(campaign, state=CampaignState.RUNNING, why="", opened=campaign.opened + 1)
+
+
+def stopped(campaign: Campaign, now: datetime, why: str) -> Campaign:
+    """The campaign at its end: who was not started never is. Raises: Conflict when it has ended."""
+    _expect(campaign, "stop", CampaignState.BUILDING, CampaignState.RUNNING, CampaignState.PAUSED)
+    return replace(campaign, state=CampaignState.STOPPED, why=why, ended_at=now)
+
+
+def undoing(campaign: Campaign, why: str) -> Campaign:
+    """The campaign on its way back: every device that was started gets what it had. Raises: Conflict."""
+    running = (CampaignState.RUNNING, CampaignState.PAUSED, CampaignState.FINISHED, CampaignState.STOPPED)
+    _expect(campaign, "undo", *running)
+    if not campaign.content.values and not campaign.content.unset:
+        raise Conflict(f"campaign {campaign.id} set no values; operations and packages cannot be taken back")
+    return replace(campaign, state=CampaignState.UNDOING, why=why, ended_at=None, next_start_at=None)
+
+
+def is_closed(campaign: Campaign) -> bool:
+    """True when nothing is left to do or to look at."""
+    if campaign.state is CampaignState.UNDONE:
+        return True
+    return campaign.state in ENDS and not campaign.under_way
+
+
+def _error(campaign: Campaign, group: int) -> str:
+    """Why the group is an error; empty as long as it is none."""
+    plan, size = campaign.groups[group], campaign.size_of(group)
+    failed = campaign.count(group, MemberState.FAILED)
+    if size and failed * 100 > plan.error_percent * size:
+        return f"{failed} of {size} devices failed, more than {plan.error_percent} %"
+    waiting = campaign.count(group, MemberState.PENDING) + campaign.count(group, MemberState.STARTED)
+    if not waiting and not _succeeded(campaign, group):
+        return f"{campaign.count(group, MemberState.OK)} of {size} devices are ok, less than {plan.success_percent} %"
+    return ""
+
+
+def _succeeded(campaign: Campaign, group: int) -> bool:
+    size = campaign.size_of(group) - campaign.count(group, MemberState.SKIPPED)
+    return campaign.count(group, MemberState.OK) * 100 >= campaign.groups[group].success_percent * size
+
+
+def _on_error(campaign: Campaign, why: str, now: datetime) -> Campaign:
+    can_undo = bool(campaign.content.values or campaign.content.unset)
+    if campaign.on_error == "undo" and can_undo:
+        return undoing(campaign, why)
+    if campaign.on_error == "stop":
+        return stopped(campaign, now, why)
+    return paused(campaign, why)
+
+
+def _expect(campaign: Campaign, what: str, *states: CampaignState) -> None:
+    if campaign.state not in states:
+        known = " or ".join(states)
+        raise Conflict(f"cannot {what} campaign {campaign.id}: it is {campaign.state}, not {known}")
