@@ -374,14 +374,19 @@ class Otp(_Table):
         return texts
 
 
-PAGE_TEXTS = ("title", "intro", "number", "code", "button", "done", "wrong", "wait")
+PAGE_TEXTS = (
+    *("title", "intro", "number", "code", "button"),
+    *("sure", "unnamed", "yes", "no"),
+    *("done", "denied", "wrong", "wait"),
+)
 
 
 class Page(_Table):
     """The web page for entering a code, next to RCC.14 on its TLS listeners; an empty ``path`` leaves it out.
 
     ``url`` is what ``{page}`` stands for in the SMS. ``texts`` are by language and name, the first language for
-    browsers that like none of them.
+    browsers that like none of them. In ``sure``, ``{device}``, ``{number}`` and ``{time}`` stand for the
+    client that waits.
     """
 
     path: Annotated[str, Field(pattern="^(/[A-Za-z0-9._~/-]+)?$")] = "/verify"
@@ -393,6 +398,11 @@ class Page(_Table):
             "number": "Mobile number",
             "code": "Code",
             "button": "Confirm",
+            "sure": "{device} asked on {time} to be set up for {number}. Is that your device?",
+            "unnamed": "A device without a name",
+            "yes": "Yes, set it up",
+            "no": "No, it is not mine",
+            "denied": "It will not be set up. If you did not ask for a code yourself, give yours to nobody.",
             "done": "Thank you. Your phone will finish setting up by itself.",
             "wrong": "This number and code do not fit together, or the code is too old. Try again.",
             "wait": "That was too often. Wait an hour and try again.",
@@ -403,6 +413,11 @@ class Page(_Table):
             "number": "Mobilnummer",
             "code": "Code",
             "button": "Bestätigen",
+            "sure": "{device} wollte am {time} für {number} eingerichtet werden. Ist das Ihr Gerät?",
+            "unnamed": "Ein Gerät ohne Namen",
+            "yes": "Ja, einrichten",
+            "no": "Nein, das ist nicht meines",
+            "denied": "Es wird nicht eingerichtet. Wenn Sie keinen Code angefordert haben, geben Sie Ihren niemandem.",
             "done": "Vielen Dank. Ihr Telefon richtet sich nun selbst fertig ein.",
             "wrong": "Nummer und Code passen nicht zueinander, oder der Code ist zu alt. Versuchen Sie es noch einmal.",
             "wait": "Das war zu oft. Versuchen Sie es in einer Stunde noch einmal.",

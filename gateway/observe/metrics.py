@@ -269,7 +269,7 @@ KNOWN_LABELS: tuple[tuple[Counter | Histogram | Gauge, tuple[tuple[str, ...], ..
             ("unknown_subscriber",),
         ),
     ),
-    (otp, (("sent",), ("failed",), ("verified",), ("wrong",), ("expired",), ("throttled",))),
+    (otp, (("sent",), ("failed",), ("verified",), ("wrong",), ("expired",), ("denied",), ("throttled",))),
     (push_receipts, (("matched",), ("unknown",), ("unreadable",))),
     (push_seconds, (("submit",), ("dlr",), ("session",))),
     (

@@ -90,6 +90,11 @@ def test_the_page_completes_a_client_that_waits(gateway: Gateway) -> None:
     form = shown.partition('name="form" value="')[2].partition('"')[0]
     fields = {"form": form, "number": number, "code": text[:6]}
     with open_url("/verify", urllib.parse.urlencode(fields).encode(), Cookie=form_cookie) as response:
+        shown = response.read().decode()
+        form_cookie = response.headers["Set-Cookie"].partition(";")[0]
+    assert f"für {number} eingerichtet werden" in shown
+    fields |= {"form": shown.partition('name="form" value="')[2].partition('"')[0], "answer": "yes"}
+    with open_url("/verify", urllib.parse.urlencode(fields).encode(), Cookie=form_cookie) as response:
         assert "Vielen Dank" in response.read().decode()
     with open_url("/?vers=0", Cookie=cookie) as response:
         assert number in response.read().decode()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Mapping
+from datetime import datetime
 
 import msgspec
 
@@ -26,7 +27,7 @@ POLICY_DOCUMENT = (
 
 
 class Waiting(msgspec.Struct, frozen=True):
-    """A client that waits for its SMS: what it asked, whose number it would be, and the digest of its code.
+    """A client that waits for its SMS: what it asked and when, whose number it would be, and the digest of its code.
 
     ``subscriber_id`` is empty for a number that is nobody's: no code is right then.
     """
@@ -34,6 +35,7 @@ class Waiting(msgspec.Struct, frozen=True):
     subscriber_id: str
     asked: Request
     digest: bytes
+    asked_at: datetime
 
 
 def make_code(octets: bytes, digits: int) -> str:

@@ -12,6 +12,7 @@ import asyncio
 import ipaddress
 import secrets
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import msgspec
 
@@ -32,6 +33,14 @@ CODE_OCTETS = 16
 
 _decode = msgspec.msgpack.Decoder(otp.Waiting).decode
 _encode = msgspec.msgpack.Encoder().encode
+
+
+class Claim(NamedTuple):
+    """A client that waits for a code, of which somebody has shown that it is the right one."""
+
+    cookie: str
+    waiting: otp.Waiting
+    proof: Proof
 
 
 class OneTimePasswords:
@@ -77,7 +86,7 @@ class OneTimePasswords:
         await self._ration(asked, household, cookie, call.peer, now)
         code = otp.make_code(secrets.token_bytes(CODE_OCTETS), self._settings.digits)
         digest = otp.digest_code(code, cookie, self._key)
-        waiting = otp.Waiting(household.subscriber.id if household and number else "", asked, digest)
+        waiting = otp.Waiting(household.subscriber.id if household and number else "", asked, digest, now)
         expires_at = now + timedelta(seconds=self._settings.seconds)
         writes: list[Write] = [PutEphemeral(_key(cookie), _encode(waiting), expires_at)]
         if waiting.subscriber_id:
@@ -120,8 +129,8 @@ class OneTimePasswords:
         metrics.count(metrics.otp, "expired")
         raise AuthError("no code is waited for, or it is too late for it")
 
-    async def confirm(self, number: str, given: str, *, peer: str, now: datetime) -> bool:
-        """Whether that is a code on its way to that number; the cookie of the client it was sent for is good then.
+    async def find_claim(self, number: str, given: str, *, peer: str, now: datetime) -> Claim | None:
+        """The client that a code on its way to that number was sent for; None when it is no such code.
 
         Tries count by number and by address, apart from those of the client itself: nobody can use up another's.
 
@@ -140,18 +149,32 @@ class OneTimePasswords:
             cookie = (await self._store.load_ephemeral(place, now) or b"").decode()
             waiting = await self._load(cookie, now)
             proof = await self._proof(given, cookie, waiting, now) if waiting else None
-            if proof is None:
-                continue
-            expires_at = now + timedelta(seconds=settings.seconds)
-            known = f"{proof.household.subscriber.id} {proof.imsi}".encode()
-            try:
-                await self._store.commit(*proof.spends, PutEphemeral(cookie_key(cookie), known, expires_at))
-            except Conflict:
-                break
-            metrics.count(metrics.otp, "verified")
-            return True
+            if waiting is not None and proof is not None:
+                return Claim(cookie, waiting, proof)
         metrics.count(metrics.otp, "wrong")
-        return False
+        return None
+
+    async def confirm(self, claim: Claim, now: datetime) -> bool:
+        """Make the cookie of that client good; False when its code is used up already."""
+        proof = claim.proof
+        known = f"{proof.household.subscriber.id} {proof.imsi}".encode()
+        expires_at = now + timedelta(seconds=self._settings.seconds)
+        try:
+            await self._store.commit(*proof.spends, PutEphemeral(cookie_key(claim.cookie), known, expires_at))
+        except Conflict:
+            return False
+        metrics.count(metrics.otp, "verified")
+        return True
+
+    async def deny(self, claim: Claim, now: datetime) -> bool:
+        """Let that client's code be good for nothing any more; False when it is used up already."""
+        event = Event(at=now, kind="otp.denied", subscriber_id=claim.waiting.subscriber_id)
+        try:
+            await self._store.commit(TakeEphemeral(_key(claim.cookie), now), Append(event))
+        except Conflict:
+            return False
+        metrics.count(metrics.otp, "denied")
+        return True
 
     async def close(self) -> None:
         """Wait for messages that are still to be handed over."""

@@ -1,7 +1,8 @@
 """The page on which a user enters number and code, for clients that have no box of their own for it.
 
 It confirms a client that is waiting: the code's SMS was sent for that client's request, and it is that client's cookie
-which is good from then on. Whoever enters the code gets nothing from the page but a word of thanks.
+which is good from then on. Whoever enters a right code is shown what that client says of itself and when it asked, to
+accept or deny it, and gets nothing else from the page but a word of thanks.
 
 Spec: RCC.14 2.3 (SMS_port 0); the page itself is outside of it
 """
@@ -11,17 +12,20 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from html import escape
+from typing import NamedTuple
 from urllib.parse import parse_qs
 
 from aiohttp import web
 
 from adapters.rcc14.access import client_address
 from adapters.rcc14.identity.enrichment import Network
+from adapters.rcc14.identity.otp import Waiting
 from adapters.rcc14.language import choose_language
 from adapters.rcc14.messages import parse_msisdn
 from adapters.rcc14.proving.otp import OneTimePasswords
@@ -31,6 +35,7 @@ from gateway.observe.logs import logger
 
 MAX_FORM_BYTES = 2048
 MAX_FIELDS = 5
+MAX_NAME_CHARACTERS = 60
 FORM_COOKIE = "__Host-form"
 FORM_BYTES = 18
 
@@ -56,6 +61,18 @@ _FORM = """<form method="post"><input type="hidden" name="form" value="{form}">
 <label for="number">{number}</label><input id="number" name="number" type="tel" autocomplete="tel" required>
 <label for="code">{code}</label><input id="code" name="code" inputmode="numeric" autocomplete="one-time-code" required>
 <button>{button}</button></form>"""
+_QUESTION = """<form method="post"><input type="hidden" name="form" value="{form}">
+<input type="hidden" name="number" value="{entered}"><input type="hidden" name="code" value="{given}">
+<button name="answer" value="yes">{yes}</button><button name="answer" value="no">{no}</button></form>"""
+_SAID_BEFORE = ("terminal_vendor", "terminal_model")
+
+
+class Entry(NamedTuple):
+    """Number and code as they were entered, and the answer to the question that follows, empty before it."""
+
+    number: str
+    code: str
+    answer: str
 
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.Response]]
@@ -87,8 +104,15 @@ class CodePage:
     async def _take(self, request: web.BaseRequest, peer: str) -> web.Response:
         started = time.perf_counter()
         try:
-            number, code = await _read_form(request)
-            right = await self._codes.confirm(number, code, peer=peer, now=self._clock())
+            entry = await _read_form(request)
+            now = self._clock()
+            claim = await self._codes.find_claim(entry.number, entry.code, peer=peer, now=now)
+            if claim is None:
+                return self._show(request, 403, "wrong", started)
+            if not entry.answer:
+                return self._show(request, 200, "sure", started, asks=(entry, claim.waiting))
+            denied = entry.answer == "no"
+            taken = await (self._codes.deny(claim, now) if denied else self._codes.confirm(claim, now))
         except DecodeError:
             return self._show(request, 400, "wrong", started)
         except Unavailable:
@@ -96,18 +120,31 @@ class CodePage:
         except MogateError as error:
             logger().error("request_failed", frontend="acs", why=str(error))
             return self._show(request, 503, "wait", started)
-        return self._show(request, 200 if right else 403, "done" if right else "wrong", started)
+        says = "denied" if denied else "done"
+        return self._show(request, 200 if taken else 403, says if taken else "wrong", started)
 
-    def _show(self, request: web.BaseRequest, status: int, says: str, started: float) -> web.Response:
+    def _show(
+        self,
+        request: web.BaseRequest,
+        status: int,
+        says: str,
+        started: float,
+        asks: tuple[Entry, Waiting] | None = None,
+    ) -> web.Response:
         language = choose_language(request.headers.get("Accept-Language", ""), tuple(self._texts))
         texts = {name: escape(text) for name, text in self._texts[language].items()}
         headers = dict(_HEADERS)
         form = ""
-        if says != "done":
+        shown = texts[says]
+        if says not in ("done", "denied"):
             value = secrets.token_urlsafe(FORM_BYTES)
             headers["Set-Cookie"] = f"{FORM_COOKIE}={value}; Path=/; Secure; HttpOnly; SameSite=Strict"
             form = _FORM.format(form=value, **texts)
-        page = _PAGE.format(language=escape(language), title=texts["title"], style=_STYLE, says=texts[says], form=form)
+            if asks is not None:
+                entry, waiting = asks
+                form = _QUESTION.format(form=value, entered=escape(entry.number), given=escape(entry.code), **texts)
+                shown = _filled(shown, waiting, entry.number, texts["unnamed"])
+        page = _PAGE.format(language=escape(language), title=texts["title"], style=_STYLE, says=shown, form=form)
         elapsed = time.perf_counter() - started
         metrics.observe_http("acs", status, elapsed)
         logger().info("request_answered", frontend="acs", leg="page", status=status, what=says)
@@ -116,8 +153,20 @@ class CodePage:
         )
 
 
-async def _read_form(request: web.BaseRequest) -> tuple[str, str]:
-    """Number and code as they were entered.
+def _filled(text: str, waiting: Waiting, number: str, unnamed: str) -> str:
+    """The question with what the client says of itself, which is a claim, and when it asked."""
+    about = waiting.asked.about
+    name = about.get("friendly_device_name") or " ".join(filter(None, map(about.get, _SAID_BEFORE)))
+    texts = {
+        "{device}": escape(name[:MAX_NAME_CHARACTERS]) if name else unnamed,
+        "{number}": escape(number),
+        "{time}": f"{waiting.asked_at:%Y-%m-%d %H:%M} UTC",
+    }
+    return re.sub("|".join(texts), lambda found: texts[found[0]], text)
+
+
+async def _read_form(request: web.BaseRequest) -> Entry:
+    """What was entered.
 
     Raises: DecodeError when the form is not one that this browser was shown here: another site may have sent it.
     """
@@ -131,4 +180,7 @@ async def _read_form(request: web.BaseRequest) -> tuple[str, str]:
     shown, given = request.cookies.get(FORM_COOKIE, ""), fields.get("form", "")
     if not shown or not hmac.compare_digest(shown.encode("utf-8", "surrogateescape"), given.encode()):
         raise DecodeError("the form was not shown to this browser")
-    return parse_msisdn(fields.get("number", "").replace(" ", "")), fields.get("code", "")
+    answer = fields.get("answer", "")
+    if answer not in ("", "yes", "no"):
+        raise DecodeError("not an answer of this page")
+    return Entry(parse_msisdn(fields.get("number", "").replace(" ", "")), fields.get("code", ""), answer)

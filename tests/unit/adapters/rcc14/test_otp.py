@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from datetime import UTC, datetime
 
 import pytest
 
@@ -11,6 +12,7 @@ from adapters.rcc14.identity.otp import Waiting, digest_code, is_code, limit_key
 from adapters.rcc14.messages import Request
 from adapters.sms.message import ShortMessage
 
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
 KEY = b"k" * 32
 TEXTS = {"en": "{code} is it. {page}", "de": "{code} ist es."}
 
@@ -43,7 +45,7 @@ def test_what_is_kept_is_not_the_code() -> None:
 )
 def test_a_code_is_right_for_one_client(given: str, cookie: str, subscriber: str, right: bool) -> None:
     """With another cookie it is wrong, and for a number that is nobody's none is right."""
-    waiting = Waiting(subscriber, Request(), digest_code("481592", "cookie", KEY))
+    waiting = Waiting(subscriber, Request(), digest_code("481592", "cookie", KEY), NOW)
     assert is_code(given, cookie, waiting, KEY) is right
 
 

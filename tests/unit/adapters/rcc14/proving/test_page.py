@@ -36,12 +36,13 @@ class Browser:
         async with self._http.get("/verify", headers={"Accept-Language": language}) as response:
             return response, await response.text()
 
-    async def enter(self, number: str, code: str, *, form: str | None = None) -> tuple[int, str]:
+    async def enter(self, number: str, code: str, answer: str = "", *, form: str | None = None) -> tuple[int, str]:
         """Fill in the form; ``form`` is the hidden field where it is not the one that was shown."""
         shown, text = await self.open()
         hidden = re.search('name="form" value="([^"]+)"', text)
         assert hidden is not None
         fields = {"number": number, "code": code, "form": hidden[1] if form is None else form}
+        fields |= {"answer": answer} if answer else {}
         cookie = shown.headers["Set-Cookie"].partition(";")[0]
         async with self._http.post("/verify", data=fields, headers={"Cookie": cookie}) as response:
             return response.status, await response.text()
@@ -53,7 +54,8 @@ async def browser(tmp_path: Path) -> AsyncIterator[Browser]:
     await store.commit(PutSubscriber(ANN))
     file = tmp_path / "sms.jsonl"
     codes = OneTimePasswords(store, FileBearer(file, lambda: NOW), Otp(texts={"en": "{code}"}), key=b"k" * 32)
-    await codes.challenge(Call(Request(msisdn=ANN.msisdn, sms_port="0"), {}, (), "192.0.2.1", NOW))
+    asked = Request(msisdn=ANN.msisdn, sms_port="0", about={"friendly_device_name": "<b>Tab</b> {number}"})
+    await codes.challenge(Call(asked, {}, (), "192.0.2.1", NOW))
     await codes.close()
     code = re.search('"text": "([0-9]{6})"', file.read_text())
     assert code is not None
@@ -89,9 +91,30 @@ async def test_the_page_speaks_the_users_language(browser: Browser, language: st
 
 async def test_number_and_code_are_taken_once(browser: Browser) -> None:
     """Spaces in the number do not matter; a second time the code is used up."""
-    status, text = await browser.enter("+1 555 0100001", browser.code)
+    assert (await browser.enter("+1 555 0100001", browser.code))[0] == 200
+    status, text = await browser.enter("+1 555 0100001", browser.code, "yes")
     assert (status, "<form" in text) == (200, False)
-    assert (await browser.enter(ANN.msisdn, browser.code))[0] == 403
+    assert (await browser.enter(ANN.msisdn, browser.code, "yes"))[0] == 403
+
+
+async def test_the_user_is_shown_what_is_about_to_be_confirmed(browser: Browser) -> None:
+    """With the right code, and not before: which number, when it was asked, and what the device calls itself, which is
+    never markup. Nothing is confirmed by it yet.
+    """
+    _, before = await browser.enter(ANN.msisdn, "000000")
+    status, text = await browser.enter(ANN.msisdn, browser.code)
+    assert status == 200
+    assert "&lt;b&gt;Tab&lt;/b&gt; {number} asked on 2026-01-02 00:00 UTC to be set up for +15550100001." in text
+    assert "00:00 UTC" not in before
+    assert re.findall('<button name="answer" value="([a-z]+)">', text) == ["yes", "no"]
+    assert f'name="code" value="{browser.code}"' in text
+
+
+async def test_the_user_may_deny_it(browser: Browser) -> None:
+    """A client that is not the user's gets nothing, also when somebody says yes later."""
+    status, text = await browser.enter(ANN.msisdn, browser.code, "no")
+    assert (status, "will not be set up" in text) == (200, True)
+    assert (await browser.enter(ANN.msisdn, browser.code, "yes"))[0] == 403
 
 
 @pytest.mark.parametrize("number", ["+15550100001", "+15550100099", "15550100001"])

@@ -11,7 +11,7 @@ import pytest
 
 from adapters.rcc14.identity.otp import POLICY_DOCUMENT
 from adapters.rcc14.messages import Answer, Request
-from adapters.rcc14.proving.otp import OneTimePasswords
+from adapters.rcc14.proving.otp import Claim, OneTimePasswords
 from adapters.rcc14.proving.proof import Call, Proof, cookie_key
 from adapters.sms.message import ShortMessage, submission
 from gateway.errors import AuthError, ConfigError, Conflict, Unavailable
@@ -194,14 +194,38 @@ async def test_texts_must_fit_into_one_sms(open_lab: Callable[..., Lab], text: s
     assert raised.value.key == "otp.texts.xx"
 
 
+async def claimed(lab: Lab, code: str, *, number: str = ANN.msisdn, peer: str = "192.0.2.7") -> Claim | None:
+    """Whom the page finds for number and code."""
+    return await lab.codes.find_claim(number, code, peer=peer, now=NOW)
+
+
 async def test_the_page_confirms_the_client_that_waits(open_lab: Callable[..., Lab]) -> None:
-    """Number and code make the cookie of exactly that client good; the code is used up by it."""
+    """Number and code make the cookie of exactly that client good; the code is used up by it, and not before."""
     lab = open_lab()
     others, mine = (await lab.start()).cookie, (await lab.start()).cookie
-    assert await lab.codes.confirm(ANN.msisdn, lab.code(), peer="192.0.2.7", now=NOW)
+    claim = await claimed(lab, lab.code())
+    assert claim is not None
+    assert (claim.cookie, claim.waiting.asked_at) == (mine, NOW)
+    assert await lab.store.load_ephemeral(cookie_key(mine), NOW) is None
+    assert await lab.codes.confirm(claim, NOW)
     assert await lab.store.load_ephemeral(cookie_key(mine), NOW) == b"ann 001010000000001"
     assert await lab.store.load_ephemeral(cookie_key(others), NOW) is None
-    assert not await lab.codes.confirm(ANN.msisdn, lab.code(), peer="192.0.2.7", now=NOW)
+    assert not await lab.codes.confirm(claim, NOW)
+    assert not await lab.codes.deny(claim, NOW)
+    assert await claimed(lab, lab.code()) is None
+
+
+async def test_a_client_that_is_denied_gets_nothing(open_lab: Callable[..., Lab]) -> None:
+    """Its code is good for nothing any more, neither on the page nor from the client itself; an event tells."""
+    lab = open_lab()
+    cookie = (await lab.start()).cookie
+    claim = await claimed(lab, lab.code())
+    assert claim is not None
+    assert await lab.codes.deny(claim, NOW)
+    assert await claimed(lab, lab.code()) is None
+    with pytest.raises(AuthError):
+        await lab.check(lab.code(), cookie)
+    assert [event.kind for event in await lab.store.load_events(subscriber_id="ann")][-1] == "otp.denied"
 
 
 async def test_page_tries_are_limited_by_number_and_address(open_lab: Callable[..., Lab]) -> None:
@@ -209,11 +233,11 @@ async def test_page_tries_are_limited_by_number_and_address(open_lab: Callable[.
     lab = open_lab(attempts=1, per_msisdn=2, per_address=3)
     cookie = (await lab.start()).cookie
     for _ in range(2):
-        assert not await lab.codes.confirm(ANN.msisdn, "x", peer="192.0.2.7", now=NOW)
+        assert await claimed(lab, "x") is None
     with pytest.raises(Unavailable):
-        await lab.codes.confirm(ANN.msisdn, lab.code(), peer="192.0.2.8", now=NOW)
-    assert not await lab.codes.confirm("+1999", "x", peer="192.0.2.8", now=NOW)
-    assert not await lab.codes.confirm("+1998", "x", peer="192.0.2.8", now=NOW)
+        await claimed(lab, lab.code(), peer="192.0.2.8")
+    assert await claimed(lab, "x", number="+1999", peer="192.0.2.8") is None
+    assert await claimed(lab, "x", number="+1998", peer="192.0.2.8") is None
     with pytest.raises(Unavailable):
-        await lab.codes.confirm("+1997", "x", peer="192.0.2.8", now=NOW)
+        await claimed(lab, "x", number="+1997", peer="192.0.2.8")
     assert (await lab.check(lab.code(), cookie)).household.subscriber.id == "ann"
