@@ -480,8 +480,8 @@ class Campaigns:
         """The code with which an OMA DM device refused one of the values; empty when it refused none."""
         if device.omadm is None:
             return ""
-        desired = self._service.desired_mos(household.subscriber, device)
         mirror = await self._store.load_mirror(device.id)
+        desired = self._service.desired_mos(household.subscriber, device, mirror)
         for one in leaf_standings(desired, mirror):
             if one.node in content.values and one.standing is Standing.REFUSED and one.fact is not None:
                 return str(one.fact.status)

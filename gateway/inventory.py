@@ -493,10 +493,6 @@ def _canonical_subject(text: str) -> str:
         ) from None
 
 
-def _named(operation: Operation, id_: str) -> Operation:
-    members = tuple(_named(member, f"{id_}.{number}") for number, member in enumerate(operation.members, start=1))
-
-
 def named(operation: Operation, id_: str) -> Operation:
     """The operation with that id; those of a group's members begin with it."""
     members = tuple(named(member, f"{id_}.{number}") for number, member in enumerate(operation.members, start=1))
