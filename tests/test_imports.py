@@ -44,6 +44,7 @@ TIERS = (
         "gateway.report",
         "gateway.demo_tls",
         "gateway.tls",
+        "gateway.notify",
     ),
     ("adapters",),
     (

@@ -14,6 +14,7 @@ from gateway import app, datadir, report
 from gateway import workers as supervisor
 from gateway.cli.common import api, printing, settings
 from gateway.files import load_configuration
+from gateway.notify import notify
 from gateway.observe import logs
 from gateway.observe.siblings import Siblings
 from gateway.settings import Listener
@@ -30,6 +31,7 @@ def serve(workers: int, worker: tuple[int, Path] | None) -> None:
     def welcome(bound: Sequence[tuple[Listener, int]]) -> None:
         click.echo(report.welcome(bound, demo=datadir.has_demo(chosen)))
         sys.stdout.flush()
+        notify("READY=1")
 
     def ready(_: object) -> None:
         sys.stdout.buffer.write(supervisor.READY)

@@ -1,0 +1,173 @@
+"""What is shipped for deployment holds against the programs and schemas that it is for, and against the settings.
+
+No container engine runs here: images are not built and compositions not started by these tests.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from pydantic_settings import BaseSettings
+
+from gateway.settings import Settings, load_settings
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy"
+COMPOSE = sorted((DEPLOY / "compose").glob("*.yaml"))
+BIN = ROOT / ".venv" / "bin"
+OTHER_VARIABLES = {"MOGATE_CONFIG"}
+VARIABLE = re.compile(r"\bMOGATE_[A-Z][A-Z0-9_]*[A-Z0-9]\b")
+TEXTS = [
+    file
+    for folder in (DEPLOY, ROOT / "docs")
+    for file in folder.rglob("*")
+    if file.suffix in (".md", ".toml", ".yaml", ".yml", ".service", ".sh", ".conf", ".cfg", ".tpl")
+    or file.name == "Dockerfile"
+]
+
+
+def _run(*command: str | Path, cwd: Path = ROOT, **environment: str) -> str:
+    path = f"{os.environ['PATH']}:/usr/sbin:/sbin"
+    done = subprocess.run(
+        command, cwd=cwd, env=os.environ | {"PATH": path} | environment, capture_output=True, text=True, check=False,
+        timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def _variables(model: type[BaseSettings]) -> set[str]:
+    """Every environment variable that sets something, also those of whole tables."""
+    schema = model.model_json_schema()
+    names: set[str] = set()
+
+    def walk(table: dict[str, object], prefix: str) -> None:
+        for name, content in table["properties"].items():  # type: ignore[attr-defined]
+            names.add(f"{prefix}{name.upper()}")
+            inner = content
+            for reference in [content.get("$ref"), *(one.get("$ref") for one in content.get("anyOf", ()))]:
+                if reference:
+                    inner = schema["$defs"][reference.rpartition("/")[2]]
+            if "properties" in inner:
+                walk(inner, f"{prefix}{name.upper()}__")
+
+    walk(schema, "MOGATE_")
+    return names
+
+
+def test_every_variable_that_is_named_sets_something() -> None:
+    """Deployment files and pages name environment variables that exist."""
+    known = _variables(Settings) | OTHER_VARIABLES
+    for file in TEXTS:
+        named = set(VARIABLE.findall(file.read_text()))
+        assert named <= known, f"{file.relative_to(ROOT)}: {sorted(named - known)}"
+
+
+@pytest.mark.parametrize("file", sorted(DEPLOY.rglob("gateway.toml")), ids=lambda file: file.parent.name)
+def test_shipped_settings_load(file: Path) -> None:
+    """Settings in deployments are taken without a complaint, and say what they are for in full."""
+    assert tomllib.loads(file.read_text())
+    assert load_settings(file).listener_for("admin") is not None
+
+
+def test_the_dockerfile_is_clean() -> None:
+    """hadolint finds nothing; the image runs as nobody special and tells whether it is well."""
+    file = DEPLOY / "docker" / "Dockerfile"
+    _run(BIN / "hadolint", file)
+    lines = file.read_text().splitlines()
+    user = next(index for index, line in enumerate(lines) if line == "USER 10001:10001")
+    assert not any(line.startswith("USER") for line in lines[user + 1 :])
+    assert any(line.startswith("HEALTHCHECK") for line in lines)
+    assert file.read_text().count("--require-hashes") == 1
+
+
+def test_the_image_gets_what_it_copies() -> None:
+    """Everything that the Dockerfile copies from the project is there, and nothing keeps it out."""
+    kept = (ROOT / ".dockerignore").read_text().splitlines()
+    for line in (DEPLOY / "docker" / "Dockerfile").read_text().splitlines():
+        if line.startswith("COPY ") and "--from" not in line:
+            for name in line.split()[1:-1]:
+                assert (ROOT / name).exists(), name
+                assert f"!{name}" in kept, name
+
+
+@pytest.mark.parametrize("file", COMPOSE, ids=lambda file: file.stem)
+def test_compositions_follow_the_specification(file: Path) -> None:
+    """The Compose Specification's schema takes the file, and every file it mounts is there."""
+    _run(BIN / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", file)
+    services = yaml.safe_load(file.read_text())["services"]
+    for name, service in services.items():
+        for volume in service.get("volumes", ()):
+            source = volume.split(":")[0]
+            assert not source.startswith(".") or (file.parent / source).exists(), f"{name}: {source}"
+
+
+def test_every_service_is_locked_down() -> None:
+    """A service that runs on has a read-only root, no capabilities, no way to more, and no password in its text."""
+    services = yaml.safe_load((DEPLOY / "compose" / "compose.yaml").read_text())["services"]
+    services |= {
+        name: services.get(name, {}) | service
+        for name, service in yaml.safe_load((DEPLOY / "compose" / "compose.ha.yaml").read_text())["services"].items()
+    }
+    for name, service in services.items():
+        assert service["read_only"] is True, name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert "cap_add" not in service, name
+        assert ":latest" not in service["image"], name
+        said = str(service)
+        assert "password" not in said.lower().replace("password_file", "").replace("password__file", ""), name
+    published = [port for service in services.values() for port in service.get("ports", ())]
+    assert all(port.startswith("127.0.0.1:") or port == "8443:8443" for port in published)
+
+
+def test_the_proxies_of_the_compositions_start(tmp_path: Path) -> None:
+    """The scripts make configurations of the shipped ones that nginx and HAProxy take, with nothing left to fill in."""
+    shutil.copytree(DEPLOY / "compose", tmp_path / "compose")
+    tls = tmp_path / "tls"
+    tls.mkdir()
+    _run(
+        "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1",
+        "-subj", "/CN=test", "-keyout", tls / "server.key", "-out", tls / "server.pem",
+    )  # fmt: skip
+    shutil.copy(tls / "server.pem", tls / "ca.pem")
+    for name, check in (
+        ("nginx.sh", "nginx -t -e {0}/error.log -p {0} -c {0}/whole.conf"),
+        ("haproxy.sh", "haproxy -c -f {0}/haproxy.cfg"),
+    ):
+        script = (DEPLOY / "compose" / name).read_text()
+        for there, here in (
+            ("/tmp/", f"{tmp_path}/"),
+            ("/shipped/mogate.conf", DEPLOY / "nginx" / "mogate.conf"),
+            ("/shipped/haproxy.cfg", DEPLOY / "haproxy" / "haproxy.cfg"),
+            ("/etc/nginx/conf.d", tmp_path),
+            ("/data/tls", tls),
+        ):
+            script = script.replace(there, str(here))
+        script = re.sub(r"^exec .*$", "", script, flags=re.MULTILINE)
+        _run("sh", "-c", script)
+        for made in [*tmp_path.glob("*.conf"), *tmp_path.glob("*.cfg")]:
+            text = made.read_text()
+            assert "192.0.2." not in re.sub(r"^ *#.*$", "", text, flags=re.MULTILINE)
+            made.write_text(re.sub(r"(server (?:\w+ )?)gateway(?:-2)?:", r"\g<1>127.0.0.1:", text))
+        (tmp_path / "whole.conf").write_text(
+            f"pid {tmp_path}/pid; events {{}} http {{ access_log off; include {tmp_path}/mogate.conf; }}"
+        )
+        _run(*check.format(tmp_path).split())
+
+
+def test_the_unit_is_sound(tmp_path: Path) -> None:
+    """systemd takes the unit without a word, and rates it as well locked down."""
+    unit = tmp_path / "mogate.service"
+    text = (DEPLOY / "systemd" / "mogate.service").read_text()
+    unit.write_text(text.replace("/opt/mogate/.venv/bin/mogate", shutil.which("true") or ""))
+    assert _run("systemd-analyze", "verify", "--man=no", unit).strip() == ""
+    rated = _run("systemd-analyze", "security", "--offline=true", "--threshold=20", "--no-pager", unit)
+    assert "Overall exposure level" in rated
