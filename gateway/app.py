@@ -44,6 +44,7 @@ from gateway.admin.detections import DetectionRoutes
 from gateway.admin.devices import DeviceRoutes
 from gateway.admin.dispatch import Parts
 from gateway.admin.events import EventRoutes
+from gateway.admin.imports import ImportRoutes
 from gateway.admin.jobs import JobRoutes
 from gateway.admin.people import PeopleRoutes
 from gateway.admin.pushes import PushRoutes
@@ -53,6 +54,7 @@ from gateway.admin.sessions import SessionRoutes
 from gateway.admin.subscribers import SubscriberRoutes
 from gateway.admin.trace import TraceRoutes
 from gateway.background import Background
+from gateway.bulk import Bulk
 from gateway.campaigns import Campaigns
 from gateway.detections import WORK as DETECTION_WORK
 from gateway.detections import Detections
@@ -222,6 +224,7 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             TraceRoutes(store, inventory, TRACE_READERS, now).routes(),
             ReloadRoutes(reload.reload).routes(),
             AuditRoutes(store).routes(),
+            ImportRoutes(Bulk(store, inventory)).routes(),
             callers=callers,
             parts=Parts(inventory, store, sealer, now, settings.admin.reason == "required"),
             health=health,

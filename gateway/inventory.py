@@ -354,8 +354,10 @@ class Inventory:
         certificate_required: bool = False,
         client_name: str = "",
         server_name: str = "",
+        client_password: str = "",
+        server_password: str = "",
     ) -> Issued:
-        """A device of the subscriber with a new OMA DM account; passwords are made here and shown this once.
+        """A device of the subscriber with a new OMA DM account; passwords not given are made here and shown this once.
 
         A device of that IMEI that another protocol already knows gets the account added. ``certificate`` is the SHA-256
         fingerprint of the device's TLS certificate in hexadecimal, with or without colons, ``certificate_subject`` the
@@ -365,8 +367,8 @@ class Inventory:
         """
         subject = _canonical_subject(certificate_subject)
         household = await self.find(reference)
-        client = Login(client_name or loc_uri, secrets.token_urlsafe(18))
-        server = Login(server_name or "mogate", secrets.token_urlsafe(18))
+        client = Login(client_name or loc_uri, client_password or secrets.token_urlsafe(18))
+        server = Login(server_name or "mogate", server_password or secrets.token_urlsafe(18))
         known = next((device for device in household.devices if imei and device.imei == imei), None)
         device = known or Device(id=next_device_id(household), imei=imei)
         device = msgspec.structs.replace(

@@ -36,6 +36,7 @@ TIERS = (
         "gateway.reaching",
         "gateway.campaigns",
         "gateway.archive",
+        "gateway.bulk",
         "gateway.packages",
         "gateway.jobs",
         "gateway.detections",

@@ -107,7 +107,6 @@ class Dispatcher:
 
     async def _change(self, route: Route, request: web.Request, caller: Caller) -> web.StreamResponse:
         """Carry a change out, or give the answer that it had before; whatever comes of it is written down."""
-        octets = await request.read()
         entry = Entry(
             at=self._parts.clock(),
             who=caller.name,
@@ -121,6 +120,7 @@ class Dispatcher:
         )
         try:
             await self._admit(caller, route, request)
+            octets = await request.read()
             if self._parts.needs_reason and not entry.reason and route.permission not in (PUBLIC, SIGNED_IN):
                 raise ConfigError("every change needs a reason here: say why", key=REASON_HEADER)
             call = _call(route, request, caller, _checked(route.takes, octets) if route.takes is not None else None)
@@ -139,6 +139,8 @@ class Dispatcher:
             given = await route.handler(call)
         answer, headers = given if isinstance(given, Reply) else (given, {})
         after = await self._view(view, request) if view else _without_secrets(answer)
+        if isinstance(after, list):
+            after = {"rows": len(after)}
         subject = str({**(after or {}), **(before or {})}.get("id", entry.subject))
         was, now = changes(before or {}, after or {})
         who = entry.who or f"user:{(entry.asked or {}).get('name', '')}"

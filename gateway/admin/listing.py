@@ -12,10 +12,10 @@ import pydantic_core
 from aiohttp import web
 
 from gateway.admin.models import Model
-from gateway.admin.routes import MAX_LISTED, Call, Route
+from gateway.admin.routes import JSON_LINES, MAX_LISTED, Call, Route
 
-CSV, LINES = "text/csv", "application/x-ndjson"
-MEDIA_TYPES = (CSV, LINES)
+CSV = "text/csv"
+MEDIA_TYPES = (CSV, JSON_LINES)
 
 
 def asked_form(accept: str) -> str:

@@ -110,7 +110,7 @@ def _operation(route: Route, schemas: dict[object, Any]) -> dict[str, Any]:
     elif route.permission != SIGNED_IN:
         operation["x-permission"] = route.permission
     if isinstance(route.takes, str):
-        operation["requestBody"] = {"required": True, "content": {route.takes: {}}}
+        operation["requestBody"] = {"required": True, "content": {route.takes: {"schema": {"type": "string"}}}}
     elif route.takes is not None:
         operation["requestBody"] = {
             "required": True,

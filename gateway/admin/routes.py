@@ -12,6 +12,7 @@ from gateway.admin.models import Model
 from gateway.errors import ConfigError
 
 MAX_LISTED = 1000
+JSON_LINES = "application/jsonl"
 
 PUBLIC = "public"
 """In place of a permission: anybody may, for this is how one becomes known."""

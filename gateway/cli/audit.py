@@ -10,7 +10,7 @@ from gateway import report
 from gateway.admin import client
 from gateway.cli.common import api, printing, settings
 
-_FORMS = {"csv": "text/csv", "jsonl": "application/x-ndjson"}
+_FORMS = {"csv": "text/csv", "jsonl": "application/jsonl"}
 
 
 @click.group()

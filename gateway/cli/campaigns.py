@@ -33,8 +33,20 @@ def campaign() -> None:
 @click.option("--groups", default="", metavar="N,P%,…", help="Sizes, as numbers or per cent; the last takes the rest.")
 @click.option("--success", type=click.IntRange(0, 100), default=90, show_default=True, help="Per cent ok for the next.")
 @click.option("--errors", type=click.IntRange(0, 100), default=10, show_default=True, help="Per cent failed at most.")
-@click.option("--after-success", type=click.Choice(["next", "pause"]), default="next", show_default=True)
-@click.option("--on-error", type=click.Choice(["pause", "stop", "undo"]), default="pause", show_default=True)
+@click.option(
+    "--after-success",
+    type=click.Choice(["next", "pause"]),
+    default="next",
+    show_default=True,
+    help="What follows when a group is done.",
+)
+@click.option(
+    "--on-error",
+    type=click.Choice(["pause", "stop", "undo"]),
+    default="pause",
+    show_default=True,
+    help="What to do when too many of a group fail.",
+)
 @click.option("--rate", type=click.FloatRange(0.001), default=60.0, show_default=True, help="Devices a minute.")
 @click.option("--window", default="", metavar="HH:MM-HH:MM[@ZONE]", help="The hours at which devices are started.")
 @click.option("--deadline", type=click.IntRange(1), default=604_800, metavar="SECONDS", help="For each device.")

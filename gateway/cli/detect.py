@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections import Counter
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ import click
 
 from gateway import report
 from gateway.cli.common import api, printing
-from gateway.errors import ConfigError
+from gateway.cli.tables import read_rows
 
 ROWS_AT_ONCE = 1000
 COLUMNS = ("imsi", "imei", "msisdn", "apns", "former_imsi", "removed", "seen_at")
@@ -90,21 +89,10 @@ def _replay(hours: float, rules: Path | None) -> tuple[object, str]:
 
 def _rows(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """Each row that is not empty with the line it ends on, as a line of JSON wants it."""
-    with file.open(encoding="utf-8-sig", newline="") as text:
-        reader = csv.DictReader(text, strict=True)
-        try:
-            unknown = [name for name in reader.fieldnames or () if name not in COLUMNS]
-            if unknown or not reader.fieldnames:
-                known = ", ".join(COLUMNS)
-                raise ConfigError(f"columns are {known}; not {', '.join(unknown) or 'nothing'}", file=file, line=1)
-            for row in reader:
-                if None in row:
-                    raise ConfigError("has more fields than the first line names", file=file, line=reader.line_num)
-                given: dict[str, Any] = {name: value.strip() for name, value in row.items() if value and value.strip()}
-                if "apns" in given:
-                    given["apns"] = given["apns"].split()
-                if "removed" in given:
-                    given["removed"] = given["removed"].lower() in ("1", "true", "yes")
-                yield reader.line_num, given
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise ConfigError(f"is no CSV in UTF-8: {error}", file=file, line=reader.line_num) from None
+    for line, row in read_rows(file, COLUMNS):
+        given: dict[str, Any] = dict(row)
+        if "apns" in given:
+            given["apns"] = given["apns"].split()
+        if "removed" in given:
+            given["removed"] = given["removed"].lower() in ("1", "true", "yes")
+        yield line, given

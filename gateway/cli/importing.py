@@ -11,6 +11,8 @@ from gateway.cli.group import Group, Later
     cls=Group,
     later={
         "rcc14": Later("takeover:import_rcc14", "Turn a provisioning document of another server into a profile."),
+        "subscribers": Later("bulk:import_subscribers", "Create the subscribers of FILE"),
+        "devices": Later("bulk:import_devices", "Add the devices of FILE with the OMA DM accounts they have"),
         "state": Later("state:import_state", "Put what `mogate export` wrote into the store."),
     },
 )

@@ -301,3 +301,21 @@ def test_people_and_tokens_come_and_go(mogate: CliRunner) -> None:
     assert made["id"] in run("token", "list")
     run("token", "revoke", made["id"])
     assert made["id"] not in run("token", "list")
+
+
+def test_subscribers_and_devices_are_taken_over_in_bulk(mogate: CliRunner, tmp_path: Path) -> None:
+    """A table is read row by row; what is wrong is told with its line, and doing it again changes nothing."""
+    people, phones = tmp_path / "people.csv", tmp_path / "phones.csv"
+    people.write_text("id,imsis,groups,attribute.colour\nzoe,001010000000901 001010000000902,a b,red\nz/e,,,\n")
+    phones.write_text("subscriber,loc_uri,client_password,server_password\nzoe,IMEI:9,one,two\n")
+    done = mogate.invoke(cli.main, ["import", "subscribers", str(people)])
+    assert (done.exit_code, done.stdout.splitlines()[0]) == (0, f"{people}: 1 created, 1 failed")
+    assert done.stdout.splitlines()[1].startswith(f"{people}:3: id: ")
+    zoe = json.loads(mogate.invoke(cli.main, ["subscriber", "show", "zoe", "--json"]).stdout)
+    assert (zoe["imsis"], zoe["groups"]) == (["001010000000901", "001010000000902"], ["a", "b"])
+    assert zoe["attributes"] == {"colour": "red"}
+    for outcome in ("created", "present"):
+        assert mogate.invoke(cli.main, ["import", "devices", str(phones)]).stdout == f"{phones}: 1 {outcome}\n"
+    people.write_text("id,colour\n")
+    done = mogate.invoke(cli.main, ["import", "subscribers", str(people)])
+    assert (done.exit_code, "not colour" in done.stderr) == (1, True)

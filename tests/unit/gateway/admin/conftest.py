@@ -17,9 +17,11 @@ from gateway.admin.caller import Callers
 from gateway.admin.devices import DeviceRoutes
 from gateway.admin.dispatch import Parts
 from gateway.admin.events import EventRoutes
+from gateway.admin.imports import ImportRoutes
 from gateway.admin.people import PeopleRoutes
 from gateway.admin.sessions import SessionRoutes
 from gateway.admin.subscribers import SubscriberRoutes
+from gateway.bulk import Bulk
 from gateway.fleet.device import Device
 from gateway.fleet.profile import ProfileSet
 from gateway.fleet.subscriber import Subscriber
@@ -78,6 +80,7 @@ def api(store: SqliteStore, tmp_path: Path, clock: Clock) -> AdminApi:
         PeopleRoutes(store, clock).routes(),
         SessionRoutes(store, callers, tmp_path, clock).routes(),
         AuditRoutes(store).routes(),
+        ImportRoutes(Bulk(store, inventory)).routes(),
         callers=callers,
         parts=Parts(inventory, store, Sealer(bytes(32)), clock, needs_reason=False),
         health=Health(store),

@@ -113,10 +113,10 @@ async def test_a_list_comes_whole_as_lines(client: TestClient) -> None:
     """As lines of JSON or as CSV, all pages in one answer; as JSON a page leads to the next."""
     for number in range(5):
         await ask(client, "POST", "/subscribers", {"id": f"s{number}", "attributes": {"a": "1,2"}})
-    async with client.get("/api/v1/subscribers", headers={"Accept": "application/x-ndjson"}) as response:
+    async with client.get("/api/v1/subscribers", headers={"Accept": "application/jsonl"}) as response:
         lines = [json.loads(line) for line in (await response.text()).splitlines()]
         assert (response.content_type, [one["id"] for one in lines]) == (
-            "application/x-ndjson", [f"s{number}" for number in range(5)],
+            "application/jsonl", [f"s{number}" for number in range(5)],
         )  # fmt: skip
     async with client.get("/api/v1/subscribers?limit=2", headers={"Accept": "text/csv"}) as response:
         rows = list(csv.DictReader((await response.text()).splitlines()))
