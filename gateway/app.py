@@ -22,6 +22,7 @@ from adapters.omacp.documents import CpDocuments
 from adapters.omadm import tracing as omadm_tracing
 from adapters.omadm.documents import OmaDmPushes
 from adapters.omadm.handlers import OmaDmFront
+from adapters.omadm.preview import CommandPreviews
 from adapters.rcc14 import tracing as rcc14_tracing
 from adapters.rcc14.access import default_hosts
 from adapters.rcc14.documents import Documents
@@ -40,6 +41,7 @@ from gateway.admin.audit import AuditRoutes
 from gateway.admin.auth import load_token
 from gateway.admin.caller import Callers
 from gateway.admin.campaigns import CampaignRoutes
+from gateway.admin.catalogue import CatalogueRoutes
 from gateway.admin.detections import DetectionRoutes
 from gateway.admin.devices import DeviceRoutes
 from gateway.admin.dispatch import Parts
@@ -47,6 +49,7 @@ from gateway.admin.events import EventRoutes
 from gateway.admin.imports import ImportRoutes
 from gateway.admin.jobs import JobRoutes
 from gateway.admin.people import PeopleRoutes
+from gateway.admin.preview import PreviewRoutes
 from gateway.admin.pushes import PushRoutes
 from gateway.admin.reaching import ReachRoutes
 from gateway.admin.reload import ReloadRoutes
@@ -220,6 +223,10 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             ReachRoutes(inventory, reachings).routes(),
             CampaignRoutes(Campaigns(store, service, inventory, jobs, reachings, background, now)).routes(),
             DetectionRoutes(detections).routes(),
+            PreviewRoutes(
+                store, service, inventory, documents, CommandPreviews(settings.omadm.server_id), now
+            ).routes(),
+            CatalogueRoutes(configuration.catalogue).routes(),
             EventRoutes(store).routes(),
             TraceRoutes(store, inventory, TRACE_READERS, now).routes(),
             ReloadRoutes(reload.reload).routes(),

@@ -10,7 +10,7 @@ import functools
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 from cryptography import x509
@@ -60,6 +60,17 @@ class SimKeys(NamedTuple):
 
     k: bytes
     opc: bytes
+
+
+class ValueEdits(NamedTuple):
+    """Values to set, by node address, and addresses whose value is taken back."""
+
+    set: Mapping[str, str]
+    unset: Sequence[str] = ()
+
+
+_Change = tuple[str, str, str | None]
+"""Key of the MO, path of the node, and its value; None to take it back."""
 
 
 class Inventory:
@@ -173,26 +184,15 @@ class Inventory:
 
         Raises: NotFound for an unknown node, ConfigError for a value that the node cannot have.
         """
-        warnings: list[str] = []
-        changes: list[tuple[str, str, str | None]] = []
-        for address, text in values.items():
-            managed, path, _ = self._catalogue.find(address)
-            canonical, warning = check_override(self._catalogue, address, text)
-            changes.append((managed.key, "/".join(path), canonical))
-            if warning:
-                warnings.append(warning)
-        for address in unset:
-            managed, path, _ = self._catalogue.find(address)
-            changes.append((managed.key, "/".join(path), None))
+        changes, warnings = self._value_changes(ValueEdits(values, unset))
 
         async def attempt() -> None:
             household = await self.find(reference)
             device = next((device for device in household.devices if device.id == reference), None)
             owner: Subscriber | Device = device or household.subscriber
-            overrides = _changed(owner.overrides, changes)
-            if overrides == owner.overrides:
+            updated = _with_values(owner, changes)
+            if updated is owner:
                 return
-            updated = msgspec.structs.replace(owner, overrides=overrides, content_revision=owner.content_revision + 1)
             write: Write = PutDevice(updated) if isinstance(updated, Device) else PutSubscriber(updated)
             detail = {f"{mo}/{path}": "" if text is None else text for mo, path, text in changes}
             event = self._event(
@@ -224,11 +224,36 @@ class Inventory:
         The addresses are canonical. The same object comes back when the device has it all.
         """
         split = [(*address.partition("/")[::2], text) for address, text in changes.items()]
-        overrides = _changed(device.overrides, split)
         previous = {f"{mo}/{path}": device.overrides.get(mo, {}).get(path) for mo, path, _ in split}
-        if overrides == device.overrides:
-            return device, previous
-        return replace(device, overrides=overrides, content_revision=device.content_revision + 1), previous
+        return _with_values(device, split), previous
+
+    async def try_values(
+        self, reference: str, of_subscriber: ValueEdits, of_device: ValueEdits
+    ) -> tuple[Subscriber, Device, list[str]]:
+        """One device and its subscriber as these edits would leave them, and warnings; nothing is stored.
+
+        Raises: NotFound, ConfigError as ``set_values`` does.
+        """
+        household, device = await self.find_device(reference)
+        changes, warnings = self._value_changes(of_subscriber)
+        own_changes, own_warnings = self._value_changes(of_device)
+        subscriber = _with_values(household.subscriber, changes)
+        return subscriber, _with_values(device, own_changes), warnings + own_warnings
+
+    def _value_changes(self, edits: ValueEdits) -> tuple[list[_Change], list[str]]:
+        """The edits by MO and path, checked, and warnings."""
+        warnings: list[str] = []
+        changes: list[_Change] = []
+        for address, text in edits.set.items():
+            managed, path, _ = self._catalogue.find(address)
+            canonical, warning = check_override(self._catalogue, address, text)
+            changes.append((managed.key, "/".join(path), canonical))
+            if warning:
+                warnings.append(warning)
+        for address in edits.unset:
+            managed, path, _ = self._catalogue.find(address)
+            changes.append((managed.key, "/".join(path), None))
+        return changes, warnings
 
     async def set_sim(self, reference: str, imsi: str, keys: SimKeys | None, *, sqn: int = 0) -> None:
         """Keep the keys of one of the subscriber's SIMs, for EAP-AKA; they are never shown. None forgets them.
@@ -541,11 +566,18 @@ def absent(reference: str) -> str:
     return f"no subscriber has the id, IMSI, MSISDN or IMEI {reference!r}, and no device has that id"
 
 
-def _changed(overrides: Overrides, changes: Sequence[tuple[str, str, str | None]]) -> Overrides:
-    result = {mo: dict(leaves) for mo, leaves in overrides.items()}
+_Owner = TypeVar("_Owner", bound=Subscriber | Device)
+
+
+def _with_values(owner: _Owner, changes: Sequence[_Change]) -> _Owner:
+    """The owner with these values, the same object when they are what it has."""
+    result = {mo: dict(leaves) for mo, leaves in owner.overrides.items()}
     for mo, path, text in changes:
         if text is None:
             result.get(mo, {}).pop(path, None)
         else:
             result.setdefault(mo, {})[path] = text
-    return {mo: leaves for mo, leaves in result.items() if leaves}
+    overrides: Overrides = {mo: leaves for mo, leaves in result.items() if leaves}
+    if overrides == owner.overrides:
+        return owner
+    return msgspec.structs.replace(owner, overrides=overrides, content_revision=owner.content_revision + 1)

@@ -27,7 +27,7 @@ from gateway.errors import ConfigError
 from gateway.fleet.activation import activation
 from gateway.fleet.device import Device, Rcc14State
 from gateway.fleet.operation import Condition, Operation, Prompt
-from gateway.fleet.standing import LeafStanding, leaf_standings
+from gateway.fleet.standing import LeafStanding, leaf_standings, other_leaves
 from gateway.fleet.subscriber import ServiceState, Subscriber
 from gateway.ims_credentials import ImsCredentials
 from gateway.inventory import Inventory
@@ -121,6 +121,7 @@ class DeviceRoutes:
             omadm=self._omadm_view(household.subscriber, device),
             rcc14=_rcc14_view(household.subscriber, device),
             leaves=[_leaf_view(standing, _limits(device)) for standing in standings],
+            others=[_leaf_view(standing, _limits(device)) for standing in other_leaves(standings, mirror)],
             jobs=[job_view(job) for job in job_standings(device.jobs, self._clock())],
             operations=[_operation_view(operation, _limits(device)) for operation in operations],
             pushes=[record_of(push) for push in household.subscriber.pushes if push.device_id in ("", device.id)],

@@ -313,6 +313,82 @@ class ValuesChanged(Model):
     warnings: list[str]
 
 
+class Edits(Model):
+    """Values that somebody thinks of setting: of a whole subscriber, and of one device of theirs."""
+
+    subscriber: Values = Values()
+    device: Values = Values()
+
+
+class Preview(Model):
+    """What a device would get: the commands of its next OMA DM session a line each and as one message, and the RCC.14
+    document. Nothing of it was sent.
+    """
+
+    commands: list[str]
+    syncml: str
+    document: str
+    warnings: list[str]
+
+
+class ObjectSummary(Model):
+    """One management object. ``moi`` is its identifier, empty when only a setting can give it."""
+
+    key: str
+    moi: str
+    title: str
+    specification: str
+    nodes: int
+
+
+class PermittedValue(Model):
+    """One value that a node may have, and what it means."""
+
+    value: str
+    meaning: str
+
+
+class ProvenanceView(Model):
+    """Where a definition comes from."""
+
+    status: str
+    note: str
+
+
+class DefinitionView(Model):
+    """What one node may hold. ``path`` is below the root of the MO; an unnamed node reads ``<X>`` in it."""
+
+    path: str
+    name: str
+    formats: list[str]
+    occurrence: str
+    max_occurs: int | None
+    access: list[str]
+    default: str | None
+    title: str
+    description: str
+    permanent: bool
+    types: list[str]
+    case_sensitive: bool | None
+    values: list[PermittedValue]
+    low: int | None
+    high: int | None
+    provenance: ProvenanceView
+
+
+class ObjectView(Model):
+    """One management object, its nodes in one list with parents first."""
+
+    key: str
+    moi: str
+    title: str
+    specification: str
+    manufacturer: str
+    model: str
+    path: str
+    nodes: list[DefinitionView]
+
+
 class NewDevice(Model):
     """A device with an OMA DM account. ``loc_uri`` is what the device sends as its Source/LocURI.
 
@@ -510,7 +586,7 @@ class PackageView(Model):
 
 
 class DeviceView(Model):
-    """Everything known of one device."""
+    """Everything known of one device. ``others`` are leaves it holds over OMA DM that nobody wants anything of."""
 
     id: str
     subscriber_id: str
@@ -525,6 +601,7 @@ class DeviceView(Model):
     omadm: OmaDmView | None
     rcc14: Rcc14View | None
     leaves: list[LeafView]
+    others: list[LeafView]
     jobs: list[JobView]
     operations: list[OperationView]
     pushes: list[PushRecord]

@@ -6,11 +6,12 @@ Pure.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from gateway.fleet.desired import DesiredMo
 from gateway.fleet.mirror import Fact, Mirror
+from gateway.fleet.secret import is_secret
 from gateway.tree.format import Format
 from gateway.tree.uri import Uri
 
@@ -24,14 +25,15 @@ class Standing(enum.StrEnum):
     REFUSED = "refused"
     READ_BACK = "read back"
     DIFFERS = "read back, differs"
+    UNASKED = "not asked for"
 
 
 class LeafStanding(NamedTuple):
-    """One leaf of the desired tree and what is known of it on the device."""
+    """One leaf and what is known of it on the device. ``wanted`` is None, and ``node`` empty, when nobody asked."""
 
     node: str
     uri: str
-    wanted: str
+    wanted: str | None
     fact: Fact | None
     standing: Standing
 
@@ -48,6 +50,16 @@ def leaf_standings(desired: Mapping[str, DesiredMo], mirror: Mirror) -> list[Lea
             fact = mirror.facts.get(uri)
             standings.append(LeafStanding(f"{key}/{path}", uri, wanted, fact, _stand(fact, wanted, fmt)))
     return standings
+
+
+def other_leaves(standings: Sequence[LeafStanding], mirror: Mirror) -> list[LeafStanding]:
+    """Every leaf that the device is known to hold and that is not in these standings, by address; but no secrets."""
+    asked = {standing.uri for standing in standings}
+    return [
+        LeafStanding("", uri, None, fact, Standing.UNASKED)
+        for uri, fact in sorted(mirror.facts.items())
+        if uri not in asked and fact.exists and fact.format != Format.NODE and not is_secret(uri)
+    ]
 
 
 def _stand(fact: Fact | None, wanted: str, fmt: Format) -> Standing:

@@ -112,6 +112,35 @@ def test_values_are_set_explained_and_taken_back(gateway: Gateway) -> None:
     assert explained() == ("2000", "operator", [])
 
 
+def test_edits_are_looked_at_before_they_are_made(gateway: Gateway) -> None:
+    """The message and the document that would go out, of edits of both scopes; no value and no version has changed."""
+    call(gateway, "POST", "/subscribers", {"id": "hugo", "imsis": ["001010000000055"]})
+    call(gateway, "POST", "/subscribers/hugo/devices", {"loc_uri": "phone of hugo"})
+    before = call(gateway, "GET", "/subscribers/hugo"), call(gateway, "GET", "/devices/hugo.1")
+    edits = {"subscriber": {"set": {"ims/Timer_T1": "3000"}}, "device": {"set": {"ims/Timer_T2": "5000"}}}
+    status, shown = call(gateway, "POST", "/devices/hugo.1/preview", edits)
+    assert status == 200
+    # Of a phone that is not known yet, its objects are asked for first.
+    assert "Get ./3GPP_IMS?list=StructData" in shown["commands"]
+    assert "<LocURI>phone of hugo</LocURI>" in shown["syncml"]
+    assert '<parm name="Timer_T1" value="3000"/>' in shown["document"]
+    assert '<parm name="Timer_T2" value="5000"/>' in shown["document"]
+    assert (call(gateway, "GET", "/subscribers/hugo"), call(gateway, "GET", "/devices/hugo.1")) == before
+    status, refusal = call(gateway, "POST", "/devices/hugo.1/preview", {"device": {"set": {"ims/Timer_T1": "soon"}}})
+    assert (status, "ims/Timer_T1" in refusal["detail"]) == (422, True)
+
+
+def test_the_catalogue_says_what_a_node_may_hold(gateway: Gateway) -> None:
+    """Every MO by key, and by its identifier too, node by node. TS 24.167 5.7"""
+    _, objects = call(gateway, "GET", "/mos")
+    (ims,) = [one for one in objects if one["key"] == "ims"]
+    status, managed = call(gateway, "GET", "/mos/" + urllib.parse.quote(ims["moi"], safe=""))
+    assert (status, managed["key"], len(managed["nodes"])) == (200, "ims", ims["nodes"])
+    (timer,) = [node for node in managed["nodes"] if node["path"] == "Timer_T1"]
+    assert (timer["formats"], timer["default"]) == (["int"], "2000")
+    assert call(gateway, "GET", "/mos/imz")[0] == 404
+
+
 def test_subscribers_come_in_pages(gateway: Gateway) -> None:
     """Every subscriber exactly once, by ascending id, whatever the size of a page."""
     for number in range(7):

@@ -2,8 +2,9 @@
 
 const BASE = new URL("../api/v1", document.baseURI).pathname;
 
-// In memory alone: it is gone with the page, and no script of another page can find it.
+// A token is in memory alone: it is gone with the page. A person's session is in a cookie that no script can read.
 let token = "";
+let session = null;
 let signedOut = () => {};
 
 export class Refused extends Error {
@@ -17,7 +18,9 @@ export class Refused extends Error {
 export async function call(method, path, { query, body } = {}) {
   const given = Object.entries(query ?? {}).filter(([, value]) => value !== undefined && value !== "");
   const search = given.length ? `?${new URLSearchParams(given)}` : "";
-  const headers = { Authorization: `Bearer ${token}` };
+  const headers = {};
+  if (token) headers.Authorization = `Bearer ${token}`;
+  else if (session && method !== "GET") headers["X-CSRF-Token"] = session.csrf;
   if (body !== undefined) headers["Content-Type"] = "application/json";
   let response;
   try {
@@ -28,7 +31,7 @@ export async function call(method, path, { query, body } = {}) {
   const text = await response.text();
   const answer = text ? JSON.parse(text) : null;
   if (response.ok) return answer;
-  if (response.status === 401 && token) signOut();
+  if (response.status === 401 && session) forget();
   throw new Refused(response.status, answer?.detail ?? `HTTP ${response.status}`);
 }
 
@@ -37,19 +40,49 @@ export const get = (path, query) => call("GET", path, { query });
 // One name as a segment of a path.
 export const segment = encodeURIComponent;
 
-// Throws Refused when the gateway does not know the token.
-export async function signIn(given) {
+// Whether whoever is signed in has the permission, as "pushes:write".
+export const may = (permission) => session?.permissions.includes(permission) ?? false;
+
+// Who is signed in already, by the cookie of an earlier visit; null when nobody is.
+export async function resume() {
+  try {
+    session = await get("/session");
+  } catch (problem) {
+    if (problem.status !== 401) throw problem;
+  }
+  return session;
+}
+
+export async function signInWithToken(given) {
   token = given;
   try {
-    await get("/subscribers", { limit: 1 });
+    session = await get("/session");
   } catch (problem) {
     token = "";
     throw problem;
   }
+  return session;
 }
 
-export function signOut() {
+export async function signIn(name, password) {
+  session = await call("POST", "/session", { body: { name, password } });
+  return session;
+}
+
+// Makes the first administrator, with the token that is good for this once.
+export async function setUp(setupToken, name, password) {
+  session = await call("POST", "/setup", { body: { token: setupToken, name, password } });
+  return session;
+}
+
+export async function signOut() {
+  if (!token) await call("DELETE", "/session");
+  forget();
+}
+
+function forget() {
   token = "";
+  session = null;
   signedOut();
 }
 

@@ -54,7 +54,7 @@ function Search() {
   </form>`;
 }
 
-function Frame({ route, children, onClock }) {
+function Frame({ route, session, children, onClock }) {
   const [name] = route.segments;
   return html`
     <a class="skip" href="#content" onClick=${skip}>Skip to the content</a>
@@ -63,6 +63,7 @@ function Frame({ route, children, onClock }) {
       <${Search} />
       <div class="who">
         <button type="button" class="quiet small" onClick=${onClock} title="Times in UTC or of this machine">${clock.utc ? "UTC" : "Local time"}</button>
+        <span class="muted" title=${session.tenant && `tenant ${session.tenant}`}>${session.name.replace("user:", "")} (${session.role || "token"})</span>
         <button type="button" class="quiet small" onClick=${signOut}>Sign out</button>
       </div>
     </header>
@@ -88,20 +89,20 @@ function Screen({ route }) {
 
 function Console() {
   const route = useRoute();
-  const [signedIn, setSignedIn] = useState(false);
+  const [session, setSession] = useState(null);
   const [, draw] = useState(0);
   const place = route.segments.slice(0, 2).join("/");
-  useEffect(() => onSignedOut(() => setSignedIn(false)), []);
+  useEffect(() => onSignedOut(() => setSession(null)), []);
   useEffect(() => {
-    if (signedIn && !place) go([SCREENS[0].path]);
+    if (session && !place) go([SCREENS[0].path]);
     scrollTo(0, 0);
-  }, [signedIn, place]);
-  if (!signedIn) return html`<${Login} onSignedIn=${() => setSignedIn(true)} />`;
+  }, [session, place]);
+  if (!session) return html`<${Login} onSignedIn=${setSession} />`;
   const toggleClock = () => {
     clock.toggle();
     draw((times) => times + 1);
   };
-  return html`<${Frame} route=${route} onClock=${toggleClock}><${Screen} route=${route} /><//>`;
+  return html`<${Frame} route=${route} session=${session} onClock=${toggleClock}><${Screen} route=${route} /><//>`;
 }
 
 render(html`<${Console} />`, document.getElementById("app"));

@@ -2,7 +2,8 @@
 import { html, useEffect, useRef, useState } from "./dom.js";
 
 // Loads when `keys` change, and every `seconds` while the page can be seen. Gives { data, problem, loading, reload }.
-export function useLoad(load, keys, seconds = 0) {
+// What was loaded stays until it is replaced when only `again` has changed.
+export function useLoad(load, keys, seconds = 0, again = "") {
   const [state, setState] = useState({ loading: true });
   const turn = useRef(0);
   const reload = async () => {
@@ -14,6 +15,11 @@ export function useLoad(load, keys, seconds = 0) {
       if (mine === turn.current) setState((before) => ({ data: before.data, problem }));
     }
   };
+  const loaded = useRef(again);
+  useEffect(() => {
+    if (loaded.current !== again) reload();
+    loaded.current = again;
+  }, [again]);
   useEffect(() => {
     setState({ loading: true });
     reload();

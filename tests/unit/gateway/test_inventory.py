@@ -13,7 +13,7 @@ from gateway.accounts import CREDENTIAL_PURPOSE
 from gateway.errors import ConfigError, Conflict, NotFound
 from gateway.fleet.device import Device, Rcc14State, account_digest
 from gateway.fleet.subscriber import ServiceState
-from gateway.inventory import Inventory
+from gateway.inventory import Inventory, ValueEdits
 from gateway.mo.catalogue import Catalogue
 from gateway.sealing import Sealer
 from gateway.store.protocol import PutDevice
@@ -91,6 +91,20 @@ async def test_a_device_has_values_of_its_own(inventory: Inventory) -> None:
     household = await inventory.find("ann")
     assert household.subscriber.overrides == {}
     assert household.devices[0].overrides == {"ims": {"Timer_T1": "3000"}}
+
+
+async def test_values_can_be_tried(inventory: Inventory) -> None:
+    """Both records as they would be, with the revision that makes their content new; what is stored stays."""
+    await inventory.add_omadm_device("ann", loc_uri="phone-1")
+    await inventory.set_values("ann", {"ims/Timer_T1": "3000"})
+    before = await inventory.find("ann")
+    subscriber, device, warnings = await inventory.try_values(
+        "ann.1", ValueEdits({"ims/Timer_T2": "8000"}, ["ims/Timer_T1"]), ValueEdits({"ims/Timer_T4": "9000"})
+    )
+    assert (subscriber.overrides, device.overrides) == ({"ims": {"Timer_T2": "8000"}}, {"ims": {"Timer_T4": "9000"}})
+    assert subscriber.content_revision == before.subscriber.content_revision + 1
+    assert warnings == []
+    assert await inventory.find("ann") == before
 
 
 @pytest.mark.parametrize(("node", "value", "error"), [

@@ -1,27 +1,62 @@
-import { signIn } from "../api.js";
-import { html, useRef } from "../dom.js";
+import { resume, setUp, signIn, signInWithToken } from "../api.js";
+import { html, useEffect, useState } from "../dom.js";
 import { Heading, Problem, useAction } from "../parts.js";
 
+// The ways in: what each asks for, and what is done with it.
+const WAYS = {
+  person: {
+    fields: [["Name", "username", "text"], ["Password", "current-password", "password"]],
+    enter: signIn,
+    button: "Sign in",
+    says: "An administrator makes users in the console, or with `mogate user add`.",
+  },
+  token: {
+    fields: [["Token", "off", "password"]],
+    enter: signInWithToken,
+    button: "Sign in",
+    says: "The local administrator's token is in admin.token of the data directory. It stays in this page's memory alone.",
+  },
+  setup: {
+    fields: [["Set-up token", "off", "password"], ["Name", "username", "text"], ["New password", "new-password", "password"]],
+    enter: setUp,
+    button: "Make the first administrator",
+    says: "The set-up token is in setup.token of the data directory and is good once. The password has twelve characters or more.",
+  },
+};
+const NAMES = { person: "Sign in with a name", token: "Sign in with a token", setup: "Set up for the first time" };
+
 export function Login({ onSignedIn }) {
-  const token = useRef();
-  const [enter, { busy, problem }] = useAction(async () => {
-    await signIn(token.current.value.trim());
-    onSignedIn();
+  const [known, setKnown] = useState(false);
+  const [chosen, setChosen] = useState("person");
+  const [begin, begun] = useAction(async () => {
+    const session = await resume();
+    if (session) onSignedIn(session);
+    else setKnown(true);
   });
+  useEffect(() => {
+    begin();
+  }, []);
+  const way = WAYS[chosen];
+  const [enter, { busy, problem }, forget] = useAction(async (...given) => onSignedIn(await way.enter(...given)));
   const submit = (event) => {
     event.preventDefault();
-    enter();
+    const inputs = [...event.target.querySelectorAll("input")];
+    enter(...inputs.map(({ value, autocomplete }) => (autocomplete.endsWith("password") ? value : value.trim())));
   };
-  const refused = problem?.status === 401 ? { message: "That is not the token of this gateway." } : problem;
+  if (!known) return html`<main class="login"><${Problem} of=${begun.problem} /></main>`;
   return html`<main class="login">
-    <form onSubmit=${submit}>
+    <form onSubmit=${submit} key=${chosen}>
       <img src="icon.svg" alt="" width="48" height="48" />
       <${Heading} title="Sign in">Sign in to MOGate<//>
-      <label for="token">Admin token</label>
-      <input id="token" ref=${token} type="password" autocomplete="current-password" required autofocus spellcheck=${false} />
-      <button type="submit" class="main" disabled=${busy}>Sign in</button>
-      <${Problem} of=${refused} />
-      <p class="muted">The token is in <code>admin.token</code> of the gateway's data directory. It stays in this page's memory alone.</p>
+      ${way.fields.map(([name, complete, type], place) => html`<label class="field" key=${name}><span>${name}</span>
+        <input type=${type} autocomplete=${complete} required autofocus=${place === 0} spellcheck=${false} minlength=${complete === "new-password" ? 12 : undefined} />
+      </label>`)}
+      <button type="submit" class="main" disabled=${busy}>${way.button}</button>
+      <${Problem} of=${problem} />
+      <p class="muted">${way.says}</p>
+      <div class="stack">
+        ${Object.keys(WAYS).filter((key) => key !== chosen).map((key) => html`<button type="button" class="quiet small" key=${key} onClick=${() => { setChosen(key); forget(); }}>${NAMES[key]}</button>`)}
+      </div>
     </form>
   </main>`;
 }

@@ -1,5 +1,5 @@
 // Getting a phone to call, and watching what becomes of it.
-import { call, get, segment } from "../api.js";
+import { call, get, may, segment } from "../api.js";
 import { html, useState } from "../dom.js";
 import { Badge, Command, Facts, Panel, Problem, useAction, useLoad, When } from "../parts.js";
 
@@ -33,8 +33,8 @@ export function Reach({ subscriber, device, reload }) {
   const pushes = [...device.pushes].sort((one, other) => other.ordered_at.localeCompare(one.ordered_at));
   return html`<${Panel} title="Reach now">
     ${waysTo(subscriber, device).map((way) => html`<p class="row" key=${way.name}>
-      <button type="button" class="main" disabled=${busy} onClick=${() => send(way)}>${way.name}</button>
-      <button type="button" class="quiet" onClick=${() => preview(way)}>Preview</button>
+      <button type="button" class="main" disabled=${busy || !may("pushes:write")} onClick=${() => send(way)}>${way.name}</button>
+      <button type="button" class="quiet" disabled=${!may("pushes:write")} onClick=${() => preview(way)}>Preview</button>
     </p>`)}
     <${Problem} of=${problem ?? looked.problem} />
     ${done && html`<${Progress} key=${done.id} id=${done.id} />`}

@@ -7,6 +7,7 @@ import { Events } from "./events.js";
 import { Operations } from "./operations.js";
 import { Summary } from "./summary.js";
 import { Trace } from "./trace.js";
+import { Tree } from "./tree.js";
 import { Values } from "./values.js";
 
 const REFRESH_SECONDS = 10;
@@ -14,6 +15,7 @@ const REFRESH_SECONDS = 10;
 const TABS = [
   ["", "Summary", Summary],
   ["values", "Effective values", Values],
+  ["tree", "Tree", Tree],
   ["sessions", "Sessions", Trace],
   ["operations", "Operations", Operations],
   ["events", "Events", Events],

@@ -60,7 +60,7 @@ function Rcc14({ of: state }) {
 }
 
 function Sessions({ device, here }) {
-  const loaded = useLoad(() => get(`/devices/${segment(device.id)}/trace`, { last: EXCHANGES }), [device.id, device.last_seen_at]);
+  const loaded = useLoad(() => get(`/devices/${segment(device.id)}/trace`, { last: EXCHANGES }), [device.id], 0, device.last_seen_at);
   return html`<${Panel} title="Last sessions" aside=${html`<a href=${here("sessions")}>All, decoded</a>`}>
     <${Loaded} from=${loaded}>${(exchanges) => html`
       <${Table} label="Last sessions" head=${["When", "Protocol", "Messages", "Came to"]} empty="No session was traced.">

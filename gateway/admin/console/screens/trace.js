@@ -1,5 +1,5 @@
 // What was said with a device, session by session, decoded, with what the gateway decided in between.
-import { call, get, segment } from "../api.js";
+import { call, get, may, segment } from "../api.js";
 import { html, useState } from "../dom.js";
 import { Badge, Command, Copy, Loaded, Problem, timeOf, useAction, useLoad, When } from "../parts.js";
 import { kindOf, sessionsOf } from "../sessions.js";
@@ -15,7 +15,7 @@ export function Trace({ device, query }) {
   const [arm, armed] = useAction(() => call("PUT", path, { body: { minutes: ARMED_MINUTES } }));
   return html`<div class="tools">
       <label class="check"><input type="checkbox" checked=${following} onChange=${(event) => setFollowing(event.target.checked)} /> Follow</label>
-      <button type="button" disabled=${armed.busy} onClick=${arm}>Trace in full for an hour</button>
+      <button type="button" disabled=${armed.busy || !may("trace:write")} onClick=${arm}>Trace in full for an hour</button>
       ${loaded.data && html`<${Download} name=${`${device.id}-trace.json`} of=${loaded.data} />`}
       ${armed.done && html`<span role="status">Traced in full until ${timeOf(armed.done.traced_until)}.</span>`}
       <${Problem} of=${armed.problem} />

@@ -7,7 +7,7 @@ export function Values({ subscriber, device, query }) {
   const [filter, setFilter] = useState(query.node ?? "");
   const [contested, setContested] = useState(false);
   const path = `/subscribers/${segment(subscriber.id)}/explain`;
-  const loaded = useLoad(() => get(path, { device: device.id }), [device.id, JSON.stringify([subscriber.values, device.values])]);
+  const loaded = useLoad(() => get(path, { device: device.id }), [device.id], 0, JSON.stringify([subscriber.values, device.values]));
   return html`<div class="tools">
       <${Filter} value=${filter} onInput=${setFilter} label="Filter by node, value or layer" />
       <label class="check"><input type="checkbox" checked=${contested} onChange=${(event) => setContested(event.target.checked)} /> Only where layers disagree</label>

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.fleet.desired import DesiredMo
 from gateway.fleet.mirror import Fact, Mirror
-from gateway.fleet.standing import Standing, leaf_standings
+from gateway.fleet.standing import Standing, leaf_standings, other_leaves
 from gateway.mo.definition import Definition
 from gateway.tree.format import Format
 from gateway.tree.uri import Uri
@@ -70,3 +70,19 @@ def test_every_wanted_leaf_is_listed_where_its_mo_is_mounted() -> None:
         ("ims/T1", "./A/IMS/T1"),
         ("other/Unheard", "./B/Unheard"),
     ]
+
+
+def test_what_nobody_asked_for_is_told_too() -> None:
+    """A leaf the device holds besides; but no interior node, none that is gone or was never there, and no secret."""
+    facts = {
+        "./IMS/T1": Fact(read="2000", read_at=T0),
+        "./Vendor": Fact(format="node", read_at=T0),
+        "./Vendor/Colour": Fact(read="red", read_at=T0),
+        "./Vendor/Gone": Fact(read="red", read_at=T0, removed=True),
+        "./Vendor/Sent": Fact(sent="red", sent_at=T0),
+        "./Vendor/AAuthSecret": Fact(read="hush", read_at=T0),
+    }
+    mirror = Mirror(device_id="s.1", facts=facts)
+    asked = leaf_standings({"ims": DesiredMo("urn:x", Uri.parse("./IMS"), IMS, {"T1": "2000"})}, mirror)
+    (other,) = other_leaves(asked, mirror)
+    assert (other.uri, other.wanted, other.standing) == ("./Vendor/Colour", None, Standing.UNASKED)

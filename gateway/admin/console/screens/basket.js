@@ -1,0 +1,77 @@
+// What is staged for a device: looked at as it would go out, and then applied.
+import { call, may, segment } from "../api.js";
+import { useBasket, valuesOf } from "../basket.js";
+import { html, useState } from "../dom.js";
+import { Badge, Command, Copy, Panel, Problem, Table, useAction } from "../parts.js";
+import { pretty } from "../xml.js";
+
+export function Basket({ subscriber, device, reload, onApplied }) {
+  const { edits, remove, clear } = useBasket(device.id);
+  const [preview, looked, forget] = useAction(() =>
+    call("POST", `/devices/${segment(device.id)}/preview`, { body: { subscriber: valuesOf(edits, "subscriber"), device: valuesOf(edits, "device") } }),
+  );
+  const [apply, applied] = useAction(async () => {
+    const warnings = [];
+    for (const [scope, id] of [["subscriber", subscriber.id], ["device", device.id]]) {
+      const body = valuesOf(edits, scope);
+      if (!Object.keys(body.set).length && !body.unset.length) continue;
+      warnings.push(...(await call("PATCH", `/subscribers/${segment(id)}/values`, { body })).warnings);
+    }
+    clear();
+    forget();
+    await reload();
+    return onApplied(warnings);
+  });
+  if (!edits.length) return null;
+  const commands = lineOf(edits, subscriber, device);
+  return html`<${Panel} title="Staged edits">
+    <${Table} label="Staged edits" head=${["Node", "Now", "Then", "For", ""]}>
+      ${edits.map((edit) => html`<tr key=${edit.scope + edit.node}>
+        <th scope="row" class="node">${edit.node}</th>
+        <td class="value">${edit.before ?? ""}</td>
+        <td class="value">${edit.value ?? html`<i class="muted">what the profiles say</i>`}</td>
+        <td><${Badge} tone="accent">${edit.scope === "device" ? "this device" : "the subscriber"}<//></td>
+        <td><button type="button" class="quiet small" onClick=${() => { remove(edit); forget(); }} aria-label=${`Unstage ${edit.node}`}>Unstage</button></td>
+      </tr>`)}
+    <//>
+    <div class="row actions">
+      <button type="button" disabled=${looked.busy || !may("documents:read")} onClick=${preview}>Preview</button>
+      <button type="button" class="main" disabled=${applied.busy || !may("subscribers:write")} onClick=${apply}>Apply</button>
+      <button type="button" class="quiet" onClick=${() => { clear(); forget(); }}>Discard</button>
+    </div>
+    <${Problem} of=${looked.problem ?? applied.problem} />
+    ${looked.done && html`<${Shown} of=${looked.done} />`}
+    ${commands.map((line) => html`<${Command} key=${line} line=${line} />`)}
+  <//>`;
+}
+
+function Shown({ of: { commands, syncml, document: xml, warnings } }) {
+  const views = [
+    ["Commands", commands.length ? commands.join("\n") : "Nothing would be sent over OMA DM."],
+    ...(syncml ? [["SyncML", pretty(syncml)]] : []),
+    ["RCC.14 document", pretty(xml)],
+  ];
+  const [shown, setShown] = useState(0);
+  const [name, text] = views[shown] ?? views[0];
+  return html`<div class="preview">
+    ${warnings.map((warning) => html`<p class="notice warn" key=${warning}>${warning}</p>`)}
+    <div class="row" role="group" aria-label="Preview as">
+      ${views.map(([title], number) => html`<button type="button" key=${title} class="small" aria-pressed=${number === shown} onClick=${() => setShown(number)}>${title}</button>`)}
+      <${Copy} text=${text} />
+    </div>
+    <pre tabindex="0" aria-label=${name}>${text}</pre>
+  </div>`;
+}
+
+// The same on a terminal.
+function lineOf(edits, subscriber, device) {
+  const quote = (text) => (/^[\w./:=+@-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
+  const lines = [];
+  for (const [scope, id] of [["subscriber", subscriber.id], ["device", device.id]]) {
+    const { set, unset } = valuesOf(edits, scope);
+    const given = Object.entries(set).map(([node, value]) => quote(`${node}=${value}`));
+    if (given.length) lines.push(`mogate set ${id} ${given.join(" ")}`);
+    if (unset.length) lines.push(`mogate unset ${id} ${unset.map(quote).join(" ")}`);
+  }
+  return lines;
+}
