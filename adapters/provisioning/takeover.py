@@ -14,6 +14,7 @@ from adapters.provisioning.mapping import Mapping
 from adapters.provisioning.wbxml import decode_document
 from gateway.errors import ConfigError
 from gateway.fleet.profile import check_override
+from gateway.fleet.secret import is_secret
 from gateway.fleet.variables import escape
 from gateway.mo.catalogue import Catalogue
 from gateway.mo.definition import Permitted
@@ -27,7 +28,8 @@ _NOT_VALUES = {
     "MSG": "is a message to the user, not a value",
     "ACCESS-CONTROL": "names servers, which are settings",
 }
-_OWN = re.compile(r"(?<![0-9])[0-9]{14,15}@ims\.mnc|(?:tel:|sip:)\+?[0-9]{7,15}(?![0-9])")
+_UUID = r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
+_OWN = re.compile(rf"(?<![0-9])[0-9]{{14,15}}@ims\.mnc|(?:tel:|sip:)\+?[0-9]{{7,15}}(?![0-9])|{_UUID}")
 _MARKUP = b"<\xef\xfe\xff"
 
 
@@ -65,7 +67,7 @@ def take_templates(
 ) -> Taken:
     """The values of the document for many: what is ``variables``' of one subscriber becomes a variable.
 
-    A text that still names somebody after that is left, or everybody would get it.
+    A secret is left, and a text that still names somebody after that, or everybody would get it.
     """
     values, left = _absorb(document, mapping, catalogue)
     known = _Known(variables)
@@ -75,7 +77,9 @@ def take_templates(
             _, _, definition = catalogue.find(f"{mo}/{path}")
             takes_variables = definition.format in (Format.CHR, Format.XML) and definition.permitted == Permitted()
             template = known.template(text) if takes_variables else escape(text)
-            if takes_variables and _OWN.search(template):
+            if is_secret(path):
+                left.append(Left(f"{mo}/{path}", "is a secret, which is one subscriber's; set it for them alone"))
+            elif takes_variables and _OWN.search(template):
                 left.append(Left(f"{mo}/{path}", "names one subscriber; say whose document it is"))
             else:
                 templates.setdefault(mo, {})[path] = template

@@ -11,7 +11,7 @@ from adapters.provisioning.wbxml import encode_document
 from gateway.errors import DecodeError
 from gateway.fleet.device import Device
 from gateway.fleet.subscriber import Subscriber
-from gateway.fleet.variables import fill, variables_of
+from gateway.fleet.variables import escape, fill, variables_of
 from gateway.mo.catalogue import Catalogue
 
 WHOSE = variables_of(
@@ -34,10 +34,12 @@ def arranged(node: Characteristic) -> Characteristic:
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_what_was_taken_is_written_again(mapping: Mapping, catalogue: Catalogue, vectors: Path, layout: Layout) -> None:
     """A document of either layout, taken over with variables and rendered for the same subscriber, has the same
-    applications up to order."""
+    applications up to order; only its password is not for everybody."""
     given = read_document((vectors / f"layout-{layout.lower()}.xml").read_bytes())
     taken = take_templates(given, mapping, catalogue, WHOSE)
-    assert taken.left == ()
+    assert [one.place for one in taken.left] == ["ims/Ext/GSMA/UserPwd"]
+    password = take_values(given, mapping, catalogue).texts["ims"]["Ext/GSMA/UserPwd"]
+    taken.texts["ims"]["Ext/GSMA/UserPwd"] = escape(password)
     rendered = []
     for mo, templates in taken.texts.items():
         application = mapping.render(mo, {path: fill(text, WHOSE) for path, text in templates.items()}, layout)
@@ -73,16 +75,20 @@ def test_what_names_somebody_never_becomes_everybodys(mapping: Mapping, catalogu
     """Without knowing whose document it is, identities in it are left, with the place and the mend."""
     given = document(
         '<parm name="Private_User_Identity" value="001010123456789@ims.mnc001.mcc001.3gppnetwork.org"/>'
-        '<parm name="Timer_T1" value="2000"/><characteristic type="Public_User_Identity_List">'
+        '<parm name="Timer_T1" value="2000"/><characteristic type="APPAUTH"><parm name="UserPwd" value="x"/>'
+        '<parm name="UserName" value="0a1b2c3d-0a1b-8c2d-8e3f-0a1b2c3d4e5f@ims.example"/></characteristic>'
+        '<characteristic type="Public_User_Identity_List">'
         '<parm name="Public_User_Identity1" value="tel:+15550100123"/></characteristic>'
     )
     taken = take_templates(given, mapping, catalogue, {})
     assert taken.texts == {"ims": {"Timer_T1": "2000"}}
-    assert [one.place for one in taken.left] == [
-        "ims/Private_user_identity",
-        "ims/Public_user_identity_List/1/Public_user_identity",
-    ]
-    assert {one.reason for one in taken.left} == {"names one subscriber; say whose document it is"}
+    owns = "names one subscriber; say whose document it is"
+    assert {one.place: one.reason for one in taken.left} == {
+        "ims/Private_user_identity": owns,
+        "ims/Ext/GSMA/UserName": owns,
+        "ims/Ext/GSMA/UserPwd": "is a secret, which is one subscriber's; set it for them alone",
+        "ims/Public_user_identity_List/1/Public_user_identity": owns,
+    }
 
 
 def test_what_could_not_be_placed_is_told(mapping: Mapping, catalogue: Catalogue) -> None:
