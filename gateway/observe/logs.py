@@ -74,6 +74,18 @@ class _Lines:
                 self._file.flush()
 
 
+class _Logger(structlog.make_filtering_bound_logger(logging.INFO)):  # type: ignore[misc]
+    """structlog's logger, with a shorter way for nearly every line: nothing is bound to it or filled into it."""
+
+    def info(self, event: str, **fields: Any) -> None:
+        """Log the event; half the price of the inherited way."""
+        line: Any = fields
+        fields["event"] = event
+        for step in self._processors:
+            line = step(self._logger, "info", line)
+        self._logger.info(line)
+
+
 class _Forward(logging.Handler):
     """Brings what libraries say by way of ``logging`` into the same stream and form."""
 
@@ -138,7 +150,7 @@ def configure(*, identities: Literal["masked", "plain"], form: Literal["json", "
     atexit.register(lines.flush)
     structlog.configure(
         processors=steps,
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=_Logger,
         logger_factory=lambda *_: lines,
     )
     logger.cache_clear()
