@@ -25,6 +25,7 @@ from gateway.mo.catalogue import Catalogue, Severity, check_value
 from gateway.mo.definition import UNNAMED, Definition, Permitted
 from gateway.tree.format import Format
 
+MAX_LOOKS = 4096
 MAX_SELECTIONS = 256
 MAX_OVERRIDDEN = 1024
 MAX_NAME_LENGTH = 200
@@ -36,7 +37,7 @@ _TEXT_FORMATS = frozenset({Format.CHR, Format.XML})
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _TOML_LINE = re.compile(r"\(at line ([0-9]+)")
 
-Facet = Callable[[Subscriber, Device], Sequence[str]]
+Facet = Callable[[Subscriber, Device], tuple[str, ...]]
 
 FACETS: Mapping[str, Facet] = {
     "tenant": lambda subscriber, _: (subscriber.tenant,),
@@ -88,8 +89,9 @@ class ProfileSet:
         for profile in self.profiles:
             for facet, values in profile.match.items():
                 asked[facet] = asked.get(facet, frozenset()) | values
-        self._facets = tuple(asked)
-        self._questions = tuple((_facet(name), values) for name, values in asked.items())
+        self._asked = asked
+        self._looks = tuple(map(_facet, asked))
+        self._answers = functools.lru_cache(MAX_LOOKS)(self._answer)
         self._selected = functools.lru_cache(MAX_SELECTIONS)(self._select)
         self._overridden = functools.lru_cache(MAX_OVERRIDDEN)(self._override)
 
@@ -122,14 +124,17 @@ class ProfileSet:
 
         Subscribers and devices that give the profiles' matches the same answers share one Selection object.
         """
-        answers = tuple([asked.intersection(facet(subscriber, device)) for facet, asked in self._questions])
+        answers = self._answers(tuple([look(subscriber, device) for look in self._looks]))
         if not subscriber.overrides and not device.overrides:
             return self._selected(answers)
         encode = msgspec.msgpack.encode
         return self._overridden(answers, encode(subscriber.overrides), encode(device.overrides))
 
+    def _answer(self, looks: tuple[tuple[str, ...], ...]) -> tuple[frozenset[str], ...]:
+        return tuple([asked.intersection(seen) for asked, seen in zip(self._asked.values(), looks, strict=True)])
+
     def _select(self, answers: tuple[frozenset[str], ...]) -> Selection:
-        given = dict(zip(self._facets, answers, strict=True))
+        given = dict(zip(self._asked, answers, strict=True))
         applying = (
             profile.content
             for profile in self.profiles
