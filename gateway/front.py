@@ -61,10 +61,13 @@ class Response(web.StreamResponse):
             f"HTTP/{version.major}.{version.minor} {self._status} {_REASONS.get(self._status, '')}\r\n"
             f"{self._lines}Content-Length: {len(body)}\r\n{_date(int(time.time()))}{connection}\r\n"
         ).encode()
-        writer = request.writer
-        await writer.write(head if request.method == hdrs.METH_HEAD else head + body)
-        await writer.drain()
-        return writer
+        transport = request.transport
+        if transport is None or transport.is_closing():
+            raise ConnectionResetError("the device has gone")
+        transport.write(head if request.method == hdrs.METH_HEAD else head + body)
+        if request.protocol.writing_paused:
+            await request.writer.drain()
+        return request.writer
 
     async def write_eof(self, data: bytes = b"") -> None:
         """Nothing: ``prepare`` wrote it all."""

@@ -7,6 +7,7 @@ Spec: RCC.14 2.2.1 (default server), 3GPP TS 23.003 (3gppnetwork.org names)
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import zlib
 from collections.abc import Iterable, Sequence
@@ -49,6 +50,7 @@ def default_hosts(plmns: Iterable[str]) -> frozenset[str]:
     return frozenset(f"config.rcs.mnc{plmn[3:].zfill(3)}.mcc{plmn[:3]}.pub.3gppnetwork.org" for plmn in plmns)
 
 
+@functools.lru_cache(1024)
 def host_name(header: str) -> str:
     """The name in a Host header, without port and final dot."""
     name = header.strip().lower()

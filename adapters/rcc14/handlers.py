@@ -5,14 +5,16 @@ Spec: RCC.14 2.2 (cellular), 2.3 (non-cellular)
 
 from __future__ import annotations
 
+import functools
 import random
 import secrets
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from aiohttp import web
+from msgspec.structs import replace
 
 from adapters.rcc14.access import Redirect, client_address, host_name, redirect_for
 from adapters.rcc14.guard import Guard
@@ -51,6 +53,13 @@ class Leg(NamedTuple):
     ends_tls: bool = True
 
 
+class _Check(NamedTuple):
+    """What looks at a proof, and how it is called; it gives None for a proof that has ended."""
+
+    by: str
+    take: Callable[[Call], Awaitable[Proof | Answer | None]]
+
+
 class Rcc14Front:
     """The front end that RCC.14 clients ask.
 
@@ -74,16 +83,19 @@ class Rcc14Front:
         self._store = store
         self._tracer = tracer
         self._provider = provider
-        self._tokens = tokens
         self._settings = settings
         self._clock = clock
         self._load = load
         self._hosts = frozenset(hosts)
         self._methods = tuple(methods)
         self._releases = frozenset(map(major, settings.provisioning_versions))
-        self._checks = {CHECKS[method.name][1]: method for method in methods}
-        self._challenges = {CHALLENGES[method.name][1]: method for method in methods}
         self._introductions = Introductions(store, seconds=settings.cookie_seconds)
+        self._checks = {
+            Step.TAKE_COOKIE: _Check("cookie", self._introductions.take),
+            Step.TAKE_TOKEN: _Check("token", tokens.take),
+            **{CHECKS[method.name][1]: _Check(method.name, method.check) for method in methods},
+        }
+        self._challenges = {CHALLENGES[method.name][1]: method for method in methods}
         self._header_names = HeaderNames(
             frozenset(name.lower() for name in settings.imsi_headers),
             frozenset(name.lower() for name in settings.msisdn_headers),
@@ -98,19 +110,13 @@ class Rcc14Front:
     def handler(self, leg: Leg) -> Handler:
         """The handler of a listener's GET, and on a TLS leg POST."""
 
-        async def handle(request: web.BaseRequest) -> Response:
-            self._load.in_flight += 1
-            try:
-                return await self._answered(request, leg)
-            finally:
-                self._load.in_flight -= 1
+        return functools.partial(self._handle, leg)
 
-        return handle
-
-    async def _answered(self, request: web.BaseRequest, leg: Leg) -> Response:
+    async def _handle(self, leg: Leg, request: web.BaseRequest) -> Response:
         """The answer as a response. Bodies of errors stay empty: clients take them for documents."""
         started = time.perf_counter()
         headers = {"Cache-Control": "no-cache, no-store"}
+        self._load.in_flight += 1
         try:
             answer = await self._answer(request, leg)
         except AuthError as error:
@@ -125,6 +131,8 @@ class Rcc14Front:
             fault = secrets.token_hex(6)
             logger().exception("request_failed", frontend="acs", fault=fault)
             answer = Answer(500, what=fault)
+        finally:
+            self._load.in_flight -= 1
         if answer.headers:
             headers.update(answer.headers)
         if answer.document:
@@ -174,8 +182,9 @@ class Rcc14Front:
         host = host_name(request.headers.get("Host", ""))
         if self._settings.other_hosts == "refuse" and host not in self._hosts:
             return Answer(404, what="another host")
-        peer = request.remote or ""
-        address = client_address(peer, request.headers.getall("X-Forwarded-For", ()), leg.proxies)
+        peer = address = request.remote or ""
+        if leg.proxies:
+            address = client_address(peer, request.headers.getall("X-Forwarded-For", ()), leg.proxies)
         if not leg.secure:
             return await self._introduce(request, leg, host, peer, address)
         if not leg.ends_tls and not is_trusted(peer, leg.proxies):
@@ -219,7 +228,8 @@ class Rcc14Front:
 
     async def _provide(self, request: web.BaseRequest, leg: Leg, host: str, address: str) -> Answer:
         """The TLS leg: a document for a client that proves who it is."""
-        call = await self._call(request, host, address)
+        posted = await _read_body(request) if request.method == "POST" else b""
+        call = self._call(request, posted, host, address)
         asked = call.asked
         moved = self._moved(request, "https", host, asked.imsi or asked.imei or asked.msisdn or address)
         if moved is not None:
@@ -231,7 +241,7 @@ class Rcc14Front:
                 return self._start_again(call, str(error))
             except Conflict:
                 # A second request of this device was quicker, or the cookie is used up: look again, once.
-                call = call._replace(now=self._clock())
+                call = replace(call, now=self._clock())
         raise Unavailable("two requests of one device at once", self._settings.retry_after_seconds)
 
     async def _decide(self, call: Call) -> Answer:
@@ -251,46 +261,38 @@ class Rcc14Front:
                 # Only of a client that has nothing to show does it matter by what it could be challenged.
                 suited = [method.name for method in self._methods if method.suits(call)]
                 step = decide(facts | offers_of(call.asked, suited))
-            found: Proof | Answer | None
-            if step is Step.TAKE_COOKIE:
-                found = await self._introductions.take(call)
-                if found is None:
-                    metrics.count(metrics.acs_proofs, "cookie", "refused")
-                    facts.discard(Fact.COOKIE)
-                    continue
-            elif step is Step.TAKE_TOKEN:
-                try:
-                    found = await self._tokens.take(call)
-                except AuthError as error:
-                    metrics.count(metrics.acs_proofs, "token", "refused")
-                    why = str(error)
-                    facts.discard(Fact.TOKEN)
-                    facts.add(Fact.TOKEN_REFUSED)
-                    continue
-            elif step in self._checks:
-                found = await self._checked(self._checks[step], call)
-            elif step in self._challenges:
-                found = await self._challenges[step].challenge(call)
-                metrics.count(metrics.acs_proofs, self._challenges[step].name, "challenged")
-            else:
-                found = self._refuse(step, call, why)
+            check = self._checks.get(step)
+            if check is None:
+                return await self._challenge_or_refuse(step, call, why)
+            try:
+                found = await check.take(call)
+            except AuthError as error:
+                metrics.count(metrics.acs_proofs, check.by, "refused")
+                if step is not Step.TAKE_TOKEN:
+                    raise
+                why = str(error)
+                facts.discard(Fact.TOKEN)
+                facts.add(Fact.TOKEN_REFUSED)
+                continue
+            if found is None:
+                metrics.count(metrics.acs_proofs, check.by, "refused")
+                facts.discard(Fact.COOKIE)
+                continue
             if isinstance(found, Answer):
                 return found
-            return await self._provided(found, call)
+            metrics.count(metrics.acs_proofs, found.by, "accepted")
+            answer = await self._provider.answer(found, call)
+            if answer.status == 403 and found.by == "cookie":
+                await self._alarm("identity.mismatch", call.peer, subscriber_id=found.household.subscriber.id)
+            return answer
 
-    async def _checked(self, method: Method, call: Call) -> Proof | Answer:
-        try:
-            return await method.check(call)
-        except AuthError:
-            metrics.count(metrics.acs_proofs, method.name, "refused")
-            raise
-
-    async def _provided(self, proof: Proof, call: Call) -> Answer:
-        metrics.count(metrics.acs_proofs, proof.by, "accepted")
-        answer = await self._provider.answer(proof, call)
-        if answer.status == 403 and proof.by == "cookie":
-            await self._alarm("identity.mismatch", call.peer, subscriber_id=proof.household.subscriber.id)
-        return answer
+    async def _challenge_or_refuse(self, step: Step, call: Call, why: str) -> Answer:
+        method = self._challenges.get(step)
+        if method is None:
+            return self._refuse(step, call, why)
+        challenge = await method.challenge(call)
+        metrics.count(metrics.acs_proofs, method.name, "challenged")
+        return challenge
 
     def _refuse(self, step: Step, call: Call, why: str) -> Answer:
         """The answer of a step that lets nobody in."""
@@ -340,19 +342,14 @@ class Rcc14Front:
             event = Event(at=self._clock(), kind=kind, subscriber_id=subscriber_id, detail={"address": address})
             await self._store.commit(Append(event))
 
-    async def _call(self, request: web.BaseRequest, host: str, address: str) -> Call:
+    def _call(self, request: web.BaseRequest, body: bytes, host: str, address: str) -> Call:
         """The request as the methods see it; a posted form is read like a query.
 
         Raises: DecodeError, LimitExceeded.
         """
-        query, media_type, body = query_of(request), "", b""
+        query, media_type = query_of(request), ""
         if request.method == "POST":
             media_type = request.content_type.lower()
-            body = await request.content.read(MAX_BODY_BYTES + 1)
-            while not request.content.at_eof() and len(body) <= MAX_BODY_BYTES:
-                body += await request.content.read(MAX_BODY_BYTES + 1 - len(body))
-            if len(body) > MAX_BODY_BYTES:
-                raise LimitExceeded(f"a body over the limit of {MAX_BODY_BYTES} octets")
             if media_type == FORM:
                 query = f"{query}&{body.decode('latin-1')}" if query else body.decode("latin-1")
         return Call(
@@ -367,6 +364,15 @@ class Rcc14Front:
             body,
             self._settings.additional is not None and self._settings.additional.is_meant(host),
         )
+
+
+async def _read_body(request: web.BaseRequest) -> bytes:
+    body = await request.content.read(MAX_BODY_BYTES + 1)
+    while not request.content.at_eof() and len(body) <= MAX_BODY_BYTES:
+        body += await request.content.read(MAX_BODY_BYTES + 1 - len(body))
+    if len(body) > MAX_BODY_BYTES:
+        raise LimitExceeded(f"a body over the limit of {MAX_BODY_BYTES} octets")
+    return body
 
 
 def _spread(seconds: int) -> str:

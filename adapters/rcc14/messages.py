@@ -5,8 +5,8 @@ Spec: RCC.14 2.2 (request parameters and responses)
 
 from __future__ import annotations
 
+import functools
 import re
-from typing import NamedTuple
 from urllib.parse import unquote_plus
 
 import msgspec
@@ -54,8 +54,8 @@ _KNOWN = (*_PROOFS, *_ABOUT, *_SECRET, "vers", "app", "SMS_port", "error")
 _CANONICAL = {name.lower(): name for name in _KNOWN} | {name: name for name in _KNOWN}
 _SINGLE = frozenset({*_PROOFS, "vers"})
 _KEPT = frozenset(_ABOUT)
-_LENGTHS = {name: MAX_KEPT_CHARACTERS if name in _KEPT else MAX_VALUE_CHARACTERS for name in _KNOWN}
 _RELEASE = ("rcs_profile", "rcs_version", "provisioning_version", "client_version")
+_ABSENT = ("",) * len(_RELEASE)
 _VERS = re.compile(r"-[1-4]|[0-9]{1,10}", re.ASCII)
 _NUMBER = re.compile(r"[0-9]{3,15}", re.ASCII)
 _PORT = re.compile(r"[0-9]{1,5}", re.ASCII)
@@ -88,7 +88,7 @@ class Request(msgspec.Struct, frozen=True):
     @property
     def release(self) -> tuple[str, ...]:
         """What identifies the client's release: when it changes, the client starts afresh."""
-        return tuple([self.about.get(name, "") for name in _RELEASE])
+        return tuple(map(self.about.get, _RELEASE, _ABSENT))
 
     @property
     def layout(self) -> Layout:
@@ -102,13 +102,18 @@ class Request(msgspec.Struct, frozen=True):
             return "B"
         if self.apps == (_IMS_A,):
             return "A"
-        release = self.about.get("provisioning_version", "").partition(".")[0]
-        profile = self.about.get("rcs_profile", "").upper()
-        modern = release.isdecimal() and int(release) >= 4
-        return "B" if modern and profile.startswith("UP_") and not profile.startswith("UP_1") else "A"
+        said = self.about.get
+        return _layout_of(said("provisioning_version", ""), said("rcs_profile", ""))
 
 
-class Whose(NamedTuple):
+@functools.lru_cache(256)
+def _layout_of(release: str, profile: str) -> Layout:
+    number, profile = release.partition(".")[0], profile.upper()
+    modern = number.isdecimal() and int(number) >= 4
+    return "B" if modern and profile.startswith("UP_") and not profile.startswith("UP_1") else "A"
+
+
+class Whose(msgspec.Struct, frozen=True):
     """The device or else the subscriber an exchange is about.
 
     ``armed`` when somebody asked to see all of it; not ``proven`` when it is only claimed.
@@ -119,7 +124,7 @@ class Whose(NamedTuple):
     proven: bool = True
 
 
-class Answer(NamedTuple):
+class Answer(msgspec.Struct, frozen=True):
     """What goes back: a status, and for 200 a document, a cookie value or both; an empty body needs a cookie.
 
     ``cookie_seconds`` is the cookie's life, 0 for the usual one. ``headers`` are those that belong to the status,
@@ -155,6 +160,7 @@ def parse_request(query: str, *, strict: bool = False) -> Request:
         raise LimitExceeded(f"more than {MAX_PARAMETERS} parameters")
     is_written_out = "%" not in query and "+" not in query
     values: dict[str, str] = {}
+    about: dict[str, str] = {}
     apps: list[str] = []
     unknown: dict[str, str] = {}
     for field in fields:
@@ -167,13 +173,15 @@ def parse_request(query: str, *, strict: bool = False) -> Request:
         if name is None:
             if len(unknown) < MAX_UNKNOWN and _NAME.fullmatch(written):
                 unknown[written] = value[:MAX_KEPT_CHARACTERS]
+        elif name in _KEPT:
+            about[name] = value[:MAX_KEPT_CHARACTERS]
         elif name == "app":
             if len(apps) < MAX_APPS:
                 apps.append(value[:MAX_KEPT_CHARACTERS])
         elif name in values and name in _SINGLE:
             raise DecodeError(f"parameter {name} occurs twice")
         else:
-            values[name] = value[: _LENGTHS[name]]
+            values[name] = value[:MAX_VALUE_CHARACTERS]
     said = values.get
     return Request(
         _parse_vers(said("vers", "0"), strict=strict),
@@ -184,7 +192,7 @@ def parse_request(query: str, *, strict: bool = False) -> Request:
         said("token", ""),
         said("OTP", ""),
         tuple(apps),
-        {name: value for name, value in values.items() if name in _KEPT},
+        about,
         unknown,
         said("EAP_ID", ""),
         said("code", ""),

@@ -73,7 +73,11 @@ class Provider:
             if known is None and len(household.devices) >= self._limit(subscriber):
                 return Answer(403, what="too many devices", traced=about(household, now))
         moved = _moved(household, known, proof, asked)
-        device, content = await self._with_credentials(subscriber, moved.device, now), b""
+        device, content = moved.device, b""
+        if self._documents.needs_credential(subscriber, device) or self._documents.needs_account(
+            subscriber, device, now
+        ):
+            device = await self._with_credentials(subscriber, device, now)
 
         def digest() -> bytes:
             nonlocal content
@@ -93,14 +97,14 @@ class Provider:
         )
         if call.additional:
             # What the user is told is for the default server to say.
-            delivery = delivery._replace(message="")
+            delivery = replace(delivery, message="")
         token = self._tokens.issue(device.id, delivery.state.token_serial) if delivery.token_seconds else ""
-        if delivery.kind is not Kind.FULL:
+        if delivery.kind is Kind.FULL:
+            content = content or self._documents.content(subscriber, device, asked, additional=call.additional)
+            if profile := self._documents.turns_off(subscriber, device, asked):
+                logger().warning("profile_not_supported", device=device.id, rcs_profile=profile)
+        else:
             content = b""
-        elif not content:
-            content = self._documents.content(subscriber, device, asked, additional=call.additional)
-        if delivery.kind is Kind.FULL and (profile := self._documents.turns_off(subscriber, device, asked)):
-            logger().warning("profile_not_supported", device=device.id, rcs_profile=profile)
         document = self._documents.document(delivery, token, content, call.headers.get("Accept-Language", ""))
 
         writes: list[Write] = [*proof.spends]
@@ -122,11 +126,11 @@ class Provider:
         if writes:
             await self._store.commit(*writes)
         self._store.touch(device.id, now)
-        metrics.count(metrics.acs_documents, delivery.kind.value)
+        metrics.count(metrics.acs_documents, delivery.kind)
         return Answer(
             200,
             document,
-            what=delivery.kind.value,
+            what=delivery.kind,
             device_id=device.id,
             traced=Whose(device.id, is_armed(device, now)),
         )

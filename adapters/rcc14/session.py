@@ -13,6 +13,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
 
+import msgspec
 from msgspec.structs import replace
 
 from adapters.rcc14.identity import token as tokens
@@ -35,7 +36,7 @@ class Kind(enum.StrEnum):
     RESET = "reset"
 
 
-class Delivery(NamedTuple):
+class Delivery(msgspec.Struct, frozen=True):
     """The answer's shape, and the state that follows.
 
     ``version`` and ``validity_seconds`` are VERS. ``token_seconds`` is how long the TOKEN that goes with it is still

@@ -8,23 +8,25 @@ Spec: RCC.14 TOKEN characteristic
 
 from __future__ import annotations
 
-import base64
+import binascii
 import functools
 import hashlib
 import hmac
-import math
 from datetime import datetime
 
 from gateway.fleet.device import Rcc14State
 
+_DAY_SECONDS = 86_400
 _MAC_BYTES = 24
 _BLOCK_BYTES = 64
+_BASE64URL = bytes.maketrans(b"+/", b"-_")
 
 
 def token_of(device_id: str, serial: int, key: bytes) -> str:
     """The token with that serial; base64url characters, dots and what device ids are made of."""
     body = f"{device_id}.{serial}"
-    return f"{body}.{base64.urlsafe_b64encode(_hmac(key, body.encode())[:_MAC_BYTES]).decode()}"
+    mac = binascii.b2a_base64(_hmac(key, body.encode())[:_MAC_BYTES], newline=False)
+    return f"{body}.{mac.translate(_BASE64URL).decode()}"
 
 
 def device_of(token: str) -> str:
@@ -52,7 +54,9 @@ def remaining_seconds(state: Rcc14State, *, now: datetime, life_seconds: int) ->
     """How long the newest token is still good for; 0 when it has expired or there is none."""
     if state.token_issued_at is None:
         return 0
-    return max(0, life_seconds - math.ceil((now - state.token_issued_at).total_seconds()))
+    age = now - state.token_issued_at
+    begun = age.days * _DAY_SECONDS + age.seconds + (age.microseconds > 0)
+    return life_seconds - begun if begun < life_seconds else 0
 
 
 def is_due(state: Rcc14State, *, now: datetime, life_seconds: int) -> bool:
@@ -65,7 +69,8 @@ def _hmac(key: bytes, message: bytes) -> bytes:
 
     Spec: RFC 2104 2, 4
     """
-    inner, outer = (begun.copy() for begun in _begun(key))
+    inner, outer = _begun(key)
+    inner, outer = inner.copy(), outer.copy()
     inner.update(message)
     outer.update(inner.digest())
     return outer.digest()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+import msgspec
 
 from adapters.rcc14.messages import Answer, Request
 from gateway.errors import Conflict
@@ -12,7 +14,7 @@ from gateway.fleet.device import Device
 from gateway.store.protocol import ClaimEphemeral, Household, Store, Write
 
 
-class Call(NamedTuple):
+class Call(msgspec.Struct, frozen=True):
     """One request of the TLS leg.
 
     ``target`` is the path with the query as the client wrote them. ``headers`` are by name in any case. ``cookies`` are
@@ -33,7 +35,7 @@ class Call(NamedTuple):
     additional: bool = False
 
 
-class Proof(NamedTuple):
+class Proof(msgspec.Struct, frozen=True):
     """Whose request this is.
 
     ``asked`` is the request to answer, which may be one that this one only completes. ``spends`` are writes that use

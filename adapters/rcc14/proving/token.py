@@ -12,7 +12,7 @@ from gateway.errors import AuthError
 from gateway.fleet.device import Device, is_one_phone
 from gateway.fleet.subscriber import Subscriber
 from gateway.observe import metrics
-from gateway.store.protocol import Store
+from gateway.store.protocol import Household, Store
 
 
 class Tokens:
@@ -34,18 +34,18 @@ class Tokens:
         Raises: AuthError when it is not good, or comes from another SIM or phone than it was given to: the client
         drops it then and starts again.
         """
+        device_id = tokens.device_of(call.asked.token)
+        household = await self._store.load_household("id", device_id.rpartition(".")[0])
         try:
-            proof = await self._proof(call)
+            proof = self._proof(household, device_id, call)
         except AuthError:
             metrics.count(metrics.tokens, "refused")
             raise
         metrics.count(metrics.tokens, "accepted")
         return proof
 
-    async def _proof(self, call: Call) -> Proof:
+    def _proof(self, household: Household | None, device_id: str, call: Call) -> Proof:
         asked = call.asked
-        device_id = tokens.device_of(asked.token)
-        household = await self._store.load_household("id", device_id.rpartition(".")[0])
         device = next((one for one in household.devices if one.id == device_id), None) if household else None
         if household is None or device is None or device.rcc14 is None:
             raise AuthError("the token is no device's")
@@ -56,7 +56,7 @@ class Tokens:
         other = _other(household.subscriber, device, device.rcc14.imsi, asked)
         if other:
             raise AuthError(f"the token comes with another {other}")
-        return Proof(household, asked, device=device, by="token")
+        return Proof(household, asked, (), device, "token")
 
 
 def _other(subscriber: Subscriber, device: Device, imsi: str, asked: Request) -> str:

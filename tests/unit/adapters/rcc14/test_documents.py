@@ -301,8 +301,8 @@ def test_a_message_is_in_the_clients_language(
         "Reject_btn": "1",
     }
     assert b"\n" not in octets
-    assert b"MSG" not in documents.document(delivery._replace(message="disabled"), "t", b"", accepts)
-    assert b"MSG" not in documents.document(delivery._replace(message=""), "t", b"", accepts)
+    assert b"MSG" not in documents.document(replace(delivery, message="disabled"), "t", b"", accepts)
+    assert b"MSG" not in documents.document(replace(delivery, message=""), "t", b"", accepts)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from adapters.rcc14.identity.otp import POLICY_DOCUMENT
 from adapters.rcc14.messages import Answer, Request
@@ -134,7 +135,7 @@ async def test_number_probing(open_lab: Callable[..., Lab]) -> None:
     answers = [await lab.start(asked) for asked in (ASKED, STRANGER, data_only)]
     assert len(lab.outbox.sent) == 1
     assert all(
-        answer._replace(cookie="", traced=None) == answers[0]._replace(cookie="", traced=None) for answer in answers
+        replace(answer, cookie="", traced=None) == replace(answers[0], cookie="", traced=None) for answer in answers
     )
     assert len({len(answer.cookie) for answer in answers}) == 1
     for answer in answers:
