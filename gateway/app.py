@@ -124,12 +124,13 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
         stack.push_async_callback(store.close)
         background = Background(store, now)
         background.every(HOUSEKEEPING_SECONDS, "housekeeping", functools.partial(_keep_house, store, settings.events))
+        models = msgspec.convert([model.model_dump() for model in settings.omadm.models], list[Model])
         service = Service(
             configuration.catalogue,
             configuration.profiles,
             plmns=settings.operator.plmns,
             roots=settings.omadm.roots,
-            models=msgspec.convert([model.model_dump() for model in settings.omadm.models], list[Model]),
+            models=models,
             read_back=msgspec.convert(settings.omadm.read_back.model_dump(), ReadBack),
         )
         tracer = Tracer(store, settings.trace)
@@ -146,8 +147,17 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
         load = Load(max_in_flight=settings.load.max_in_flight, max_lag_seconds=settings.load.max_lag_seconds)
         tokens = Tokens(store, key=sealer.derive("rcc14-token"), life_seconds=terms.token_seconds)
         detections = Detections(store, settings.detection, now, configuration.detection_rules)
+        packages = Packages(settings.data / PACKAGES_FOLDER)
         omadm = OmaDmFront(
-            store, service, sealer, tracer, settings.omadm, now, secrets_of=accounts.variables, detections=detections
+            store,
+            service,
+            sealer,
+            tracer,
+            settings.omadm,
+            now,
+            secrets_of=accounts.variables,
+            detections=detections,
+            contents=packages.content,
         )
         bearer = await stack.enter_async_context(open_bearer(settings, now))
         reach = await stack.enter_async_context(open_reach(store, bearer, sealer, settings, background, now))
@@ -165,7 +175,6 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             | set(settings.rcc14.additional.hosts if settings.rcc14.additional else ()),
             methods=methods,
         )
-        packages = Packages(settings.data / PACKAGES_FOLDER)
         link_key = sealer.derive("package-link")
         jobs = Jobs(
             store,
@@ -176,6 +185,7 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             roots=settings.omadm.roots,
             package_url=settings.package_url(),
             clock=now,
+            models=models,
         )
         dm_pushes = OmaDmPushes(service, configuration.catalogue, sealer, settings.omadm, settings.omacp, settings.sms)
         cp_documents = CpDocuments(

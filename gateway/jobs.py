@@ -15,7 +15,8 @@ from gateway.accounts import Accounts
 from gateway.errors import ConfigError, Conflict, NotFound
 from gateway.fleet.device import Device
 from gateway.fleet.job import Job, JobState, kept
-from gateway.fleet.operation import Operation
+from gateway.fleet.model import Model, model_of
+from gateway.fleet.operation import Operation, naming_package
 from gateway.fleet.queue import Queue
 from gateway.inventory import Inventory
 from gateway.objects.account import refused
@@ -27,6 +28,8 @@ from gateway.store.protocol import Append, Event, PutDevice, PutOperation, Store
 
 CONFIRM_SECONDS = 300
 CANCELLED = StatusCode(514)
+MAX_HANDED_BYTES = 16 << 20
+"""Of a package that goes to a device in its tree: it is at hand as long as that takes."""
 
 DEADLINES = {
     "firmware": timedelta(days=7),
@@ -60,7 +63,8 @@ class Unconfirmed(NamedTuple):
 class Jobs:
     """The operator's use cases; ``clock`` gives aware UTC times.
 
-    ``roots`` says where MOs are mounted on devices that were not asked, ``package_url`` where devices fetch packages.
+    ``roots`` says where MOs are mounted on devices that were not asked, ``package_url`` where devices fetch packages
+    unless ``models`` has them get them in their tree.
     """
 
     def __init__(
@@ -74,6 +78,7 @@ class Jobs:
         roots: Mapping[str, str],
         package_url: str,
         clock: Callable[[], datetime],
+        models: Sequence[Model] = (),
     ) -> None:
         self._store = store
         self._inventory = inventory
@@ -83,6 +88,7 @@ class Jobs:
         self._roots = dict(roots)
         self._package_url = package_url
         self._clock = clock
+        self._models = tuple(models)
 
     async def start(
         self,
@@ -204,6 +210,14 @@ class Jobs:
                 "node": f"p{package.id}",
                 "url": f"{self._package_url}?p={link}",
             }
+            if model_of(self._models, device).packages == "tree":
+                if package.size_bytes > MAX_HANDED_BYTES:
+                    raise ConfigError(
+                        f"package {package.name}@{package.version} has {package.size_bytes} octets; up to "
+                        f"{MAX_HANDED_BYTES} can be handed over in the tree of a device, larger ones only by URL",
+                        key="omadm.models",
+                    )
+                parameters["content"] = naming_package(package.id)
             subject = f"{package.name}@{package.version}"
         if kind == "account" and device.omadm and device.omadm.server:
             subject = parameters["server_id"] = device.omadm.server.name
@@ -214,7 +228,7 @@ class Jobs:
             kind=kind,
             action=action,
             subject=subject,
-            root=own.get(mo) or self._roots.get(mo) or usual,
+            root=own.get(mo) or model_of(self._models, device).roots.get(mo) or self._roots.get(mo) or usual,
             parameters=parameters,
             created_at=now,
             deadline_at=deadline_at,

@@ -55,6 +55,7 @@ class Packages:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._last: tuple[str, bytes] | None = None
 
     def add(self, file: Path, kind: PackageKind, name: str, version: str, now: datetime) -> Package:
         """Take a copy of the file; the same octets again under the same name and version change nothing.
@@ -123,6 +124,21 @@ class Packages:
     def path(self, package: Package) -> Path:
         """The file of a package."""
         return self._folder / package.id / package.file
+
+    def content(self, package_id: str) -> bytes:
+        """The octets of a package; those last asked for are at hand, since a device takes them in many parts.
+
+        Raises: NotFound.
+        """
+        if self._last is None or self._last[0] != package_id:
+            try:
+                octets = self.path(self._load(package_id)).read_bytes() if package_id.isalnum() else b""
+            except (ConfigError, OSError):
+                octets = b""
+            if not octets:
+                raise NotFound(f"there is no package {package_id!r}")
+            self._last = package_id, octets
+        return self._last[1]
 
     def _load(self, package_id: str) -> Package:
         file = self._folder / package_id / DESCRIPTION

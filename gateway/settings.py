@@ -98,12 +98,14 @@ class OmaDmModel(_Table):
     """What is known beforehand of devices of one make and model: patterns such as ``Acme`` and ``A*``.
 
     ``roots`` says where MOs are mounted on them (key of the MO -> URI); ``read_back`` goes before that of all others.
+    With ``packages`` "tree" firmware and software is handed to them as large objects, and not fetched by URL.
     """
 
     manufacturer: Annotated[str, Field(min_length=1)] = "*"
     model: Annotated[str, Field(min_length=1)] = "*"
     roots: dict[str, str] = {}
     read_back: ReadBack | None = None
+    packages: Literal["url", "tree"] = "url"
 
 
 class OmaDm(_Table):

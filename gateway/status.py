@@ -85,6 +85,7 @@ class StatusCode(enum.IntEnum):
     NOT_SUPPORTED = 406
     MISSING_CREDENTIALS = 407
     TIMEOUT = 408
+    GONE = 410
     INCOMPLETE = 412
     TOO_LARGE = 413
     URI_TOO_LONG = 414

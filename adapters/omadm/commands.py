@@ -6,13 +6,13 @@ Spec: OMA-TS-DM_RepPro-V1_2 (commands, Item); OMA-TS-DM_Protocol-V1_2 10 (user i
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 from urllib.parse import quote_plus
 
 from adapters.omadm.messages import Alert, AnyCommand, Command, Data, Group, Item, Meta
 from adapters.omadm.reports import AlertCode
-from gateway.fleet.operation import Operation, Prompt
+from gateway.fleet.operation import Operation, Prompt, package_named
 
 _VALUELESS = ("node", "null")
 _WRITING = ("Add", "Replace", "Exec")
@@ -25,6 +25,15 @@ _PROMPTS = {
     "choices": AlertCode.MULTIPLE_CHOICE,
 }
 _DEFAULTS = {"accept": "1", "reject": "0"}
+
+
+Contents = Callable[[str], bytes]
+"""The octets of a package by its id; LookupError when there is none."""
+
+
+def no_contents(package_id: str) -> bytes:
+    """For where nothing is handed over."""
+    raise LookupError(package_id)
 
 
 class Numbered(NamedTuple):
@@ -52,18 +61,19 @@ def size(operation: Operation) -> int:
     return 1 + sum(map(size, operation.members))
 
 
-def command_for(operation: Operation, first: int) -> AnyCommand:
+def command_for(operation: Operation, first: int, contents: Contents = no_contents) -> AnyCommand:
     """The command that carries out one operation, with CmdIDs from ``first``.
 
-    An Exec bears the operation's id as its Correlator, by which a later generic alert names it.
+    An Exec bears the operation's id as its Correlator, by which a later generic alert names it. ``contents`` gives the
+    octets of a package that a value only names.
 
-    Raises: ValueError when a ``bin`` value is not base64.
+    Raises: ValueError when a ``bin`` value is not base64, LookupError when there is no such package.
     """
     verb = operation.verb
     if verb == "Atomic" or verb == "Sequence":
         members, following = [], first + 1
         for member in operation.members:
-            members.append(command_for(member, following))
+            members.append(command_for(member, following, contents))
             following += size(member)
         return Group(verb=verb, cmd_id=str(first), commands=tuple(members))
     if verb == "Alert":
@@ -72,7 +82,7 @@ def command_for(operation: Operation, first: int) -> AnyCommand:
         target=operation.uri,
         source=operation.source if verb == "Copy" else "",
         meta=_meta(operation),
-        data=_data(operation),
+        data=_data(operation, contents),
     )
     correlator = operation.id if verb == "Exec" else ""
     return Command(verb=verb, cmd_id=str(first), items=(item,), correlator=correlator)
@@ -105,10 +115,13 @@ def _meta(operation: Operation) -> Meta | None:
     return Meta(format=operation.format, type=operation.type)
 
 
-def _data(operation: Operation) -> Data:
+def _data(operation: Operation, contents: Contents) -> Data:
     """The Item's Data; a leaf that is added or replaced has one even when it is empty."""
     if operation.verb not in _WRITING or operation.format in _VALUELESS:
         return None
     if operation.value is None:
         return None if operation.verb == "Exec" else ""
-    return base64.b64decode(operation.value, validate=True) if operation.format == "bin" else operation.value
+    if operation.format != "bin":
+        return operation.value
+    package = package_named(operation.value)
+    return contents(package) if package else base64.b64decode(operation.value, validate=True)

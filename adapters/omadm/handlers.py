@@ -20,6 +20,7 @@ from adapters.omadm import codec, tracing
 from adapters.omadm.accounts import NONCE_BYTES, Accounts, certifies
 from adapters.omadm.auth import NO_PROOF, Proof, body_digest, format_mac, parse_mac
 from adapters.omadm.codec import Encoding, UnsupportedMediaType
+from adapters.omadm.commands import Contents, no_contents
 from adapters.omadm.messages import SyncML
 from adapters.omadm.packing import fill_in
 from adapters.omadm.reports import AlertCode
@@ -133,14 +134,18 @@ class OmaDmFront:
         clock: Callable[[], datetime],
         *,
         secrets_of: Callable[[Device], Mapping[str, str]],
+        contents: Contents = no_contents,
         detections: Detections,
     ) -> None:
-        """``secrets_of`` gives the passwords of a device's newest account by the name that stands for each."""
+        """``contents`` are those of packages that go out in the tree.
+
+        ``secrets_of`` gives the passwords of a device's newest account by the name that stands for each."""
         self._store = store
         self._service = service
         self._sealer = sealer
         self._tracer = tracer
         self._secrets_of = secrets_of
+        self._contents = contents
         self._detections = detections
         self._accounts = Accounts(sealer, settings)
         self._settings = settings
@@ -350,7 +355,7 @@ class OmaDmFront:
     def _respond(
         self, received: Received, operations: Sequence[Operation], peer: Peer, writer: Writer, now: datetime
     ) -> Reply:
-        return respond(received, operations, peer, measure=writer.measure, now=now)
+        return respond(received, operations, peer, measure=writer.measure, now=now, contents=self._contents)
 
     def _trace(
         self,

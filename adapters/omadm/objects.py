@@ -148,19 +148,6 @@ def chunk(command: Command, chunking: Chunking, fits: Callable[[Command], bool])
     return part(low * step), replace(chunking, offset=chunking.offset + low * step)
 
 
-def is_finished(chunking: Chunking) -> bool:
-    """True when the last part has been taken."""
-    return chunking.offset >= len_of(chunking.operation)
-
-
-def len_of(operation: Operation) -> int:
-    """The length of the operation's value in what ``offset`` counts: characters, or octets of a ``bin`` value."""
-    value = operation.value or ""
-    if operation.format != "bin":
-        return len(value)
-    return len(value) // 4 * 3 - value.count("=")
-
-
 def _is_base64(command: Command, item: Item) -> bool:
     meta = item.meta or command.meta
     return meta is not None and meta.format == "b64"

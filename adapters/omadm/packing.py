@@ -11,9 +11,9 @@ from typing import NamedTuple, TypeGuard
 
 from msgspec.structs import replace
 
-from adapters.omadm.commands import command_for, size
+from adapters.omadm.commands import Contents, command_for, no_contents, size
 from adapters.omadm.messages import Alert, AnyCommand, Command, Group, Status, SyncML
-from adapters.omadm.objects import Chunking, chunk, is_finished, object_bytes
+from adapters.omadm.objects import Chunking, chunk, object_bytes
 from gateway.fleet.abilities import refusal
 from gateway.fleet.operation import Operation
 from gateway.status import StatusCode
@@ -75,14 +75,16 @@ def pack(
     max_bytes: int | None,
     measure: Callable[[SyncML], int],
     limits: Limits = NO_BOUNDS,
+    contents: Contents = no_contents,
 ) -> Package:
     """``frame`` with as many of the operations as fit, in order. Its first command is the Status of the header.
 
-    ``measure`` gives the octets of a whole message. A command that would be too large even next to that one Status
-    goes out in parts when its turn comes, to a device that takes them; to others it is refused with 413, as is a value
-    over the MaxObjSize of the device. A value that is not of its format is refused with 415, a URI that is too long for
-    the device with 414, a command that it lacks with 406. A message that has no
-    room for commands although some are planned is not the last of its package, so that the device asks for the next.
+    ``measure`` gives the octets of a whole message, ``contents`` those of packages that values name. A command that
+    would be too large even next to that one Status goes out in parts when its turn comes, to a device that takes
+    them; to others it is refused with 413, as is a value over the MaxObjSize of the device. A value that is not of
+    its format is refused with 415, a URI that is too long for the device with 414, a command that it lacks with
+    406. A message that has no room for commands although some are planned is not the last of its package, so that
+    the device asks for the next.
 
     Spec: OMA-TS-DM_Protocol-V1_2 6 (multiple messages in a package), 7 (large objects)
     """
@@ -94,12 +96,14 @@ def pack(
             refused.append((operation, status))
             continue
         try:
-            command = command_for(operation, cmd_id)
+            command = command_for(operation, cmd_id, contents)
             if isinstance(command, Command) and command.correlator and frame.header.ver_dtd == "1.1":
                 # The older DTD has no such element.
                 command = replace(command, correlator="")
         except ValueError:
             refused.append((operation, StatusCode.UNSUPPORTED_TYPE))
+        except LookupError:
+            refused.append((operation, StatusCode.GONE))
         else:
             if limits.max_bytes is not None and _largest(command, limits) > limits.max_bytes:
                 refused.append((operation, StatusCode.TOO_LARGE))
@@ -114,7 +118,7 @@ def pack(
         if limits.in_parts and _is_divisible(command):
             planned = tuple(operation for operation, _ in queue[1:])
             total = object_bytes(command.items[0], octets=limits.octets)
-            begun = pack_part(frame, Chunking(operation, total), max_bytes, measure)
+            begun = pack_part(frame, Chunking(operation, total), max_bytes, measure, contents)
             return begun._replace(planned=planned, refused=tuple(refused))
         refused.append((queue.pop(0)[0], StatusCode.TOO_LARGE))
 
@@ -128,13 +132,22 @@ def pack(
     )
 
 
-def pack_part(frame: SyncML, chunking: Chunking, max_bytes: int | None, measure: Callable[[SyncML], int]) -> Package:
+def pack_part(
+    frame: SyncML,
+    chunking: Chunking,
+    max_bytes: int | None,
+    measure: Callable[[SyncML], int],
+    contents: Contents = no_contents,
+) -> Package:
     """``frame`` with the next part of an object, and nothing else; without the last part it is not the last message.
 
     Spec: OMA-TS-DM_Protocol-V1_2 7
     """
     operation = chunking.operation
-    whole = command_for(operation, len(frame.commands) + 1)
+    try:
+        whole = command_for(operation, len(frame.commands) + 1, contents)
+    except LookupError:
+        return Package(frame, {}, (), refused=((operation, StatusCode.GONE),))
 
     def fits(command: Command) -> bool:
         return max_bytes is None or measure(_filled(replace(frame, final=True), [(operation, command)])) <= max_bytes
@@ -143,7 +156,7 @@ def pack_part(frame: SyncML, chunking: Chunking, max_bytes: int | None, measure:
     if part is None:
         return Package(replace(frame, final=False), {}, (), chunking=chunking)
     command, taken = part
-    finished = is_finished(taken)
+    finished = not command.items[0].more_data
     message = replace(_filled(frame, [(operation, command)]), final=finished)
     return Package(message, {command.cmd_id: operation}, (), chunking=None if finished else taken)
 

@@ -24,6 +24,7 @@ from msgspec.structs import replace
 
 from adapters.omadm.answers import expect, hear, settle
 from adapters.omadm.auth import NO_PROOF, Account, Proof, Verdict, chal, make_cred, parse_type, verify
+from adapters.omadm.commands import Contents, no_contents
 from adapters.omadm.messages import Alert, AnyCommand, Chal, Item, Meta, Status, SyncHdr, SyncML
 from adapters.omadm.objects import Chunking, assemble
 from adapters.omadm.packing import Limits, Package, pack, pack_part, trim
@@ -205,11 +206,13 @@ def respond(
     *,
     measure: Callable[[SyncML], int],
     now: datetime,
+    contents: Contents = no_contents,
 ) -> Reply:
     """The reply, with the commands planned earlier and for ``operations`` as far as the device can take them.
 
-    ``measure`` gives the octets of an encoded message. Operations that do not fit stay planned; when it is not our
-    turn they are not taken at all. A reply without commands ends the session.
+    ``measure`` gives the octets of an encoded message, ``contents`` those of packages that operations name.
+    Operations that do not fit stay planned; when it is not our turn they are not taken at all. A reply without
+    commands ends the session.
 
     Spec: OMA-TS-DM_Protocol-V1_2 6, 7, 8; OMA-TS-SyncML_MetaInfo-V1_2 (MaxMsgSize, MaxObjSize)
     """
@@ -225,11 +228,11 @@ def respond(
     if owed:
         package = Package(frame, {}, (*session.planned, *operations), chunking=session.chunking)
     elif session.chunking is not None:
-        part = pack_part(frame, session.chunking, session.max_msg_size, measure)
+        part = pack_part(frame, session.chunking, session.max_msg_size, measure, contents)
         package = part._replace(planned=(*session.planned, *operations))
     else:
         limits = Limits(session.max_obj_size, peer.large_objects, peer.octets, peer.uri_limits, peer.lacks)
-        package = pack(frame, (*session.planned, *operations), session.max_msg_size, measure, limits)
+        package = pack(frame, (*session.planned, *operations), session.max_msg_size, measure, limits, contents)
     sent = expect(package.sent, now)
     session = replace(
         session,

@@ -12,6 +12,8 @@ from typing import Any
 
 import aiohttp
 
+from adapters.simulator.syncml_markup import unbase64
+
 Tree = dict[str, list[str | None]]
 Alert = dict[str, str]
 
@@ -52,6 +54,7 @@ _FACTORY: dict[str, tuple[str, str | None]] = {
     "./FUMO/Download": ("node", None),
     "./FUMO/Download/PkgURL": ("chr", ""),
     "./FUMO/Update": ("node", None),
+    "./FUMO/Update/PkgData": ("bin", ""),
     "./FUMO/DownloadAndUpdate": ("node", None),
     "./FUMO/DownloadAndUpdate/PkgURL": ("chr", ""),
     "./LAWMO": ("node", None),
@@ -66,6 +69,7 @@ _FACTORY: dict[str, tuple[str, str | None]] = {
     "./SCOMO": ("node", None),
     "./SCOMO/Download": ("node", None),
     "./SCOMO/Inventory": ("node", None),
+    "./SCOMO/Inventory/Delivered": ("node", None),
     "./SCOMO/Inventory/Deployed": ("node", None),
     "./DCMO": ("node", None),
     "./DCMO/Camera": ("node", None),
@@ -108,9 +112,14 @@ class Objects:
         if owner.startswith("./DCMO/") and name in ("Enable", "Disable"):
             self._set(f"{owner}/Enabled", "true" if name == "Enable" else "false")
             return OK
-        if owner.startswith(("./SCOMO/Download/", "./SCOMO/Inventory/Deployed/")):
+        if owner.startswith(("./SCOMO/Download/", "./SCOMO/Inventory/")):
             return self._start(uri, correlator)
         return NOT_ALLOWED
+
+    def written(self, uri: str) -> None:
+        """Take note of a value that says more than itself: a package that is there is ready to be installed."""
+        if uri == "./FUMO/Update/PkgData":
+            self._set("./FUMO/State", "50")
 
     async def work(self, http: aiohttp.ClientSession) -> None:
         """Carry out what was started; what came of it is told in the next session."""
@@ -146,7 +155,9 @@ class Objects:
             self._state["package"] = package.hex()
             self._set("./FUMO/State", "40")
         if name != "Download":
-            package = bytes.fromhex(self._state.pop("package", ""))
+            given = unbase64((self._tree.get("./FUMO/Update/PkgData") or ["", ""])[1] or "")
+            package = given or bytes.fromhex(self._state.pop("package", ""))
+            self._set("./FUMO/Update/PkgData", "", "bin")
             if not package or package.startswith(BAD_PACKAGE):
                 self._set("./FUMO/State", "80")
                 return kind, "./FUMO", "404" if package else "410"
@@ -157,8 +168,8 @@ class Objects:
     async def _deploy(self, http: aiohttp.ClientSession, uri: str) -> str:
         node, name = uri.rpartition("/")[0].removesuffix("/Operations"), uri.rpartition("/")[2]
         deployed = f"./SCOMO/Inventory/Deployed/{node.rpartition('/')[2]}"
-        if name == "DownloadInstall":
-            package, code = await _fetch(http, (self._tree.get(f"{node}/PkgURL") or ["", ""])[1] or "")
+        if name in ("DownloadInstall", "Install"):
+            package, code = await self._package(http, node, handed=name == "Install")
             if package is None:
                 return str(code + 900 if code == 503 else 1402)
             if package.startswith(BAD_PACKAGE):
@@ -178,6 +189,11 @@ class Objects:
         else:
             self._set(f"{deployed}/State", "20" if name == "Activate" else "10")
         return "1200"
+
+    async def _package(self, http: aiohttp.ClientSession, node: str, *, handed: bool) -> tuple[bytes | None, int]:
+        """The package that is in the tree, or that is to be fetched."""
+        value = (self._tree.get(f"{node}/{'Data' if handed else 'PkgURL'}") or ["", ""])[1] or ""
+        return (unbase64(value), OK) if handed else await _fetch(http, value)
 
     def _wipe(self) -> str:
         chosen = [uri for uri, (_, value) in self._tree.items() if uri.endswith("/ToBeWiped") and value == "true"]

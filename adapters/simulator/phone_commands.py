@@ -158,7 +158,10 @@ class Commands:
         data = text(item, "Data") if has(item, "Data") else None
         if name == "Add" and fmt == "node" and has(child(item, "Meta"), "Type"):
             self._types[node] = text(child(item, "Meta"), "Type")
-        return phone_tree.write(self._tree, name, node, fmt, data)
+        code = phone_tree.write(self._tree, name, node, fmt, data)
+        if code == OK:
+            self._objects.written(node)
+        return code
 
 
 def status_of(command: Markup, msg_ref: str, code: int, *, target: str = "", items: Iterable[str] = ()) -> Markup:

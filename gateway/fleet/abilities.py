@@ -81,7 +81,8 @@ def _learn_from_reading(state: OmaDmState, outcome: Outcome) -> OmaDmState:
     """The state after the device said one of its limits, or that it has no such leaf; whoever asked."""
     uri = outcome.operation.uri
     asked = uri == _LARGE_OBJECTS or uri in _LIMITS
-    said = {read.uri if read.uri.startswith("./") else f"./{read.uri}": read.value or "" for read in outcome.reads}
+    told = [(f"./{read.uri.removeprefix('./')}", read.value) for read in outcome.reads]
+    said = {node: text for node, text in told if text is not None}
     if asked:
         said.setdefault(uri, "")
     limits = state.uri_limits or NO_LIMITS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
+from typing import Literal
 
 import msgspec
 
@@ -24,12 +25,14 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     """Devices whose manufacturer and model match two patterns (``Acme``, ``A*``), in either case of letters.
 
     ``roots`` says where MOs are mounted on them, by key; ``read_back`` is the policy for them where it is another.
+    ``packages`` go to them in their tree, or they fetch them by URL.
     """
 
     manufacturer: str = "*"
     model: str = "*"
     roots: dict[str, str] = {}
     read_back: ReadBack | None = None
+    packages: Literal["url", "tree"] = "url"
 
     def matches(self, device: Device) -> bool:
         """Whether the device is one of these."""

@@ -80,6 +80,19 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     attempts: int = 0
 
 
+_PACKAGE = "{package:"
+
+
+def naming_package(package_id: str) -> str:
+    """What stands in an operation for the octets of a package, which are put in as the message goes out."""
+    return f"{_PACKAGE}{package_id}}}"
+
+
+def package_named(value: str) -> str:
+    """The id of the package that a value stands for, or ""."""
+    return value[len(_PACKAGE) : -1] if value.startswith(_PACKAGE) else ""
+
+
 def steps(operation: Operation) -> Iterator[Operation]:
     """The operation, or every one in it when it is a group; groups themselves are left out."""
     if not operation.members:

@@ -5,8 +5,11 @@ Spec: OMA-TS-DM_FUMO-V1_0 5
 
 from __future__ import annotations
 
+from typing import Literal
+
 from gateway.fleet.job import Job, JobState
 from gateway.objects.step import Ask, End, Next, Step, is_good, means, outcome, unsupported
+from gateway.status import StatusCode
 
 STATES = {
     10: "idle",
@@ -59,14 +62,22 @@ ALERT_TYPES = tuple(
 """The generic alerts that tell a result; some devices leave ``.dm`` out."""
 
 
+_PACKAGE = ("Update", "PkgData")
+
+
 def plan(job: Job) -> Step:
     """The next step of an update, a download, or the installation of what was downloaded.
 
-    ``update`` uses DownloadAndUpdate, and Download and Update one after the other on a device that has not got it.
+    ``update`` uses DownloadAndUpdate, and Download and Update one after the other on a device that has not got it. A
+    package that is to be handed over goes into Update/PkgData, unless the device has no such node.
     """
     stage = job.stage
     if not stage and job.action == "install":
         return Next("run Update", "the device installs what it has", (Ask("Exec", job.child("Update")),), 60)
+    if not stage and "content" in job.parameters:
+        return _hand_over(job, "Replace")
+    if stage.startswith("hand over"):
+        return _handed_over(job, stage.rpartition(" ")[2])
     if not stage:
         return _start(job, "Download" if job.action == "download" else "DownloadAndUpdate")
     node = stage.partition(" ")[2]
@@ -112,6 +123,25 @@ def percent_of(job: Job) -> int | None:
 def _start(job: Job, node: str) -> Next:
     ask = Ask("Replace", job.child(node, "PkgURL"), job.parameters["url"], "chr")
     return Next(f"locate {node}", "the device is told where the package is", (ask,), 0)
+
+
+def _hand_over(job: Job, verb: Literal["Replace", "Add"]) -> Next:
+    ask = Ask(verb, job.child(*_PACKAGE), job.parameters["content"], "bin")
+    return Next(f"hand over {verb}", "the device is given the package", (ask,), 10)
+
+
+def _handed_over(job: Job, verb: str) -> Step:
+    """What follows when the device was given the package: its State is 50 then (FUMO 5.1)."""
+    code = job.codes.get(f"{verb} {job.child(*_PACKAGE)}", int(StatusCode.TIMEOUT))
+    if is_good(code):
+        if job.action == "download":
+            return End(JobState.DONE, code, "the device has the package")
+        return Next("run Update", "the device installs the package", (Ask("Exec", job.child("Update")),), 60)
+    if verb == "Replace" and code == StatusCode.NOT_FOUND:
+        return _hand_over(job, "Add")
+    if unsupported(code):
+        return _start(job, "Download" if job.action == "download" else "DownloadAndUpdate")
+    return End(JobState.FAILED, code, f"the device does not take the package: {_meaning(code)}")
 
 
 def _told(job: Job) -> bool:

@@ -110,8 +110,15 @@ def components(job: Job) -> list[Component]:
 
 
 def _install(job: Job) -> Step:
-    node = job.child("Download", job.parameters["node"])
-    exec_uri = f"{node}/Operations/DownloadInstall"
+    handed = "content" in job.parameters
+    above = ("Inventory", "Delivered") if handed else ("Download",)
+    node = job.child(*above, job.parameters["node"])
+    exec_uri = f"{node}/Operations/{'Install' if handed else 'DownloadInstall'}"
+    package = (
+        Ask("Add", f"{node}/Data", job.parameters["content"], "bin")
+        if handed
+        else Ask("Add", f"{node}/PkgURL", job.parameters["url"], "chr")
+    )
     if not job.stage:
         return Next("add", "the device is told of the package", (Ask("Add", node, None, "node"),), 0)
     if job.stage == "add":
@@ -120,14 +127,19 @@ def _install(job: Job) -> Step:
             return End(JobState.FAILED, code, f"the device does not take the package: {_meaning(code)}")
         # An earlier try may have left the leaves there.
         verb: Verb = "Replace" if code == StatusCode.ALREADY_EXISTS else "Add"
-        leaves = {"PkgID": job.parameters["package"], "Name": job.subject, "PkgURL": job.parameters["url"]}
-        asks = tuple(Ask(verb, f"{node}/{leaf}", value, "chr") for leaf, value in leaves.items())
-        return Next("describe", "the device is told where the package is", asks, 5)
+        leaves = {"PkgID": job.parameters["package"], "Name": job.subject}
+        asks = (
+            *(Ask(verb, f"{node}/{leaf}", value, "chr") for leaf, value in leaves.items()),
+            package._replace(verb=verb),
+        )
+        says = "the device is given the package" if handed else "the device is told where the package is"
+        return Next("describe", says, asks, 5)
     if job.stage == "describe":
-        refused = [code for command, code in job.codes.items() if command.endswith("/PkgURL") and not is_good(code)]
+        what = package.uri.rpartition("/")[2]
+        refused = [code for command, code in job.codes.items() if command.endswith(f"/{what}") and not is_good(code)]
         if refused:
-            return End(JobState.FAILED, refused[0], f"the device does not take the URL: {_meaning(refused[0])}")
-        return Next("run", "the device downloads and installs the package", (Ask("Exec", exec_uri),), 10)
+            return End(JobState.FAILED, refused[0], f"the device does not take {what}: {_meaning(refused[0])}")
+        return Next("run", "the device installs the package", (Ask("Exec", exec_uri),), 10)
     code = outcome(job, "Exec", exec_uri)
     if job.stage == "run" and is_good(code):
         return _look(job, "look")

@@ -7,7 +7,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from live_gateway import Gateway
+from live_gateway import Gateway, serving
 
 
 def add_package(gateway: Gateway, kind: str, name: str, content: bytes) -> None:
@@ -105,3 +105,23 @@ def test_credentials_are_rotated_without_stranding_the_phone(gateway: Gateway) -
     assert secret.decode() not in gateway.run("trace", "alice.1", "--raw", "--last", "100")
     kept = b"".join(file.read_bytes() for file in (gateway.folder / "data").glob("mogate.db*"))
     assert secret not in kept
+
+
+def test_packages_are_handed_over_in_the_tree(tmp_path: Path) -> None:
+    """To a model that takes them so, firmware and software go as large objects, in both encodings; nothing is fetched.
+
+    Spec: OMA-TS-DM_FUMO-V1_0 5; OMA-TS-DM-SCOMO-V1_0 5
+    """
+    with serving(tmp_path, MOGATE_OMADM__MODELS='[{"manufacturer": "Acme", "packages": "tree"}]') as gateway:
+        add_package(gateway, "firmware", "b7", b"B7 3.0\n" + bytes(range(256)) * 100)
+        gateway.run("device", "firmware", "update", "alice.1", "b7")
+        transcript = gateway.json("simulate", "omadm", "--wbxml")
+        assert transcript["values"]["./DevDetail/FwV"] == "B7 3.0"
+        assert transcript["facts"]["parts_received"] > 1
+        assert last_job(gateway)["meaning"] == "success; State 100 update successful, no data"
+        add_package(gateway, "software", "app", bytes(range(256)) * 100)
+        gateway.run("device", "software", "install", "alice.1", "app")
+        assert gateway.json("simulate", "omadm")["facts"]["parts_received"] > 1
+        ended = last_job(gateway)
+        assert (ended["state"], ended["code"], ended["components"][0]["name"]) == ("done", 1200, "app@2.0")
+        assert "package_fetched" not in gateway.log()

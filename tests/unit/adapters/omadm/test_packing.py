@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from adapters.omadm import codec
-from adapters.omadm.messages import Status, SyncHdr, SyncML
-from adapters.omadm.packing import MAX_COMMANDS, Limits, pack
-from gateway.fleet.operation import Operation
+from adapters.omadm.messages import Command, Status, SyncHdr, SyncML
+from adapters.omadm.objects import Chunking
+from adapters.omadm.packing import MAX_COMMANDS, Limits, pack, pack_part
+from gateway.fleet.operation import Operation, naming_package
 from gateway.status import StatusCode
 from gateway.tree.uri import UriLimits
 
@@ -102,3 +103,30 @@ def test_an_older_phone_gets_no_correlator() -> None:
     run = Operation(id="run", verb="Exec", uri="./A")
     correlators = [pack(frame, [run], None, lambda _: 0).message.commands[1] for frame in (FRAME, older)]
     assert [getattr(command, "correlator", None) for command in correlators] == ["run", ""]
+
+
+def test_a_package_is_put_in_as_it_goes_out(encoding: codec.Encoding) -> None:
+    """An operation only names it; what travels are its octets, in parts, and the name stays on record.
+
+    Spec: OMA-TS-DM_Protocol-V1_2 7
+    """
+    octets = bytes(range(256)) * 40
+    handing = Operation(id="h", verb="Replace", uri="./FUMO/Update/PkgData", format="bin", value=naming_package("p1"))
+    limits = Limits(in_parts=True, octets=encoding.wbxml)
+
+    def measure(message: SyncML) -> int:
+        return len(codec.encode(message, encoding))
+
+    package = pack(FRAME, [handing], 4000, measure, limits, {"p1": octets}.__getitem__)
+    travelled, parts = b"", 0
+    while True:
+        (command,) = [one for one in package.message.commands if isinstance(one, Command)]
+        assert isinstance(command.items[0].data, bytes)
+        travelled, parts = travelled + command.items[0].data, parts + 1
+        assert [operation.value for operation in package.sent.values()] == ["{package:p1}"]
+        if package.chunking is None:
+            break
+        package = pack_part(FRAME, package.chunking, 4000, measure, {"p1": octets}.__getitem__)
+    assert (travelled, parts > 2) == (octets, True)
+    for gone in (pack(FRAME, [handing], 4000, measure, limits), pack_part(FRAME, Chunking(handing, 1), 4000, measure)):
+        assert gone.refused == ((handing, StatusCode.GONE),)

@@ -44,6 +44,8 @@ def test_limits_are_learnt_whoever_asked() -> None:
         STATE, Outcome(Operation(id="q", verb="Get", uri="./DevDetail?list=StructData"), StatusCode.OK, reads)
     )
     assert (state.large_objects, state.uri_limits) == (True, UriLimits(depth=4))
+    names = (Read("./DevDetail/URI/MaxDepth"), Read("./DevDetail/LrgObj", "bool"))
+    assert learn(state, Outcome(Operation(id="q", verb="Get", uri="./?list=Struct"), StatusCode.OK, names)) is state
 
 
 @pytest.mark.parametrize("status", [405, 406])

@@ -242,3 +242,51 @@ def test_ended_jobs_give_way_to_new_ones() -> None:
     running = replace(jobs[0], id="r", state=JobState.RUNNING)
     assert [one.id for one in kept((running, *jobs))][:2] == ["r", "j4"]
     assert len(kept((running, *jobs))) == MAX_JOBS
+
+
+HANDED = {"url": "https://x/p", "content": "{package:p1}", "node": "pp1", "package": "p1"}
+
+
+def test_a_package_is_handed_over_in_the_tree() -> None:
+    """Update/PkgData gets it, as what stands for its octets; then the device is told to install it (FUMO 5)."""
+    started = job("firmware", "update", "./FUMO", "b7@2", **HANDED)
+    (handing,) = begin(started, NOW)[1]
+    assert (handing.value, handing.format) == ("{package:p1}", "bin")
+    ended, told = play(started, [answered(200)], [answered(200, 200)], [answered(200, value="100")])
+    assert told == [["Replace ./FUMO/Update/PkgData"], ["Exec ./FUMO/Update"], ["Get ./FUMO/State"], []]
+    assert (ended.state, ended.code) == (JobState.DONE, 200)
+    only = play(job("firmware", "download", "./FUMO", "b7@2", **HANDED), [answered(200)])[0]
+    assert (only.state, only.meaning) == (JobState.DONE, "the device has the package")
+
+
+@pytest.mark.parametrize(
+    ("answers", "told"),
+    [
+        ((404, 200), ["Replace ./FUMO/Update/PkgData", "Add ./FUMO/Update/PkgData", "Exec ./FUMO/Update"]),
+        ((404, 405), ["Replace ./FUMO/Update/PkgData", "Add ./FUMO/Update/PkgData", "Replace ./FUMO/D/PkgURL"]),
+        ((406,), ["Replace ./FUMO/Update/PkgData", "Replace ./FUMO/D/PkgURL"]),
+        ((413,), ["Replace ./FUMO/Update/PkgData"]),
+    ],
+)
+def test_a_device_that_takes_no_package_fetches_it(answers: tuple[int, ...], told: list[str]) -> None:
+    """A node that is not there is added; where there can be none the URL is used; a package that is too large fails."""
+    ended, said = play(job("firmware", "update", "./FUMO", **HANDED), *([answered(code)] for code in answers))
+    assert [one.replace("DownloadAndUpdate", "D") for commands in said for one in commands] == told
+    assert ended.running is (answers[-1] != 413)
+
+
+def test_software_is_handed_over_in_the_tree() -> None:
+    """Below Inventory/Delivered, with its octets in Data, and then installed (SCOMO 5)."""
+    node = "./SCOMO/Inventory/Delivered/pp1"
+    _, told = play(
+        job("software", "install", "./SCOMO", "app@1", **HANDED),
+        [answered(200)],
+        [answered(200)] * 3,
+        [answered(200, 1200)],
+    )
+    assert told == [
+        [f"Add {node}"],
+        [f"Add {node}/PkgID", f"Add {node}/Name", f"Add {node}/Data"],
+        [f"Exec {node}/Operations/Install"],
+        ["Get ./SCOMO/Inventory?list=StructData"],
+    ]
