@@ -11,7 +11,10 @@ import shutil
 import subprocess
 import tomllib
 from pathlib import Path
+from typing import Any
 
+import helm_python
+import kubernetes_validate
 import pytest
 import yaml
 from pydantic_settings import BaseSettings
@@ -171,3 +174,59 @@ def test_the_unit_is_sound(tmp_path: Path) -> None:
     assert _run("systemd-analyze", "verify", "--man=no", unit).strip() == ""
     rated = _run("systemd-analyze", "security", "--offline=true", "--threshold=20", "--no-pager", unit)
     assert "Overall exposure level" in rated
+
+
+CHART = DEPLOY / "helm" / "mogate"
+NEEDED: dict[str, Any] = {"store": {"url": "redis://valkey:6379/0"}, "existingSecret": "mogate-keys"}
+EVERYTHING: dict[str, Any] = {
+    "store": {"url": "redis+sentinel://a,b,c/mogate/0", "existingSecret": "valkey", "replicas": 1},
+    "existingSecret": "mogate-keys",
+    "tlsSecret": "mogate-tls",
+    "trustedGateways": ["10.1.0.0/16"],
+    "trustedProxies": ["10.1.0.0/16", "fd00::/8"],
+    "autoscaling": {"enabled": True},
+    "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
+    "prometheusRule": {"enabled": True, "labels": {"release": "prometheus"}},
+    "networkPolicy": {"proxies": [{"podSelector": {"matchLabels": {"app": "nginx"}}}], "admins": [{"podSelector": {}}]},
+    "files": {"profilesConfigMap": "profiles", "mappingConfigMap": "mapping", "moConfigMap": "mo"},
+    "extraEnv": [{"name": "MOGATE_SMS__BEARER", "value": "none"}],
+    "nodeSelector": {"zone": "a"},
+    "image": {"digest": "sha256:" + "0" * 64},
+}
+
+
+def _rendered(values: dict[str, Any]) -> list[dict[str, Any]]:
+    """The objects that Helm itself makes of the chart."""
+    with helm_python.Chart.load(str(CHART)) as chart:
+        texts = chart.render(values, name="demo", namespace="rcs")
+    return [one for text in texts.values() for one in yaml.safe_load_all(text) if one]
+
+
+def test_the_chart_says_what_it_lacks() -> None:
+    """Without a store and keys nothing is installed, and Helm's own linter finds no fault."""
+    assert helm_python.lint(str(CHART))["errors"] == []
+    for missing in NEEDED:
+        with pytest.raises(helm_python.HelmError, match=missing):
+            _rendered({name: value for name, value in NEEDED.items() if name != missing})
+
+
+@pytest.mark.parametrize("values", [NEEDED | {"trustedProxies": ["10.0.0.0/8"]}, EVERYTHING], ids=["least", "all"])
+def test_the_chart_renders_what_kubernetes_takes(
+    values: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every object fits Kubernetes' schemas to the letter, and the gateway takes the settings it is given."""
+    objects = _rendered(values)
+    for one in objects:
+        if not one["apiVersion"].startswith("monitoring.coreos.com/"):
+            kubernetes_validate.validate(one, "1.30", strict=True)
+    container = next(one for one in objects if one["kind"] == "Deployment")["spec"]["template"]["spec"]["containers"][0]
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    for entry in container["env"]:
+        if "value" in entry:
+            monkeypatch.setenv(entry["name"], entry["value"])
+    file = tmp_path / "gateway.toml"
+    file.write_text(next(one for one in objects if one["kind"] == "ConfigMap")["data"]["gateway.toml"])
+    taken = load_settings(file)
+    assert [listener.name for listener in taken.listeners] == ["plain", "tls", "admin"]
+    rules = [one["spec"] for one in objects if one["kind"] == "PrometheusRule"]
+    assert all(one == yaml.safe_load((DEPLOY / "prometheus" / "mogate.rules.yml").read_text()) for one in rules)
