@@ -18,6 +18,8 @@ import msgspec
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from adapters.detection.map_add import decode_message
+from adapters.detection.spool import Spool
 from adapters.omacp.documents import CpDocuments
 from adapters.omadm import tracing as omadm_tracing
 from adapters.omadm.documents import OmaDmPushes
@@ -232,7 +234,7 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             PushRoutes(store, inventory, pushes).routes(),
             ReachRoutes(inventory, reachings).routes(),
             CampaignRoutes(Campaigns(store, service, inventory, jobs, reachings, background, now)).routes(),
-            DetectionRoutes(detections).routes(),
+            DetectionRoutes(detections, decode_message).routes(),
             PreviewRoutes(
                 store, service, inventory, documents, CommandPreviews(settings.omadm.server_id), now
             ).routes(),
@@ -266,6 +268,9 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
                 ) from None
             bound.append((listener, runner.addresses[0][1]))
         stack.push_async_callback(_stop, asyncio.create_task(load.watch()))
+        if settings.detection.spool is not None:
+            spool = Spool(settings.detection, detections, store, now)
+            stack.push_async_callback(_stop, asyncio.create_task(spool.watch()))
         background.start()
         stack.push_async_callback(background.close)
         yield Running(bound, reload, health)

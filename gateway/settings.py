@@ -525,11 +525,16 @@ class Detection(_Table):
     """Detection of first use.
 
     ``rules`` is the file that says what follows from what. With ``unknown_subscribers`` "create" a SIM that nobody
-    entered becomes a subscriber when it is seen.
+    entered becomes a subscriber when it is seen. ``spool`` is a directory in which other systems leave files of
+    sightings: CSV, JSON lines, MAP messages, captures of SIGTRAN. It is looked at every ``spool_poll_seconds``; files
+    that were applied are kept for ``spool_keep_days``. A relative ``spool`` is in the data directory.
     """
 
     rules: Path | None = None
     unknown_subscribers: Literal["ignore", "create"] = "ignore"
+    spool: Path | None = None
+    spool_poll_seconds: Annotated[float, Field(gt=0, le=3600)] = 1.0
+    spool_keep_days: Annotated[int, Field(ge=0, le=3650)] = 7
 
 
 class Operator(_Table):
@@ -790,7 +795,10 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
             "sms": _anchored_sms(settings.sms, data),
             "aaa": tuple(one.model_copy(update={"secret": data / one.secret}) for one in settings.aaa),
             "detection": settings.detection.model_copy(
-                update={"rules": settings.detection.rules and folder / settings.detection.rules}
+                update={
+                    "rules": settings.detection.rules and folder / settings.detection.rules,
+                    "spool": settings.detection.spool and data / settings.detection.spool,
+                }
             ),
             "profiles": folder / settings.profiles,
             "mapping": folder / settings.mapping,

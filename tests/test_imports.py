@@ -78,6 +78,8 @@ IMPURE_ADAPTER_PARTS = {
     "simulator",
     "proving",
     "bearer",
+    "spool",
+    "eir",
 }  # handlers, what they ask the service with or hand to the tracer, clients, and what asks other servers
 IMPURE_LIBRARIES = {
     "aiohttp", "asyncio", "http", "os", "random", "redis", "secrets", "socket", "sqlite3", "structlog", "subprocess",

@@ -85,6 +85,24 @@ class InsertSubscriberDataArg(univ.Sequence):
     )
 
 
+class Identity(univ.Choice):
+    """Whose location is cancelled, with the visited register's own name of the subscriber or without."""
+
+    componentType = NamedTypes(
+        NamedType("imsi", univ.OctetString()),
+        NamedType("imsi-WithLMSI", univ.Sequence(componentType=NamedTypes(NamedType("imsi", univ.OctetString())))),
+    )
+
+
+class CancelLocationArg(univ.Sequence):
+    """What a home register tells the visited one that a subscriber left, or that has to forget the subscriber."""
+
+    componentType = NamedTypes(
+        NamedType("identity", Identity()),
+        OptionalNamedType("cancellationType", univ.Enumerated()),
+    )
+
+
 class Invoke(univ.Sequence):
     """The component that asks for an operation."""
 
@@ -96,9 +114,11 @@ class Invoke(univ.Sequence):
 
 
 class Transaction(univ.Sequence):
-    """A message of a transaction, as far as its components go."""
+    """A message of a transaction: what either side calls it, and its components."""
 
     componentType = NamedTypes(
+        OptionalNamedType("otid", _tagged(univ.OctetString(), 8, _APPLICATION)),
+        OptionalNamedType("dtid", _tagged(univ.OctetString(), 9, _APPLICATION)),
         OptionalNamedType("components", _tagged(univ.SequenceOf(componentType=univ.Any()), 12, _APPLICATION)),
     )
 
@@ -111,6 +131,7 @@ TRANSACTIONS = {
 
 OPERATIONS: dict[int, base.Asn1Type] = {
     2: UpdateLocationArg(),
+    3: _tagged(CancelLocationArg(), 3),
     7: InsertSubscriberDataArg(),
     23: UpdateGprsLocationArg(),
 }

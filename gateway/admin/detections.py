@@ -12,14 +12,20 @@ from gateway.fleet.detection import Sighting, SourceName, parse_fields, parse_li
 from gateway.fleet.detection_rules import parse_rules
 
 MAX_ROWS = 10_000
+OCTETS = "application/octet-stream"
 BULK_SOURCES: tuple[SourceName, ...] = ("rest", "csv")
+
+
+MapDecoder = Callable[[bytes, str], Sequence[Sighting]]
+"""Reads a MAP message: an argument of the named operation, or with no name a TCAP message."""
 
 
 class DetectionRoutes:
     """Sightings, one by one and in bulk."""
 
-    def __init__(self, detections: Detections) -> None:
+    def __init__(self, detections: Detections, decode_map: MapDecoder) -> None:
         self._detections = detections
+        self._decode_map = decode_map
 
     def routes(self) -> tuple[Route, ...]:
         """The route table."""
@@ -33,6 +39,12 @@ class DetectionRoutes:
                 f"Tell of many, each as JSON on a line of its own; at most {MAX_ROWS} lines",
                 takes=JSON_LINES, gives=SightingView, many=True,
                 query={"source": f"where they come from: {', '.join(BULK_SOURCES)}"},
+            ),
+            Route(
+                "POST", "/detections/map", self.report_map,
+                "Tell of what a MAP message says, in TCAP or an argument alone",
+                takes=OCTETS, gives=SightingView, many=True,
+                query={"operation": "whose argument it is, such as update-location; without it the body is TCAP"},
             ),
             Route(
                 "POST", "/detections/replay", self.replay,
@@ -56,6 +68,12 @@ class DetectionRoutes:
         if len(lines) > MAX_ROWS:
             raise LimitExceeded(f"{len(lines)} lines, more than {MAX_ROWS}; send them in parts")
         return await report_rows(self._detections, lines, lambda line: [parse_line(line, source)])
+
+    async def report_map(self, call: Call) -> Sequence[SightingView]:
+        """What each operation of a message tells."""
+        operation = call.query.get("operation", "")
+        reports = await self._detections.report_all(self._decode_map(call.body, operation))
+        return [sighting_view(row, report) for row, report in enumerate(reports, start=1)]
 
     async def replay(self, call: Call) -> Sequence[ReplayView]:
         """A dry run of rules."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -14,10 +13,9 @@ import click
 
 from gateway import report
 from gateway.cli.common import api, printing
-from gateway.cli.tables import read_rows
+from gateway.fleet.detection_csv import read_csv
 
 ROWS_AT_ONCE = 1000
-COLUMNS = ("imsi", "imei", "msisdn", "apns", "former_imsi", "removed", "seen_at")
 
 
 @click.command()
@@ -63,14 +61,15 @@ def detect(
         raise click.UsageError("--from takes everything from the file; leave the other options out")
     counts: Counter[str] = Counter()
     failed: list[dict[str, Any]] = []
-    read = _rows(file)
-    while rows := list(islice(read, ROWS_AT_ONCE)):
-        lines = "\n".join(json.dumps(row) for _, row in rows).encode()
-        found = api("POST", "/detections/bulk", body=lines, query={"source": "csv"})
-        for one in found:
-            counts[one["outcome"]] += 1
-            if one["outcome"] == "failed":
-                failed.append({"line": rows[one["row"] - 1][0], "error": one["error"]})
+    with file.open(encoding="utf-8-sig", newline="") as lines_of_file:
+        read = read_csv(lines_of_file, file)
+        while rows := list(islice(read, ROWS_AT_ONCE)):
+            lines = "\n".join(json.dumps(row) for _, row in rows).encode()
+            found = api("POST", "/detections/bulk", body=lines, query={"source": "csv"})
+            for one in found:
+                counts[one["outcome"]] += 1
+                if one["outcome"] == "failed":
+                    failed.append({"line": rows[one["row"] - 1][0], "error": one["error"]})
     text = [f"{file}: " + (", ".join(f"{number} {outcome}" for outcome, number in counts.items()) or "no rows")]
     text += [f"{file}:{one['line']}: {one['error']}" for one in failed]
     return {"file": str(file), "outcomes": counts, "failed": failed}, "\n".join(text)
@@ -85,14 +84,3 @@ def _replay(hours: float, rules: Path | None) -> tuple[object, str]:
     }
     found = api("POST", "/detections/replay", body=body)
     return found, report.replayed(found)
-
-
-def _rows(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Each row that is not empty with the line it ends on, as a line of JSON wants it."""
-    for line, row in read_rows(file, COLUMNS):
-        given: dict[str, Any] = dict(row)
-        if "apns" in given:
-            given["apns"] = given["apns"].split()
-        if "removed" in given:
-            given["removed"] = given["removed"].lower() in ("1", "true", "yes")
-        yield line, given

@@ -62,25 +62,24 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, fo
 _from_json = msgspec.json.Decoder(Sighting).decode
 
 
-def parse_line(line: bytes | str, source: SourceName = "rest") -> Sighting:
-    """The sighting that one line of JSON tells; ``source`` is where it comes from, whatever the line says.
+def parse_line(line: bytes | str, source: SourceName | None = "rest") -> Sighting:
+    """The sighting that one line of JSON tells; ``source`` is where it comes from, None for what the line says.
 
     Raises: DecodeError naming the field.
     """
     try:
-        return _named(replace(_from_json(line), source=source))
+        sighting = _from_json(line)
+        return _named(sighting if source is None else replace(sighting, source=source))
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise DecodeError(_readable(error)) from None
 
 
 def parse_fields(fields: Mapping[str, Any], source: SourceName = "rest") -> Sighting:
-    """The same for values by name; APNs may also be text with blanks between them, ``removed`` text.
+    """The same for values by name.
 
     Raises: DecodeError naming the field.
     """
     given = {name: value for name, value in fields.items() if value not in ("", None)}
-    if isinstance(given.get("apns"), str):
-        given["apns"] = given["apns"].split()
     try:
         return _named(replace(msgspec.convert(given, Sighting, strict=False), source=source))
     except msgspec.ValidationError as error:

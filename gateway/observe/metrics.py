@@ -153,6 +153,7 @@ detections = Counter(
 detection_rules = Counter(
     "mogate_detection_rules", "Detections that a rule was for, by rule.", ["rule"], registry=registry
 )
+spool_files = Counter("mogate_spool_files", "Files of sightings taken from the spool.", ["result"], registry=registry)
 traces = Counter(
     "mogate_traces", "Exchanges kept to be shown, or left out for want of room.", ["result"], registry=registry
 )
@@ -218,6 +219,7 @@ KNOWN_LABELS: tuple[tuple[Counter | Histogram | Gauge, tuple[tuple[str, ...], ..
         sightings,
         tuple((source, outcome) for source in SOURCES for outcome in ("detected", "known", "stale", "unknown")),
     ),
+    (spool_files, (("done",), ("failed",))),
     (detections, tuple((source, cause.value) for source in SOURCES for cause in Cause)),
     (waiting, (("push",), ("reach",), ("campaign",))),
     (campaign_devices, (("started",), ("ok",), ("failed",), ("skipped",), ("undone",))),

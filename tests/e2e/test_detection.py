@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import signal
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from live_gateway import Gateway, serving
+from map_messages import invoked, packed, update_location
 
 ALICE, BOB = "001010000000001", "001010000000002"
 
@@ -27,7 +32,8 @@ reach = true
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     folder = tmp_path_factory.mktemp("detection")
     (folder / "rules.toml").write_text(RULES)
-    with serving(folder, MOGATE_DETECTION__RULES="rules.toml") as gateway:
+    settings = {"RULES": "rules.toml", "SPOOL": "spool", "SPOOL_POLL_SECONDS": "0.05"}
+    with serving(folder, **{f"MOGATE_DETECTION__{name}": value for name, value in settings.items()}) as gateway:
         yield gateway
 
 
@@ -94,6 +100,45 @@ def test_rules_do_what_they_say(gateway: Gateway, tmp_path: Path) -> None:
     assert "rules:5: rules.pilot.joyn" in gateway.run(
         "detect", "--replay", "--dry-run", "--rules", str(other), fails=True
     )
+
+
+def post(gateway: Gateway, path: str, octets: bytes) -> tuple[int, Any]:
+    """Status and answer of the admin API."""
+    headers = {"Authorization": f"Bearer {gateway.token}", "Content-Type": "application/octet-stream"}
+    request = urllib.request.Request(gateway.url("admin", f"/api/v1{path}"), octets, headers)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as response:
+            return response.status, json.load(response)
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)
+
+
+def test_map_messages_by_http(gateway: Gateway) -> None:
+    """In TCAP, or an argument alone; what is broken is refused whole, with its place."""
+    argument = update_location(**{"add-info": {"imeisv": packed("3566666600000101")}})
+    status, found = post(gateway, "/detections/map", invoked(2, argument))
+    assert (status, [one["outcome"] for one in found]) == (200, ["detected"])
+    status, found = post(gateway, "/detections/map?operation=update-location", argument)
+    assert (status, [one["outcome"] for one in found]) == (200, ["known"])
+    status, problem = post(gateway, "/detections/map", invoked(2, argument)[:-2])
+    assert (status, "at byte" in problem["error"]) == (400, True)
+
+
+def test_a_spool_outlives_a_gateway_that_is_killed(gateway: Gateway) -> None:
+    """A file of many rows: the gateway is killed in the middle and started again; each is told once, and in order."""
+    folder = gateway.folder / "data" / "spool"
+    phones = [f"{35990000000000 + number}01" for number in range(400)]
+    part = folder / "carol.csv.part"
+    part.write_text("imsi,imei\n" + "".join(f"001010000000003,{imei}\n" for imei in phones))
+    part.rename(folder / "carol.csv")
+    wait_for(gateway, "carol", "device.detected")
+    gateway.stop(signal.SIGKILL)
+    gateway.start()
+    end = time.monotonic() + 30
+    while not list((folder / "done").iterdir()) and time.monotonic() < end:
+        time.sleep(0.05)
+    told = gateway.json("events", "--subscriber", "carol", "--limit", "1000")
+    assert [one["detail"]["imei"] for one in told if one["kind"] == "device.detected"] == phones
 
 
 def test_phones_that_show_up_by_themselves(gateway: Gateway) -> None:

@@ -7,86 +7,38 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pycrate_asn1dir import TCAP_MAPv2v3
+from map_messages import (
+    ADDRESS,
+    DETECTED,
+    EXTENDED,
+    IMEISV,
+    IMSI,
+    MSISDN,
+    TCAP,
+    context,
+    encoded,
+    invoked,
+    packed,
+    update_location,
+    wrapped,
+)
 
 from adapters.detection import ber
 from adapters.detection.map_add import decode_message, parse_apn, parse_digits, parse_msisdn
 from gateway.errors import DecodeError, LimitExceeded
 from gateway.fleet.detection import Sighting
 
-MAP = TCAP_MAPv2v3.MAP_MS_DataTypes
-TCAP = TCAP_MAPv2v3.TCAP_MAP_Messages.TCAP_MAP_Message
-
-IMSI, IMEISV, MSISDN = "001010000000001", "0010150000000101", "15550100001"
-ADDRESS = bytes.fromhex("915155100011f2")
-"""An international number, as registers are called."""
-
-
-def packed(digits: str) -> bytes:
-    """Digits two to an octet, the lower half first, with a filler."""
-    padded = digits + "F" * (len(digits) % 2)
-    return bytes.fromhex("".join(padded[at + 1] + padded[at] for at in range(0, len(padded), 2)))
-
-
-def encoded(type_name: str, value: dict[str, Any]) -> bytes:
-    schema = getattr(MAP, type_name)
-    schema.set_val(value)
-    return bytes(schema.to_ber())
-
-
-def name(apn: str) -> bytes:
-    return b"".join(bytes((len(label),)) + label.encode() for label in apn.split("."))
-
-
-def context(number: int, apn: str) -> dict[str, Any]:
-    return {"pdp-ContextId": number, "pdp-Type": b"\xf1\x21", "qos-Subscribed": b"\0\0\0", "apn": name(apn)}
-
-
-def invoked(code: int, argument: bytes, transaction: str = "begin") -> bytes:
-    """A TCAP message with one operation in it, written by hand: pycrate wants the argument's value, not its octets."""
-    operation = bytes((2, 1, 1, 2, 1, code)) + argument
-    components = wrapped(0x6C, wrapped(0xA1, operation))
-    ids = {"begin": wrapped(0x48, b"\1\2\3\4"), "end": wrapped(0x49, b"\1\2\3\4")}
-    ids["continue"] = ids["begin"] + ids["end"]
-    first = {"begin": 0x62, "end": 0x64, "continue": 0x65}[transaction]
-    return wrapped(first, ids[transaction] + DIALOGUE + components)
-
-
-def wrapped(identifier: int, contents: bytes) -> bytes:
-    size = len(contents)
-    length = bytes((size,)) if size < 128 else bytes((0x82,)) + size.to_bytes(2)
-    return bytes((identifier,)) + length + contents
-
-
-def update_location(**more: Any) -> bytes:
-    value = {"imsi": packed(IMSI), "msc-Number": ADDRESS, "vlr-Number": ADDRESS} | more
-    return encoded("UpdateLocationArg", value)
-
-
-DIALOGUE = bytes.fromhex("6B1E281C060700118605010101A011600F80020780A109060704000001000103")
-"""The dialogue portion of a location update: networkLocUpContext-v3."""
-
-DETECTED = {"add-info": {"imeisv": packed(IMEISV)}}
-EXTENDED = {
-    "vlr-Capability": {"supportedCamelPhases": (0xC, 4)},
-    "informPreviousNetworkEntity": 0,
-    "v-gmlc-Address": b"\x04\x7f\0\0\1",
-    "skipSubscriberDataUpdate": 0,
-    "restorationIndicator": 0,
-}
-"""Fields of later releases around the one that is wanted."""
-
 
 @pytest.mark.parametrize("more", [{}, EXTENDED])
 def test_an_attach_at_an_msc_names_sim_and_phone(more: dict[str, Any]) -> None:
     """IMSI and IMEISV, whatever else a newer release says with them (3GPP TS 29.002 17.7.1)."""
     argument = update_location(**DETECTED, **more)
-    assert decode_message(argument, "update-location") == [Sighting(imsi=IMSI, imei=IMEISV)]
+    assert decode_message(argument, "update-location") == [Sighting(source="map", imsi=IMSI, imei=IMEISV)]
 
 
 def test_an_attach_without_a_phone_names_the_sim_alone() -> None:
     """A network that does not detect devices says nothing of the phone."""
-    assert decode_message(update_location(), "update-location") == [Sighting(imsi=IMSI)]
+    assert decode_message(update_location(), "update-location") == [Sighting(source="map", imsi=IMSI)]
 
 
 def test_an_attach_at_an_sgsn_names_sim_and_phone() -> None:
@@ -94,7 +46,7 @@ def test_an_attach_at_an_sgsn_names_sim_and_phone() -> None:
     value = {"imsi": packed(IMSI), "sgsn-Number": ADDRESS, "sgsn-Address": b"\x04\x7f\0\0\1"} | DETECTED
     value |= {"usedRAT-Type": "utran", "nodeTypeIndicator": 0, "smsRegisterRequest": "sms-registration-required"}
     found = decode_message(encoded("UpdateGprsLocationArg", value), "update-gprs-location")
-    assert found == [Sighting(imsi=IMSI, imei=IMEISV)]
+    assert found == [Sighting(source="map", imsi=IMSI, imei=IMEISV)]
 
 
 def test_a_subscription_names_its_number_and_apns() -> None:
@@ -110,14 +62,40 @@ def test_a_subscription_names_its_number_and_apns() -> None:
         "networkAccessMode": "packetAndCircuit",
     }
     (found,) = decode_message(encoded("InsertSubscriberDataArg", value), "insert-subscriber-data")
-    assert found == Sighting(imsi=IMSI, msisdn=f"+{MSISDN}", apns=("ims.example", "internet"))
+    assert found == Sighting(source="map", imsi=IMSI, msisdn=f"+{MSISDN}", apns=("ims.example", "internet"))
 
 
 @pytest.mark.parametrize("transaction", ["begin", "continue", "end"])
 def test_operations_are_found_inside_transactions(transaction: str) -> None:
     """A TCAP message in front, with a dialogue portion, changes nothing (ITU-T Q.773)."""
     message = invoked(2, update_location(**DETECTED), transaction)
-    assert decode_message(message) == [Sighting(imsi=IMSI, imei=IMEISV)]
+    assert decode_message(message) == [Sighting(source="map", imsi=IMSI, imei=IMEISV)]
+
+
+def test_a_list_of_apns_that_is_not_complete_says_nothing() -> None:
+    """It changes some contexts and leaves the others as they are (3GPP TS 29.002 8.8.1)."""
+    value = {"imsi": packed(IMSI), "gprsSubscriptionData": {"gprsDataList": [context(1, "internet")]}}
+    (found,) = decode_message(encoded("InsertSubscriberDataArg", value), "insert-subscriber-data")
+    assert found.apns is None
+
+
+@pytest.mark.parametrize(
+    "identity", [("imsi", packed(IMSI)), ("imsi-WithLMSI", {"imsi": packed(IMSI), "lmsi": b"1234"})]
+)
+@pytest.mark.parametrize("kind", ["subscriptionWithdraw", "updateProcedure", None])
+def test_a_cancelled_location_is_a_removal_when_it_is_for_a_withdrawn_subscription(
+    kind: str | None, identity: tuple[str, Any]
+) -> None:
+    """Most are of subscribers that moved on, which is no removal (3GPP TS 29.002 8.1.3)."""
+    argument = encoded("CancelLocationArg", {"identity": identity} | ({"cancellationType": kind} if kind else {}))
+    removal = [Sighting(source="map", imsi=IMSI, removed=True)]
+    assert decode_message(argument, "cancel-location") == (removal if kind == "subscriptionWithdraw" else [])
+    assert decode_message(invoked(3, argument)) == (removal if kind == "subscriptionWithdraw" else [])
+
+
+def test_a_cancellation_of_an_old_version_gives_no_reason() -> None:
+    """Its argument is the identity alone, and says nothing."""
+    assert decode_message(invoked(3, wrapped(4, packed(IMSI)))) == []
 
 
 def test_our_transactions_are_transactions_to_others() -> None:
@@ -142,7 +120,7 @@ def test_indefinite_lengths_mean_the_same() -> None:
     assert argument.endswith(detected)
     opened = argument[2 : -len(detected)] + bytes.fromhex("AD80") + wrapped(0x80, packed(IMEISV)) + b"\0\0"
     assert decode_message(bytes.fromhex("3080") + opened + b"\0\0", "update-location") == [
-        Sighting(imsi=IMSI, imei=IMEISV)
+        Sighting(source="map", imsi=IMSI, imei=IMEISV)
     ]
 
 

@@ -158,7 +158,7 @@ def test_every_sighting_is_told_at_most_once(sightings: list[Sighting]) -> None:
 def test_lines_and_fields_tell_the_same() -> None:
     """JSON lines and CSV rows are read by one rule; the source is not theirs to say."""
     line = '{"imsi": "001010000000001", "imei": "3512345600000101", "apns": ["ims"], "source": "map"}'
-    fields = {"imsi": IMSI, "imei": PHONE, "apns": "ims", "removed": "", "msisdn": ""}
+    fields = {"imsi": IMSI, "imei": PHONE, "apns": ["ims"], "removed": None, "msisdn": ""}
     expected = Sighting(imsi=IMSI, imei=PHONE, apns=("ims",), source="csv")
     assert parse_line(line, "csv") == parse_fields(fields, "csv") == expected
 
