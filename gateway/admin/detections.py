@@ -49,7 +49,7 @@ class DetectionRoutes:
             Route(
                 "POST", "/detections/replay", self.replay,
                 f"What rules would make of the detections of a time, {MAX_REPLAYED} at most; nothing is done",
-                takes=NewReplay, gives=ReplayView, many=True,
+                takes=NewReplay, gives=ReplayView, many=True, needs="detections:read",
             ),
         )  # fmt: skip
 
