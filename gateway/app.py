@@ -58,6 +58,7 @@ from gateway.admin.reload import ReloadRoutes
 from gateway.admin.sessions import SessionRoutes
 from gateway.admin.subscribers import SubscriberRoutes
 from gateway.admin.trace import TraceRoutes
+from gateway.admin.webhooks import WebhookRoutes
 from gateway.background import Background
 from gateway.bulk import Bulk
 from gateway.campaigns import Campaigns
@@ -86,6 +87,7 @@ from gateway.store.opening import open_store, served_alone
 from gateway.store.protocol import Store
 from gateway.tls import Certificates
 from gateway.trace import Reader, Tracer
+from gateway.webhooks import Webhooks
 
 HOUSEKEEPING_SECONDS = 60
 SHUTDOWN_SECONDS = 5
@@ -207,6 +209,8 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
         )
         reachings = Reachings(store, service, pushes, settings.reach, background, now)
         background.add(DETECTION_WORK, functools.partial(detections.call, caller=reachings))
+        webhooks = Webhooks(store, sealer, background, now)
+        stack.push_async_callback(webhooks.close)
         fetch = PackageFront(packages, link_key, now)
         callers = Callers(
             store,
@@ -233,6 +237,7 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             JobRoutes(jobs, inventory, packages, now).routes(),
             PushRoutes(store, inventory, pushes).routes(),
             ReachRoutes(inventory, reachings).routes(),
+            WebhookRoutes(webhooks).routes(),
             CampaignRoutes(Campaigns(store, service, inventory, jobs, reachings, background, now)).routes(),
             DetectionRoutes(detections, decode_message).routes(),
             PreviewRoutes(

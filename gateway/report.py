@@ -231,6 +231,21 @@ def member(found: Mapping[str, Any]) -> str:
     )
 
 
+def webhook(found: Mapping[str, Any]) -> str:
+    """A webhook in a line, with a second one where it is disabled, and one for a secret that was just made."""
+    lines = [f"webhook {found['id']}  {found['url']}  {', '.join(found['events'])}"]
+    lines += [f"  disabled: {found['disabled']}"] if found["disabled"] else []
+    lines += [f"  secret, shown this once: {found['secret']}"] if found["secret"] else []
+    return "\n".join(lines)
+
+
+def delivery(found: Mapping[str, Any]) -> str:
+    """A message to a webhook, in a line."""
+    answer = "" if found["status"] is None else f"  HTTP {found['status']}"
+    text = f"{found['id']}  {found['kind']}  {found['state']}  attempts {found['attempts']}{answer}"
+    return f"{text}  {found['why']}" if found["why"] else text
+
+
 def hexadecimal(digits: str) -> str:
     """Octets in lines of 32, for reading."""
     return "\n".join(digits[start : start + 64] for start in range(0, len(digits), 64))

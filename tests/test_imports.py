@@ -35,6 +35,7 @@ TIERS = (
         "gateway.pushes",
         "gateway.reaching",
         "gateway.campaigns",
+        "gateway.webhooks",
         "gateway.archive",
         "gateway.bulk",
         "gateway.packages",

@@ -33,6 +33,7 @@ COMMANDS = {
     "token": Later("people:token", "Tokens for programs that use the admin API."),
     "audit": Later("audit:audit", "Who did what."),
     "campaign": Later("campaigns:campaign", "One change for many devices, group after group."),
+    "webhook": Later("webhooks:webhook", "Receivers of events, over HTTP."),
     "simulate": Later("simulate:simulate", "Act as a device against a running gateway."),
 }
 """Every command: where it is, and the start of its help."""

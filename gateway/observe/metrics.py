@@ -139,6 +139,10 @@ campaign_devices = Counter(
 campaign_ends = Counter(
     "mogate_campaign_turns", "Campaigns by the state they came to by themselves.", ["state"], registry=registry
 )
+webhook_deliveries = Counter(
+    "mogate_webhook_deliveries", "Attempts to deliver events to webhooks, by what came of them.", ["result"],
+    registry=registry,
+)  # fmt: skip
 waiting = Gauge(
     "mogate_work_waiting", "Pieces of work in the background, due now or later, by kind.", ["kind"], registry=registry
 )
@@ -221,7 +225,8 @@ KNOWN_LABELS: tuple[tuple[Counter | Histogram | Gauge, tuple[tuple[str, ...], ..
     ),
     (spool_files, (("done",), ("failed",))),
     (detections, tuple((source, cause.value) for source in SOURCES for cause in Cause)),
-    (waiting, (("push",), ("reach",), ("campaign",))),
+    (waiting, (("push",), ("reach",), ("campaign",), ("webhook",))),
+    (webhook_deliveries, (("delivered",), ("retried",), ("failed",))),
     (campaign_devices, (("started",), ("ok",), ("failed",), ("skipped",), ("undone",))),
     (campaign_ends, (("finished",), ("paused",), ("stopped",), ("undoing",), ("undone",))),
     (

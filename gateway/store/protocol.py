@@ -310,6 +310,10 @@ class Store(Protocol):
         """Events in the order they were committed; empty filters match all."""
         ...
 
+    async def last_event(self) -> int:
+        """The ``seq`` of the newest event; 0 when there is none."""
+        ...
+
     async def expire(self, now: datetime) -> int:
         """Drop what ended by ``now``; returns how many sessions and ephemeral values that were."""
         ...

@@ -352,6 +352,10 @@ class SqliteStore:
         rows = self._read(_SELECT_TRACE, msgspec.json.encode(owners).decode(), _to_integer(now), limit)
         return [replace(_decode_trace(body), seq=seq) for seq, body in reversed(rows)]
 
+    async def last_event(self) -> int:
+        newest: int = self._read("SELECT ifnull(max(seq), 0) FROM event")[0][0]
+        return newest
+
     async def expire(self, now: datetime) -> int:
         total = 0
         for statement in _EXPIRE:

@@ -734,8 +734,10 @@ async def test_a_record_is_written_together_with_what_it_is_about(store: Store) 
 
 async def test_old_events_are_forgotten(store: Store) -> None:
     """From the old end of the log as far as they are old; the numbers of the others stay."""
+    assert await store.last_event() == 0
     days = [NOW + timedelta(days=day) for day in range(4)]
     await store.commit(*(Append(Event(at=day, kind="e", subscriber_id="alice")) for day in days))
+    assert await store.last_event() == 4
     kept = await store.load_events(after_seq=2)
     assert await store.forget_events(days[2]) == 2
     assert await store.load_events() == await store.load_events(subscriber_id="alice") == kept

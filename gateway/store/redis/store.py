@@ -320,6 +320,11 @@ class RedisStore:
                 live.append(replace(entry, seq=int.from_bytes(raw[:STAMP_BYTES], "big")))
         return sorted(live, key=attrgetter("seq"))[-limit:]
 
+    async def last_event(self) -> int:
+        log = self._keys.log
+        (entries,) = await self._servers.run([Errand(log, ("XREVRANGE", log, "+", "-", "COUNT", 1))])
+        return int(entries[0][0].partition(b"-")[2]) if entries else 0
+
     async def expire(self, now: datetime) -> int:
         until, total = to_integer(now), 0
         for name in self._keys.all_ends():
