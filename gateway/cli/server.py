@@ -17,7 +17,7 @@ from gateway.files import load_configuration
 from gateway.notify import notify
 from gateway.observe import logs
 from gateway.observe.siblings import Siblings
-from gateway.settings import Listener
+from gateway.settings import Listener, find_settings_file, load_origins
 
 
 @click.command()
@@ -60,9 +60,13 @@ def init(demo: bool) -> tuple[object, str]:
 
 
 @click.command()
+@click.option("--show-origin", is_flag=True, help="List every setting with its value and where that was said instead.")
 @printing
-def check() -> tuple[object, str]:
+def check(show_origin: bool) -> tuple[object, str]:
     """Read settings, DDFs, profiles and mappings, and say what is wrong or doubtful."""
+    if show_origin:
+        found = load_origins(find_settings_file())
+        return [one._asdict() for one in found], report.table(("setting", "said by", "value"), found)
     chosen = settings()
     configuration = load_configuration(chosen)
     warnings = [str(warning) for warning in configuration.profiles.warnings]

@@ -11,10 +11,12 @@ Path = tuple[str, ...]
 def key_lines(source: str) -> dict[Path, int]:
     """The line on which each table and each key begins, by its names from the top; ``source`` is valid TOML.
 
+    The names of what stands in a table of an array have its number in them, as text, after the array's.
     Keys of an inline table with several keys are not told apart: ``line_of`` gives the table's line for them.
     """
     lines: dict[Path, int] = {}
     table: Path = ()
+    counts: dict[Path, int] = {}
     statement, start = "", 1
     # No proper beginning of a TOML statement is itself valid TOML, so the first that parses is the whole of it.
     for number, line in enumerate(source.split("\n"), start=1):
@@ -25,7 +27,7 @@ def key_lines(source: str) -> dict[Path, int]:
             continue
         names = _names(content)
         if statement.lstrip().startswith("["):
-            table = names
+            table = names = _numbered(names, counts, begins=statement.lstrip().startswith("[["))
         else:
             names = (*table, *names)
         for length in range(1, len(names) + 1):
@@ -40,6 +42,18 @@ def line_of(lines: Mapping[Path, int], *names: str) -> int | None:
         if names[:length] in lines:
             return lines[names[:length]]
     return None
+
+
+def _numbered(names: Path, counts: dict[Path, int], *, begins: bool) -> Path:
+    """The names of a table with the numbers of the arrays it is in; one that ``begins`` is a further one."""
+    if begins:
+        counts[names] = counts.get(names, -1) + 1
+    numbered: list[str] = []
+    for length, name in enumerate(names, start=1):
+        numbered.append(name)
+        if names[:length] in counts:
+            numbered.append(str(counts[names[:length]]))
+    return tuple(numbered)
 
 
 def _names(content: Mapping[str, object]) -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import ConfigError
-from gateway.settings import find_settings_file, load_settings
+from gateway.settings import find_settings_file, load_origins, load_settings
 
 SHIPPED = Path(__file__).parents[3] / "config" / "gateway.toml"
 
@@ -65,3 +65,48 @@ def test_a_named_file_must_be_there(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     monkeypatch.setenv("MOGATE_CONFIG", str(tmp_path / "absent.toml"))
     with pytest.raises(ConfigError, match="absent"):
         load_settings(find_settings_file())
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ('data = "x"\n\n[omadm]\nsession_secs = 9\n', ":4: omadm.session_secs: there is no such setting; did you mean"),
+        ('[omadm]\nserver_id = "x"\nsession_seconds = 0\n', ":3: omadm.session_seconds: "),
+        (
+            '[[listeners]]\nname = "a"\naddress = "[::1]:1"\nserves = ["omadm"]\n\n[[listeners]]\nname = "b"\n'
+            'address = "nowhere"\nserves = ["omadm"]\n',
+            ":8: listeners.1.address: 'nowhere' is not host:port",
+        ),
+        ("colour = 1\n[omadm]\nsession_seconds = 0\n", "(and 1 more fault)"),
+    ],
+)
+def test_a_fault_has_its_line_and_mend(tmp_path: Path, text: str, place: str) -> None:
+    """The message leads to the line, in a list of tables too, and to the name that was probably meant."""
+    with pytest.raises(ConfigError) as caught:
+        load_settings(written(tmp_path, text))
+    assert place in str(caught.value)
+
+
+def test_a_fault_of_the_environment_names_the_variable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What the environment says wrongly is not looked for in the file."""
+    monkeypatch.setenv("MOGATE_OMADM__SESSION_SECONDS", "soon")
+    with pytest.raises(ConfigError, match=r"^environment variable MOGATE_OMADM__SESSION_SECONDS: omadm"):
+        load_settings(written(tmp_path, "[omadm]\nsession_seconds = 60\n"))
+
+
+def test_every_setting_tells_where_it_comes_from(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Default, line of the file, or variable; a secret is never shown."""
+    file = written(
+        tmp_path,
+        '[omadm]\nserver_id = "a"\nsession_seconds = 60\n\n[[listeners]]\nname = "x"\naddress = "[::1]:1"\n'
+        'serves = ["omadm"]\n',
+    )
+    monkeypatch.setenv("MOGATE_OMADM__SERVER_ID", "b")
+    monkeypatch.setenv("MOGATE_STORE__PASSWORD", "hunter2")
+    found = {one.key: one for one in load_origins(file)}
+    assert found["omadm.server_id"][1:] == ("environment MOGATE_OMADM__SERVER_ID", "b")
+    assert found["omadm.session_seconds"][1:] == (f"{file}:3", "60")
+    assert found["omadm.auth"][1:] == ("default", "md5")
+    assert found["listeners.0.address"][1:] == (f"{file}:7", "[::1]:1")
+    assert found["store.password"][1:] == ("environment MOGATE_STORE__PASSWORD", "(secret)")
+    assert "hunter2" not in str(found)

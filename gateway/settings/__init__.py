@@ -1,0 +1,64 @@
+"""The gateway's settings: ``gateway.toml``, overridden by ``MOGATE_…`` environment variables.
+
+A nested setting is reached with two underscores: ``MOGATE_OMADM__SERVER_ID`` is ``server_id`` of table ``[omadm]``.
+"""
+
+from __future__ import annotations
+
+from gateway.settings.base import Address, Bytes, Network, Seconds, ServiceName
+from gateway.settings.clients import AdditionalServer, Languages, Notice, Rcc14, Redirect, Server, TermsOfUse
+from gateway.settings.devices import OmaCp, OmaDm, OmaDmModel, ReadBack
+from gateway.settings.house import Admin, Catalogue, Events, Logging, Operator, Store, Trace
+from gateway.settings.listeners import Listener, Load
+from gateway.settings.messages import SmppLink, Sms, SmsHttp
+from gateway.settings.origin import Origin
+from gateway.settings.proofs import PAGE_TEXTS, Aaa, EapAka, Gba, Openid, Otp, Page
+from gateway.settings.reach import Detection, Reach
+from gateway.settings.reading import find_settings_file, load_origins, load_settings, read_password
+from gateway.settings.whole import Settings
+
+__all__ = [
+    "PAGE_TEXTS",
+    "Aaa",
+    "AdditionalServer",
+    "Address",
+    "Admin",
+    "Bytes",
+    "Catalogue",
+    "Detection",
+    "EapAka",
+    "Events",
+    "Gba",
+    "Languages",
+    "Listener",
+    "Load",
+    "Logging",
+    "Network",
+    "Notice",
+    "OmaCp",
+    "OmaDm",
+    "OmaDmModel",
+    "Openid",
+    "Operator",
+    "Origin",
+    "Otp",
+    "Page",
+    "Rcc14",
+    "Reach",
+    "ReadBack",
+    "Redirect",
+    "Seconds",
+    "Server",
+    "ServiceName",
+    "Settings",
+    "SmppLink",
+    "Sms",
+    "SmsHttp",
+    "Store",
+    "TermsOfUse",
+    "Trace",
+    "find_settings_file",
+    "load_origins",
+    "load_settings",
+    "read_password",
+]

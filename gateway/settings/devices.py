@@ -1,0 +1,88 @@
+"""Settings of OMA DM and OMA CP."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from gateway.settings.base import Bytes, Seconds, Table
+
+
+class ReadBack(Table):
+    """When OMA DM devices are asked for what they hold, to find what changed unnoticed.
+
+    Every so many ``seconds``, in the first session after that (0: never); with ``changes`` every value also right after
+    the device accepted it.
+    """
+
+    seconds: Annotated[int, Field(ge=0)] = 0
+    changes: bool = False
+
+
+class OmaDmModel(Table):
+    """What is known beforehand of devices of one make and model: patterns such as ``Acme`` and ``A*``.
+
+    ``roots`` says where MOs are mounted on them (key of the MO -> URI); ``read_back`` goes before that of all others.
+    With ``packages`` "tree" firmware and software is handed to them as large objects, and not fetched by URL.
+    """
+
+    manufacturer: Annotated[str, Field(min_length=1)] = "*"
+    model: Annotated[str, Field(min_length=1)] = "*"
+    roots: dict[str, str] = {}
+    read_back: ReadBack | None = None
+    packages: Literal["url", "tree"] = "url"
+
+
+class OmaDm(Table):
+    """OMA DM. ``roots`` says where an MO is mounted on devices that were not asked (key of the MO -> URI), unless one
+    of ``models``, the first that matches, says otherwise for them.
+
+    What a new account tells a device: ``server_id``, ``server_name`` for its user, and ``server_address``, the URL it
+    posts to (empty: the first listener's, which only does for trials). ``notification_version`` is what package 0 says
+    of itself, times ten; ``resync_nonce`` how the nonce 0x00000000 is understood. ``tnds`` is how a bootstrap message
+    carries objects: WBXML of its own, inline in the message, or XML.
+    ``account_seconds`` is how long an account that was handed out in an RCC.14 document is good for; the first query
+    after that brings a new one.
+
+    ``auth`` is what devices that nobody knows are challenged with, so that they cannot be told from others; set it to
+    what most devices use. With ``credentials`` "message" a device has to prove itself in every message of a session,
+    as it does with a MAC anyhow. ``resp_uri`` is the address devices reach this gateway at; when it is set, they are
+    told to send the rest of a session to a URI of its own, so that nobody else can speak in it. For ``resync_seconds``
+    after a device was called to agree on nonces anew, it may use that nonce. ``legacy`` lets phones of OMA DM 1.1.2 in.
+
+    Devices fetch packages at ``package_path``, by way of ``package_url`` where that is not the first listener's.
+    """
+
+    paths: tuple[str, ...] = ("/omadm",)
+    server_id: str = "mogate"
+    server_name: str = "MOGate"
+    server_address: Annotated[str, Field(pattern="^(https?://.+)?$")] = ""
+    notification_version: Annotated[int, Field(ge=1, le=1023)] = 11
+    resync_nonce: Literal["octets", "text"] = "octets"
+    tnds: Literal["wbxml", "inline", "xml"] = "wbxml"
+    session_seconds: Seconds = 900
+    auth: Literal["basic", "md5", "mac"] = "md5"
+    credentials: Literal["session", "message"] = "session"
+    resp_uri: Annotated[str, Field(pattern=r"^(https://[^\s#]+)?$")] = ""
+    resync_seconds: Seconds = 3600
+    legacy: bool = True
+    max_message_bytes: Bytes = 262_144
+    max_object_bytes: Bytes = 1_048_576
+    max_failed_attempts: Annotated[int, Field(ge=1)] = 3
+    roots: dict[str, str] = {}
+    models: tuple[OmaDmModel, ...] = ()
+    read_back: ReadBack = ReadBack()
+    account_seconds: Seconds = 15_552_000
+    package_path: Annotated[str, Field(pattern="^/")] = "/packages"
+    package_url: Annotated[str, Field(pattern="^(https?://.+)?$")] = ""
+
+
+class OmaCp(Table):
+    """OMA Client Provisioning. ``objects`` are the MOs that go into a document, beside the account.
+
+    ``imsi_key`` is how the IMSI stands in the key of a MAC; a few old phones want its digits.
+    """
+
+    objects: tuple[str, ...] = ("connmo-proxy", "connmo-nap")
+    imsi_key: Literal["semi-octets", "digits"] = "semi-octets"

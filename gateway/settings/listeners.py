@@ -1,0 +1,58 @@
+"""Settings of where to listen, and of how much to take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import pydantic
+from pydantic import BeforeValidator, Field
+
+from gateway.settings.base import Address, Network, ServiceName, Table, parse_address
+
+
+class Listener(Table):
+    """One address with what it serves.
+
+    ``trusted_gateways`` are the peers whose enrichment headers are believed. ``trusted_proxies`` are peers that pass
+    clients' requests on: they end TLS where there is no certificate here, and say in X-Forwarded-For whom they heard.
+    Clients may show a certificate that an authority in ``client_ca`` issued.
+    """
+
+    name: str
+    address: Annotated[Address, BeforeValidator(parse_address)]
+    serves: tuple[ServiceName, ...]
+    certificate: Path | None = None
+    key: Path | None = None
+    client_ca: Path | None = None
+    trusted_gateways: tuple[Network, ...] = ()
+    trusted_proxies: tuple[Network, ...] = ()
+
+    @property
+    def url(self) -> str:
+        """How it is reached from here, without a path."""
+        return f"{'https' if self.certificate else 'http'}://{self.address}"
+
+    @pydantic.model_validator(mode="after")
+    def _check(self) -> Listener:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key belong together: set both or neither")
+        if "rcc14-https" in self.serves and self.certificate is None and not self.trusted_proxies:
+            raise ValueError(
+                "rcc14-https hands out configurations: it needs certificate and key, or trusted_proxies that end TLS"
+            )
+        if self.trusted_gateways and "rcc14-http" not in self.serves:
+            raise ValueError("trusted_gateways only means something where rcc14-http is served")
+        return self
+
+
+class Load(Table):
+    """When front ends of devices turn requests away with 503: so many under way at once, or the process so late.
+
+    For ``drain_seconds`` after SIGTERM everything is still answered, with the word to come elsewhere next time, and
+    ``/readyz`` says that the process ends: set it to what load balancers in front need to notice.
+    """
+
+    max_in_flight: Annotated[int, Field(ge=1)] = 2000
+    max_lag_seconds: Annotated[float, Field(gt=0)] = 1.0
+    drain_seconds: Annotated[float, Field(ge=0, le=600)] = 0.0
