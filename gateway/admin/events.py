@@ -21,7 +21,7 @@ class EventRoutes:
         return (
             Route(
                 "GET", "/events", self.list_events, "What happened, oldest first", gives=EventView, many=True,
-                confined=True, pages_by="seq",
+                confined=True, pages_by="seq", live=self._newest,
                 query={
                     "subscriber": "of this subscriber id",
                     "device": "of this device id",
@@ -47,3 +47,6 @@ class EventRoutes:
             limit=call.limit,
         )
         return [EventView(**{name: getattr(event, name) for name in EventView.model_fields}) for event in events]
+
+    async def _newest(self) -> str:
+        return str(await self._store.last_event())

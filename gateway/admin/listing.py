@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import csv
 import io
 from collections.abc import Sequence
@@ -14,14 +16,17 @@ from aiohttp import web
 from gateway.admin.models import Model
 from gateway.admin.routes import JSON_LINES, MAX_LISTED, Call, Route
 
-CSV = "text/csv"
+CSV, EVENT_STREAM = "text/csv", "text/event-stream"
 MEDIA_TYPES = (CSV, JSON_LINES)
+POLL_SECONDS = 1.0
+STREAM_SECONDS = 600
+"""After that a stream ends and the reader comes again, so that nobody reads on whose right to it is gone."""
 
 
 def asked_form(accept: str) -> str:
     """The media type that a list is wanted in, or the empty string for a page as JSON."""
     given = {part.partition(";")[0].strip().lower() for part in accept.split(",")}
-    return next((one for one in MEDIA_TYPES if one in given), "")
+    return next((one for one in (*MEDIA_TYPES, EVENT_STREAM) if one in given), "")
 
 
 def next_link(route: Route, call: Call, answer: Sequence[Model]) -> dict[str, str]:
@@ -59,6 +64,34 @@ async def stream(route: Route, call: Call, request: web.Request, form: str, show
         call = call._replace(query={**call.query, "after": str(getattr(page[-1], route.pages_by))})
         page = await route.handler(call)
     await response.write_eof()
+    return response
+
+
+async def follow(route: Route, call: Call, request: web.Request, shown: Any) -> web.StreamResponse:
+    """Answer with what is new, as it happens; a reader that comes again goes on where it was.
+
+    Spec: HTML, Server-sent events
+    """
+    assert route.live is not None
+    after = request.headers.get("Last-Event-ID", "") or call.query.get("after", "") or await route.live()
+    page = await route.handler(call._replace(query={**call.query, "after": after}))
+    response = web.StreamResponse(headers={"Content-Type": EVENT_STREAM, "Cache-Control": "no-store"})
+    await response.prepare(request)
+    # A comment is sent when nothing happens, and finds out that nobody reads any more.
+    loop = asyncio.get_running_loop()
+    end = loop.time() + STREAM_SECONDS
+    with contextlib.suppress(ConnectionError):
+        while True:
+            lines = [b": \n\n"]
+            for one, row in zip(page, shown(page), strict=True) if isinstance(page, Sequence) else ():
+                after = str(getattr(one, route.pages_by))
+                lines.append(f"id: {after}\ndata: {pydantic_core.to_json(row).decode()}\n\n".encode())
+            await response.write(b"".join(lines))
+            if loop.time() > end:
+                break
+            await asyncio.sleep(POLL_SECONDS)
+            page = await route.handler(call._replace(query={**call.query, "after": after}))
+        await response.write_eof()
     return response
 
 

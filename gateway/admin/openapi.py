@@ -11,11 +11,12 @@ from pydantic.json_schema import models_json_schema
 
 from gateway.admin.caller import COOKIE, CSRF_HEADER, SAFE_METHODS
 from gateway.admin.dispatch import KEY_HEADER, MAX_REASON, REASON_HEADER
-from gateway.admin.listing import MEDIA_TYPES
+from gateway.admin.listing import EVENT_STREAM, MEDIA_TYPES
 from gateway.admin.models import Model, Problem
 from gateway.admin.routes import PUBLIC, SIGNED_IN, Route
 
 _PROBLEMS = {
+    "400": "What was sent is not what it should be, as a whole.",
     "401": "Who calls is not known: the token or the session is missing, wrong or over.",
     "403": "Who calls may not do this.",
     "404": "Nothing has that name.",
@@ -90,7 +91,8 @@ def _operation(route: Route, schemas: dict[object, Any]) -> dict[str, Any]:
             schema = {"type": "array", "items": schema}
         answer["content"] = {"application/json": {"schema": schema}}
         if route.many:
-            answer["content"] |= {form: {"schema": {"type": "string"}} for form in MEDIA_TYPES}
+            forms = (*MEDIA_TYPES, EVENT_STREAM) if route.live else MEDIA_TYPES
+            answer["content"] |= {form: {"schema": {"type": "string"}} for form in forms}
             if route.pages_by:
                 answer["headers"] = {"Link": _text_header("Where the next page is, as rel=next; absent on the last.")}
         elif route.method == "GET":

@@ -65,7 +65,8 @@ class Route(NamedTuple):
     back. ``needs`` is the permission to have, where it is not the one that follows from path and method. With
     ``confined`` the handler sees to it that a caller of one tenant gets at nothing of another's; below a subscriber or
     device that is seen to for it, and any other route refuses callers of one tenant. ``pages_by`` is the
-    field that the query's ``after`` goes on from, for a list that comes in pages.
+    field that the query's ``after`` goes on from, for a list that comes in pages; ``live`` tells after what a stream of
+    its news begins.
     """
 
     method: str
@@ -80,6 +81,7 @@ class Route(NamedTuple):
     needs: str = ""
     confined: bool = False
     pages_by: str = ""
+    live: Callable[[], Awaitable[str]] | None = None
 
     @property
     def permission(self) -> str:

@@ -31,7 +31,7 @@ class TraceRoutes:
         return (
             Route(
                 "GET", "/devices/{ref}/trace", self.show_trace, "What was said with a device, oldest first",
-                gives=ExchangeView, many=True,
+                gives=ExchangeView, many=True, pages_by="seq", live=_from_the_start,
                 query={
                     "last": f"how many exchanges, at most {MAX_LISTED}; 20 when not said",
                     "after": "only those after this seq",
@@ -60,6 +60,10 @@ class TraceRoutes:
         """Trace this device in full for some minutes, or no more with 0."""
         body: TraceArming = call.body
         return Armed(traced_until=await self._inventory.arm_trace(call.path["ref"], body.minutes))
+
+
+async def _from_the_start() -> str:
+    return "0"
 
 
 def _view(entry: TraceEntry, messages: Sequence[ReadMessage]) -> ExchangeView:

@@ -16,6 +16,7 @@ from gateway.fleet.mirror import Fact, Mirror
 from gateway.fleet.operation import Operation
 from gateway.fleet.subscriber import ServiceState, Subscriber
 from gateway.store.protocol import (
+    AUDIT,
     Append,
     ClaimEphemeral,
     DeleteDevice,
@@ -358,6 +359,7 @@ async def test_a_commit_is_all_or_nothing(store: Store) -> None:
     assert (contact.session, contact.operations) == (None, ())
     assert (await store.load_mirror("alice.1")).revision == 0
     assert list(await store.load_events()) == []
+    assert await store.last_event() == 0
 
 
 async def test_writes_of_a_commit_see_those_before_them(store: Store) -> None:
@@ -656,6 +658,7 @@ async def test_events_come_in_the_order_of_commits(store: Store) -> None:
     stored = list(await store.load_events())
     assert [replace(event, seq=0) for event in stored] == events
     assert all(one.seq < other.seq for one, other in itertools.pairwise(stored))
+    assert await store.last_event() == stored[-1].seq
 
     async def kinds(subscriber_id: str = "", device_id: str = "", after_seq: int = 0, limit: int = 100) -> str:
         found = await store.load_events(
@@ -742,3 +745,13 @@ async def test_old_events_are_forgotten(store: Store) -> None:
     assert await store.forget_events(days[2]) == 2
     assert await store.load_events() == await store.load_events(subscriber_id="alice") == kept
     assert await store.forget_events(days[2]) == 0
+
+
+async def test_the_audit_log_is_only_added_to(store: Store) -> None:
+    """A record of that kind is made and read, and then neither replaced nor removed."""
+    await store.commit(PutRecord(Record(kind=AUDIT, id="1", payload=b"first")))
+    (kept,) = await store.load_records(AUDIT)
+    for write in (PutRecord(replace(kept, payload=b"altered")), DeleteRecord(kept)):
+        with pytest.raises(Conflict):
+            await store.commit(write)
+    assert await store.load_records(AUDIT) == [kept]

@@ -11,6 +11,7 @@ import pytest
 from aiohttp.test_utils import TestClient
 
 from gateway.access.audit import AuditLog, Entry
+from gateway.admin import listing
 from gateway.errors import Conflict
 from gateway.store.protocol import AUDIT, PutRecord, Record
 from gateway.store.sqlite import SqliteStore
@@ -128,3 +129,24 @@ async def test_a_list_comes_whole_as_lines(client: TestClient) -> None:
         link = headers.get("Link", "")
         path = "/subscribers" + link.partition("<")[2].partition(">")[0] if link else ""
     assert seen == [f"s{number}" for number in range(5)]
+
+
+async def test_what_is_new_is_told_as_it_happens(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stream begins with the next event, and a reader that comes again goes on where it was.
+
+    Spec: HTML, Server-sent events 9.2.6
+    """
+    monkeypatch.setattr(listing, "POLL_SECONDS", 0.01)
+    await ask(client, "POST", "/subscribers", {"id": "old"})
+    accept = {"Accept": "text/event-stream"}
+    async with client.get("/api/v1/events", headers=accept) as response:
+        assert response.content_type == "text/event-stream"
+        await response.content.readuntil(b": \n\n")
+        await ask(client, "POST", "/subscribers", {"id": "new"})
+        await response.content.readuntil(b"id: 2\n")
+        told = json.loads((await response.content.readline()).removeprefix(b"data: "))
+        assert (told["seq"], told["kind"], told["subscriber_id"]) == (2, "subscriber.created", "new")
+    await ask(client, "POST", "/subscribers", {"id": "later"})
+    async with client.get("/api/v1/events", headers=accept | {"Last-Event-ID": "2"}) as response:
+        await response.content.readuntil(b"id: 3\n")
+        assert b'"later"' in await response.content.readline()
