@@ -44,6 +44,7 @@ from gateway.admin.auth import load_token
 from gateway.admin.caller import Callers
 from gateway.admin.campaigns import CampaignRoutes
 from gateway.admin.catalogue import CatalogueRoutes
+from gateway.admin.confirmations import ConfirmationRoutes
 from gateway.admin.detections import DetectionRoutes
 from gateway.admin.devices import DeviceRoutes
 from gateway.admin.dispatch import Parts
@@ -165,7 +166,7 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
         )
         bearer = await stack.enter_async_context(open_bearer(settings, now))
         reach = await stack.enter_async_context(open_reach(store, bearer, sealer, settings, background, now))
-        methods, page = await stack.enter_async_context(open_methods(store, sealer, settings, bearer, now))
+        methods, page, codes = await stack.enter_async_context(open_methods(store, sealer, settings, bearer, now))
         rcc14 = Rcc14Front(
             store,
             Provider(store, documents, accounts, tokens, settings.rcc14, terms=terms, detections=detections),
@@ -244,6 +245,7 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
                 store, service, inventory, documents, CommandPreviews(settings.omadm.server_id), now
             ).routes(),
             CatalogueRoutes(configuration.catalogue).routes(),
+            ConfirmationRoutes(codes).routes(),
             EventRoutes(store).routes(),
             TraceRoutes(store, inventory, TRACE_READERS, now).routes(),
             ReloadRoutes(reload.reload).routes(),

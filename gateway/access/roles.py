@@ -14,6 +14,7 @@ RESOURCES = {
     "subscribers": "subscribers, their values and the state of their service",
     "devices": "devices, their accounts and the state of their service",
     "documents": "documents as a device would get them, with all that is in them",
+    "confirmations": "what users answer to confirmation requests (write)",
     "credentials": "passwords of devices for IMS, for an HSS to be told (write: to read one is an act)",
     "identities": "IMSI, MSISDN and IMEI in clear (read); without it they are masked",
     "operations": "OMA DM commands queued for a device",

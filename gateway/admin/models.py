@@ -248,6 +248,19 @@ class Revocation(Model):
     token_only: bool = False
 
 
+class ConfirmationAnswer(Model):
+    """What the user did with a confirmation request."""
+
+    value: Literal["accept", "decline"]
+
+
+class ConfirmationAck(Model):
+    """That the answer was taken."""
+
+    id: str
+    status: str
+
+
 class CredentialReading(Model):
     """How a credential is read: ``rotate`` makes another password first, ``with_password`` shows it next to H(A1)."""
 

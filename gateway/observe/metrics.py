@@ -217,7 +217,7 @@ audit_write_failures = Counter(
 build_info = Gauge("mogate_build_info", "The running build.", ["version", "python"], registry=registry)
 
 JOB_KINDS = ("firmware", "software", "lock", "capability", "inventory", "account")
-BACKENDS = ("aaa", "openid", "bsf")
+BACKENDS = ("aaa", "openid", "bsf", "confirmation")
 KNOWN_LABELS: tuple[tuple[Counter | Histogram | Gauge, tuple[tuple[str, ...], ...]], ...] = (
     (
         sightings,

@@ -12,7 +12,7 @@ from gateway.settings.house import Admin, Catalogue, Events, Logging, Operator, 
 from gateway.settings.listeners import Listener, Load
 from gateway.settings.messages import SmppLink, Sms, SmsHttp
 from gateway.settings.origin import Origin
-from gateway.settings.proofs import PAGE_TEXTS, Aaa, EapAka, Gba, Openid, Otp, Page
+from gateway.settings.proofs import PAGE_TEXTS, Aaa, Confirmation, EapAka, Gba, Openid, Otp, Page
 from gateway.settings.reach import Detection, Reach
 from gateway.settings.reading import find_settings_file, load_origins, load_settings, read_password
 from gateway.settings.whole import Settings
@@ -25,6 +25,7 @@ __all__ = [
     "Admin",
     "Bytes",
     "Catalogue",
+    "Confirmation",
     "Detection",
     "EapAka",
     "Events",

@@ -44,6 +44,7 @@ class Otp(Table):
         return texts
 
 
+CONFIRMATION_TEXTS = ("subject", "text", "accept", "reject")
 PAGE_TEXTS = (
     *("title", "intro", "number", "code", "button"),
     *("sure", "unnamed", "yes", "no"),
@@ -101,6 +102,48 @@ class Page(Table):
             if set(named) != set(PAGE_TEXTS):
                 raise ValueError(f"the texts for {language} are to be {', '.join(PAGE_TEXTS)}, no more and no fewer")
         return texts
+
+
+class Confirmation(Table):
+    """End User Confirmation Requests for additional devices, next to codes by SMS; off without ``url``.
+
+    Where a device without the subscriber's SIM asks for a code as text, and the subscriber has a phone whose RCS is
+    active, the request is posted to ``url``, the operator's server that speaks SIP with phones; the code goes by SMS
+    where that does not take it. ``sender`` is the identity that phones have as endUserConfReqId. ``texts`` are by
+    language and name; ``{code}`` and ``{device}`` stand in ``text`` for the code and what the device calls itself.
+    ``authority``, ``certificate`` and ``key`` are files in the data directory for TLS with that server.
+    """
+
+    url: Annotated[str, Field(pattern="^(https://.+)?$")] = ""
+    sender: Annotated[str, Field(pattern="^(sips?:[^\\s]+)?$")] = ""
+    authority: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+    texts: Annotated[dict[str, dict[str, str]], Field(min_length=1)] = {
+        "en": {
+            "subject": "Another device",
+            "text": "{device} wants to use your number. Is it yours? Then enter {code} on it.",
+            "accept": "OK",
+            "reject": "It is not mine",
+        },
+        "de": {
+            "subject": "Ein weiteres Gerät",
+            "text": "{device} möchte Ihre Nummer nutzen. Ist es Ihres? Dann geben Sie {code} auf ihm ein.",
+            "accept": "OK",
+            "reject": "Das ist nicht meines",
+        },
+    }
+
+    @pydantic.model_validator(mode="after")
+    def _check(self) -> Confirmation:
+        if self.url and not self.sender:
+            raise ValueError("phones take requests from the identity that they know alone: set sender to it")
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key belong together: set both or neither")
+        for language, named in self.texts.items():
+            if set(named) != set(CONFIRMATION_TEXTS) or "{code}" not in named["text"]:
+                raise ValueError(f"the texts for {language} are to be subject, text with {{code}}, accept and reject")
+        return self
 
 
 class EapAka(Table):

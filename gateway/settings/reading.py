@@ -127,6 +127,13 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
                     "key": settings.gba.key and data / settings.gba.key,
                 }
             ),
+            "confirmation": settings.confirmation.model_copy(
+                update={
+                    name: file and data / file
+                    for name in ("authority", "certificate", "key")
+                    if (file := getattr(settings.confirmation, name)) is not None
+                }
+            ),
             "openid": settings.openid.model_copy(
                 update={
                     "secret": settings.openid.secret and data / settings.openid.secret,

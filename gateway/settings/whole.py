@@ -12,7 +12,7 @@ from gateway.settings.devices import OmaCp, OmaDm
 from gateway.settings.house import Admin, Catalogue, Events, Logging, Operator, Store, Trace
 from gateway.settings.listeners import Listener, Load
 from gateway.settings.messages import Sms
-from gateway.settings.proofs import Aaa, EapAka, Gba, Openid, Otp, Page
+from gateway.settings.proofs import Aaa, Confirmation, EapAka, Gba, Openid, Otp, Page
 from gateway.settings.reach import Detection, Reach
 
 
@@ -46,6 +46,7 @@ class Settings(BaseSettings):
     aaa: tuple[Aaa, ...] = ()
     openid: Openid = Openid()
     gba: Gba = Gba()
+    confirmation: Confirmation = Confirmation()
     reach: Reach = Reach()
     events: Events = Events()
     detection: Detection = Detection()

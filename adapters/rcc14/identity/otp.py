@@ -38,6 +38,12 @@ class Waiting(msgspec.Struct, frozen=True):
     asked_at: datetime
 
 
+def name_of(asked: Request) -> str:
+    """What the client calls itself, or its make and model; empty when it says neither. It is a claim."""
+    said = asked.about.get
+    return said("friendly_device_name") or " ".join(filter(None, map(said, ("terminal_vendor", "terminal_model"))))
+
+
 def make_code(octets: bytes, digits: int) -> str:
     """A code of that many decimal digits out of random octets, which should be far more than the digits need."""
     return str(int.from_bytes(octets) % 10**digits).zfill(digits)

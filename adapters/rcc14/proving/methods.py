@@ -12,6 +12,7 @@ from adapters.rcc14.identity.openid import Relying
 from adapters.rcc14.proving.auc import EmbeddedAuc
 from adapters.rcc14.proving.authenticator import Authenticator
 from adapters.rcc14.proving.bsf import HttpBsf
+from adapters.rcc14.proving.confirmation import Confirmations
 from adapters.rcc14.proving.eap import EapRelay
 from adapters.rcc14.proving.gba import GbaDigest
 from adapters.rcc14.proving.openid import OpenidLogin
@@ -30,10 +31,11 @@ MIN_SECRET_BYTES = 8
 
 
 class Methods(NamedTuple):
-    """The methods, and the page for entering a code where there is one."""
+    """The methods; the page for entering a code and the codes themselves where there are any."""
 
     methods: tuple[Method, ...]
     page: CodePage | None
+    codes: OneTimePasswords | None
 
 
 @contextlib.asynccontextmanager
@@ -46,10 +48,22 @@ async def open_methods(
     """
     async with contextlib.AsyncExitStack() as stack:
         methods: list[Method] = []
-        page = None
+        page = codes = None
         if bearer is not None:
             key = sealer.derive("rcc14-otp")
-            codes = OneTimePasswords(store, bearer, settings.otp, key=key, page=settings.page.url)
+            confirmations = None
+            if settings.confirmation.url:
+                confirmations = Confirmations(settings.confirmation)
+                stack.push_async_callback(confirmations.close)
+            codes = OneTimePasswords(
+                store,
+                bearer,
+                settings.otp,
+                key=key,
+                clock=clock,
+                page=settings.page.url,
+                confirmations=confirmations,
+            )
             stack.push_async_callback(codes.close)
             methods.append(codes)
             if settings.page.path:
@@ -74,7 +88,7 @@ async def open_methods(
                 stack.push_async_callback(aaa.close)
             seconds, has_other = settings.eap_aka.seconds, bool(methods)
             methods.append(EapRelay(store, authenticator, sealer, seconds=seconds, has_other=has_other))
-        yield Methods(tuple(methods), page)
+        yield Methods(tuple(methods), page, codes)
 
 
 def _open_aaa(settings: Settings) -> RadiusAaa:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import secrets
+from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -18,10 +19,12 @@ import msgspec
 
 from adapters.rcc14.identity import otp
 from adapters.rcc14.messages import Answer, Request
+from adapters.rcc14.proving.confirmation import Confirmations
 from adapters.rcc14.proving.proof import Call, Proof, claim, cookie_key, load_claimed
 from adapters.rcc14.tracing import about
 from adapters.sms.message import ShortMessage, submission
 from gateway.errors import AuthError, ConfigError, Conflict, Rejected, Unavailable
+from gateway.fleet.activation import Activation, activation
 from gateway.observe import metrics
 from gateway.observe.logs import logger
 from gateway.reach import Bearer
@@ -44,16 +47,31 @@ class Claim(NamedTuple):
 
 
 class OneTimePasswords:
-    """The method of codes by SMS. ``page`` is the address of the page to enter one on, for the operator's texts."""
+    """The method of codes by SMS. ``page`` is the address of the page to enter one on, for the operator's texts.
+
+    With ``confirmations`` the code for an additional device is shown by the RCS client of the phone instead.
+    """
 
     name = "otp"
 
-    def __init__(self, store: Store, bearer: Bearer, settings: Otp, *, key: bytes, page: str = "") -> None:
+    def __init__(
+        self,
+        store: Store,
+        bearer: Bearer,
+        settings: Otp,
+        *,
+        key: bytes,
+        clock: Callable[[], datetime],
+        page: str = "",
+        confirmations: Confirmations | None = None,
+    ) -> None:
         self._store = store
         self._bearer = bearer
         self._settings = settings
         self._key = key
         self._page = page
+        self._confirmations = confirmations
+        self._clock = clock
         self._sending: set[asyncio.Task[None]] = set()
         for language in settings.texts:
             sample = otp.write_message("0" * settings.digits, "", 0, settings.texts, language, page)
@@ -91,11 +109,16 @@ class OneTimePasswords:
         writes: list[Write] = [PutEphemeral(_key(cookie), _encode(waiting), expires_at)]
         if waiting.subscriber_id:
             writes.append(Append(Event(at=now, kind="otp.sent", subscriber_id=waiting.subscriber_id)))
-        await self._store.commit(*writes)
         port = 0 if self._settings.ports == "text" else int(asked.sms_port or 0)
+        question = ""
+        if self._confirmations is not None and not port and household is not None and _has_phone_for(household, asked):
+            question = secrets.token_urlsafe(COOKIE_BYTES)
+            writes.append(PutEphemeral(_question_key(question), cookie.encode(), expires_at))
+        await self._store.commit(*writes)
         if waiting.subscriber_id:
             language = call.headers.get("Accept-Language", "")
-            self._send_soon(otp.write_message(code, number, port, self._settings.texts, language, self._page))
+            message = otp.write_message(code, number, port, self._settings.texts, language, self._page)
+            self._send_soon(self._send(message, question, code, otp.name_of(asked)))
         says_port = self._settings.ports == "text" and asked.sms_port not in ("", "0")
         return Answer(
             200,
@@ -168,13 +191,32 @@ class OneTimePasswords:
 
     async def deny(self, claim: Claim, now: datetime) -> bool:
         """Let that client's code be good for nothing any more; False when it is used up already."""
-        event = Event(at=now, kind="otp.denied", subscriber_id=claim.waiting.subscriber_id)
+        return await self._deny(claim.cookie, claim.waiting, now)
+
+    async def _deny(self, cookie: str, waiting: otp.Waiting, now: datetime) -> bool:
+        event = Event(at=now, kind="otp.denied", subscriber_id=waiting.subscriber_id)
         try:
-            await self._store.commit(TakeEphemeral(_key(claim.cookie), now), Append(event))
+            await self._store.commit(TakeEphemeral(_key(cookie), now), Append(event))
         except Conflict:
             return False
         metrics.count(metrics.otp, "denied")
         return True
+
+    async def answered(self, id_: str, *, accepted: bool) -> bool:
+        """Take what a user answered to a confirmation request; False when no such one is waited for.
+
+        Who declines ends the code. To accept is no proof: the code still has to come from the other device.
+        """
+        now = self._clock()
+        cookie = (await self._store.load_ephemeral(_question_key(id_), now) or b"").decode()
+        waiting = await self._load(cookie, now) if cookie else None
+        if waiting is None:
+            return False
+        if accepted:
+            event = Event(at=now, kind="otp.accepted", subscriber_id=waiting.subscriber_id)
+            await self._store.commit(Append(event))
+            return True
+        return await self._deny(cookie, waiting, now)
 
     async def close(self) -> None:
         """Wait for messages that are still to be handed over."""
@@ -217,12 +259,23 @@ class OneTimePasswords:
                 metrics.count(metrics.otp, "throttled")
                 raise Unavailable(f"too many codes for one {kind}", settings.window_seconds)
 
-    def _send_soon(self, message: ShortMessage) -> None:
-        task = asyncio.get_running_loop().create_task(self._send(message))
+    def _send_soon(self, sending: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(sending)
         self._sending.add(task)
         task.add_done_callback(self._sending.discard)
 
-    async def _send(self, message: ShortMessage) -> None:
+    async def _send(self, message: ShortMessage, question: str, code: str, device: str) -> None:
+        """Have the phone ask its user, if that is the question, or else send the message."""
+        if question and self._confirmations is not None:
+            try:
+                await self._confirmations.ask(
+                    question, message.to, code=code, device=device, seconds=self._settings.seconds
+                )
+            except Unavailable as error:
+                logger().warning("confirmation_not_sent", why=str(error))
+            else:
+                metrics.count(metrics.otp, "sent")
+                return
         try:
             await self._bearer.send(submission(message), self._settings.seconds)
         except (Unavailable, Rejected) as error:
@@ -236,6 +289,19 @@ class OneTimePasswords:
 
 def _key(cookie: str) -> str:
     return f"rcc14-otp:{cookie}"
+
+
+def _question_key(id_: str) -> str:
+    return f"rcc14-confirmation:{id_}"
+
+
+def _has_phone_for(household: Household, asked: Request) -> bool:
+    """Whether another device asks, and a phone with a SIM of the subscriber's is there to ask about it."""
+    subscriber = household.subscriber
+    return asked.imsi not in subscriber.imsis and any(
+        device.rcc14 is not None and device.rcc14.imsi and activation(subscriber, device) is Activation.ACTIVE
+        for device in household.devices
+    )
 
 
 def _address(peer: str) -> str:

@@ -25,7 +25,7 @@ from aiohttp import web
 
 from adapters.rcc14.access import client_address
 from adapters.rcc14.identity.enrichment import Network
-from adapters.rcc14.identity.otp import Waiting
+from adapters.rcc14.identity.otp import Waiting, name_of
 from adapters.rcc14.language import choose_language
 from adapters.rcc14.messages import parse_msisdn
 from adapters.rcc14.proving.otp import OneTimePasswords
@@ -64,7 +64,6 @@ _FORM = """<form method="post"><input type="hidden" name="form" value="{form}">
 _QUESTION = """<form method="post"><input type="hidden" name="form" value="{form}">
 <input type="hidden" name="number" value="{entered}"><input type="hidden" name="code" value="{given}">
 <button name="answer" value="yes">{yes}</button><button name="answer" value="no">{no}</button></form>"""
-_SAID_BEFORE = ("terminal_vendor", "terminal_model")
 
 
 class Entry(NamedTuple):
@@ -155,8 +154,7 @@ class CodePage:
 
 def _filled(text: str, waiting: Waiting, number: str, unnamed: str) -> str:
     """The question with what the client says of itself, which is a claim, and when it asked."""
-    about = waiting.asked.about
-    name = about.get("friendly_device_name") or " ".join(filter(None, map(about.get, _SAID_BEFORE)))
+    name = name_of(waiting.asked)
     texts = {
         "{device}": escape(name[:MAX_NAME_CHARACTERS]) if name else unnamed,
         "{number}": escape(number),

@@ -53,7 +53,9 @@ async def browser(tmp_path: Path) -> AsyncIterator[Browser]:
     store = SqliteStore.open(tmp_path / "store.sqlite")
     await store.commit(PutSubscriber(ANN))
     file = tmp_path / "sms.jsonl"
-    codes = OneTimePasswords(store, FileBearer(file, lambda: NOW), Otp(texts={"en": "{code}"}), key=b"k" * 32)
+    codes = OneTimePasswords(
+        store, FileBearer(file, lambda: NOW), Otp(texts={"en": "{code}"}), key=b"k" * 32, clock=lambda: NOW
+    )
     asked = Request(msisdn=ANN.msisdn, sms_port="0", about={"friendly_device_name": "<b>Tab</b> {number}"})
     await codes.challenge(Call(asked, {}, (), "192.0.2.1", NOW))
     await codes.close()

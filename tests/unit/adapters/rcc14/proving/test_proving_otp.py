@@ -73,7 +73,7 @@ async def open_lab(tmp_path: Path) -> AsyncIterator[Callable[..., Lab]]:
 
     def open_lab(**settings: object) -> Lab:
         outbox = Outbox()
-        return Lab(store, outbox, OneTimePasswords(store, outbox, Otp(**settings), key=KEY))  # type: ignore[arg-type]
+        return Lab(store, outbox, OneTimePasswords(store, outbox, Otp(**settings), key=KEY, clock=lambda: NOW))  # type: ignore[arg-type]
 
     yield open_lab
     await store.close()
