@@ -65,6 +65,7 @@ SHARED_ADAPTERS = {"aka", "wbxml", "syncml", "provisioning", "sms"}
 COMPOSITION_ROOTS = {
     "gateway.app",
     "gateway.files",
+    "gateway.cli.eir",
     "gateway.cli.mapping",
     "gateway.cli.simulate",
     "gateway.cli.takeover",
@@ -81,6 +82,7 @@ IMPURE_ADAPTER_PARTS = {
     "bearer",
     "spool",
     "eir",
+    "journal",
 }  # handlers, what they ask the service with or hand to the tracer, clients, and what asks other servers
 IMPURE_LIBRARIES = {
     "aiohttp", "asyncio", "http", "os", "random", "redis", "secrets", "socket", "sqlite3", "structlog", "subprocess",

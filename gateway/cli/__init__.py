@@ -8,6 +8,7 @@ from gateway.cli.group import Group, Later
 
 COMMANDS = {
     "serve": Later("server:serve", "Serve until Ctrl-C."),
+    "serve-eir": Later("eir:serve_eir", "Answer ME-Identity-Check over S13 until Ctrl-C."),
     "init": Later("server:init", "Make the data directory with its keys and the admin token; what exists is kept."),
     "check": Later("server:check", "Read settings, DDFs, profiles and mappings, and say what is wrong or doubtful."),
     "reload": Later("server:reload", "Have the running gateway take up profiles, mappings, DDFs and certificates."),

@@ -157,6 +157,9 @@ detections = Counter(
 detection_rules = Counter(
     "mogate_detection_rules", "Detections that a rule was for, by rule.", ["rule"], registry=registry
 )
+s13_requests = Counter(
+    "mogate_s13_requests", "ME-Identity-Checks, by the list that the phone is on.", ["result"], registry=registry
+)
 spool_files = Counter("mogate_spool_files", "Files of sightings taken from the spool.", ["result"], registry=registry)
 traces = Counter(
     "mogate_traces", "Exchanges kept to be shown, or left out for want of room.", ["result"], registry=registry
@@ -223,6 +226,7 @@ KNOWN_LABELS: tuple[tuple[Counter | Histogram | Gauge, tuple[tuple[str, ...], ..
         sightings,
         tuple((source, outcome) for source in SOURCES for outcome in ("detected", "known", "stale", "unknown")),
     ),
+    (s13_requests, (("white",), ("grey",), ("black",), ("unknown",), ("refused",), ("lost",))),
     (spool_files, (("done",), ("failed",))),
     (detections, tuple((source, cause.value) for source in SOURCES for cause in Cause)),
     (waiting, (("push",), ("reach",), ("campaign",), ("webhook",))),

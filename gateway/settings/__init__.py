@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from gateway.settings.base import Address, Bytes, Network, Seconds, ServiceName
 from gateway.settings.clients import AdditionalServer, Languages, Notice, Rcc14, Redirect, Server, TermsOfUse
+from gateway.settings.detection import Detection, Eir, EirPeer
 from gateway.settings.devices import OmaCp, OmaDm, OmaDmModel, ReadBack
 from gateway.settings.house import Admin, Catalogue, Events, Logging, Operator, Store, Trace
 from gateway.settings.listeners import Listener, Load
 from gateway.settings.messages import SmppLink, Sms, SmsHttp
 from gateway.settings.origin import Origin
 from gateway.settings.proofs import PAGE_TEXTS, Aaa, Confirmation, EapAka, Gba, Openid, Otp, Page
-from gateway.settings.reach import Detection, Reach
+from gateway.settings.reach import Reach
 from gateway.settings.reading import find_settings_file, load_origins, load_settings, read_password
 from gateway.settings.whole import Settings
 
@@ -28,6 +29,8 @@ __all__ = [
     "Confirmation",
     "Detection",
     "EapAka",
+    "Eir",
+    "EirPeer",
     "Events",
     "Gba",
     "Languages",

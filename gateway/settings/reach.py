@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-from pathlib import Path
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
@@ -11,22 +10,6 @@ import pydantic
 from pydantic import Field
 
 from gateway.settings.base import Seconds, Table
-
-
-class Detection(Table):
-    """Detection of first use.
-
-    ``rules`` is the file that says what follows from what. With ``unknown_subscribers`` "create" a SIM that nobody
-    entered becomes a subscriber when it is seen. ``spool`` is a directory in which other systems leave files of
-    sightings: CSV, JSON lines, MAP messages, captures of SIGTRAN. It is looked at every ``spool_poll_seconds``; files
-    that were applied are kept for ``spool_keep_days``. A relative ``spool`` is in the data directory.
-    """
-
-    rules: Path | None = None
-    unknown_subscribers: Literal["ignore", "create"] = "ignore"
-    spool: Path | None = None
-    spool_poll_seconds: Annotated[float, Field(gt=0, le=3600)] = 1.0
-    spool_keep_days: Annotated[int, Field(ge=0, le=3650)] = 7
 
 
 class Reach(Table):

@@ -8,12 +8,13 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from gateway.settings.base import ServiceName
 from gateway.settings.clients import Rcc14
+from gateway.settings.detection import Detection, Eir
 from gateway.settings.devices import OmaCp, OmaDm
 from gateway.settings.house import Admin, Catalogue, Events, Logging, Operator, Store, Trace
 from gateway.settings.listeners import Listener, Load
 from gateway.settings.messages import Sms
 from gateway.settings.proofs import Aaa, Confirmation, EapAka, Gba, Openid, Otp, Page
-from gateway.settings.reach import Detection, Reach
+from gateway.settings.reach import Reach
 
 
 class Settings(BaseSettings):
@@ -50,6 +51,7 @@ class Settings(BaseSettings):
     reach: Reach = Reach()
     events: Events = Events()
     detection: Detection = Detection()
+    eir: Eir = Eir()
     admin: Admin = Admin()
     logging: Logging = Logging()
     trace: Trace = Trace()
