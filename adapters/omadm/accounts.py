@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from cryptography import x509
@@ -51,10 +52,10 @@ class Accounts:
         """
         settings = self._settings
         client = self._account(state.client) if state else self._stranger
-        challenges = self._challenges(header, state.client.nonce if state else b"", now)
         called_at = state.resync_at if state else None
-        if called_at is not None and now - called_at < timedelta(seconds=settings.resync_seconds):
-            challenges = (*challenges, RESYNC_NONCES[settings.resync_nonce])
+        is_called = called_at is not None and now - called_at < timedelta(seconds=settings.resync_seconds)
+        further = (RESYNC_NONCES[settings.resync_nonce],) if is_called else ()
+        challenges = self._challenges(header, state.client.nonce if state else b"", now, further)
         continuation = ""
         if settings.resp_uri:
             continuation = hmac.digest(self._continuation_key, nonce, hashlib.sha256)[:16].hex()
@@ -100,14 +101,22 @@ class Accounts:
             return state
         return replace(state, client=client, server=state.pending.server, pending=None)
 
-    def _challenges(self, header: SyncHdr, stored: bytes, now: datetime) -> tuple[bytes, ...]:
-        period = int(now.timestamp()) // CHALLENGE_SECONDS
-        session = f"{header.source}\0{header.session_id}\0".encode("utf-8", "replace")
-        content = session + stored + b"\0"
-        return tuple(
-            hmac.digest(self._challenge_key, content + str(number).encode(), hashlib.sha256)[:NONCE_BYTES]
-            for number in (period, period - 1)
-        )
+    def _challenges(
+        self, header: SyncHdr, stored: bytes, now: datetime, further: Iterable[bytes] = ()
+    ) -> Callable[[], tuple[bytes, ...]]:
+        """What a device may have been challenged with, and the ``further`` nonces; worked out when it matters."""
+
+        def challenges() -> tuple[bytes, ...]:
+            period = int(now.timestamp()) // CHALLENGE_SECONDS
+            session = f"{header.source}\0{header.session_id}\0".encode("utf-8", "replace")
+            content = session + stored + b"\0"
+            offered = [
+                hmac.digest(self._challenge_key, content + str(number).encode(), hashlib.sha256)[:NONCE_BYTES]
+                for number in (period, period - 1)
+            ]
+            return (*offered, *further)
+
+        return challenges
 
     def _account(self, credential: Credential) -> Account:
         digest = self._sealer.unseal(credential.secret, CREDENTIAL_PURPOSE).decode()

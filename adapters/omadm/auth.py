@@ -35,8 +35,8 @@ _MAC_FIELD = re.compile(r'(\w+)\s*=\s*(?:"([^"]*)"|([^\s,"]+))')
 class Account(msgspec.Struct, frozen=True):
     """One direction of an account, unsealed. ``digest`` is ``account_digest(name, password)``; nonces are raw octets.
 
-    An empty nonce means that none was ever agreed. ``challenges`` are further nonces that count, the first of them the
-    one to challenge with: what was offered to a peer that has proved nothing is not on record. ``password`` is only
+    An empty nonce means that none was ever agreed. ``challenges`` gives further nonces that count, the first of them
+    the one to challenge with: what was offered to a peer that has proved nothing is not on record. ``password`` is only
     there where basic credentials are to be made.
     """
 
@@ -44,7 +44,7 @@ class Account(msgspec.Struct, frozen=True):
     digest: str
     nonce: bytes
     previous_nonce: bytes = b""
-    challenges: tuple[bytes, ...] = ()
+    challenges: Callable[[], tuple[bytes, ...]] = tuple
     password: str = ""
 
 
@@ -190,7 +190,7 @@ def _verify_digest(given: str, account: Account, digest: Callable[[bytes], str])
 
     if answers(account.nonce):
         return Verdict.ACCEPTED
-    if answers(account.previous_nonce) or any(map(answers, account.challenges)):
+    if answers(account.previous_nonce) or any(map(answers, account.challenges())):
         return Verdict.ACCEPTED_PREVIOUS_NONCE
     return Verdict.WRONG
 

@@ -158,7 +158,10 @@ class OmaDmFront:
         exchange, status, reason, headers = None, 200, "", _TEXT
         try:
             encoding = codec.encoding_of(request.headers.get("Content-Type", ""))
-            body = await request.read()
+            # Nearly every body has come with its head, and then there is nothing to wait for.
+            body = request.content.read_nowait() if request.content.is_eof() else await request.read()
+            if len(body) > self._settings.max_message_bytes:
+                raise LimitExceeded(f"over {self._settings.max_message_bytes} octets")
             message, encoding = codec.decode(body, encoding)
             exchange = await self._exchange(message, body, _arrival(request, body), encoding, _certificate(request))
             headers = {"Content-Type": encoding.media_type, "Cache-Control": "no-store"}

@@ -367,7 +367,7 @@ def _demand_credentials(message: SyncML, peer: Peer, nonce: bytes, verdict: Verd
     last = message.header.msg_id - after >= peer.max_failures or peer.certificate_required
     missing = verdict is Verdict.MISSING and not last
     code = StatusCode.MISSING_CREDENTIALS if missing else StatusCode.INVALID_CREDENTIALS
-    offered = peer.client.challenges[0] if peer.client.challenges else nonce
+    offered = next(iter(peer.client.challenges()), nonce)
     return Received(
         session=None,
         header=message.header,

@@ -38,10 +38,7 @@ class Format(enum.StrEnum):
 
         Devices report formats of their own invention, and a value of unknown format is text.
         """
-        try:
-            return cls(text.strip().lower())
-        except ValueError:
-            return cls.CHR
+        return _BY_NAME.get(text) or _BY_NAME.get(text.strip().lower(), _TEXT)
 
     def canonical(self, text: str) -> str:
         """The one text that stands for this value; equal values have equal canonical texts.
@@ -67,6 +64,10 @@ class Format(enum.StrEnum):
             return self.canonical(one) == self.canonical(other)
         except ValueError:
             return False
+
+
+_BY_NAME = {format_.value: format_ for format_ in Format}
+_TEXT = Format.CHR
 
 
 def _integer(text: str) -> str:

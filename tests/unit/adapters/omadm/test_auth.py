@@ -149,7 +149,7 @@ def test_what_the_transport_proves(proof: Proof, account: Account, verdict: Verd
 
 def test_a_challenge_that_is_on_no_record_can_be_answered() -> None:
     """Each of the account's challenges is a nonce that counts."""
-    challenged = Account(ACCOUNT.name, ACCOUNT.digest, b"stored", challenges=(b"other", NONCE))
+    challenged = Account(ACCOUNT.name, ACCOUNT.digest, b"stored", challenges=lambda: (b"other", NONCE))
     assert verify(MD5, challenged, "md5") is Verdict.ACCEPTED_PREVIOUS_NONCE
 
 

@@ -569,7 +569,9 @@ def test_a_late_copy_of_the_first_message_begins_nothing() -> None:
 
 def test_a_challenge_is_kept_by_nobody() -> None:
     """The nonce of a challenge is one of the account's; who answers it is in, with the nonce for the next time."""
-    book = Playbook(client=Account(PHONE, CLIENT_ACCOUNT.digest, b"lost", challenges=(CLIENT_ACCOUNT.nonce, b"old")))
+    book = Playbook(
+        client=Account(PHONE, CLIENT_ACCOUNT.digest, b"lost", challenges=lambda: (CLIENT_ACCOUNT.nonce, b"old"))
+    )
     book.hears(package_1(cred=BAD))
     assert book.heard.statuses[0].chal == Chal("syncml:auth-md5", "EBESExQVFhcYGRobHB0eHw==")
     assert book.session is None
