@@ -53,6 +53,7 @@ from gateway.admin.imports import ImportRoutes
 from gateway.admin.jobs import JobRoutes
 from gateway.admin.people import PeopleRoutes
 from gateway.admin.preview import PreviewRoutes
+from gateway.admin.publishing import PublishingRoutes
 from gateway.admin.pushes import PushRoutes
 from gateway.admin.reaching import ReachRoutes
 from gateway.admin.reload import ReloadRoutes
@@ -78,6 +79,7 @@ from gateway.observe.load import Load
 from gateway.observe.logs import logger
 from gateway.observe.siblings import Siblings
 from gateway.packages import PACKAGES_FOLDER, Packages
+from gateway.publishing import Draft, Publishing
 from gateway.pushes import Pushes, Server
 from gateway.reaching import Reachings
 from gateway.reload import Reload
@@ -230,6 +232,15 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
 
         certificates, health = Certificates(), Health(store)
         reload = Reload(settings, configuration, certificates, adopt, store, now, siblings)
+        campaigns = Campaigns(store, service, inventory, jobs, reachings, background, now, served=lambda: reload.digest)
+        publishing = Publishing(
+            store,
+            service,
+            campaigns,
+            read=functools.partial(_read_draft, settings),
+            reload=reload.reload,
+            served=lambda: reload.digest,
+        )
         admin = AdminApi(
             SessionRoutes(store, callers, settings.data, now).routes(),
             PeopleRoutes(store, now).routes(),
@@ -239,7 +250,8 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             PushRoutes(store, inventory, pushes).routes(),
             ReachRoutes(inventory, reachings).routes(),
             WebhookRoutes(webhooks).routes(),
-            CampaignRoutes(Campaigns(store, service, inventory, jobs, reachings, background, now)).routes(),
+            CampaignRoutes(campaigns).routes(),
+            PublishingRoutes(publishing).routes(),
             DetectionRoutes(detections, decode_message).routes(),
             PreviewRoutes(
                 store, service, inventory, documents, CommandPreviews(settings.omadm.server_id), now
@@ -376,6 +388,11 @@ def _runner(
             ]
     server = front.server(routes, settings.omadm.max_message_bytes, health)
     return web.ServerRunner(server, shutdown_timeout=SHUTDOWN_SECONDS)
+
+
+def _read_draft(settings: Settings) -> Draft:
+    read = load_configuration(settings)
+    return Draft(read.profiles, read.digest)
 
 
 async def _keep_house(store: Store, events: Events) -> None:

@@ -50,6 +50,8 @@ POLL_SECONDS = 1.0
 CHECK_SECONDS = 2.0
 LONGEST_CHECK = timedelta(minutes=5)
 SEARCH_HOUSEHOLDS = 500
+ELSEWHERE = timedelta(seconds=5)
+"""For how long a campaign is left to gateways that serve the profiles that it is about."""
 SEARCH_AGAIN = timedelta(minutes=5)
 FAR = timedelta(days=36_500)
 
@@ -77,7 +79,10 @@ class Campaigns:
         reachings: Reachings,
         background: Background,
         clock: Callable[[], datetime],
+        served: Callable[[], str] = str,
     ) -> None:
+        """``served`` identifies the files that this process serves."""
+        self._served = served
         self._store = store
         self._service = service
         self._inventory = inventory
@@ -97,7 +102,7 @@ class Campaigns:
         check_match(target.match)
         if not target.devices and not target.match:
             raise ConfigError("names no device: give devices, a match, or both", key="target")
-        if not (content.values or content.unset or content.operations or content.package):
+        if not (content.values or content.unset or content.operations or content.package or content.refresh):
             raise ConfigError("has nothing for the devices: give values, operations or a package", key="content")
         content = replace(content, values=self._inventory.checked_values(content.values))
         self._inventory.checked_values(dict.fromkeys(content.unset, ""), unset=True)
@@ -191,6 +196,10 @@ class Campaigns:
     async def _work(self, record: Record) -> None:
         """Take one step, and say when the next one is due."""
         held = Held(_decode(record.payload), record)
+        replaces = held.campaign.content.replaces
+        if replaces and self._served() == replaces:
+            await self._keep(held, held.campaign, due_at=self._clock() + ELSEWHERE)
+            return
         if held.campaign.state is CampaignState.BUILDING:
             held = await self._search(held)
         else:
@@ -230,12 +239,19 @@ class Campaigns:
     async def _search(self, held: Held) -> Held:
         """Find some more members: those listed, then those that match, as far as one step goes."""
         campaign, now = held.campaign, self._clock()
-        if not campaign.cursor and campaign.total == 0 and campaign.target.devices:
+        if campaign.content.refresh:
+            # Device ids as they are: as many as there may be, so they are taken a stretch at a time.
+            listed, rest = campaign.target.devices[:SEARCH_HOUSEHOLDS], campaign.target.devices[SEARCH_HOUSEHOLDS:]
+            held = Held(replace(campaign, target=replace(campaign.target, devices=rest)), held.record)
+            held = await self._add(held, listed)
+            if rest:
+                return held
+            campaign = held.campaign
+        elif not campaign.cursor and campaign.total == 0 and campaign.target.devices:
             known = []
             for reference in campaign.target.devices:
                 known.append(await self._known(reference))
-            listed = list(dict.fromkeys(one for one in known if one))
-            held = await self._add(held, listed)
+            held = await self._add(held, list(dict.fromkeys(one for one in known if one)))
             campaign = held.campaign
         ended = True
         if campaign.target.match:
@@ -451,7 +467,7 @@ class Campaigns:
     async def _outcome(self, campaign: Campaign, member: Member, household: Household, device: Device) -> str | None:
         """Empty when the device has it all, a code when it failed, None as long as neither is known."""
         content = campaign.content
-        if content.values or content.unset:
+        if content.values or content.unset or content.refresh:
             lacking = behind(self._service, household.subscriber, device)
             spoken = [one for one, state in (("omadm", device.omadm), ("rcc14", device.rcc14)) if state is not None]
             if all(one in lacking for one in spoken):

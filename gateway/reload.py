@@ -58,6 +58,11 @@ class Reload:
             siblings.answers[CHECK] = self._answer_check
             siblings.answers[TAKE] = self._answer_take
 
+    @property
+    def digest(self) -> str:
+        """What identifies the files that are served."""
+        return self._digest
+
     async def reload(self) -> Reloaded:
         """Take up the files as they are now, here and in all siblings.
 

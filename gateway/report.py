@@ -231,6 +231,15 @@ def member(found: Mapping[str, Any]) -> str:
     )
 
 
+def publication(made: Mapping[str, Any]) -> str:
+    """Whose content profiles change, and what makes those devices call."""
+    more = ", …" if made["count"] > len(made["sample"]) else ""
+    lines = [f"profiles {made['digest']} change the content of {made['count']} devices"]
+    lines += [f"  {', '.join(made['sample'])}{more}"] if made["sample"] else []
+    lines += [f"they are made to call by campaign {made['campaign']}"] if made["campaign"] else []
+    return "\n".join(lines)
+
+
 def webhook(found: Mapping[str, Any]) -> str:
     """A webhook in a line, with a second one where it is disabled, and one for a secret that was just made."""
     lines = [f"webhook {found['id']}  {found['url']}  {', '.join(found['events'])}"]

@@ -36,6 +36,7 @@ TIERS = (
         "gateway.reaching",
         "gateway.campaigns",
         "gateway.webhooks",
+        "gateway.publishing",
         "gateway.archive",
         "gateway.bulk",
         "gateway.packages",

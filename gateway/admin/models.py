@@ -881,6 +881,25 @@ class NewCampaign(Model):
     paused: bool = False
 
 
+class NewPublication(Model):
+    """How the devices that profiles change are made to call: spread over ``within_seconds``, in these ``groups``."""
+
+    within_seconds: Annotated[int, Field(ge=0, le=31_536_000)] = 3600
+    groups: Annotated[list[CampaignGroup], Field(max_length=100)] = []
+
+
+class PublicationView(Model):
+    """Whose content profiles change: how many devices, a sample, and the ``campaign`` that makes them call.
+
+    ``digest`` identifies the files. ``campaign`` is empty when it was only to be shown, or nobody's content changes.
+    """
+
+    digest: str
+    count: int
+    sample: list[str]
+    campaign: str
+
+
 class GroupView(Model):
     """A group of a campaign: its size, and its devices by state."""
 

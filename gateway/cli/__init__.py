@@ -35,6 +35,7 @@ COMMANDS = {
     "audit": Later("audit:audit", "Who did what."),
     "campaign": Later("campaigns:campaign", "One change for many devices, group after group."),
     "webhook": Later("webhooks:webhook", "Receivers of events, over HTTP."),
+    "profile": Later("publishing:profile", "Profiles, as files."),
     "simulate": Later("simulate:simulate", "Act as a device against a running gateway."),
 }
 """Every command: where it is, and the start of its help."""

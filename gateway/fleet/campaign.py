@@ -87,12 +87,18 @@ class Target(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Content(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What each device gets: values set on it or taken back from it, operations, or a firmware package."""
+    """What each device gets: values set on it or taken back from it, operations, or a firmware package.
+
+    With ``refresh`` it gets what profiles have for it by now: those of the files that this identifies, and that took
+    the place of ``replaces``. A gateway that serves those still leaves the campaign to others.
+    """
 
     values: dict[str, str] = {}
     unset: tuple[str, ...] = ()
     operations: tuple[Operation, ...] = ()
     package: str = ""
+    refresh: str = ""
+    replaces: str = ""
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
