@@ -69,7 +69,7 @@ def check(show_origin: bool) -> tuple[object, str]:
         return [one._asdict() for one in found], report.table(("setting", "said by", "value"), found)
     chosen = settings()
     configuration = load_configuration(chosen)
-    warnings = [str(warning) for warning in configuration.profiles.warnings]
+    warnings = [*chosen.rcc14.doubts, *map(str, configuration.profiles.warnings)]
     counts = {"mos": len(list(configuration.catalogue)), "profiles": len(configuration.profiles.profiles)}
     text = [
         f"{counts['mos']} MOs and {counts['profiles']} profiles are in order.",

@@ -117,3 +117,23 @@ class Rcc14(Table):
     additional: AdditionalServer | None = None
     reconfiguration_word: Literal["rcscfg", "rcsconfiguration"] = "rcscfg"
     reconfiguration_separator: Annotated[str, Field(pattern="^[,; ]$")] = ","
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What is allowed, and hardly meant; each names its setting.
+
+        Spec: RCC.14 TOKEN, VERS (validity), ACCESS-CONTROL
+        """
+        doubts = []
+        latest = round(self.validity_seconds * (1 + self.validity_jitter_percent / 100))
+        if self.token_seconds <= latest:
+            doubts.append(
+                f"rcc14.token_seconds: clients come back after up to {latest} s, when a token of {self.token_seconds} s"
+                " has ended, and on Wi-Fi have to prove themselves each time; give it more than that"
+            )
+        if self.servers and not self.app_ids:
+            doubts.append(
+                "rcc14.app_ids: with rcc14.servers clients ask here for these AppIDs alone, and there are none; name"
+                " those that this server gives"
+            )
+        return tuple(doubts)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gateway.errors import ConfigError
-from gateway.settings import find_settings_file, load_origins, load_settings
+from gateway.settings import Rcc14, find_settings_file, load_origins, load_settings
 
 SHIPPED = Path(__file__).parents[3] / "config" / "gateway.toml"
 
@@ -110,3 +111,20 @@ def test_every_setting_tells_where_it_comes_from(monkeypatch: pytest.MonkeyPatch
     assert found["listeners.0.address"][1:] == (f"{file}:7", "[::1]:1")
     assert found["store.password"][1:] == ("environment MOGATE_STORE__PASSWORD", "(secret)")
     assert "hunter2" not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({}, []),
+        ({"token_seconds": 1_330_560}, ["rcc14.token_seconds"]),
+        ({"token_seconds": 1_330_561}, []),
+        ({"servers": [{"fqdn": "hub.example", "app_ids": ["ap2002"]}]}, ["rcc14.app_ids"]),
+        ({"servers": [{"fqdn": "hub.example", "app_ids": ["ap2002"]}], "app_ids": ["ap2001"]}, []),
+    ],
+)
+def test_settings_of_rcc14_that_are_hardly_meant(settings: dict[str, Any], named: list[str]) -> None:
+    """A token that ends before its client is to come back, and a default server that serves nothing by its own
+    ACCESS-CONTROL, are told (RCC.14 TOKEN, ACCESS-CONTROL).
+    """
+    assert [doubt.partition(":")[0] for doubt in Rcc14(**settings).doubts] == named
