@@ -165,6 +165,7 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             secrets_of=accounts.variables,
             detections=detections,
             contents=packages.content,
+            load=load,
         )
         bearer = await stack.enter_async_context(open_bearer(settings, now))
         reach = await stack.enter_async_context(open_reach(store, bearer, sealer, settings, background, now))

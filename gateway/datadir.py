@@ -115,6 +115,20 @@ def load_demo(settings: Settings) -> Demo:
         raise ConfigError(f"no demo devices ({error}); `mogate init --demo` makes some", file=file) from None
 
 
+def read_phones(file: Path) -> tuple[DemoPhone, ...]:
+    """The phones of a file: one on each line, as JSON.
+
+    Raises: ConfigError naming the line.
+    """
+    phones = []
+    for number, line in enumerate(file.read_bytes().splitlines(), start=1):
+        try:
+            phones.append(msgspec.json.decode(line, type=DemoPhone))
+        except msgspec.MsgspecError as error:
+            raise ConfigError(f"is no phone with its account: {error}", file=file, line=number) from None
+    return tuple(phones)
+
+
 def simulator_state(settings: Settings, name: str) -> Path:
     """Where a simulated device keeps what a real one keeps in its flash."""
     return settings.data / "simulator" / f"{name}.json"

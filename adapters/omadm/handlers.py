@@ -6,7 +6,9 @@ Spec: OMA-TS-SyncML_HTTPBinding-V1_2
 from __future__ import annotations
 
 import hashlib
+import math
 import secrets
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -24,7 +26,7 @@ from adapters.omadm.commands import Contents, no_contents
 from adapters.omadm.messages import SyncML
 from adapters.omadm.packing import fill_in
 from adapters.omadm.reports import AlertCode
-from adapters.omadm.session import Arrival, Peer, Received, Reply, Turn, receive, respond
+from adapters.omadm.session import Arrival, Peer, Received, Reply, Turn, begins_session, receive, respond
 from adapters.omadm.session_record import decode_session, encode_session, remember
 from gateway.detections import Detections
 from gateway.errors import Conflict, DecodeError, LimitExceeded, Unavailable
@@ -38,6 +40,7 @@ from gateway.fleet.queue import settle
 from gateway.front import Response, query_of
 from gateway.jobs import was_reset, work_jobs
 from gateway.observe import metrics
+from gateway.observe.load import Load, spread
 from gateway.observe.logs import logger
 from gateway.reach import note_call
 from gateway.sealing import Sealer
@@ -136,10 +139,14 @@ class OmaDmFront:
         secrets_of: Callable[[Device], Mapping[str, str]],
         contents: Contents = no_contents,
         detections: Detections,
+        load: Load | None = None,
     ) -> None:
         """``contents`` are those of packages that go out in the tree.
 
-        ``secrets_of`` gives the passwords of a device's newest account by the name that stands for each."""
+        ``secrets_of`` gives the passwords of a device's newest account by the name that stands for each. Without
+        ``load`` everything is taken.
+        """
+        self._load = load or Load(max_in_flight=sys.maxsize, max_lag_seconds=math.inf)
         self._store = store
         self._service = service
         self._sealer = sealer
@@ -154,15 +161,27 @@ class OmaDmFront:
 
     async def handle(self, request: web.BaseRequest) -> Response:
         """Answer one message, in the encoding it came in."""
+        self._load.in_flight += 1
+        try:
+            return await self._answered(request)
+        finally:
+            self._load.in_flight -= 1
+
+    async def _answered(self, request: web.BaseRequest) -> Response:
         started = time.perf_counter()
         exchange, status, reason, headers = None, 200, "", _TEXT
         try:
+            if self._load.is_swamped:
+                raise _shed()
             encoding = codec.encoding_of(request.headers.get("Content-Type", ""))
             # Nearly every body has come with its head, and then there is nothing to wait for.
             body = request.content.read_nowait() if request.content.is_eof() else await request.read()
             if len(body) > self._settings.max_message_bytes:
                 raise LimitExceeded(f"over {self._settings.max_message_bytes} octets")
             message, encoding = codec.decode(body, encoding)
+            if self._load.is_overloaded and begins_session(message):
+                # Sessions under way are let finish: a device that is cut off has to begin anew.
+                raise _shed()
             exchange = await self._exchange(message, body, _arrival(request, body), encoding, _certificate(request))
             headers = {"Content-Type": encoding.media_type, "Cache-Control": "no-store"}
             if exchange.mac:
@@ -410,6 +429,11 @@ class OmaDmFront:
             self._told_failures.clear()
         self._told_failures[device.id] = now
         return [Append(Event(at=now, kind="auth.failed", subscriber_id=device.subscriber_id, device_id=device.id))]
+
+
+def _shed() -> Unavailable:
+    metrics.count(metrics.shed, "dm")
+    return Unavailable("overload", spread(RETRY_AFTER_SECONDS))
 
 
 def _count_start(received: Received, device: Device) -> None:

@@ -199,6 +199,11 @@ def receive(session: Session | None, message: SyncML, peer: Peer, *, nonce: byte
     return _listen(session, message, peer, challenge, nonce)
 
 
+def begins_session(message: SyncML) -> bool:
+    """Whether the message asks for a session to begin."""
+    return _has_alert(message, *_STARTS)
+
+
 def respond(
     received: Received,
     operations: Sequence[Operation],

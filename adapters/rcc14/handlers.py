@@ -6,7 +6,6 @@ Spec: RCC.14 2.2 (cellular), 2.3 (non-cellular)
 from __future__ import annotations
 
 import functools
-import random
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
@@ -29,7 +28,7 @@ from adapters.rcc14.tracing import PROTOCOL, about, record_answer, record_reques
 from gateway.errors import AuthError, Conflict, DecodeError, LimitExceeded, Unavailable
 from gateway.front import Handler, Response, query_of
 from gateway.observe import metrics
-from gateway.observe.load import Load
+from gateway.observe.load import Load, spread
 from gateway.observe.logs import logger
 from gateway.settings import Rcc14
 from gateway.store.protocol import Append, Event, Store, TraceEntry
@@ -126,7 +125,7 @@ class Rcc14Front:
         except (DecodeError, web.RequestPayloadError) as error:
             answer = Answer(400, what=str(error))
         except Unavailable as error:
-            answer = Answer(503, what=str(error), headers=(("Retry-After", _spread(error.retry_after_seconds)),))
+            answer = Answer(503, what=str(error), headers=(("Retry-After", str(spread(error.retry_after_seconds))),))
         except Exception:
             fault = secrets.token_hex(6)
             logger().exception("request_failed", frontend="acs", fault=fault)
@@ -320,11 +319,11 @@ class Rcc14Front:
         what = f"in a circle: {why}"
         if self._settings.after_restarts == 403:
             return Answer(403, what=what)
-        return Answer(503, what=what, headers=(("Retry-After", _spread(max(1, round(wait)))),))
+        return Answer(503, what=what, headers=(("Retry-After", str(spread(max(1, round(wait))))),))
 
     def _shed(self) -> Answer:
         metrics.count(metrics.shed, "acs")
-        return Answer(503, what="overload", headers=(("Retry-After", _spread(self._settings.retry_after_seconds)),))
+        return Answer(503, what="overload", headers=(("Retry-After", str(spread(self._settings.retry_after_seconds))),))
 
     def _moved(self, request: web.BaseRequest, scheme: str, host: str, client: str) -> Answer | None:
         if not self._redirects:
@@ -373,8 +372,3 @@ async def _read_body(request: web.BaseRequest) -> bytes:
     if len(body) > MAX_BODY_BYTES:
         raise LimitExceeded(f"a body over the limit of {MAX_BODY_BYTES} octets")
     return body
-
-
-def _spread(seconds: int) -> str:
-    """Retry-After: whole seconds, as clients read nothing else, and not the same for all who are turned away."""
-    return str(seconds + random.randrange(seconds + 1))  # noqa: S311 - spreads, hides nothing

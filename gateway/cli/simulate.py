@@ -12,6 +12,7 @@ from typing import Any, Literal, ParamSpec, TextIO
 import click
 
 from adapters.simulator.cp_phone import installed_account, receive_push
+from adapters.simulator.fleet import Clients, Outcome, Phones, run_fleet
 from adapters.simulator.omadm_device import MAX_MESSAGE_BYTES, run_session
 from adapters.simulator.package0 import receive_notification
 from adapters.simulator.prompts import User
@@ -20,7 +21,7 @@ from adapters.simulator.rcc14_document import Reader
 from adapters.simulator.rcc14_wire import Servers
 from adapters.simulator.rcscfg import receive_reconfiguration
 from adapters.sms.bearer.file import SMS_FILE
-from gateway import datadir
+from gateway import datadir, report
 from gateway.cli.common import printing, settings
 from gateway.errors import ConfigError
 from gateway.settings import Listener, ServiceName, Settings
@@ -316,6 +317,77 @@ def simulate_rcc14(
     )
     transcript.steps[:0] = told
     return transcript.as_json(), transcript.text()
+
+
+@simulate.group("fleet")
+def simulate_fleet() -> None:
+    """Be many devices at once, that come at a given rate however slow the answers are."""
+
+
+def _fleet_options(command: Callable[P, Any]) -> Callable[P, Any]:
+    for option in (
+        click.option("--rate", type=click.FloatRange(0.1), default=10.0, show_default=True, help="Devices a second."),
+        click.option("--seconds", type=click.FloatRange(0.1), default=10.0, show_default=True, help="For how long."),
+        click.option("--processes", type=click.IntRange(1, 256), default=1, show_default=True, help="They come from."),
+    ):
+        command = option(command)
+    return command
+
+
+@simulate_fleet.command("rcc14")
+@click.option("--msisdn", required=True, help="The first client's number; the others' follow it.")
+@click.option("--count", type=click.IntRange(1, 10_000_000), required=True, help="How many clients there are.")
+@_fleet_options
+@printing
+def simulate_fleet_rcc14(msisdn: str, count: int, rate: float, seconds: float, processes: int) -> tuple[object, str]:
+    """Be RCC.14 clients with numbers in a row: each proves itself at first, and checks in with its token from then on.
+
+    Their subscribers have to be there (`mogate import subscribers`).
+    """
+    chosen = settings()
+    servers, path = _rcc14_servers(chosen), chosen.rcc14.paths[0]
+    fleet = Clients(
+        servers._replace(plain_url=servers.plain_url + path, secure_url=servers.secure_url + path), msisdn, count
+    )
+    return _told(run_fleet(fleet, rate=rate, seconds=seconds, processes=processes))
+
+
+@simulate_fleet.command("omadm")
+@click.option(
+    "--accounts",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    required=True,
+    help="The phones: lines of JSON as in demo.json of the data directory, under omadm.",
+)
+@_fleet_options
+@printing
+def simulate_fleet_omadm(accounts: Path, rate: float, seconds: float, processes: int) -> tuple[object, str]:
+    """Be OMA DM phones with accounts of their own: each comes for a whole session, and keeps its tree."""
+    chosen = settings()
+    fleet = Phones(_omadm_url(chosen), chosen.data / "tls" / "ca.pem", datadir.read_phones(accounts))
+    return _told(run_fleet(fleet, rate=rate, seconds=seconds, processes=processes))
+
+
+def _told(outcome: Outcome) -> tuple[object, str]:
+    """What became of a fleet, for machines and for people."""
+    quantiles = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "max": 1.0}
+    value = {
+        "done": outcome.done,
+        "per_second": round(outcome.done / outcome.seconds, 2),
+        "statuses": dict(outcome.statuses),
+        "retries_after": {str(seconds): count for seconds, count in sorted(outcome.retries_after.items())},
+        "not_begun": outcome.not_begun,
+        "milliseconds": {
+            kind: {name: round(counted.quantile(share) * 1000, 1) for name, share in quantiles.items()}
+            for kind, counted in sorted(outcome.latencies.items())
+        },
+    }
+    rows = [[kind, *(str(took[name]) for name in quantiles)] for kind, took in value["milliseconds"].items()]  # type: ignore[attr-defined]
+    said = ", ".join(f"{count} x {status}" for status, count in sorted(outcome.statuses.items()))
+    text = [f"{outcome.done} done, {value['per_second']} a second: {said}"]
+    if outcome.not_begun:
+        text.append(f"{outcome.not_begun} not begun: too many were waiting for answers; use more processes")
+    return value, "\n".join([*text, report.table(("milliseconds", *quantiles), rows)])
 
 
 def _omadm_url(settings: Settings) -> str:

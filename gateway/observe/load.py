@@ -6,6 +6,7 @@ A front end asks ``is_overloaded`` before it works for a request; the answer cos
 from __future__ import annotations
 
 import asyncio
+import random
 
 from gateway.observe import metrics
 
@@ -26,6 +27,11 @@ class Load:
         """Whether a request that comes now should be turned away."""
         return self.in_flight > self._max_in_flight or self.lag_seconds > self._max_lag_seconds
 
+    @property
+    def is_swamped(self) -> bool:
+        """Whether not even that should be looked at which belongs to something begun before."""
+        return self.in_flight > 2 * self._max_in_flight
+
     async def watch(self) -> None:
         """Measure for ever."""
         loop = asyncio.get_running_loop()
@@ -35,3 +41,8 @@ class Load:
             self.lag_seconds = max(0.0, loop.time() - due)
             metrics.loop_lag_seconds.set(self.lag_seconds)
             metrics.in_flight.set(self.in_flight)
+
+
+def spread(seconds: int) -> int:
+    """Seconds for Retry-After: not the same for all who are turned away together."""
+    return seconds + random.randrange(seconds + 1)  # noqa: S311 - spreads, hides nothing

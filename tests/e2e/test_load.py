@@ -1,0 +1,90 @@
+"""Many devices at once: within what the gateway can do all are served, beyond it the rest is turned away, at once."""
+
+from __future__ import annotations
+
+import json
+import re
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from live_gateway import Gateway, serving
+
+CLIENTS = 60
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """A gateway with some subscribers, that takes little at once."""
+    folder = tmp_path_factory.mktemp("load")
+    with serving(
+        folder, MOGATE_LOAD__MAX_IN_FLIGHT="20", MOGATE_LOAD__MAX_LAG_SECONDS="20", MOGATE_TRACE__MODE="off"
+    ) as one:
+        rows = [
+            {"id": f"s{number}", "imsis": [f"00101000020{number:04}"], "msisdn": f"+1555020{number:04}"}
+            for number in range(CLIENTS)
+        ]
+        for row in rows:
+            _api(one, "/subscribers", row)
+        yield one
+
+
+def _api(gateway: Gateway, path: str, body: Any) -> Any:
+    request = urllib.request.Request(
+        gateway.url("admin", f"/api/v1{path}"),
+        data=json.dumps(body).encode(),
+        headers={"Authorization": f"Bearer {gateway.token}", "Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request) as answer:
+        return json.load(answer)
+
+
+def _fleet(gateway: Gateway, rate: int, seconds: int) -> dict[str, Any]:
+    found: dict[str, Any] = gateway.json(
+        "simulate", "fleet", "rcc14", "--msisdn", "+15550200000", "--count", str(CLIENTS), "--rate", str(rate),
+        "--seconds", str(seconds),
+    )  # fmt: skip
+    return found
+
+
+def _memory(gateway: Gateway) -> int:
+    assert gateway.process is not None
+    return int(re.findall(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{gateway.process.pid}/status").read_text())[0])
+
+
+def test_a_moderate_load_is_served_whole(gateway: Gateway) -> None:
+    """Everybody gets a document, and then word that nothing changed."""
+    told = _fleet(gateway, 10, 7)
+    assert told["statuses"] == {"200": 70}
+    assert told["not_begun"] == 0
+    assert set(told["milliseconds"]) == {"document", "unchanged"}
+
+
+def test_too_much_is_turned_away_at_once(gateway: Gateway) -> None:
+    """Beyond capacity some get 503 with a spread Retry-After, the others are served; memory and service stay."""
+    before = _memory(gateway)
+    told = _fleet(gateway, 3000, 2)
+    assert told["statuses"]["503"] > 0
+    assert told["statuses"]["200"] > 0
+    assert set(told["statuses"]) <= {"200", "503", "511"}
+    assert len(told["retries_after"]) > 5
+    assert min(map(int, told["retries_after"])) >= 30
+    assert max(map(int, told["retries_after"])) <= 60
+    assert gateway.json("simulate", "rcc14")["result"] == "ok"
+    assert gateway.json("simulate", "omadm")["result"] == "ok"
+    assert _memory(gateway) - before < 60_000
+    with urllib.request.urlopen(gateway.url("admin", "/metrics")) as answer:
+        shed = re.findall(r'mogate_requests_shed_total\{frontend="acs"\} (\S+)', answer.read().decode())
+    assert float(shed[0]) > 0
+
+
+def test_phones_come_for_whole_sessions(gateway: Gateway) -> None:
+    """OMA DM phones are told what to change, and are up to date when they come again."""
+    account = json.loads((gateway.folder / "data" / "demo.json").read_text())["omadm"]
+    file = gateway.folder / "phones.jsonl"
+    file.write_text(json.dumps(account) + "\n")
+    told = gateway.json("simulate", "fleet", "omadm", "--accounts", str(file), "--rate", "1", "--seconds", "3")
+    assert told["statuses"] == {"200": 3}
+    assert "session" in told["milliseconds"]
