@@ -257,7 +257,7 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             PreviewRoutes(
                 store, service, inventory, documents, CommandPreviews(settings.omadm.server_id), now
             ).routes(),
-            CatalogueRoutes(configuration.catalogue).routes(),
+            CatalogueRoutes(service).routes(),
             ConfirmationRoutes(codes).routes(),
             EventRoutes(store).routes(),
             TraceRoutes(store, inventory, TRACE_READERS, now).routes(),

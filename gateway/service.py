@@ -76,6 +76,16 @@ class Service:
         self._read_back = read_back
         self._last: tuple[Subscriber | None, Device | None, Selection | None] = (None, None, None)
 
+    @property
+    def catalogue(self) -> Catalogue:
+        """The management objects that are served now."""
+        return self._catalogue
+
+    @property
+    def profiles(self) -> ProfileSet:
+        """The profiles that are served now."""
+        return self._profiles
+
     def adopt(self, catalogue: Catalogue, profiles: ProfileSet) -> None:
         """Go by these from now on."""
         self._catalogue, self._profiles, self._last = catalogue, profiles, (None, None, None)

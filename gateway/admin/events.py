@@ -27,6 +27,7 @@ class EventRoutes:
                     "device": "of this device id",
                     "after": "after this seq",
                     "limit": f"how many, at most {MAX_LISTED}",
+                    "newest": "true: the last ones instead of the first, still oldest first",
                 },
             ),
         )  # fmt: skip
@@ -45,6 +46,7 @@ class EventRoutes:
             device_id=call.query.get("device", ""),
             after_seq=call.number("after", 0),
             limit=call.limit,
+            newest=call.flag("newest"),
         )
         return [EventView(**{name: getattr(event, name) for name in EventView.model_fields}) for event in events]
 

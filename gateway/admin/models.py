@@ -402,6 +402,25 @@ class ObjectView(Model):
     nodes: list[DefinitionView]
 
 
+class ProfileLeaf(Model):
+    """What a profile says of one node: a template, or null where it takes away what weaker profiles set there."""
+
+    node: str
+    template: str | None
+    place: str
+
+
+class ProfileView(Model):
+    """One profile. ``match`` is facet -> values, of which a device must have one of each facet."""
+
+    name: str
+    layer: str
+    file: str
+    match: dict[str, list[str]]
+    leaves: list[ProfileLeaf]
+    warnings: list[str]
+
+
 class NewDevice(Model):
     """A device with an OMA DM account. ``loc_uri`` is what the device sends as its Source/LocURI.
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Literal, Protocol
 
+import msgspec
+
 from gateway.admin.models import (
     DeviceSummary,
     Document,
@@ -29,6 +31,15 @@ from gateway.fleet.subscriber import Overrides, ServiceState, Subscriber
 from gateway.inventory import Inventory, SimKeys
 from gateway.service import Service
 from gateway.store.protocol import Household, Store
+
+WHAT_IF = {
+    "plan": "as if this were the plan",
+    "tenant": "as if this were the tenant",
+    "groups": "as if these were the groups, with commas between",
+    "manufacturer": "as if this were the manufacturer of the device",
+    "model": "as if this were the model of the device",
+}
+"""What can be supposed of a subscriber and a device."""
 
 
 class DocumentRenderer(Protocol):
@@ -79,7 +90,7 @@ class SubscriberRoutes:
             Route("DELETE", "/subscribers/{ref}/sims/{imsi}", self.delete_sim, "Forget the keys of a SIM", status=204),
             Route(
                 "GET", "/subscribers/{ref}/explain", self.explain, "Why the values are what they are",
-                gives=Explanation, query=device | {"node": "only this node and what is below it"},
+                gives=Explanation, query=device | WHAT_IF | {"node": "only this node and what is below it"},
             ),
             Route(
                 "GET", "/subscribers/{ref}/document", self.show_document, "The RCC.14 document as it would be sent",
@@ -149,6 +160,7 @@ class SubscriberRoutes:
     async def explain(self, call: Call) -> Explanation:
         """Which layer set each leaf, and which lost."""
         household, device = await self._inventory.find_device(call.path["ref"], call.query.get("device", ""))
+        subscriber, device = _supposed(household.subscriber, device, call.query)
         leaves = [
             ExplainedLeaf(
                 node=f"{leaf.mo}/{leaf.path}",
@@ -157,9 +169,9 @@ class SubscriberRoutes:
                 winner=Source(**leaf.winner._asdict()),
                 losers=[Source(**loser._asdict()) for loser in leaf.losers],
             )
-            for leaf in self._service.explain(household.subscriber, device, call.query.get("node", ""))
+            for leaf in self._service.explain(subscriber, device, call.query.get("node", ""))
         ]
-        return Explanation(subscriber_id=household.subscriber.id, device_id=device.id, leaves=leaves)
+        return Explanation(subscriber_id=subscriber.id, device_id=device.id, leaves=leaves)
 
     async def show_document(self, call: Call) -> Document:
         """The RCC.14 document of one device."""
@@ -171,6 +183,16 @@ class SubscriberRoutes:
         document = self._documents.preview(household.subscriber, device, layout)
         version = device.rcc14.version if device.rcc14 else 0
         return Document(layout=layout, version=version, document=document.decode())
+
+
+def _supposed(subscriber: Subscriber, device: Device, query: Mapping[str, str]) -> tuple[Subscriber, Device]:
+    """Both as they would be if the query were so."""
+    whose = {name: query[name] for name in ("plan", "tenant") if name in query}
+    which = {name: query[name] for name in ("manufacturer", "model") if name in query}
+    if "groups" in query:
+        groups = tuple(filter(None, query["groups"].split(",")))
+        subscriber = msgspec.structs.replace(subscriber, groups=groups)
+    return msgspec.structs.replace(subscriber, **whose), msgspec.structs.replace(device, **which)
 
 
 def state_of(name: StateName) -> ServiceState:

@@ -15,6 +15,10 @@ CONTEXT = 10
 """Exchanges read before those that are shown, so that an answer finds the command it belongs to."""
 
 
+MAX_NEWEST = 50
+"""Most exchanges read at once, each of its own device."""
+
+
 class TraceRoutes:
     """What was said. ``readers`` make an exchange of each protocol readable."""
 
@@ -30,6 +34,10 @@ class TraceRoutes:
         """The route table."""
         return (
             Route(
+                "GET", "/trace", self.list_newest, "Whom was spoken with last: the newest exchange with each",
+                gives=ExchangeView, many=True, query={"limit": f"how many, at most {MAX_NEWEST}; 20 when not said"},
+            ),
+            Route(
                 "GET", "/devices/{ref}/trace", self.show_trace, "What was said with a device, oldest first",
                 gives=ExchangeView, many=True, pages_by="seq", live=_from_the_start,
                 query={
@@ -42,6 +50,15 @@ class TraceRoutes:
                 takes=TraceArming, gives=Armed,
             ),
         )  # fmt: skip
+
+    async def list_newest(self, call: Call) -> Sequence[ExchangeView]:
+        """The newest exchange with each device, or with a subscriber before a device was known."""
+        newest: list[ExchangeView] = []
+        for owner in await self._store.load_traced_owners(min(call.number("limit", 20), MAX_NEWEST)):
+            for entry in await self._store.load_trace([owner], 1, self._clock()):
+                (messages,) = self._readers[entry.protocol]([entry])
+                newest.append(_view(entry, messages))
+        return newest
 
     async def show_trace(self, call: Call) -> Sequence[ExchangeView]:
         """The newest exchanges with the device, and with its subscriber before a device was known."""

@@ -293,6 +293,10 @@ class Store(Protocol):
         """The newest live exchanges of one household's owners, oldest first, those just noted here included."""
         ...
 
+    async def load_traced_owners(self, limit: int) -> Sequence[str]:
+        """Who the newest exchanges that were noted are of, the newest first and each once; some may be gone by now."""
+        ...
+
     async def load_last_seen(self, device_ids: Sequence[str]) -> dict[str, datetime]:
         """When each of the devices was last seen, noted touches included; devices never seen are left out."""
         ...
@@ -305,9 +309,15 @@ class Store(Protocol):
         ...
 
     async def load_events(
-        self, *, subscriber_id: str = "", device_id: str = "", after_seq: int = 0, limit: int = 100
+        self,
+        *,
+        subscriber_id: str = "",
+        device_id: str = "",
+        after_seq: int = 0,
+        limit: int = 100,
+        newest: bool = False,
     ) -> Sequence[Event]:
-        """Events in the order they were committed; empty filters match all."""
+        """Events in the order they were committed; empty filters match all. ``newest`` gives the last ones."""
         ...
 
     async def last_event(self) -> int:

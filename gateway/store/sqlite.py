@@ -171,6 +171,11 @@ _TRIM_TRACE = """DELETE FROM trace WHERE owner = :owner AND proven = :proven AND
 _SELECT_TRACE = """SELECT seq, body FROM trace WHERE owner IN (SELECT value FROM json_each(?)) AND expires_at > ?
     ORDER BY seq DESC LIMIT ?"""
 
+_SELECT_TRACED_OWNERS = """SELECT owner, max(seq) AS newest
+    FROM (SELECT owner, seq FROM trace ORDER BY seq DESC LIMIT ?) GROUP BY owner ORDER BY newest DESC LIMIT ?"""
+_EXCHANGES_OF_ONE = 20
+"""For each owner that is wanted, so many exchanges are looked at: what one session may have, and more."""
+
 _decode_subscriber = msgspec.msgpack.Decoder(Subscriber).decode
 _decode_device = msgspec.msgpack.Decoder(Device).decode
 _decode_mirror = msgspec.msgpack.Decoder(Mirror).decode
@@ -309,7 +314,13 @@ class SqliteStore:
             await asyncio.sleep(0)
 
     async def load_events(
-        self, *, subscriber_id: str = "", device_id: str = "", after_seq: int = 0, limit: int = 100
+        self,
+        *,
+        subscriber_id: str = "",
+        device_id: str = "",
+        after_seq: int = 0,
+        limit: int = 100,
+        newest: bool = False,
     ) -> Sequence[Event]:
         query = "SELECT seq, at, kind, subscriber_id, device_id, detail FROM event WHERE seq > ?"
         parameters: list[str | int] = [after_seq]
@@ -317,7 +328,7 @@ class SqliteStore:
             if value:
                 query += condition
                 parameters.append(value)
-        rows = self._read(query + " ORDER BY seq LIMIT ?", *parameters, limit)
+        rows = self._read(f"{query} ORDER BY seq {'DESC' if newest else 'ASC'} LIMIT ?", *parameters, limit)
         return [
             Event(
                 seq=seq,
@@ -327,7 +338,7 @@ class SqliteStore:
                 device_id=device,
                 detail=_decode_detail(detail),
             )
-            for seq, at, kind, subscriber, device, detail in rows
+            for seq, at, kind, subscriber, device, detail in (reversed(rows) if newest else rows)
         ]
 
     async def commit(self, *writes: Write) -> None:
@@ -355,6 +366,11 @@ class SqliteStore:
     async def last_event(self) -> int:
         newest: int = self._read("SELECT ifnull(max(seq), 0) FROM event")[0][0]
         return newest
+
+    async def load_traced_owners(self, limit: int) -> Sequence[str]:
+        if self._traced:
+            await self._save_noted()
+        return [owner for owner, _ in self._read(_SELECT_TRACED_OWNERS, limit * _EXCHANGES_OF_ONE, limit)]
 
     async def expire(self, now: datetime) -> int:
         total = 0

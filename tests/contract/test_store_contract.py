@@ -591,6 +591,15 @@ async def test_traces_come_back_newest_last(store: Store, open_store: OpenStore)
     assert len(await requests(await open_store(), "alice.1")) == 5
 
 
+async def test_who_was_traced_last_comes_first(store: Store) -> None:
+    """Each once, those just noted and those of before, as many as are asked for."""
+    for number, owner in enumerate(["alice.1", "bob", "alice.1", "carol.1"]):
+        store.trace(exchange(owner, number), LATER, 10)
+    assert await store.load_traced_owners(10) == ["carol.1", "alice.1", "bob"]
+    store.trace(exchange("bob", 5), LATER, 10)
+    assert await store.load_traced_owners(2) == ["bob", "carol.1"]
+
+
 async def test_strangers_push_no_trace_out(store: Store) -> None:
     """The newest of each owner stay, counted apart for those who proved who they are and those who did not."""
     for number in range(5):
@@ -660,9 +669,11 @@ async def test_events_come_in_the_order_of_commits(store: Store) -> None:
     assert all(one.seq < other.seq for one, other in itertools.pairwise(stored))
     assert await store.last_event() == stored[-1].seq
 
-    async def kinds(subscriber_id: str = "", device_id: str = "", after_seq: int = 0, limit: int = 100) -> str:
+    async def kinds(
+        subscriber_id: str = "", device_id: str = "", after_seq: int = 0, limit: int = 100, *, newest: bool = False
+    ) -> str:
         found = await store.load_events(
-            subscriber_id=subscriber_id, device_id=device_id, after_seq=after_seq, limit=limit
+            subscriber_id=subscriber_id, device_id=device_id, after_seq=after_seq, limit=limit, newest=newest
         )
         return " ".join(event.kind for event in found)
 
@@ -671,6 +682,10 @@ async def test_events_come_in_the_order_of_commits(store: Store) -> None:
     assert await kinds("a", "a.1") == "k0 k4"
     assert await kinds("b", "a.1") == ""
     assert await kinds(limit=2) == "k0 k1"
+    assert await kinds(limit=2, newest=True) == "k3 k4"
+    assert await kinds("a", limit=2, newest=True) == "k2 k4"
+    assert await kinds("", "a.1", after_seq=stored[3].seq, newest=True) == "k4"
+    assert await kinds("a", "a.1", newest=True) == "k0 k4"
     assert await kinds(after_seq=stored[1].seq, limit=2) == "k2 k3"
     assert await kinds("a", after_seq=stored[0].seq) == "k2 k4"
     assert await kinds(after_seq=stored[-1].seq) == ""

@@ -130,6 +130,23 @@ def test_edits_are_looked_at_before_they_are_made(gateway: Gateway) -> None:
     assert (status, "ims/Timer_T1" in refusal["detail"]) == (422, True)
 
 
+def test_what_would_be_is_explained(gateway: Gateway) -> None:
+    """With another plan or model the values of that plan or model hold; what is stored stays."""
+    call(gateway, "POST", "/subscribers", {"id": "ines", "imsis": ["001010000000044"], "plan": "basic"})
+    call(gateway, "POST", "/subscribers/ines/devices", {"loc_uri": "phone of ines"})
+
+    def profiles(query: str) -> set[str]:
+        _, explained = call(gateway, "GET", f"/subscribers/ines/explain?{query}")
+        return {leaf["winner"]["profile"] for leaf in explained["leaves"]}
+
+    _, known = call(gateway, "GET", "/profiles")
+    assert [profile["layer"] for profile in known if profile["name"] in ("basic", "premium")] == ["plan", "plan"]
+    assert "basic" in profiles("")
+    assert {"premium", "staff-pilot"} <= profiles("plan=premium&groups=staff-pilot")
+    assert "acme-a1" in profiles("manufacturer=Acme&model=A1")
+    assert "premium" not in profiles("")
+
+
 def test_the_catalogue_says_what_a_node_may_hold(gateway: Gateway) -> None:
     """Every MO by key, and by its identifier too, node by node. TS 24.167 5.7"""
     _, objects = call(gateway, "GET", "/mos")
@@ -170,6 +187,8 @@ def test_events_come_in_pages_and_of_one_party(gateway: Gateway) -> None:
         "operation.queued",
     ]
     assert events[2]["detail"] == {"ims/Timer_T1": "3000"}
+    _, last = call(gateway, "GET", "/events?subscriber=gina&newest=true&limit=2")
+    assert last == events[-2:]
     _, of_device = call(gateway, "GET", "/events?device=gina.1")
     assert [event["kind"] for event in of_device] == ["device.added", "operation.queued"]
     _, everything = call(gateway, "GET", "/events?limit=1000")

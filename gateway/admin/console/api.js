@@ -37,6 +37,13 @@ export async function call(method, path, { query, body } = {}) {
 
 export const get = (path, query) => call("GET", path, { query });
 
+// The gateway's metrics in the Prometheus text format.
+export async function metrics() {
+  const response = await fetch(new URL("../metrics", document.baseURI), { cache: "no-store" });
+  if (!response.ok) throw new Refused(response.status, "The gateway's metrics cannot be read.");
+  return response.text();
+}
+
 // One name as a segment of a path.
 export const segment = encodeURIComponent;
 

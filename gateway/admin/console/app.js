@@ -1,13 +1,30 @@
 // The frame around every screen: navigation, search, and who is signed in.
-import { get, onSignedOut, segment, signOut } from "./api.js";
+import { get, may, onSignedOut, segment, signOut } from "./api.js";
 import { html, render, useEffect, useRef, useState } from "./dom.js";
 import { clock, Problem, useAction } from "./parts.js";
 import { go, to, useRoute } from "./route.js";
+import { Access } from "./screens/access.js";
+import { Audit } from "./screens/audit.js";
+import { Campaign, Campaigns } from "./screens/campaigns.js";
+import { AllEvents } from "./screens/events.js";
+import { Live } from "./screens/live.js";
 import { Login } from "./screens/login.js";
+import { Overview } from "./screens/overview.js";
+import { Profile, Profiles } from "./screens/profiles.js";
 import { Subscriber } from "./screens/subscriber.js";
 import { Subscribers } from "./screens/subscribers.js";
 
-const SCREENS = [{ path: "subscribers", name: "Subscribers", list: Subscribers, one: Subscriber }];
+// Every screen, with the permission that it is of use with.
+const SCREENS = [
+  { path: "subscribers", name: "Subscribers", list: Subscribers, one: Subscriber, needs: "subscribers:read" },
+  { path: "overview", name: "Overview", list: Overview, needs: "events:read" },
+  { path: "live", name: "Live sessions", list: Live, needs: "trace:read" },
+  { path: "campaigns", name: "Campaigns", list: Campaigns, one: Campaign, needs: "campaigns:read" },
+  { path: "profiles", name: "Profiles", list: Profiles, one: Profile, needs: "profiles:read" },
+  { path: "events", name: "Events", list: AllEvents, needs: "events:read" },
+  { path: "audit", name: "Audit", list: Audit, needs: "audit:read" },
+  { path: "access", name: "Access", list: Access, needs: "users:read" },
+];
 
 // The subscriber, and the device where the name is one's own, that an id, number, SIM or phone leads to.
 async function find(name) {
@@ -68,7 +85,7 @@ function Frame({ route, session, children, onClock }) {
       </div>
     </header>
     <nav class="screens" aria-label="Screens">
-      ${SCREENS.map((screen) => html`<a key=${screen.path} href=${to([screen.path])} aria-current=${screen.path === name ? "page" : undefined}>${screen.name}</a>`)}
+      ${SCREENS.filter((screen) => may(screen.needs)).map((screen) => html`<a key=${screen.path} href=${to([screen.path])} aria-current=${screen.path === name ? "page" : undefined}>${screen.name}</a>`)}
     </nav>
     <main id="content" tabindex="-1">${children}</main>
   `;

@@ -144,6 +144,11 @@ class Keys:
         household, _, suffix = owner.partition(".")
         return f"{self.namespace}{'y' if proven else 'w'}{{{_quoted(household)}}}{suffix}"
 
+    @property
+    def traced(self) -> str:
+        """The list of those whom exchanges were noted of, the newest first, often more than once."""
+        return f"{self.namespace}y{{traced}}"
+
     def trace_number(self, owner: str) -> str:
         """Counts the exchanges of a household, which gives them their order."""
         return f"{self.namespace}n{{{_quoted(owner.partition('.')[0])}}}"

@@ -78,6 +78,8 @@ _TOUCH_SECONDS = 1.0
 _EXPIRE_ROWS = 500
 _SCAN_IDS = 100
 _EVENT_PAGE = 500
+_TRACED_OWNERS = 1000
+"""Names kept of those whom exchanges were noted of."""
 _REMEMBERED = 4096
 _DELETIONS = (DeleteSubscriber, DeleteDevice)
 
@@ -267,20 +269,30 @@ class RedisStore:
                     yield _household(home)
 
     async def load_events(
-        self, *, subscriber_id: str = "", device_id: str = "", after_seq: int = 0, limit: int = 100
+        self,
+        *,
+        subscriber_id: str = "",
+        device_id: str = "",
+        after_seq: int = 0,
+        limit: int = 100,
+        newest: bool = False,
     ) -> Sequence[Event]:
         found: list[Event] = []
+        before_seq = 0
         while len(found) < limit:
-            page = await self._events_after(subscriber_id, device_id, after_seq)
+            page = await self._events_between(subscriber_id, device_id, after_seq, before_seq, newest=newest)
             if not page:
                 break
-            after_seq = page[-1].seq
+            if newest:
+                before_seq = page[-1].seq
+            else:
+                after_seq = page[-1].seq
             found += [
                 event
                 for event in page
                 if subscriber_id in ("", event.subscriber_id) and device_id in ("", event.device_id)
             ]
-        return found[:limit]
+        return found[:limit][::-1] if newest else found[:limit]
 
     async def commit(self, *writes: Write) -> None:
         if not writes:
@@ -325,6 +337,13 @@ class RedisStore:
         (entries,) = await self._servers.run([Errand(log, ("XREVRANGE", log, "+", "-", "COUNT", 1))])
         return int(entries[0][0].partition(b"-")[2]) if entries else 0
 
+    async def load_traced_owners(self, limit: int) -> Sequence[str]:
+        if self._traced:
+            await self._save_noted()
+        name = self._keys.traced
+        (owners,) = await self._servers.run([Errand(name, ("LRANGE", name, 0, -1))])
+        return list(dict.fromkeys(owner.decode() for owner in owners))[:limit]
+
     async def expire(self, now: datetime) -> int:
         until, total = to_integer(now), 0
         for name in self._keys.all_ends():
@@ -349,7 +368,7 @@ class RedisStore:
     async def forget_events(self, before: datetime) -> int:
         log, total = self._keys.log, 0
         while True:
-            page = await self._events_after("", "", 0)
+            page = await self._events_between("", "", 0, 0, newest=False)
             old = 0
             while old < len(page) and page[old].at < before:
                 old += 1
@@ -544,17 +563,20 @@ class RedisStore:
         fresh = dict(zip(empty, found, strict=True))
         return [[one.decode() for one in fresh[name]] if name in fresh else None for name in shards]
 
-    async def _events_after(self, subscriber_id: str, device_id: str, after_seq: int) -> Sequence[Event]:
+    async def _events_between(
+        self, subscriber_id: str, device_id: str, after_seq: int, before_seq: int, *, newest: bool
+    ) -> Sequence[Event]:
+        """A page of what came after one event and before another (0: without end), the newest first where asked."""
         log = self._keys.log
+        first, last = f"({after_seq}", f"({before_seq}" if before_seq else "+inf"
         if not (subscriber_id or device_id):
-            (entries,) = await self._servers.run(
-                [Errand(log, ("XRANGE", log, f"(0-{after_seq}", "+", "COUNT", _EVENT_PAGE))]
-            )
+            first, last = f"(0-{after_seq}", f"(0-{before_seq}" if before_seq else "+"
+            ends = ("XREVRANGE", log, last, first) if newest else ("XRANGE", log, first, last)
+            (entries,) = await self._servers.run([Errand(log, (*ends, "COUNT", _EVENT_PAGE))])
         else:
             index = self._keys.events_of("d", device_id) if device_id else self._keys.events_of("s", subscriber_id)
-            (numbers,) = await self._servers.run(
-                [Errand(index, ("ZRANGE", index, f"({after_seq}", "+inf", "BYSCORE", "LIMIT", 0, _EVENT_PAGE))]
-            )
+            order = (last, first, "BYSCORE", "REV") if newest else (first, last, "BYSCORE")
+            (numbers,) = await self._servers.run([Errand(index, ("ZRANGE", index, *order, "LIMIT", 0, _EVENT_PAGE))])
             ids = [f"0-{number.decode()}" for number in numbers]
             entries = [
                 entry
@@ -588,6 +610,11 @@ class RedisStore:
             errands.append(
                 Errand(name, ("EVALSHA", scripts.TRACE.digest, 2, *keys, encode((end, entry)), keep, gone_at))
             )
+        if traced:
+            name = self._keys.traced
+            owners = dict.fromkeys(entry.owner for entry, _, _ in reversed(traced))
+            errands.append(Errand(name, ("LPUSH", name, *reversed(owners))))
+            errands.append(Errand(name, ("LTRIM", name, 0, _TRACED_OWNERS - 1)))
         await self._servers.run(errands)
         self._touched = {key: at for key, at in self._touched.items() if touched.get(key) != at}
 

@@ -1,20 +1,42 @@
 import { get } from "../api.js";
-import { html } from "../dom.js";
-import { Loaded, Table, useLoad, When } from "../parts.js";
+import { html, useState } from "../dom.js";
+import { Filter, Heading, Loaded, Table, useLoad, When } from "../parts.js";
+import { to } from "../route.js";
 
-// What happened to one subscriber, newest first.
-export function Events({ subscriber }) {
-  const loaded = useLoad(() => get("/events", { subscriber: subscriber.id, limit: 1000 }), [subscriber.id], 5);
-  return html`<${Loaded} from=${loaded}>${(events) => html`<${EventTable} of=${events.toReversed()} />`}<//>`;
+const REFRESH_SECONDS = 5;
+const LIMIT = 1000;
+
+// What happened to anybody, newest first.
+export function AllEvents() {
+  return html`<${Heading} title="Events" /><${EventList} query=${{}} />`;
 }
 
+// What happened to one subscriber.
+export function Events({ subscriber }) {
+  return html`<${EventList} query=${{ subscriber: subscriber.id }} />`;
+}
+
+function EventList({ query }) {
+  const [filter, setFilter] = useState("");
+  const loaded = useLoad(() => get("/events", { ...query, newest: true, limit: LIMIT }), [query.subscriber], REFRESH_SECONDS);
+  const words = filter.toLowerCase().split(/\s+/);
+  const fits = (event) => {
+    const text = `${event.kind} ${event.subscriber_id} ${event.device_id} ${detailOf(event)}`.toLowerCase();
+    return words.every((word) => text.includes(word));
+  };
+  return html`<div class="tools"><${Filter} value=${filter} onInput=${setFilter} label="Filter by kind, subscriber or detail" /></div>
+    <${Loaded} from=${loaded}>${(events) => html`<${EventTable} of=${events.toReversed().filter(fits)} />`}<//>`;
+}
+
+const detailOf = ({ detail }) => Object.entries(detail).map(([name, value]) => `${name} ${value}`).join(", ");
+
 export function EventTable({ of }) {
-  return html`<${Table} label="Events" head=${["When", "What", "Device", "Details"]} empty="Nothing has happened yet.">
+  return html`<${Table} label="Events" head=${["When", "What", "Whose", "Details"]} empty="Nothing has happened.">
     ${of.map((event) => html`<tr key=${event.seq}>
       <td><${When} at=${event.at} exact /></td>
       <th scope="row">${event.kind}</th>
-      <td>${event.device_id}</td>
-      <td class="value">${Object.entries(event.detail).map(([name, value]) => `${name} ${value}`).join(", ")}</td>
+      <td>${event.subscriber_id && html`<a href=${to(["subscribers", event.subscriber_id, ...(event.device_id ? [event.device_id] : [])])}>${event.device_id || event.subscriber_id}</a>`}</td>
+      <td class="value">${detailOf(event)}</td>
     </tr>`)}
   <//>`;
 }

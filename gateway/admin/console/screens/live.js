@@ -1,0 +1,40 @@
+// Who was spoken with last, as it happens; each leads to its decoded trace.
+import { get } from "../api.js";
+import { html, useState } from "../dom.js";
+import { Badge, Filter, Heading, Loaded, Table, useLoad, When } from "../parts.js";
+import { to } from "../route.js";
+import { kindOf, protocolName } from "../sessions.js";
+
+const REFRESH_SECONDS = 2;
+const LIMIT = 50;
+
+export function Live() {
+  const [filter, setFilter] = useState("");
+  const [following, setFollowing] = useState(true);
+  const loaded = useLoad(() => get("/trace", { limit: LIMIT }), [following], following ? REFRESH_SECONDS : 0);
+  const word = filter.toLowerCase();
+  const fits = (exchange) => `${exchange.owner} ${protocolName(exchange.protocol)} ${exchange.decisions} ${exchange.messages.map((one) => one.line)}`.toLowerCase().includes(word);
+  return html`<${Heading} title="Live sessions" />
+    <div class="tools">
+      <${Filter} value=${filter} onInput=${setFilter} label="Filter by device, protocol or outcome" />
+      <label class="check"><input type="checkbox" checked=${following} onChange=${(event) => setFollowing(event.target.checked)} /> Follow</label>
+    </div>
+    <${Loaded} from=${loaded}>${(exchanges) => html`
+      <${Table} label="Live sessions" head=${["When", "Device", "Protocol", "It said", "Answered", "Decided"]} empty="Nobody was traced. Which exchanges are kept is the setting trace.mode.">
+        ${exchanges.filter(fits).map((exchange) => html`<${Row} key=${exchange.owner} of=${exchange} />`)}
+      <//>`}<//>`;
+}
+
+function Row({ of: { at, owner, protocol, proven, messages, decisions } }) {
+  const [subscriber] = owner.split(".");
+  const [received, sent] = messages;
+  const refused = received.says.filter((said) => kindOf(said) === "bad");
+  return html`<tr>
+    <td><${When} at=${at} exact /></td>
+    <th scope="row"><a href=${to(["subscribers", subscriber, ...(owner === subscriber ? [] : [owner])], { tab: "sessions" })}>${owner}</a></th>
+    <td>${protocolName(protocol)}${received.session && ` session ${received.session}`}</td>
+    <td class="value clip">${received.line}</td>
+    <td class="value clip">${sent?.line}</td>
+    <td>${!proven && html`<${Badge} tone="warn">not proven<//> `}${refused.length > 0 && html`<${Badge} tone="bad">${refused.length} refused<//> `}${decisions.at(-1)}</td>
+  </tr>`;
+}

@@ -1,0 +1,94 @@
+// How the gateway is doing: counts since its start, rates while the page is open, and what went wrong last.
+import { get, metrics } from "../api.js";
+import { html, useEffect, useState } from "../dom.js";
+import { byLabel, newest, parse, ratesOf, remember, total } from "../metrics.js";
+import { age, Badge, Heading, Loaded, Panel, Problem, useLoad } from "../parts.js";
+import { EventTable } from "./events.js";
+
+const SAMPLE_SECONDS = 5;
+const EVENTS = 500;
+const SHOWN_FAILURES = 12;
+const FAILURES = /refused|failed|drifted|quarantined|expired|stranger/;
+
+// What is counted: a name, the counter, and the labels that are good and bad.
+const TILES = [
+  { name: "OMA DM sessions", metric: "mogate_dm_sessions_total", good: { result: "ok" }, label: "result" },
+  { name: "RCC.14 documents", metric: "mogate_acs_documents_total", good: {}, label: "kind" },
+  { name: "Answers to commands", metric: "mogate_dm_status_codes_total", label: "code", goodCode: /^2|^304/ },
+  { name: "Proofs of identity", metric: "mogate_acs_proofs_total", good: { result: ["accepted", "challenged"] }, label: "result" },
+  { name: "One-time passwords", metric: "mogate_otp_total", good: { stage: ["sent", "verified"] }, label: "stage" },
+  { name: "Pushes", metric: "mogate_push_total", good: { result: ["accepted", "delivered"] }, label: "result" },
+];
+
+export function Overview() {
+  const [problem, setProblem] = useState(null);
+  const [, draw] = useState(0);
+  useEffect(() => {
+    const sample = async () => {
+      try {
+        remember(Date.now(), parse(await metrics()));
+        setProblem(null);
+      } catch (failure) {
+        setProblem(failure);
+      }
+      draw((times) => times + 1);
+    };
+    sample();
+    const timer = setInterval(() => document.hidden || sample(), SAMPLE_SECONDS * 1000);
+    return () => clearInterval(timer);
+  }, []);
+  const series = newest();
+  return html`<${Heading} title="Overview" />
+    <${Problem} of=${problem} />
+    <div class="tiles">${TILES.map((tile) => html`<${Tile} key=${tile.name} of=${tile} series=${series} />`)}</div>
+    <${Health} series=${series} />
+    <${Failures} />`;
+}
+
+function Tile({ of: { name, metric, good, goodCode, label }, series }) {
+  const all = byLabel(series, metric, label);
+  const sum = all.reduce((total_, [, value]) => total_ + value, 0);
+  const fine = goodCode ? all.filter(([code]) => goodCode.test(code)).reduce((total_, [, value]) => total_ + value, 0) : total(series, metric, good);
+  const rates = ratesOf(metric, {});
+  return html`<section class="panel tile" aria-label=${name}>
+    <h2>${name}</h2>
+    <p class="figure">${sum.toLocaleString("en")} ${sum > 0 && fine < sum && html`<${Badge} tone="warn">${((100 * fine) / sum).toFixed(1)} % good<//>`}</p>
+    <${Spark} of=${rates} />
+    <p class="muted">${rates.length ? `${rates.at(-1).toFixed(0)} a minute` : "since the gateway started"}</p>
+    <ul class="shares">${all.slice(0, 5).map(([value, number]) => html`<li key=${value}><span>${value}</span><span>${number.toLocaleString("en")}</span></li>`)}</ul>
+  </section>`;
+}
+
+const WIDTH = 200;
+const HEIGHT = 32;
+
+// A line of the last rates, for the eye alone: the figure below says the newest one.
+function Spark({ of }) {
+  const top = Math.max(1, ...of);
+  const points = of.map((value, place) => `${(place / Math.max(1, of.length - 1)) * WIDTH},${HEIGHT - 2 - (value / top) * (HEIGHT - 4)}`);
+  return html`<svg class="spark" viewBox="0 0 ${WIDTH} ${HEIGHT}" preserveAspectRatio="none" aria-hidden="true"><polyline points=${points.join(" ")} /></svg>`;
+}
+
+function Health({ series }) {
+  const build = series.find((one) => one.name === "mogate_build_info")?.labels;
+  const started = total(series, "mogate_process_start_time_seconds");
+  const facts = [
+    ["Version", build?.version],
+    ["Up for", started && age(new Date(started * 1000).toISOString()).replace(" ago", "")],
+    ["Requests under way", total(series, "mogate_http_requests_in_flight")],
+    ["Turned away for load", total(series, "mogate_requests_shed_total")],
+    ["Event loop late by", `${(1000 * total(series, "mogate_loop_lag_seconds")).toFixed(0)} ms`],
+    ["Memory", `${(total(series, "mogate_process_resident_memory_bytes") / 2 ** 20).toFixed(0)} MiB`],
+    ["Work waiting", total(series, "mogate_work_waiting")],
+    ["Store failures", total(series, "mogate_store_failures_total")],
+    ["Files as last read", total(series, "mogate_config_last_reload_success") ? "in order" : "refused"],
+  ];
+  return html`<section class="health" aria-label="Health">${facts.map(([name, value]) => html`<div key=${name}><span class="muted">${name}</span> <b>${value}</b></div>`)}</section>`;
+}
+
+function Failures() {
+  const loaded = useLoad(() => get("/events", { newest: true, limit: EVENTS }), [], SAMPLE_SECONDS);
+  return html`<${Panel} title="What went wrong last" aside=${html`<a href="#/events">All events</a>`}>
+    <${Loaded} from=${loaded}>${(events) => html`<${EventTable} of=${events.filter((event) => FAILURES.test(event.kind)).reverse().slice(0, SHOWN_FAILURES)} />`}<//>
+  <//>`;
+}
