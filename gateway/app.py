@@ -57,6 +57,7 @@ from gateway.admin.publishing import PublishingRoutes
 from gateway.admin.pushes import PushRoutes
 from gateway.admin.reaching import ReachRoutes
 from gateway.admin.reload import ReloadRoutes
+from gateway.admin.search import SearchRoutes
 from gateway.admin.sessions import SessionRoutes
 from gateway.admin.subscribers import SubscriberRoutes
 from gateway.admin.trace import TraceRoutes
@@ -263,6 +264,7 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             TraceRoutes(store, inventory, TRACE_READERS, now).routes(),
             ReloadRoutes(reload.reload).routes(),
             AuditRoutes(store).routes(),
+            SearchRoutes(store).routes(),
             ImportRoutes(Bulk(store, inventory)).routes(),
             callers=callers,
             parts=Parts(inventory, store, sealer, now, settings.admin.reason == "required"),

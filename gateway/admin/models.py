@@ -296,6 +296,21 @@ class DeviceSummary(Model):
     last_seen_at: datetime | None
 
 
+class DeviceRow(Model):
+    """One device in the list of all. ``protocols`` are those it has spoken or has an account for."""
+
+    id: str
+    subscriber_id: str
+    tenant: str
+    plan: str
+    imei: str
+    manufacturer: str
+    model: str
+    software: str
+    protocols: list[ProtocolName]
+    last_seen_at: datetime | None
+
+
 class SubscriberView(Model):
     """One subscriber with everything set for them alone. ``sims`` are the IMSIs whose keys are known."""
 
@@ -992,7 +1007,7 @@ class WebhookView(Model):
     created_at: datetime
     cursor: int
     disabled: str
-    secret: str = ""
+    secret: ShownOnce = ""
 
 
 class DeliveryView(Model):
