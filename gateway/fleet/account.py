@@ -10,8 +10,9 @@ from gateway.fleet.device import AuthType
 AUTH_TYPE_NAMES: dict[AuthType, str] = {"basic": "BASIC", "md5": "DIGEST", "mac": "HMAC"}
 """What AAuthType, and AAUTHTYPE of OMA CP, call each way to prove oneself. Spec: OMA-TS-DM_StdObj-V1_2 5.3"""
 
-CLIENT_SECRET, SERVER_SECRET = "{dm_client_secret}", "{dm_server_secret}"
-"""Stand in an operation for the passwords of a device's newest account, which are filled in as the message goes out."""
+CLIENT_NAME, CLIENT_SECRET = "{dm_client_name}", "{dm_client_secret}"
+SERVER_NAME, SERVER_SECRET = "{dm_server_name}", "{dm_server_secret}"
+"""Stand in an operation for the device's newest account, which is filled in as the message goes out."""
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
