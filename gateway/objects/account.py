@@ -11,7 +11,17 @@ Spec: OMA-TS-DM_StdObj-V1_2 5.3 (DMAcc)
 
 from __future__ import annotations
 
-from gateway.fleet.account import CLIENT_NAME, CLIENT_SECRET, SERVER_NAME, SERVER_SECRET
+from gateway.fleet.account import (
+    AUTH_TYPE_NAMES,
+    CLIENT_NAME,
+    CLIENT_SECRET,
+    SERVER_NAME,
+    SERVER_SECRET,
+    Account,
+    Login,
+    values_of,
+)
+from gateway.fleet.device import AuthType
 from gateway.fleet.job import Job, JobState
 from gateway.objects.step import Ask, End, Next, Step, is_good, outcome, unsupported
 from gateway.status import StatusCode
@@ -105,17 +115,13 @@ def _additions(job: Job) -> tuple[Ask, ...]:
         for uri, value in job.known.items()
         if uri.startswith(f"{old}/AppAuth/") and uri.endswith("/AAuthType")
     }
-    leaves = {
-        "AppID": "w7",
-        "ServerID": job.parameters["server_id"],
-        **{name: job.known[f"{old}/{name}"] for name in ("Name", "PrefConRef") if job.known.get(f"{old}/{name}")},
-        "AppAddr/1/Addr": job.parameters["address"],
-        "AppAddr/1/AddrType": "URI",
-    }
-    credentials = (("CLCRED", CLIENT_NAME, CLIENT_SECRET), ("SRVCRED", SERVER_NAME, SERVER_SECRET))
-    for number, (level, name, secret) in enumerate(credentials, start=1):
-        told = {"Level": level, "Type": kinds.get(level, "DIGEST"), "Name": name, "Secret": secret}
-        leaves |= {f"AppAuth/{number}/AAuth{what}": value for what, value in told.items()}
+    told = kinds.get("CLCRED")
+    auth: AuthType = next((auth for auth, name in AUTH_TYPE_NAMES.items() if name == told), "md5")
+    client, server = Login(CLIENT_NAME, CLIENT_SECRET), Login(SERVER_NAME, SERVER_SECRET)
+    server_id, name = job.parameters["server_id"], job.known.get(f"{old}/Name", "")
+    leaves = values_of(Account(server_id, name or server_id, job.parameters["address"], auth, client, server))
+    if connection := job.known.get(f"{old}/PrefConRef"):
+        leaves["PrefConRef"] = connection
     asks: dict[str, Ask] = {"": Ask("Add", new, None, "node")}
     for path, value in leaves.items():
         names = path.split("/")
