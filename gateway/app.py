@@ -36,6 +36,8 @@ from adapters.rcc14.proving.token import Tokens
 from adapters.rcc14.reconfiguration import Reconfigurations
 from adapters.rcc14.session import Terms
 from adapters.sms.bearer.opening import open_bearer, open_reach
+from adapters.sms.bearer.receipts import PATH as RECEIPT_PATH
+from adapters.sms.bearer.receipts import ReceiptAddress, ReceiptFront
 from gateway import front
 from gateway.accounts import Accounts
 from gateway.admin.api import AdminApi
@@ -168,8 +170,11 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             contents=packages.content,
             load=load,
         )
-        bearer = await stack.enter_async_context(open_bearer(settings, now))
+        receipt_url = settings.sms.http.receipt_url
+        receipts = ReceiptAddress(receipt_url, sealer.derive("sms-receipt")) if receipt_url else None
+        bearer = await stack.enter_async_context(open_bearer(settings, now, receipts))
         reach = await stack.enter_async_context(open_reach(store, bearer, sealer, settings, background, now))
+        brought = ReceiptFront(receipts, reach.hear) if receipts is not None and reach is not None else None
         methods, page, codes = await stack.enter_async_context(open_methods(store, sealer, settings, bearer, now))
         rcc14 = Rcc14Front(
             store,
@@ -276,7 +281,7 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             stack.push_async_callback(siblings.close)
         bound = []
         for listener in settings.listeners:
-            runner = _runner(listener, settings, omadm, rcc14, page, fetch, admin, health)
+            runner = _runner(listener, settings, omadm, rcc14, page, fetch, admin, health, brought)
             await runner.setup()
             stack.push_async_callback(runner.cleanup)
             address = listener.address
@@ -366,12 +371,15 @@ def _runner(
     fetch: PackageFront,
     admin: AdminApi,
     health: Health,
+    brought: ReceiptFront | None,
 ) -> web.BaseRunner:
     if "admin" in listener.serves:
         if len(listener.serves) > 1:
             raise ConfigError("admin has a listener of its own: serve nothing else there", key=listener.name)
         return web.AppRunner(admin.application(), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
     routes: list[front.Route] = []
+    if "sms-receipts" in listener.serves and brought is not None:
+        routes.append(("GET", RECEIPT_PATH, brought.handle))
     if "omadm" in listener.serves:
         routes += [("POST", path, omadm.handle) for path in settings.omadm.paths]
         routes += [(method, settings.omadm.package_path, fetch.handle) for method in ("GET", "HEAD")]
