@@ -62,6 +62,7 @@ from gateway.admin.reload import ReloadRoutes
 from gateway.admin.search import SearchRoutes
 from gateway.admin.sessions import SessionRoutes
 from gateway.admin.subscribers import SubscriberRoutes
+from gateway.admin.tacs import TacRoutes
 from gateway.admin.trace import TraceRoutes
 from gateway.admin.webhooks import WebhookRoutes
 from gateway.background import Background
@@ -91,6 +92,7 @@ from gateway.service import Service
 from gateway.settings import Events, Listener, Settings
 from gateway.store.opening import open_store, served_alone
 from gateway.store.protocol import Store
+from gateway.tacs import Tacs
 from gateway.tls import Certificates
 from gateway.trace import Reader, Tracer
 from gateway.webhooks import Webhooks
@@ -260,6 +262,7 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             CampaignRoutes(campaigns).routes(),
             PublishingRoutes(publishing).routes(),
             DetectionRoutes(detections, decode_message).routes(),
+            TacRoutes(Tacs(store)).routes(),
             PreviewRoutes(
                 store, service, inventory, documents, CommandPreviews(settings.omadm.server_id), now
             ).routes(),
