@@ -1,7 +1,8 @@
-"""All that a store keeps for long, as lines of JSON: to go from one store to another, and to have a copy.
+"""What a store keeps of subscribers and devices, as lines of JSON: to go from one store to another, and to have a copy.
 
 The first line tells the format and which key opens the secrets, which stay sealed; then comes a line per household, one
-per event, and one that counts them. Sessions, ephemeral values and traces end by themselves and are left out.
+per event, and one that counts them. Sessions, ephemeral values and traces end by themselves and are left out; so
+are records: work in the background, such as campaigns and webhooks, stays with its store.
 """
 
 from __future__ import annotations
