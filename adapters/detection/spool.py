@@ -105,7 +105,7 @@ class Spool:
             except (ConfigError, DecodeError) as error:
                 applied = Applied(0, (str(error),))
         result = FAILED if applied.faults else DONE
-        await asyncio.to_thread(_put_away, claimed, self._folder / result, applied.faults)
+        await asyncio.to_thread(_put_away, claimed, self._folder / result, applied.faults, self._clock())
         metrics.count(metrics.spool_files, result)
         logger().info("spool_file", file=claimed.name, result=result, rows=applied.rows, why=applied.faults[:1])
         # What was kept of its progress is of no use any more.
@@ -219,11 +219,12 @@ def _forget(folder: Path, before: datetime) -> None:
             file.unlink(missing_ok=True)
 
 
-def _put_away(claimed: Path, folder: Path, faults: tuple[str, ...]) -> None:
+def _put_away(claimed: Path, folder: Path, faults: tuple[str, ...], now: datetime) -> None:
+    """Move a file to where it stays; it is as old there as the move."""
     if faults:
         reason = "".join(f"{fault}\n" for fault in faults)
         (folder / f"{claimed.name}.reason").write_text(reason, encoding="utf-8")
-    claimed.rename(folder / claimed.name)
+    os.utime(claimed.rename(folder / claimed.name), (now.timestamp(), now.timestamp()))
 
 
 def _is_ours(lock: int) -> bool:

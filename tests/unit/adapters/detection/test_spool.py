@@ -156,9 +156,14 @@ async def test_when_the_store_is_away_the_file_waits(lab: Lab, monkeypatch: pyte
 
 
 async def test_old_files_are_forgotten(lab: Lab) -> None:
-    """After a week; those that failed wait for somebody to look at them."""
-    lab.leave("a.csv", f"imsi,imei\n{IMSI},{FIRST}\n", 60 * 24 * 8)
-    lab.leave("b.txt", "", 60 * 24 * 8)
+    """A week after they were applied, however old they came; those that failed wait for somebody to look at them."""
+    lab.leave("a.csv", f"imsi,imei\n{IMSI},{FIRST}\n", 60 * 24 * 30)
+    lab.leave("b.txt", "", 60 * 24 * 30)
+    await lab.spool().work()
+    assert lab.names("done") == ["a.csv"]
+    week_ago = (NOW - timedelta(days=8)).timestamp()
+    for file in [*(lab.folder / "done").iterdir(), *(lab.folder / "failed").iterdir()]:
+        os.utime(file, (week_ago, week_ago))
     await lab.spool().work()
     assert lab.names("done") == []
     assert "b.txt" in lab.names("failed")
