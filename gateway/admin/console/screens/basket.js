@@ -55,6 +55,7 @@ function Shown({ of: { commands, syncml, document: xml, warnings } }) {
   const [name, text] = views[shown] ?? views[0];
   return html`<div class="preview">
     ${warnings.map((warning) => html`<p class="notice warn" key=${warning}>${warning}</p>`)}
+    ${commands.length > 0 && commands.every((line) => line.startsWith("Get ")) && html`<p class="notice">The phone is asked this first; what it needs of the edits follows from its answers.</p>`}
     <div class="row" role="group" aria-label="Preview as">
       ${views.map(([title], number) => html`<button type="button" key=${title} class="small" aria-pressed=${number === shown} onClick=${() => setShown(number)}>${title}</button>`)}
       <${Copy} text=${text} />

@@ -116,7 +116,7 @@ function Groups({ of, onState }) {
       <th scope="row">${number + 1}</th>
       <td class="number">${group.size}</td>
       <td>${group.open ? "open" : "not yet"}</td>
-      <td class="row">${STATES.filter((state) => group[state]).map((state) => html`<button type="button" class="small" key=${state} onClick=${() => onState(state)}>${state}: ${group[state]}</button>`)}</td>
+      <td><span class="row">${STATES.filter((state) => group[state]).map((state) => html`<button type="button" class="small" key=${state} onClick=${() => onState(state)}>${state}: ${group[state]}</button>`)}</span></td>
     </tr>`)}
   <//>`;
 }
