@@ -32,7 +32,10 @@ class _Level(dict[str, "_Level"]):
     def reach(self, path: str) -> _Level:
         level = self
         for name in path.split("/"):
-            level = level.setdefault(name, _Level())
+            below = level.get(name)
+            if below is None:
+                below = level[name] = _Level()
+            level = below
         return level
 
 
@@ -43,12 +46,16 @@ def aligned(mo: DesiredMo, mirror: Mirror) -> DesiredMo:
     point, the address of a server); else when their names are. What the device has not got keeps the profile's name,
     or takes a free one where the device uses that for something else.
     """
+    prefix = f"{mo.root}/"
+    if _is_held(mo, prefix, mirror):
+        # Nearly always: then each instance has the key that is wanted under the name that is wanted.
+        return mo
     if not any(definition.is_dynamic for path, definition in mo.definition.walk() if path):
         return mo
-    start = len(str(mo.root)) + 1
+    start = len(prefix)
     held, wanted = _Level(), _Level()
     for uri, fact in mirror.facts.items():
-        if fact.exists and uri.startswith(f"{mo.root}/"):
+        if uri.startswith(prefix) and fact.exists:
             held.reach(uri[start:]).text = fact.effective
     if not held:
         return mo
@@ -68,6 +75,15 @@ def aligned(mo: DesiredMo, mirror: Mirror) -> DesiredMo:
     if all(own.rpartition("/")[2] == name for own, name in names.items()):
         return mo
     return mo._replace(values={_renamed(path, names): text for path, text in mo.values.items()})
+
+
+def _is_held(mo: DesiredMo, prefix: str, mirror: Mirror) -> bool:
+    """Whether the device has every value of the MO where the profile has it."""
+    for path, text in mo.values.items():
+        fact = mirror.facts.get(prefix + path)
+        if fact is None or not fact.exists or fact.effective != text:
+            return False
+    return True
 
 
 def _pairs(want: _Level, have: _Level, definition: Definition) -> dict[str, str]:
