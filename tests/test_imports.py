@@ -42,7 +42,6 @@ TIERS = (
         "gateway.packages",
         "gateway.jobs",
         "gateway.detections",
-        "gateway.tacs",
         "gateway.download",
         "gateway.admin",
         "gateway.report",

@@ -228,7 +228,7 @@ def _subscriber_view(household: Household, seen: Mapping[str, datetime]) -> Subs
                 imei=device.imei,
                 manufacturer=device.manufacturer,
                 model=device.model,
-                protocols=protocols_of(device),
+                protocols=_protocols(device),
                 last_seen_at=seen.get(device.id),
             )
             for device in household.devices
@@ -236,7 +236,6 @@ def _subscriber_view(household: Household, seen: Mapping[str, datetime]) -> Subs
     )
 
 
-def protocols_of(device: Device) -> list[ProtocolName]:
-    """The protocols that the device has spoken or has an account for."""
+def _protocols(device: Device) -> list[ProtocolName]:
     spoken: list[tuple[ProtocolName, object]] = [("omadm", device.omadm), ("rcc14", device.rcc14)]
     return [name for name, state in spoken if state is not None]

@@ -15,6 +15,10 @@ from bench.codecs import Comparison
 from bench.scenarios import Replay, Round, Scenario
 
 START_MARKS_MIB = (120, 80, 65)
+STORE_MARKS = (1.0, 0.3, 0.15)
+REDIS_MARKS = (0.6, 0.85, 1.0)
+WORKER_MARKS = (1.6, 1.8, 1.95)
+_BY_PROCESSES = "messages per second by processes"
 
 
 def machine() -> dict[str, Any]:
@@ -106,16 +110,25 @@ def table(figures: dict[str, Any]) -> str:
         )
     footprint = figures["footprint"]
     starts = footprint["start_seconds"]
-    marks = " / ".join(map(str, START_MARKS_MIB))
+    bare_us = next(one["baseline_us"]["median"] for one in figures["scenarios"] if one["name"] == "omadm_wbxml")
+    stored_us = figures["stages"]["WBXML, up to date"]["store"]["median"]
+    redis, processes = figures["stores"]["redis : sqlite, messages per second"], figures["stores"][_BY_PROCESSES]
     lines += [
         "",
+        f"store, CPU of an OMA DM message : of a bare POST: {stored_us / bare_us:.2f} (marks {_marks(STORE_MARKS)})",
+        f"store on Redis : in this process, messages/s: {redis:.2f} (marks {_marks(REDIS_MARKS)})",
+        f"store on Redis, two processes : one: {processes['2 : 1']:.2f} (marks {_marks(WORKER_MARKS)})",
         f"start to ready: {starts['median']:.2f} s ({starts['min']:.2f}..{starts['max']:.2f})",
-        f"memory at start: {footprint['start_mib']:.0f} MiB (marks {marks}); "
+        f"memory at start: {footprint['start_mib']:.0f} MiB (marks {_marks(START_MARKS_MIB)}); "
         f"after the run: {footprint['end_mib']:.0f} MiB",
         f"on disk: {footprint['device_octets']} octets for a device, of {footprint['devices']} provisioned ones",
         f"first contact to up to date: {footprint['provisioning_ms']:.1f} ms of CPU for a subscriber's two devices",
     ]
     return "\n".join(lines)
+
+
+def _marks(marks: Sequence[float]) -> str:
+    return " / ".join(f"{mark:g}" for mark in marks)
 
 
 def _row(name: str, *cells: str) -> str:

@@ -197,12 +197,9 @@ async def _hold(front: OmaDmFront, stopwatch: _Stopwatch, sessions: Sequence[Con
 
 def _request(head: bytes, body: bytes) -> web.BaseRequest:
     headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n")[1:])
-
-    async def read() -> bytes:
-        return body
-
+    content = SimpleNamespace(is_eof=lambda: True, read_nowait=lambda: body)
     request = SimpleNamespace(
-        headers=headers, read=read, remote="127.0.0.1", method="POST", raw_path="/omadm", transport=None
+        headers=headers, content=content, remote="127.0.0.1", method="POST", raw_path="/omadm", transport=None
     )
     return cast("web.BaseRequest", request)
 

@@ -20,7 +20,7 @@ from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime, timedelta
 from multiprocessing import get_context
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import uvloop
 from msgspec.structs import replace
@@ -128,7 +128,7 @@ def converse_elsewhere(url: str, namespace: str, prefix: str, messages: int) -> 
     return uvloop.run(run())
 
 
-async def compare(url: str, messages: int, rounds: int) -> dict[str, object]:
+async def compare(url: str, messages: int, rounds: int) -> dict[str, Any]:
     """Both stores in turn, best round of each; and what went to Redis."""
     best: dict[str, Pace] = {}
     with tempfile.TemporaryDirectory(prefix="mogate-bench-") as folder:
@@ -176,17 +176,23 @@ def two_processes(url: str, messages: int) -> dict[str, float]:
     return {"1 process": round(one), "2 processes": round(two), "2 : 1": round(two / one, 2)}
 
 
+def measure(messages: int, rounds: int) -> dict[str, Any]:
+    """All figures, over a Redis of their own."""
+    server = redis_servers.RedisServer("appendonly yes", "appendfsync everysec", 'save ""').start()
+    found = uvloop.run(compare(server.url, messages, rounds))
+    found["client CPU µs per command"] = uvloop.run(price_of_commands(server.url, rounds))
+    found["messages per second by processes"] = two_processes(server.url, messages)
+    server.kill()
+    return found
+
+
 def main() -> None:
     """Measure and print JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--messages", type=int, default=4000)
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
-    server = redis_servers.RedisServer("appendonly yes", "appendfsync everysec", 'save ""').start()
-    found = uvloop.run(compare(server.url, arguments.messages, arguments.rounds))
-    found["client CPU µs per command"] = uvloop.run(price_of_commands(server.url, arguments.rounds))
-    found["messages per second by processes"] = two_processes(server.url, arguments.messages)
-    print(json.dumps(found, indent=1, ensure_ascii=False))
+    print(json.dumps(measure(arguments.messages, arguments.rounds), indent=1, ensure_ascii=False))
 
 
 if __name__ == "__main__":
