@@ -36,6 +36,8 @@ from adapters.rcc14.proving.token import Tokens
 from adapters.rcc14.reconfiguration import Reconfigurations
 from adapters.rcc14.session import Terms
 from adapters.sms.bearer.opening import open_bearer, open_reach
+from adapters.sms.bearer.receipts import PATH as RECEIPT_PATH
+from adapters.sms.bearer.receipts import ReceiptAddress, ReceiptFront
 from gateway import front
 from gateway.accounts import Accounts
 from gateway.admin.api import AdminApi
@@ -57,8 +59,10 @@ from gateway.admin.publishing import PublishingRoutes
 from gateway.admin.pushes import PushRoutes
 from gateway.admin.reaching import ReachRoutes
 from gateway.admin.reload import ReloadRoutes
+from gateway.admin.search import SearchRoutes
 from gateway.admin.sessions import SessionRoutes
 from gateway.admin.subscribers import SubscriberRoutes
+from gateway.admin.tacs import TacRoutes
 from gateway.admin.trace import TraceRoutes
 from gateway.admin.webhooks import WebhookRoutes
 from gateway.background import Background
@@ -88,6 +92,7 @@ from gateway.service import Service
 from gateway.settings import Events, Listener, Settings
 from gateway.store.opening import open_store, served_alone
 from gateway.store.protocol import Store
+from gateway.tacs import Tacs
 from gateway.tls import Certificates
 from gateway.trace import Reader, Tracer
 from gateway.webhooks import Webhooks
@@ -167,8 +172,11 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             contents=packages.content,
             load=load,
         )
-        bearer = await stack.enter_async_context(open_bearer(settings, now))
+        receipt_url = settings.sms.http.receipt_url
+        receipts = ReceiptAddress(receipt_url, sealer.derive("sms-receipt")) if receipt_url else None
+        bearer = await stack.enter_async_context(open_bearer(settings, now, receipts))
         reach = await stack.enter_async_context(open_reach(store, bearer, sealer, settings, background, now))
+        brought = ReceiptFront(receipts, reach.hear) if receipts is not None and reach is not None else None
         methods, page, codes = await stack.enter_async_context(open_methods(store, sealer, settings, bearer, now))
         rcc14 = Rcc14Front(
             store,
@@ -254,6 +262,7 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             CampaignRoutes(campaigns).routes(),
             PublishingRoutes(publishing).routes(),
             DetectionRoutes(detections, decode_message).routes(),
+            TacRoutes(Tacs(store)).routes(),
             PreviewRoutes(
                 store, service, inventory, documents, CommandPreviews(settings.omadm.server_id), now
             ).routes(),
@@ -263,6 +272,7 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             TraceRoutes(store, inventory, TRACE_READERS, now).routes(),
             ReloadRoutes(reload.reload).routes(),
             AuditRoutes(store).routes(),
+            SearchRoutes(store).routes(),
             ImportRoutes(Bulk(store, inventory)).routes(),
             callers=callers,
             parts=Parts(inventory, store, sealer, now, settings.admin.reason == "required"),
@@ -274,7 +284,7 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             stack.push_async_callback(siblings.close)
         bound = []
         for listener in settings.listeners:
-            runner = _runner(listener, settings, omadm, rcc14, page, fetch, admin, health)
+            runner = _runner(listener, settings, omadm, rcc14, page, fetch, admin, health, brought)
             await runner.setup()
             stack.push_async_callback(runner.cleanup)
             address = listener.address
@@ -364,12 +374,15 @@ def _runner(
     fetch: PackageFront,
     admin: AdminApi,
     health: Health,
+    brought: ReceiptFront | None,
 ) -> web.BaseRunner:
     if "admin" in listener.serves:
         if len(listener.serves) > 1:
             raise ConfigError("admin has a listener of its own: serve nothing else there", key=listener.name)
         return web.AppRunner(admin.application(), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
     routes: list[front.Route] = []
+    if "sms-receipts" in listener.serves and brought is not None:
+        routes.append(("GET", RECEIPT_PATH, brought.handle))
     if "omadm" in listener.serves:
         routes += [("POST", path, omadm.handle) for path in settings.omadm.paths]
         routes += [(method, settings.omadm.package_path, fetch.handle) for method in ("GET", "HEAD")]

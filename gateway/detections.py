@@ -19,6 +19,7 @@ from gateway.fleet.detection import MAX_DEVICES, Cause, Detection, Sighting, det
 from gateway.fleet.detection_rules import Rule, follow
 from gateway.fleet.device import Device, format_imei
 from gateway.fleet.subscriber import Subscriber
+from gateway.fleet.tac import PhoneModel
 from gateway.inventory import next_device_id
 from gateway.observe import metrics
 from gateway.settings import Detection as DetectionSettings
@@ -34,6 +35,7 @@ from gateway.store.protocol import (
     Store,
     Write,
 )
+from gateway.tacs import Tacs
 
 EVENT = "device.detected"
 MATCHED = "detection.matched"
@@ -117,6 +119,7 @@ class Detections:
         self._settings = settings
         self._clock = clock
         self._rules = tuple(rules)
+        self._tacs = Tacs(store)
 
     def adopt(self, rules: Sequence[Rule]) -> None:
         """Go by these rules from now on."""
@@ -157,11 +160,18 @@ class Detections:
         await finish()
         return reports
 
-    def step(self, household: Household, sighting: Sighting, now: datetime, device: Device | None = None) -> Step:
+    def step(
+        self,
+        household: Household,
+        sighting: Sighting,
+        now: datetime,
+        device: Device | None = None,
+        model: PhoneModel | None = None,
+    ) -> Step:
         """What a sighting changes; nothing when the subscriber that comes back is the same object.
 
-        ``device`` is the phone, where its record is made by somebody else. Nothing is stored: the writes belong into
-        one commit with the subscriber.
+        ``device`` is the phone, where its record is made by somebody else, ``model`` what its TAC says. Nothing is
+        stored: the writes belong into one commit with the subscriber.
         """
         detected = detect(household.subscriber, sighting, now)
         subscriber_id = household.subscriber.id
@@ -171,7 +181,12 @@ class Detections:
         if device is None and sighting.imei and not sighting.removed and detected.detections:
             device = phone_of(household.devices, sighting.imei)
             if device is None and len(household.devices) < MAX_DEVICES:
-                device = Device(id=next_device_id(household), imei=format_imei(sighting.imei))
+                device = Device(
+                    id=next_device_id(household),
+                    imei=format_imei(sighting.imei),
+                    manufacturer=model.manufacturer if model else "",
+                    model=model.model if model else "",
+                )
                 writes.append(PutDevice(device))
         subscriber, device_id = detected.subscriber, device.id if device else ""
         reach: list[Rule] = []
@@ -252,7 +267,9 @@ class Detections:
                 if self._settings.unknown_subscribers == "ignore" or sighting.removed:
                     return counted(Report("unknown"), sighting)
                 household = _stranger(sighting)
-            step = self.step(household, sighting, now)
+            new = bool(sighting.imei) and phone_of(household.devices, sighting.imei) is None
+            model = await self._tacs.find(sighting.imei) if new else None
+            step = self.step(household, sighting, now, model=model)
             if step.subscriber is household.subscriber:
                 return counted(step.report, sighting)
             told = Event(at=now, kind="subscriber.created", subscriber_id=step.subscriber.id)

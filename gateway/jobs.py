@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -47,7 +48,7 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
     "lock": ("lock", "partial-lock", "unlock", "wipe", "factory-reset"),
     "capability": ("enable", "disable"),
     "inventory": ("read",),
-    "account": ("rotate",),
+    "account": ("rotate", "move"),
 }
 GRAVE = frozenset({"lock", "partial-lock", "wipe", "factory-reset"})
 """Actions that take a second call with the code that the first one gave."""
@@ -220,7 +221,15 @@ class Jobs:
                 parameters["content"] = naming_package(package.id)
             subject = f"{package.name}@{package.version}"
         if kind == "account" and device.omadm and device.omadm.server:
-            subject = parameters["server_id"] = device.omadm.server.name
+            parameters["server_id"] = device.omadm.server.name
+            if action == "move":
+                if not re.fullmatch(r"https?://[^\s/]+(/\S*)?", subject):
+                    raise ConfigError(
+                        f"{subject!r} is no address; write for example https://dm.example.net/omadm", key="subject"
+                    )
+                parameters |= {"asked": subject, "address": subject, "node": f"m{device.omadm.account_serial + 1}"}
+            else:
+                subject = device.omadm.server.name
         mo, usual = USUAL_ROOTS[kind]
         own = device.omadm.roots if device.omadm else {}
         return Job(

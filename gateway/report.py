@@ -64,6 +64,8 @@ def device(found: Mapping[str, Any]) -> str:
         lines.append(f"  called {_printable(found['friendly_name'])}")
     if found["state"]:
         lines.append(f"  the network wants it {found['state']}")
+    if found["tac"]:
+        lines.append(f"  {phone_model(found['tac'])}")
     if found["omadm"]:
         omadm = found["omadm"]
         state = "up to date" if omadm["up_to_date"] else "not up to date"
@@ -149,6 +151,13 @@ def event(found: Mapping[str, Any]) -> str:
     whose = found["device_id"] or found["subscriber_id"]
     said = "  ".join(f"{name}={_printable(text)}" for name, text in found["detail"].items())
     return f"{found['seq']}  {found['at']}  {found['kind']}  {whose}  {said}".rstrip()
+
+
+def phone_model(found: Mapping[str, Any]) -> str:
+    """What the table says of a TAC, in a line."""
+    named = f"{found['manufacturer']} {found['model']}".strip() or "-"
+    speaks = " ".join(found["protocols"]) or "-"
+    return f"TAC {found['tac']}   {named}   said to speak {speaks}   {' '.join(found['capabilities'])}".rstrip()
 
 
 def sighting(found: Mapping[str, Any]) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import subprocess
+import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +18,12 @@ from live_gateway import Gateway, serving
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "deploy").rglob("*.md")]
-GUIDES = [page for page in (ROOT / "docs" / "how-to").glob("*.md") if "```console\n" in page.read_text()]
+GUIDES = [
+    page
+    for folder in ("how-to", "tutorial")
+    for page in (ROOT / "docs" / folder).glob("*.md")
+    if "```console\n" in page.read_text()
+]
 DEMO_PORTS = {"8080": "plain", "8443": "tls", "8081": "admin"}
 ANYTHING = "…"
 
@@ -131,3 +139,18 @@ def test_named_proofs_exist(page: Path) -> None:
     """A page that names a test names one that is there."""
     for file, test in re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", page.read_text()):
         assert f"def {test}" in (ROOT / file).read_text(), f"{file}::{test}"
+
+
+def test_the_site_builds(tmp_path: Path) -> None:
+    """`make docs` makes a site of every page without a warning, and nothing on it is fetched from elsewhere."""
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path)]
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
+        env=os.environ | {"NO_MKDOCS_2_WARNING": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    for page in (ROOT / "docs").rglob("*.md"):
+        name = page.relative_to(ROOT / "docs").with_suffix("")
+        made = tmp_path / (name.parent if name.name == "README" else name) / "index.html"
+        fetched = re.findall(r'<(?:script|link|img)[^>]+(?:src|href)="(https?://[^"]+)"', made.read_text())
+        assert not fetched, f"{page}: {fetched}"

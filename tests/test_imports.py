@@ -42,6 +42,7 @@ TIERS = (
         "gateway.packages",
         "gateway.jobs",
         "gateway.detections",
+        "gateway.tacs",
         "gateway.download",
         "gateway.admin",
         "gateway.report",

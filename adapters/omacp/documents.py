@@ -116,7 +116,7 @@ class CpDocuments:
         found = [_connected(one, nap_ids) if one.type == "PXLOGICAL" else one for one in found]
         if account is not None:
             proxy_ids = _ids(found, "PXLOGICAL", "PROXY-ID")
-            found.append(application(account, nap_ids=() if proxy_ids else nap_ids, proxy_ids=proxy_ids))
+            found.append(application(self._mapping, account, nap_ids=() if proxy_ids else nap_ids, proxy_ids=proxy_ids))
         return Characteristic(ROOT, (), tuple(sorted(found, key=lambda one: _ROOT_ORDER.index(one.type))))
 
 

@@ -5,6 +5,7 @@ Spec: OMA-TS-DM_Bootstrap-V1_2; OMA-TS-DM_Security-V1_2 5.7; OMA-TS-DM_StdObj-V1
 
 from __future__ import annotations
 
+import base64
 import enum
 import hmac
 from collections.abc import Sequence
@@ -19,8 +20,7 @@ from adapters.sms.wsp import Push
 from adapters.wbxml.codec import Header
 from adapters.wbxml.codec import encode as encode_wbxml
 from gateway.errors import ConfigError
-from gateway.fleet.account import AUTH_TYPE_NAMES, Account, Login
-from gateway.fleet.device import AuthType
+from gateway.fleet.account import Account, values_of
 from gateway.tree.format import Format
 from gateway.tree.node import Acl
 
@@ -54,19 +54,10 @@ def account_subtree(account: Account, *, connection: str = "") -> Subtree:
 
     Spec: OMA-TS-DM_StdObj-V1_2 5.3
     """
-    texts = [
-        ("AppID", "w7"),
-        ("ServerID", account.server_id),
-        ("Name", account.name),
-        *([("PrefConRef", connection)] if connection else []),
-        ("AppAddr/1/Addr", account.address),
-        ("AppAddr/1/AddrType", "URI"),
-        ("AppAddr/1/Port/1/PortNbr", str(account.port)),
-        ("AAuthPref", AUTH_TYPE_NAMES[account.auth]),
-    ]
-    leaves = [Leaf(tuple(path.split("/")), Format.CHR, text) for path, text in texts]
-    leaves += _credentials("1", "CLCRED", account.auth, account.client)
-    leaves += _credentials("2", "SRVCRED", account.server_auth, account.server)
+    values = values_of(account)
+    leaves = [_leaf(path, text) for path, text in values.items()]
+    if connection:
+        leaves.insert([*values].index("Name") + 1, _leaf("PrefConRef", connection))
     return Subtree("MOGate", DMACC, leaves, acl=server_rights(account.server_id))
 
 
@@ -116,14 +107,7 @@ def push(message: bytes, proof: Proof) -> Push:
     return Push(CONTENT_TYPE, message, parameters, application_id="x-wap-application:syncml.dm")
 
 
-def _credentials(name: str, level: str, auth: AuthType, login: Login) -> list[Leaf]:
-    texts = {
-        "AAuthLevel": level,
-        "AAuthType": AUTH_TYPE_NAMES[auth],
-        "AAuthName": login.name,
-        "AAuthSecret": login.password,
-    }
-    leaves = [Leaf(("AppAuth", name, leaf), Format.CHR, text) for leaf, text in texts.items()]
-    if login.nonce and auth != "basic":
-        leaves.append(Leaf(("AppAuth", name, "AAuthData"), Format.BIN, login.nonce))
-    return leaves
+def _leaf(path: str, text: str) -> Leaf:
+    if path.endswith("/AAuthData"):
+        return Leaf(tuple(path.split("/")), Format.BIN, base64.b64decode(text))
+    return Leaf(tuple(path.split("/")), Format.CHR, text)

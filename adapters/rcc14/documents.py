@@ -90,6 +90,9 @@ class Documents:
         """Render by this mapping from now on."""
         self._mapping = mapping
         self._app_ids = functools.cache(mapping.app_ids)
+        # Millions of clients wish for the same few things.
+        self._scope = functools.lru_cache(MAX_TEMPLATES)(self._found_scope)
+        self._wish = functools.lru_cache(MAX_TEMPLATES)(self._named_wish)
         self._compiled = functools.lru_cache(MAX_TEMPLATES)(self._compile)
         self._served = functools.cache(mapping.applications)
 
@@ -98,9 +101,14 @@ class Documents:
 
         A client that asks for others, or comes in another release, starts afresh.
         """
-        layout, release = request.layout, "\n".join(request.release)
-        scope = self._scope(subscriber, device, layout, request.apps, additional)
-        name = f"{layout}|{','.join((*scope.mos, *scope.refused))}|{release}|{additional}"
+        selection = self._service.selection(subscriber, device)
+        return self._wish(selection, request.layout, request.apps, request.release, additional)
+
+    def _named_wish(
+        self, selection: Selection, layout: Layout, apps: tuple[str, ...], release: tuple[str, ...], additional: bool
+    ) -> str:
+        scope = self._scope(selection, layout, apps, additional)
+        name = "|".join((layout, ",".join((*scope.mos, *scope.refused)), "\n".join(release), str(additional)))
         return hashlib.blake2b(name.encode(), digest_size=8).hexdigest()
 
     def key(self, subscriber: Subscriber, device: Device) -> str:
@@ -141,7 +149,7 @@ class Documents:
         Spec: RCC.14 2.2.2 (an additional server gives applications, and as an id-provider the number)
         """
         layout = request.layout
-        scope = self._scope(subscriber, device, layout, request.apps, additional)
+        scope = self._scope(self._service.selection(subscriber, device), layout, request.apps, additional)
         return self._content(subscriber, device, layout, scope, self._variables(subscriber, device))
 
     def _content(
@@ -172,7 +180,7 @@ class Documents:
         version = max(device.rcc14.version, 1) if device.rcc14 else 1
         vers = template.vers(version, validity_for(device.id, self._terms))
         is_additional = self._additional is not None and not self._additional.hosts
-        scope = self._scope(subscriber, device, layout, (), is_additional)
+        scope = self._scope(self._service.selection(subscriber, device), layout, (), is_additional)
         variables = self._variables(subscriber, device)
         shown = {name: "…" if name in _PASSWORDS else text for name, text in variables.items()}
         return template.document(vers, self._content(subscriber, device, layout, scope, shown))
@@ -226,9 +234,7 @@ class Documents:
         named = [(one.fqdn, one.id_provider, one.app_ids) for one in servers]
         return template.access_control(self._app_ids_here, named)
 
-    def _scope(
-        self, subscriber: Subscriber, device: Device, layout: Layout, apps: tuple[str, ...], additional: bool
-    ) -> _Scope:
+    def _found_scope(self, selection: Selection, layout: Layout, apps: tuple[str, ...], additional: bool) -> _Scope:
         """What goes into the document: the same for the same wish, in whatever order and words it came.
 
         Spec: RCC.14 2.3 (app parameter), 2.2.2 (additional servers)
@@ -236,7 +242,7 @@ class Documents:
         here = self._additional if additional else None
         if here is None and not apps:
             return self._usual
-        entitled = self._service.selection(subscriber, device).leaves
+        entitled = selection.leaves
         refused = tuple([app for app in _ENTITLEMENTS if app in apps and app not in self._served(layout)])
         if here is None:
             asked = [mo for mo in entitled if mo in self._always_mos or not self._app_ids(mo, layout).isdisjoint(apps)]

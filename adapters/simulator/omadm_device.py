@@ -17,20 +17,12 @@ from typing import Any, Literal
 
 import aiohttp
 
-from adapters.simulator import objects
+from adapters.simulator import objects, phone_tree
 from adapters.simulator.large_objects import fill
 from adapters.simulator.memory import load_memory, save_memory
 from adapters.simulator.objects import Objects, Tree
 from adapters.simulator.phone_commands import BUFFERED, NEXT_MESSAGE, NO_END_OF_DATA, Commands
-from adapters.simulator.phone_tree import (
-    CLIENT_SECRET,
-    LIMITS,
-    SECRETS,
-    SERVER_SECRET,
-    Account,
-    add_account,
-    fresh_tree,
-)
+from adapters.simulator.phone_tree import LIMITS, Account, add_account, fresh_tree
 from adapters.simulator.prompts import User
 from adapters.simulator.syncml_markup import Markup, child, children, decode_xml, encode_xml, has, text, unbase64
 from adapters.simulator.syncml_proof import MAC_HEADER, TYPES, is_signed, mac_header, md5_credentials
@@ -107,11 +99,19 @@ async def run_session(
                 headers = {"Content-Type": media_type, **phone.signature(octets)}
                 signed = ", signed" if MAC_HEADER in headers else ""
                 phone.transcript.sent(
-                    f"POST {url} {media_type}, {len(octets)} octets{signed}", *conversation.read(message, "device")
+                    f"POST {phone.address or url} {media_type}, {len(octets)} octets{signed}",
+                    *conversation.read(message, "device"),
                 )
-                status, answer, signature = await _post(http, url, headers, octets)
+                try:
+                    status, answer, signature = await _post(http, phone.address or url, headers, octets)
+                except aiohttp.ClientConnectorError:
+                    if not phone.falls_back():
+                        raise
+                    phone.transcript.received("no answer: the phone goes back to its old account")
+                    message = phone.package_1()
+                    continue
                 if misbehave == "repeat":
-                    again = await _post(http, url, headers, octets)
+                    again = await _post(http, phone.address or url, headers, octets)
                     same = "identical" if again == (status, answer, signature) else "different"
                     phone.transcript.facts.setdefault("repeats", []).append(same)
                 if status != 200:
@@ -172,12 +172,28 @@ class _Phone:
         self.server_ok = False
         self.objects = Objects(self.tree, state)
         add_account(self.tree, account)
+        self.accounts = phone_tree.accounts_of(self.tree, account.server_id)
+        self.used = self.accounts[0]
         self._take_account()
+
+    @property
+    def address(self) -> str:
+        """Where the account says that its server is, if it says so."""
+        return phone_tree.address_of(self.tree, self.used)
 
     def _take_account(self) -> None:
         """The passwords of this session: what is written during one holds from the next."""
-        self.client_password = self.tree[CLIENT_SECRET][1] or ""
-        self.server_password = self.tree[SERVER_SECRET][1] or ""
+        self.client_password = phone_tree.secret_of(self.tree, self.used, "CLCRED")
+        self.server_password = phone_tree.secret_of(self.tree, self.used, "SRVCRED")
+
+    def falls_back(self) -> bool:
+        """Whether there is another account to try, when the server of this one cannot be reached."""
+        self.accounts = self.accounts[1:]
+        if not self.accounts or self.msg_id > 1:
+            return False
+        self.used, self.msg_id = self.accounts[0], 0
+        self._take_account()
+        return True
 
     async def goes_on(self, http: aiohttp.ClientSession) -> bool:
         """Whether the phone calls again, because something it was told to do has ended meanwhile."""
@@ -267,7 +283,9 @@ class _Phone:
     def finished(self) -> Transcript:
         """The transcript with what the phone holds now."""
         self.transcript.values = {
-            uri: value or "" for uri, (fmt, value) in sorted(self.tree.items()) if fmt != "node" and uri not in SECRETS
+            uri: value or ""
+            for uri, (fmt, value) in sorted(self.tree.items())
+            if fmt != "node" and not phone_tree.is_secret(uri)
         }
         self.transcript.facts |= {"commands": self.commands.done, "server_authenticated": self.server_ok}
         if self.parts_sent or self.commands.assembly.received:

@@ -13,7 +13,7 @@ from xml.sax.saxutils import escape
 from adapters.simulator.objects import Tree
 from adapters.simulator.syncml_markup import Markup
 
-SECRETS = CLIENT_SECRET, SERVER_SECRET = "./DMAcc/mogate/AppAuth/1/AAuthSecret", "./DMAcc/mogate/AppAuth/2/AAuthSecret"
+_ROOT = "./DMAcc/mogate"
 
 NO_TYPES: Mapping[str, str] = MappingProxyType({})
 
@@ -53,9 +53,37 @@ def fresh_tree(account: Account) -> Tree:
     return {"./DevInfo": ["node", None], **{uri: ["chr", value] for uri, value in leaves.items()}}
 
 
+def accounts_of(tree: Tree, server_id: str) -> list[str]:
+    """The nodes of the accounts with that server, the one the phone came with last."""
+    found = [
+        uri[: -len("/ServerID")] for uri, (_, value) in tree.items() if uri.endswith("/ServerID") and value == server_id
+    ]
+    return sorted(found, key=lambda node: node == _ROOT)
+
+
+def secret_of(tree: Tree, account: str, level: str) -> str:
+    """The password of one direction of an account: CLCRED or SRVCRED."""
+    for uri, (_, value) in tree.items():
+        if uri.startswith(f"{account}/AppAuth/") and uri.endswith("/AAuthLevel") and value == level:
+            return (tree.get(f"{uri.rpartition('/')[0]}/AAuthSecret") or ["", ""])[1] or ""
+    return ""
+
+
+def address_of(tree: Tree, account: str) -> str:
+    """The URL of an account's server, where the account says one."""
+    return (tree.get(f"{account}/AppAddr/1/Addr") or ["", ""])[1] or ""
+
+
+def is_secret(uri: str) -> bool:
+    """Whether the phone tells nobody what is there."""
+    return uri.endswith("/AAuthSecret")
+
+
 def add_account(tree: Tree, account: Account) -> None:
     """Add the DMAcc subtree of the account the phone came with; it never tells the secrets."""
-    root = "./DMAcc/mogate"
+    if accounts_of(tree, account.server_id):
+        return
+    root = _ROOT
     for uri, (fmt, value) in {
         "./DMAcc": ("node", None),
         root: ("node", None),
@@ -116,10 +144,10 @@ def read(tree: Tree, node: str, query: str, types: Mapping[str, str] = NO_TYPES)
         return OK, [_item(f"{node}?{query}", "chr", types.get(node, ""))]
     if query not in ("", "list=StructData", "list=Struct", "list=TNDS"):
         return NOT_SUPPORTED, []
-    if node in SECRETS:
+    if is_secret(node):
         return NOT_ALLOWED, []
     start = node + "/"
-    below = sorted(known for known in tree if query and known.startswith(start) and known not in SECRETS)
+    below = sorted(known for known in tree if query and known.startswith(start) and not is_secret(known))
     if query == "list=TNDS":
         return OK, [_item(node, "xml", _tnds(tree, node, below, types), "application/vnd.syncml.dmtnds+xml")]
     items: list[Markup] = []

@@ -23,6 +23,7 @@ from gateway.admin.models import (
 from gateway.admin.pushes import record_of
 from gateway.admin.routes import Call, Route
 from gateway.admin.subscribers import flat, state_of
+from gateway.admin.tacs import tac_view
 from gateway.errors import ConfigError
 from gateway.fleet.activation import activation
 from gateway.fleet.device import Device, Rcc14State
@@ -35,6 +36,7 @@ from gateway.jobs import standings as job_standings
 from gateway.service import Service
 from gateway.status import StatusCode
 from gateway.store.protocol import Store
+from gateway.tacs import Tacs
 from gateway.tree.uri import NO_LIMITS, UriLimits
 
 _RCC14_FIELDS = Rcc14View.model_fields.keys() & set(Rcc14State.__struct_fields__)
@@ -107,6 +109,7 @@ class DeviceRoutes:
         if device.omadm is not None:
             desired = self._service.desired_mos(household.subscriber, device, mirror)
             standings = leaf_standings(desired, mirror)
+        known = await Tacs(self._store).find(device.imei)
         return DeviceView(
             id=device.id,
             subscriber_id=device.subscriber_id,
@@ -116,6 +119,7 @@ class DeviceRoutes:
             software=device.software,
             friendly_name=device.friendly_name,
             state=None if device.state is None else device.state.name.lower(),
+            tac=None if known is None else tac_view(known),
             values=flat(device.overrides),
             last_seen_at=seen.get(device.id),
             omadm=self._omadm_view(household.subscriber, device),

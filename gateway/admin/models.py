@@ -296,6 +296,21 @@ class DeviceSummary(Model):
     last_seen_at: datetime | None
 
 
+class DeviceRow(Model):
+    """One device in the list of all. ``protocols`` are those it has spoken or has an account for."""
+
+    id: str
+    subscriber_id: str
+    tenant: str
+    plan: str
+    imei: str
+    manufacturer: str
+    model: str
+    software: str
+    protocols: list[ProtocolName]
+    last_seen_at: datetime | None
+
+
 class SubscriberView(Model):
     """One subscriber with everything set for them alone. ``sims`` are the IMSIs whose keys are known."""
 
@@ -617,8 +632,21 @@ class PackageView(Model):
     added_at: datetime
 
 
+class TacView(Model):
+    """What the operator's table says of phones of one TAC: ``protocols`` are those they are said to speak."""
+
+    tac: str
+    manufacturer: str
+    model: str
+    protocols: list[str]
+    capabilities: list[str]
+
+
 class DeviceView(Model):
-    """Everything known of one device. ``others`` are leaves it holds over OMA DM that nobody wants anything of."""
+    """Everything known of one device. ``others`` are leaves it holds over OMA DM that nobody wants anything of.
+
+    ``tac`` is what the table of phone models says of it, absent when that has no such TAC.
+    """
 
     id: str
     subscriber_id: str
@@ -628,6 +656,7 @@ class DeviceView(Model):
     software: str
     friendly_name: str
     state: str | None
+    tac: TacView | None
     values: dict[str, str]
     last_seen_at: datetime | None
     omadm: OmaDmView | None
@@ -992,7 +1021,7 @@ class WebhookView(Model):
     created_at: datetime
     cursor: int
     disabled: str
-    secret: str = ""
+    secret: ShownOnce = ""
 
 
 class DeliveryView(Model):

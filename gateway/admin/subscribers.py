@@ -228,7 +228,7 @@ def _subscriber_view(household: Household, seen: Mapping[str, datetime]) -> Subs
                 imei=device.imei,
                 manufacturer=device.manufacturer,
                 model=device.model,
-                protocols=_protocols(device),
+                protocols=protocols_of(device),
                 last_seen_at=seen.get(device.id),
             )
             for device in household.devices
@@ -236,6 +236,7 @@ def _subscriber_view(household: Household, seen: Mapping[str, datetime]) -> Subs
     )
 
 
-def _protocols(device: Device) -> list[ProtocolName]:
+def protocols_of(device: Device) -> list[ProtocolName]:
+    """The protocols that the device has spoken or has an account for."""
     spoken: list[tuple[ProtocolName, object]] = [("omadm", device.omadm), ("rcc14", device.rcc14)]
     return [name for name, state in spoken if state is not None]

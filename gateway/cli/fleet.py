@@ -110,6 +110,24 @@ def device() -> None:
     """Devices."""
 
 
+@device.command("list")
+@click.option(
+    "--match", "matches", multiple=True, metavar="FACET=VALUE", help="As profiles match: model=B7, plan=basic."
+)
+@click.option("--after", default="", help="List those after this device id.")
+@click.option("--limit", default=100, show_default=True, help="How many.")
+@printing
+def device_list(matches: tuple[str, ...], after: str, limit: int) -> tuple[object, str]:
+    """List devices by subscriber: all, or those that match."""
+    found = api("GET", "/devices", query={"match": ";".join(matches), "after": after, "limit": str(limit)})
+    rows = [
+        [one["id"], one["imei"], one["manufacturer"], one["model"], one["software"], ", ".join(one["protocols"]),
+         one["last_seen_at"] or "never"]
+        for one in found
+    ]  # fmt: skip
+    return found, report.table(["id", "IMEI", "made by", "model", "software", "protocols", "last seen"], rows)
+
+
 @device.command("show")
 @click.argument("ref")
 @printing

@@ -58,6 +58,16 @@ def device_rotate(ref: str, hours: int | None) -> tuple[object, str]:
     return _start(ref, "account", "rotate", hours=hours)
 
 
+@click.command("move")
+@click.argument("ref")
+@click.argument("address")
+@_hours_option
+@printing
+def device_move(ref: str, address: str, hours: int | None) -> tuple[object, str]:
+    """Give a device an account at ADDRESS; the one that it has holds until it has called there."""
+    return _start(ref, "account", "move", address, hours=hours)
+
+
 @click.group("firmware")
 def device_firmware() -> None:
     """Firmware of a device (FUMO)."""
@@ -176,6 +186,6 @@ def device_capability(ref: str, action: str, name: str) -> tuple[object, str]:
 
 
 COMMANDS = (
-    device_jobs, device_cancel, device_inventory, device_rotate, device_firmware, device_software, device_lock,
-    device_unlock, device_wipe, device_factory_reset, device_capability,
+    device_jobs, device_cancel, device_inventory, device_rotate, device_move, device_firmware, device_software,
+    device_lock, device_unlock, device_wipe, device_factory_reset, device_capability,
 )  # fmt: skip

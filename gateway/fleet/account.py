@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -10,8 +11,9 @@ from gateway.fleet.device import AuthType
 AUTH_TYPE_NAMES: dict[AuthType, str] = {"basic": "BASIC", "md5": "DIGEST", "mac": "HMAC"}
 """What AAuthType, and AAUTHTYPE of OMA CP, call each way to prove oneself. Spec: OMA-TS-DM_StdObj-V1_2 5.3"""
 
-CLIENT_SECRET, SERVER_SECRET = "{dm_client_secret}", "{dm_server_secret}"
-"""Stand in an operation for the passwords of a device's newest account, which are filled in as the message goes out."""
+CLIENT_NAME, CLIENT_SECRET = "{dm_client_name}", "{dm_client_secret}"
+SERVER_NAME, SERVER_SECRET = "{dm_server_name}", "{dm_server_secret}"
+"""Stand in an operation for the device's newest account, which is filled in as the message goes out."""
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -50,3 +52,26 @@ class Account(NamedTuple):
         """The TCP port of the address."""
         parts = urlsplit(self.address)
         return parts.port or _DEFAULT_PORTS.get(parts.scheme, 443)
+
+
+def values_of(account: Account) -> dict[str, str]:
+    """The account as the leaves of DMAcc: texts by path, octets as base64.
+
+    Spec: OMA-TS-DM_StdObj-V1_2 5.3
+    """
+    values = {
+        "AppID": "w7",
+        "ServerID": account.server_id,
+        "Name": account.name,
+        "AppAddr/1/Addr": account.address,
+        "AppAddr/1/AddrType": "URI",
+        "AppAddr/1/Port/1/PortNbr": str(account.port),
+        "AAuthPref": AUTH_TYPE_NAMES[account.auth],
+    }
+    directions = (("CLCRED", account.auth, account.client), ("SRVCRED", account.server_auth, account.server))
+    for number, (level, auth, login) in enumerate(directions, start=1):
+        told = {"Level": level, "Type": AUTH_TYPE_NAMES[auth], "Name": login.name, "Secret": login.password}
+        if login.nonce and auth != "basic":
+            told["Data"] = base64.b64encode(login.nonce).decode()
+        values |= {f"AppAuth/{number}/AAuth{what}": text for what, text in told.items()}
+    return values

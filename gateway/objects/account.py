@@ -3,14 +3,27 @@
 The device gets both secrets at once or not at all. From then on either account opens a session; the first one under the
 new account ends the old one, and with it the job. A device that refuses keeps the old account, and so does the gateway.
 
+With a new address of the server the device gets a second account beside the old one, which is only deleted when the new
+one was used: an address that the device cannot reach strands nobody.
+
 Spec: OMA-TS-DM_StdObj-V1_2 5.3 (DMAcc)
 """
 
 from __future__ import annotations
 
-from gateway.fleet.account import CLIENT_SECRET, SERVER_SECRET
+from gateway.fleet.account import (
+    AUTH_TYPE_NAMES,
+    CLIENT_NAME,
+    CLIENT_SECRET,
+    SERVER_NAME,
+    SERVER_SECRET,
+    Account,
+    Login,
+    values_of,
+)
+from gateway.fleet.device import AuthType
 from gateway.fleet.job import Job, JobState
-from gateway.objects.step import Ask, End, Next, Step, is_good, outcome
+from gateway.objects.step import Ask, End, Next, Step, is_good, outcome, unsupported
 from gateway.status import StatusCode
 
 PENDING = "account"
@@ -20,18 +33,34 @@ _SECRETS = {"CLCRED": CLIENT_SECRET, "SRVCRED": SERVER_SECRET}
 
 
 def plan(job: Job) -> Step:
-    """The next step: find the account, replace both secrets in one Atomic, wait for the first session under them."""
+    """The next step: find the account, replace its secrets or add another, wait for the first session under that."""
     if not job.stage:
         return Next("find", "the device is asked for its account", (Ask("Get", f"{job.root}?list=StructData"),))
     if job.stage == "find":
-        return _replace(job)
-    code = outcome(job, "Atomic")
-    if job.stage == "replace" and not is_good(code):
-        why = StatusCode(code).meaning
-        return End(JobState.FAILED, code, f"the device keeps its account: {why}")
+        return _renew(job)
+    if job.stage in ("replace", "add", "add one by one"):
+        code = outcome(job, "Atomic")
+        if job.stage == "add" and unsupported(code):
+            return Next("add one by one", "the device is given another account", _additions(job), 25)
+        if job.stage == "add one by one":
+            codes = [code for command, code in job.codes.items() if command.startswith("Add ")]
+            code = next((code for code in codes if not is_good(code)), int(StatusCode.OK))
+            if not is_good(code):
+                undo = Ask("Delete", _new_node(job))
+                return Next("undo", "the device does not take all of another account", (undo,))
+        if not is_good(code):
+            return _kept(code)
+    if job.stage == "undo":
+        return _kept(next(code for command, code in job.codes.items() if command[:4] == "Add " and not is_good(code)))
     if job.known.get(PENDING) == "waits":
         return Next("prove", "the device has the new credentials and must use them", (), 75)
-    return End(JobState.DONE, int(StatusCode.AUTHENTICATED), "the device has used its new credentials")
+    done = int(StatusCode.AUTHENTICATED)
+    if job.action == "move" and job.stage != "remove":
+        old = Ask("Delete", _old_nodes(job)[0])
+        return Next("remove", "the device has used its new account and drops the old one", (old,), 90)
+    code = outcome(job, "Delete", _old_nodes(job)[0]) if job.action == "move" else done
+    stays = "" if is_good(code) else f"; the old account stays: {StatusCode(code).meaning}"
+    return End(JobState.DONE, done, f"the device has used its new credentials{stays}")
 
 
 def refused(job: Job) -> bool:
@@ -39,15 +68,32 @@ def refused(job: Job) -> bool:
     return not job.running and job.state is not JobState.DONE and job.stage != "prove"
 
 
-def _replace(job: Job) -> Step:
-    server_id = job.parameters["server_id"]
+def _kept(code: int) -> End:
+    return End(JobState.FAILED, code, f"the device keeps its account: {StatusCode(code).meaning}")
+
+
+def _old_nodes(job: Job) -> list[str]:
+    """The nodes of the accounts that are the gateway's."""
     accounts = sorted({uri[: -len("/ServerID")] for uri in job.known if uri.endswith("/ServerID")})
-    ours = [node for node in accounts if job.known[f"{node}/ServerID"] == server_id]
+    return [node for node in accounts if job.known[f"{node}/ServerID"] == job.parameters["server_id"]]
+
+
+def _new_node(job: Job) -> str:
+    return f"{_old_nodes(job)[0].rpartition('/')[0]}/{job.parameters['node']}"
+
+
+def _renew(job: Job) -> Step:
+    ours = _old_nodes(job)
     if len(ours) != 1:
-        there = ", ".join(job.known[f"{node}/ServerID"] for node in accounts) or "none that it tells"
+        named = [value for uri, value in sorted(job.known.items()) if uri.endswith("/ServerID")]
+        there = ", ".join(named) or "none that it tells"
         code = outcome(job, "Get", f"{job.root}?list=StructData")
         final = int(StatusCode.NOT_FOUND) if is_good(code) else code
-        return End(JobState.FAILED, final, f"the device has no one account of {server_id}; it has {there}")
+        return End(
+            JobState.FAILED, final, f"the device has no one account of {job.parameters['server_id']}; it has {there}"
+        )
+    if job.action == "move":
+        return Next("add", "the device is given another account", _additions(job), 25, together=True)
     levels = {
         uri.rpartition("/")[0]: value
         for uri, value in job.known.items()
@@ -59,3 +105,27 @@ def _replace(job: Job) -> Step:
         Ask("Replace", f"{node}/AAuthSecret", _SECRETS[level], "chr") for node, level in sorted(levels.items())
     )
     return Next("replace", "the device is given new credentials", asks, 25, together=True)
+
+
+def _additions(job: Job) -> tuple[Ask, ...]:
+    """An account like the old one, with the new address and credentials. Spec: OMA-TS-DM_StdObj-V1_2 5.3"""
+    old, new = _old_nodes(job)[0], _new_node(job)
+    kinds = {
+        job.known.get(f"{uri.rpartition('/')[0]}/AAuthLevel"): value
+        for uri, value in job.known.items()
+        if uri.startswith(f"{old}/AppAuth/") and uri.endswith("/AAuthType")
+    }
+    told = kinds.get("CLCRED")
+    auth: AuthType = next((auth for auth, name in AUTH_TYPE_NAMES.items() if name == told), "md5")
+    client, server = Login(CLIENT_NAME, CLIENT_SECRET), Login(SERVER_NAME, SERVER_SECRET)
+    server_id, name = job.parameters["server_id"], job.known.get(f"{old}/Name", "")
+    leaves = values_of(Account(server_id, name or server_id, job.parameters["address"], auth, client, server))
+    if connection := job.known.get(f"{old}/PrefConRef"):
+        leaves["PrefConRef"] = connection
+    asks: dict[str, Ask] = {"": Ask("Add", new, None, "node")}
+    for path, value in leaves.items():
+        names = path.split("/")
+        for above in ("/".join(names[:length]) for length in range(1, len(names))):
+            asks.setdefault(above, Ask("Add", f"{new}/{above}", None, "node"))
+        asks[path] = Ask("Add", f"{new}/{path}", value, "chr")
+    return tuple(asks.values())

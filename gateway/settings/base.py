@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-ServiceName = Literal["omadm", "rcc14-http", "rcc14-https", "admin"]
+ServiceName = Literal["omadm", "rcc14-http", "rcc14-https", "sms-receipts", "admin"]
 Seconds = Annotated[int, Field(gt=0)]
 Bytes = Annotated[int, Field(gt=0)]
 

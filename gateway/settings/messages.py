@@ -18,7 +18,8 @@ class SmsHttp(Table):
     ``{validity_seconds}``, ``{username}`` and ``{password}`` stand for what is sent, quoted as the URL, or the
     Content-Type of the body, needs it; ``accepted_pattern`` is to be found in the answer to what was taken.
     ``password_file`` and ``authority``, of the certificate authority where it is none of the usual ones, are in the
-    data directory.
+    data directory. ``receipt_url`` is where Kannel brings receipts: a listener that serves "sms-receipts", as Kannel
+    reaches it, with the path ``/sms/receipt``; without it none are asked for.
     """
 
     kind: Literal["kannel", "template"] = "kannel"
@@ -32,6 +33,7 @@ class SmsHttp(Table):
     headers: dict[str, str] = {}
     body: str = ""
     accepted_pattern: str = ""
+    receipt_url: Annotated[str, Field(pattern=r"^(https?://[^\s?#]+)?$")] = ""
 
 
 class SmppLink(Table):

@@ -141,6 +141,23 @@ def test_a_spool_outlives_a_gateway_that_is_killed(gateway: Gateway) -> None:
     assert [one["detail"]["imei"] for one in told if one["kind"] == "device.detected"] == phones
 
 
+def test_a_table_of_models_names_new_phones(gateway: Gateway, tmp_path: Path) -> None:
+    """A row that is none is told with its line; what the table says is in the record of a phone that is new."""
+    file = tmp_path / "tac.csv"
+    file.write_text("tac,manufacturer,model,protocols,capabilities\n35444444,Acme,Nova 6,rcc14 omacp,volte\n12,x,y,,\n")
+    printed = gateway.run("tac", "import", str(file))
+    assert "1 taken in, 1 failed" in printed
+    assert f"{file}:3: tac" in printed
+    gateway.run("detect", "--imsi", BOB, "--imei", "3544444400000101")
+    device = gateway.json("device", "show", "354444440000018")
+    assert (device["manufacturer"], device["model"], device["tac"]["protocols"]) == (
+        "Acme",
+        "Nova 6",
+        ["rcc14", "omacp"],
+    )
+    assert "Nova 6" in gateway.run("tac", "show", "35444444")
+
+
 def test_phones_that_show_up_by_themselves(gateway: Gateway) -> None:
     """An RCC.14 client and an OMA DM phone are detections too, by the gateway's own protocols; once."""
     for _ in range(2):

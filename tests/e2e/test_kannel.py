@@ -11,14 +11,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 from live_gateway import free_ports
 from pydantic import SecretStr
 from smsc import Smsc
 from smsc import serving as serving_smsc
 
 from adapters.sms.bearer.http import HttpBearer
+from adapters.sms.bearer.receipts import PATH, ReceiptAddress, ReceiptFront
+from gateway import front
 from gateway.errors import Rejected, Unavailable
-from gateway.fleet.push import OCTETS, Submission
+from gateway.fleet.push import OCTETS, Fate, Receipt, Submission
 from gateway.settings import SmsHttp
 
 DEADLINE_SECONDS = 30
@@ -101,3 +104,28 @@ async def test_kannel_passes_octets_on_as_they_are(kannel: tuple[str, Smsc]) -> 
     with pytest.raises(Rejected):
         await stranger.send(push, 3600)
     await stranger.close()
+
+
+async def test_kannel_brings_back_what_the_centre_said(kannel: tuple[str, Smsc]) -> None:
+    """The receipt of the SMSC comes to the address that was given with the message, and names it."""
+    url, smsc = kannel
+    heard: asyncio.Queue[Receipt] = asyncio.Queue()
+    (port,) = free_ports(1)
+    address = ReceiptAddress(f"http://127.0.0.1:{port}{PATH}", b"key")
+    runner = web.ServerRunner(front.server([("GET", PATH, ReceiptFront(address, heard.put_nowait).handle)], 1000))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    settings = SmsHttp(url=url, username="mogate", password=SecretStr("pw-31337"))
+    bearer = HttpBearer(settings, sender="12345", receipts=address)
+    push = Submission("+15550100123", OCTETS, bytes.fromhex("0605040B8423F0"), bytes.fromhex("0106FF00"))
+    ends = time.monotonic() + DEADLINE_SECONDS
+    while True:
+        try:
+            name = await bearer.send(push, 3600, receipt=True)
+            break
+        except Unavailable:  # it takes messages when its boxes have found each other
+            assert time.monotonic() < ends
+    await asyncio.to_thread(smsc.message)
+    assert await asyncio.wait_for(heard.get(), DEADLINE_SECONDS) == Receipt(name, Fate.DELIVERED, "")
+    await bearer.close()
+    await runner.cleanup()

@@ -125,3 +125,31 @@ def test_packages_are_handed_over_in_the_tree(tmp_path: Path) -> None:
         ended = last_job(gateway)
         assert (ended["state"], ended["code"], ended["components"][0]["name"]) == ("done", 1200, "app@2.0")
         assert "package_fetched" not in gateway.log()
+
+
+def test_a_phone_moves_to_another_address_and_is_not_stranded(tmp_path: Path) -> None:
+    """Where nobody answers it goes back to its old account; where the gateway does, the old account is dropped.
+
+    Spec: OMA-TS-DM_StdObj-V1_2 5.3
+    """
+    with serving(tmp_path, MOGATE_OMADM__PATHS='["/omadm", "/dm2"]') as gateway:
+        gateway.run("device", "move", "alice.1", "http://127.0.0.1:1/dm")
+        assert gateway.json("simulate", "omadm")["result"] == "ok"
+        back = gateway.json("simulate", "omadm")
+        assert (back["result"], back["steps"][1]["line"]) == ("ok", "no answer: the phone goes back to its old account")
+        assert (last_job(gateway)["state"], last_job(gateway)["percent"]) == ("running", 75)
+        gateway.run("device", "cancel", "alice.1", last_job(gateway)["id"])
+        new = gateway.url("plain", "/dm2")
+        flash = gateway.folder / "data" / "simulator" / "omadm.json"
+        memory = json.loads(flash.read_text())
+        memory["tree"] = {uri: node for uri, node in memory["tree"].items() if not uri.startswith("./DMAcc/m")
+                          or uri.startswith("./DMAcc/mogate")}  # fmt: skip
+        flash.write_text(json.dumps(memory))
+        gateway.run("device", "move", "alice.1", new)
+        assert gateway.json("simulate", "omadm")["result"] == "ok"
+        moved = gateway.json("simulate", "omadm")
+        assert (moved["result"], moved["steps"][0]["line"].split()[1]) == ("ok", new)
+        assert (last_job(gateway)["state"], last_job(gateway)["code"]) == ("done", 212)
+        assert [value for uri, value in moved["values"].items() if uri.endswith("/Addr")] == [new]
+        assert not any(uri.startswith("./DMAcc/mogate") for uri in moved["values"])
+        assert gateway.json("simulate", "omadm")["facts"]["commands"] == []

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import datetime
+import io
 from collections.abc import Callable
 
 from msgspec.structs import replace
 
 from adapters.aka.packet import Type, decode_packet, encode_packet, unsized
-from adapters.detection.map_add import decode_message
+from adapters.detection.capture import Capture
+from adapters.detection.map_add import decode_message, decode_transaction
+from adapters.detection.sigtran import decode_m3ua, decode_sccp
 from adapters.omadm import codec
 from adapters.omadm.auth import Account, make_cred
 from adapters.omadm.messages import SyncML
@@ -25,6 +28,7 @@ from adapters.sms.pdu import decode_parts
 from adapters.sms.wsp import decode_push
 from adapters.wbxml import codec as wbxml
 from gateway.errors import DecodeError
+from gateway.fleet.detection import parse_line
 from gateway.fleet.operation import Operation
 
 NOW = datetime.datetime(2026, 3, 1, tzinfo=datetime.UTC)
@@ -116,6 +120,24 @@ def read_map(octets: bytes) -> None:
     decode_message(octets)
 
 
+def read_sigtran(octets: bytes) -> None:
+    """An M3UA message, what SCCP carries in it, and the MAP message in that."""
+    sccp = decode_m3ua(octets)
+    unit = decode_sccp(sccp) if sccp is not None else None
+    if unit is not None:
+        decode_transaction(unit.octets)
+
+
+def read_capture(octets: bytes) -> None:
+    """A capture of SIGTRAN traffic."""
+    list(Capture(io.BytesIO(octets)))
+
+
+def read_sighting(octets: bytes) -> None:
+    """A line of a feed."""
+    parse_line(octets)
+
+
 def hold_session(octets: bytes) -> None:
     """A session with a phone that has proved who it is and then says whatever it likes, message after message."""
     session: Session | None = None
@@ -161,6 +183,9 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
         read_eap_relay,
         read_digest,
         read_map,
+        read_sigtran,
+        read_capture,
+        read_sighting,
         hold_session,
     )
 }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 import ssl
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -16,6 +17,7 @@ from xml.sax.saxutils import escape
 import aiohttp
 from yarl import URL
 
+from adapters.sms.bearer.receipts import MASK, ReceiptAddress
 from gateway.errors import ConfigError, Rejected, Throttled, Unavailable
 from gateway.fleet.push import Submission
 from gateway.settings import SmsHttp, read_password
@@ -37,11 +39,11 @@ class _Asked(NamedTuple):
 
 
 class HttpBearer:
-    """Hands each message to an HTTP gateway. It asks for no receipts."""
+    """Hands each message to an HTTP gateway. With ``receipts`` it asks Kannel for a word on what becomes of each."""
 
     channel = "http"
 
-    def __init__(self, settings: SmsHttp, *, sender: str) -> None:
+    def __init__(self, settings: SmsHttp, *, sender: str, receipts: ReceiptAddress | None = None) -> None:
         if not settings.url:
             raise ConfigError('bearer = "http" needs the gateway\'s url', key="sms.http.url")
         if settings.kind == "template" and "{to}" not in settings.url + settings.body:
@@ -55,6 +57,9 @@ class HttpBearer:
             raise ConfigError(
                 f"no certificate authority: {error}", file=settings.authority, key="sms.http.authority"
             ) from None
+        if receipts is not None and settings.kind != "kannel":
+            raise ConfigError('receipts by HTTP are Kannel\'s: they need kind = "kannel"', key="sms.http.receipt_url")
+        self._receipts = receipts
         self._settings = settings
         self._password = read_password(settings.password, settings.password_file, "sms.http.password_file")
         self._sender = sender
@@ -64,7 +69,11 @@ class HttpBearer:
     async def send(self, message: Submission, validity_seconds: int, *, receipt: bool = False) -> str:
         """Hand the message over."""
         ask = self._ask_kannel if self._settings.kind == "kannel" else self._fill_in
-        asked = ask(message, validity_seconds)
+        asked, name = ask(message, validity_seconds), ""
+        if receipt and self._receipts is not None:
+            name = secrets.token_hex(8)
+            brought = quote(self._receipts.of(name), safe="")
+            asked = asked._replace(url=f"{asked.url}&dlr-mask={MASK}&dlr-url={brought}")
         if self._http is None:
             self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=self._settings.seconds))
         try:
@@ -83,7 +92,7 @@ class HttpBearer:
         except (aiohttp.ClientError, OSError) as error:
             # The words of some errors quote the URL, which has the password.
             raise Unavailable(f"{self._where}: {_why(error)}") from None
-        return ""
+        return name
 
     async def close(self) -> None:
         """End the connections."""

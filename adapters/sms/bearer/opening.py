@@ -8,6 +8,7 @@ from datetime import datetime
 
 from adapters.sms.bearer.file import SMS_FILE, FileBearer
 from adapters.sms.bearer.http import HttpBearer
+from adapters.sms.bearer.receipts import ReceiptAddress
 from adapters.sms.bearer.smpp import SmppBearer
 from gateway.background import Background
 from gateway.reach import Bearer, Reach
@@ -17,7 +18,9 @@ from gateway.store.protocol import Store
 
 
 @contextlib.asynccontextmanager
-async def open_bearer(settings: Settings, clock: Callable[[], datetime]) -> AsyncIterator[Bearer | None]:
+async def open_bearer(
+    settings: Settings, clock: Callable[[], datetime], receipts: ReceiptAddress | None = None
+) -> AsyncIterator[Bearer | None]:
     """The bearer for as long as the context is open, None where there is none.
 
     Raises: ConfigError when it lacks what it needs.
@@ -28,7 +31,7 @@ async def open_bearer(settings: Settings, clock: Callable[[], datetime]) -> Asyn
     elif sms.bearer == "file":
         yield FileBearer(settings.data / SMS_FILE, clock)
     elif sms.bearer == "http":
-        http = HttpBearer(sms.http, sender=sms.sender)
+        http = HttpBearer(sms.http, sender=sms.sender, receipts=receipts)
         try:
             yield http
         finally:

@@ -15,7 +15,8 @@ LEAF: dict[str, Any] = {
 }  # fmt: skip
 DEVICE: dict[str, Any] = {
     "id": "ann.1", "subscriber_id": "ann", "imei": "", "manufacturer": "Acme", "model": "B7", "software": "",
-    "friendly_name": "", "state": None, "omadm": None, "rcc14": None, "leaves": [], "operations": [], "pushes": [],
+    "friendly_name": "",
+    "tac": None, "state": None, "omadm": None, "rcc14": None, "leaves": [], "operations": [], "pushes": [],
     "jobs": [],
 }  # fmt: skip
 OMADM: dict[str, Any] = {

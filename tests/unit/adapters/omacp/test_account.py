@@ -6,9 +6,13 @@ import pytest
 
 from adapters.omacp.account import application
 from adapters.provisioning.document import Characteristic, Parm, parse_document
+from adapters.provisioning.mapping import Mapping
 from gateway.fleet.account import Account, Login
 from gateway.fleet.device import AuthType
+from gateway.mo.catalogue import Catalogue
 
+CONFIG = Path(__file__).parents[4] / "config"
+MAPPING = Mapping.load(CONFIG / "mapping", Catalogue.load(CONFIG / "mo", identifiers={}))
 VECTOR = Path(__file__).parents[3] / "vectors" / "provisioning" / "cp-account.xml"
 ACCOUNT = Account(
     server_id="mdm.example.org",
@@ -22,20 +26,20 @@ ACCOUNT = Account(
 
 def levels(account: Account) -> dict[str, dict[str, str]]:
     """The credentials of an account by their level."""
-    found = [dict(one.parms) for one in application(account).characteristics if one.type == "APPAUTH"]
+    found = [dict(one.parms) for one in application(MAPPING, account).characteristics if one.type == "APPAUTH"]
     return {one.pop("AAUTHLEVEL"): one for one in found}
 
 
 def test_the_vector() -> None:
     """The account of the vector, and INIT, which makes the client start. Spec: OMA-SUP-ac_w7_dm-V1_0"""
     expected = parse_document(VECTOR.read_bytes()).characteristics[-1]
-    made = application(ACCOUNT, nap_ids=["NAP1"])
+    made = application(MAPPING, ACCOUNT, nap_ids=["NAP1"])
     assert made == expected._replace(parms=(*expected.parms, Parm("INIT", "")))
 
 
 def test_proxies_come_before_access_points() -> None:
     """TO-PROXY and TO-NAPID are told by identifier."""
-    parms = application(ACCOUNT, nap_ids=["n"], proxy_ids=["p", "q"]).parms
+    parms = application(MAPPING, ACCOUNT, nap_ids=["n"], proxy_ids=["p", "q"]).parms
     assert parms[3:] == (("TO-PROXY", "p"), ("TO-PROXY", "q"), ("TO-NAPID", "n"), ("INIT", ""))
 
 
@@ -55,5 +59,5 @@ def test_ways_to_prove_oneself(auth: AuthType, client: str, server: str) -> None
 )
 def test_the_port_is_that_of_the_address(address: str, port: str) -> None:
     """PORTNBR says what the URL says, or its scheme."""
-    address_of = application(ACCOUNT._replace(address=address)).characteristics[0]
+    address_of = application(MAPPING, ACCOUNT._replace(address=address)).characteristics[0]
     assert address_of.characteristics == (Characteristic("PORT", (Parm("PORTNBR", port),)),)

@@ -19,6 +19,7 @@ from gateway.admin.dispatch import Parts
 from gateway.admin.events import EventRoutes
 from gateway.admin.imports import ImportRoutes
 from gateway.admin.people import PeopleRoutes
+from gateway.admin.search import SearchRoutes
 from gateway.admin.sessions import SessionRoutes
 from gateway.admin.subscribers import SubscriberRoutes
 from gateway.bulk import Bulk
@@ -80,6 +81,7 @@ def api(store: SqliteStore, tmp_path: Path, clock: Clock) -> AdminApi:
         PeopleRoutes(store, clock).routes(),
         SessionRoutes(store, callers, tmp_path, clock).routes(),
         AuditRoutes(store).routes(),
+        SearchRoutes(store).routes(),
         ImportRoutes(Bulk(store, inventory)).routes(),
         callers=callers,
         parts=Parts(inventory, store, Sealer(bytes(32)), clock, needs_reason=False),

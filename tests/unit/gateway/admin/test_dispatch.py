@@ -11,7 +11,7 @@ import pytest
 from aiohttp.test_utils import TestClient
 
 from gateway.access.audit import AuditLog, Entry
-from gateway.admin import listing
+from gateway.admin import listing, models
 from gateway.errors import Conflict
 from gateway.store.protocol import AUDIT, PutRecord, Record
 from gateway.store.sqlite import SqliteStore
@@ -55,6 +55,16 @@ async def test_no_secret_is_written_down(client: TestClient, store: SqliteStore)
     assert "set_sim" in written
     secrets = (k, account["client_password"], account["server_password"], token, "correct horse")
     assert not [secret for secret in secrets if secret in written]
+
+
+def test_what_has_the_name_of_a_secret_is_declared_one() -> None:
+    """So that it is starred in the log, whichever model it is in."""
+    names = {"k", "opc", "old", "new", "secret", "password", "token", "csrf", "ha1"}
+    for name, model in vars(models).items():
+        if isinstance(model, type) and issubclass(model, models.Model):
+            for field, info in model.model_fields.items():
+                if (field in names or field.endswith(("_password", "_secret"))) and info.annotation is not bool:
+                    assert not info.repr, f"{name}.{field}"
 
 
 async def test_a_refused_attempt_is_written_down(client: TestClient) -> None:
@@ -150,3 +160,22 @@ async def test_what_is_new_is_told_as_it_happens(client: TestClient, monkeypatch
     async with client.get("/api/v1/events", headers=accept | {"Last-Event-ID": "2"}) as response:
         await response.content.readuntil(b"id: 3\n")
         assert b'"later"' in await response.content.readline()
+
+
+async def test_devices_are_found_by_what_they_are(client: TestClient) -> None:
+    """By facets as profiles match them, page by page, within a household and across them."""
+    for owner, plan in (("ann", "basic"), ("bob", "premium")):
+        await ask(client, "POST", "/subscribers", {"id": owner, "plan": plan})
+        for number, model in enumerate(("B7", "B8", "B7")):
+            await ask(client, "POST", f"/subscribers/{owner}/devices", {"loc_uri": f"{owner}{number}", "model": model})
+
+    async def found(query: str) -> list[str]:
+        return [one["id"] for one in (await ask(client, "GET", f"/devices?{query}"))[1]]
+
+    assert await found("") == ["ann.1", "ann.2", "ann.3", "bob.1", "bob.2", "bob.3"]
+    assert await found("match=model=B7") == ["ann.1", "ann.3", "bob.1", "bob.3"]
+    assert await found("match=model=B7;plan=basic") == ["ann.1", "ann.3"]
+    assert await found("match=model=B7;model=B8;plan=premium&limit=2") == ["bob.1", "bob.2"]
+    assert await found("match=model=B7&after=ann.1&limit=2") == ["ann.3", "bob.1"]
+    assert (await ask(client, "GET", "/devices?match=colour=red"))[0] == 422
+    assert (await ask(client, "GET", "/devices?match=model"))[0] == 422

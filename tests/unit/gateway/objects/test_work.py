@@ -290,3 +290,66 @@ def test_software_is_handed_over_in_the_tree() -> None:
         [f"Exec {node}/Operations/Install"],
         ["Get ./SCOMO/Inventory?list=StructData"],
     ]
+
+
+MOVE = {"server_id": "mogate", "address": "https://new.example/dm", "node": "m2"}
+ACCOUNT = {
+    "old_AppID": "w7", "old_ServerID": "mogate", "old_Name": "Example", "old_AppAuth_1_AAuthLevel": "CLCRED",
+    "old_AppAuth_1_AAuthType": "HMAC", "other_ServerID": "other",
+}  # fmt: skip
+
+
+def test_an_account_moves_to_another_address() -> None:
+    """A second account with the new address is added at once, and the old one is deleted when the new one was used.
+
+    What the old one says of names and ways to prove oneself is kept; names and secrets are filled in later. Spec:
+    OMA-TS-DM_StdObj-V1_2 5.3
+    """
+    begun, (asked,) = begin(job("account", "move", "./DMAcc", **MOVE), NOW)
+    worked = work((begun,), [answered(200, **ACCOUNT)(asked)], (), NOW, session_begins=False, account_waits=True)
+    (atomic,) = worked.operations
+    told = {one.uri.removeprefix("./DMAcc/m2"): one.value for one in atomic.members}
+    assert (atomic.verb, {one.verb for one in atomic.members}) == ("Atomic", {"Add"})
+    assert next(iter(told)) == ""
+    assert {path: value for path, value in told.items() if value is not None} == {
+        "/AppID": "w7",
+        "/ServerID": "mogate",
+        "/Name": "Example",
+        "/AppAddr/1/Addr": "https://new.example/dm",
+        "/AppAddr/1/AddrType": "URI",
+        "/AppAddr/1/Port/1/PortNbr": "443",
+        "/AAuthPref": "HMAC",
+        "/AppAuth/1/AAuthLevel": "CLCRED",
+        "/AppAuth/1/AAuthType": "HMAC",
+        "/AppAuth/1/AAuthName": "{dm_client_name}",
+        "/AppAuth/1/AAuthSecret": "{dm_client_secret}",
+        "/AppAuth/2/AAuthLevel": "SRVCRED",
+        "/AppAuth/2/AAuthType": "HMAC",
+        "/AppAuth/2/AAuthName": "{dm_server_name}",
+        "/AppAuth/2/AAuthSecret": "{dm_server_secret}",
+    }
+    waiting = work(worked.jobs, [answered(200)(atomic)], (), NOW, session_begins=False, account_waits=True)
+    assert (waiting.jobs[0].percent, waiting.operations) == (75, ())
+    used = work(waiting.jobs, (), (), NOW, session_begins=True)
+    (drop,) = used.operations
+    assert (drop.verb, drop.uri) == ("Delete", "./DMAcc/old")
+    for code, said in ((200, ""), (405, "; the old account stays: command not allowed")):
+        (ended,) = work(used.jobs, [answered(code)(drop)], (), NOW, session_begins=False).jobs
+        assert (ended.state, ended.meaning) == (JobState.DONE, f"the device has used its new credentials{said}")
+
+
+def test_a_device_without_atomic_is_moved_node_by_node() -> None:
+    """It is given the account one node after the other; what it has of it is deleted when it does not take it all."""
+    begun, (asked,) = begin(job("account", "move", "./DMAcc", **MOVE), NOW)
+    worked = work((begun,), [answered(200, **ACCOUNT)(asked)], (), NOW, session_begins=False, account_waits=True)
+    worked = work(worked.jobs, [answered(406)(worked.operations[0])], (), NOW, session_begins=False, account_waits=True)
+    adds = worked.operations
+    assert {one.verb for one in adds} == {"Add"}
+    taken = work(worked.jobs, [answered(200)(one) for one in adds], (), NOW, session_begins=False, account_waits=True)
+    assert taken.jobs[0].percent == 75
+    answers = [answered(420 if one.uri.endswith("/Addr") else 200)(one) for one in adds]
+    failed = work(worked.jobs, answers, (), NOW, session_begins=False, account_waits=True)
+    (undo,) = failed.operations
+    assert (undo.verb, undo.uri) == ("Delete", "./DMAcc/m2")
+    (ended,) = work(failed.jobs, [answered(200)(undo)], (), NOW, session_begins=False, account_waits=True).jobs
+    assert (ended.state, ended.code, refused(ended)) == (JobState.FAILED, 420, True)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 from aiohttp import web
 from pydantic import SecretStr
 
 from adapters.sms.bearer.http import HttpBearer
+from adapters.sms.bearer.receipts import ReceiptAddress
 from adapters.sms.message import ShortMessage, submission
 from gateway.errors import ConfigError, Rejected, Throttled, Unavailable
-from gateway.fleet.push import OCTETS, Submission
+from gateway.fleet.push import OCTETS, Fate, Receipt, Submission
 from gateway.settings import SmsHttp
 
 PUSH = Submission("+15550100123", OCTETS, bytes.fromhex("0605040B8423F0"), bytes.fromhex("0106FF"))
@@ -141,3 +143,18 @@ def test_settings_that_cannot_work_are_named(settings: SmsHttp, key: str) -> Non
     """By their key."""
     with pytest.raises(ConfigError, match=key):
         HttpBearer(settings, sender="")
+
+
+async def test_kannel_brings_receipts_to_an_address_of_their_own() -> None:
+    """The address names the message, and is believed back. Kannel User's Guide, "Delivery Reports"."""
+    receipts = ReceiptAddress("http://mogate.example/sms/receipt", b"key")
+    async with gateway() as (bearer, asked):
+        bearer = HttpBearer(bearer._settings, sender="", receipts=receipts)
+        name = await bearer.send(PUSH, 3600, receipt=True)
+        silent = await bearer.send(PUSH, 3600)
+        await bearer.close()
+    query = parse_qs(asked[0][0].partition("?")[2], encoding="latin-1")
+    assert (query["dlr-mask"], silent) == (["19"], "")
+    assert "dlr" not in asked[1][0]
+    brought = query["dlr-url"][0].replace("%d", "1")
+    assert receipts.parse(brought.partition("?")[2]) == Receipt(name, Fate.DELIVERED, "")
