@@ -249,9 +249,12 @@ def judged(campaign: Campaign, now: datetime) -> Campaign:
         if why := _error(campaign, group):
             return _on_error(replace(campaign, judged=group + 1), f"group {group + 1}: {why}", now)
     if campaign.opened < len(campaign.groups):
-        if not _succeeded(campaign, campaign.opened - 1):
+        last = campaign.opened - 1
+        # An error that somebody let pass does not hold up the next group for ever.
+        let_pass = campaign.judged > last and _over(campaign, last)
+        if not let_pass and not _succeeded(campaign, last):
             return campaign
-        if campaign.after_success == "next" or campaign.size_of(campaign.opened - 1) == 0:
+        if let_pass or campaign.after_success == "next" or campaign.size_of(last) == 0:
             return judged(replace(campaign, opened=campaign.opened + 1), now)
         why = f"group {campaign.opened} succeeded; the next one waits for somebody to open it"
         return campaign if campaign.why == why else replace(campaign, state=CampaignState.PAUSED, why=why)
@@ -312,10 +315,14 @@ def _error(campaign: Campaign, group: int) -> str:
     failed = campaign.count(group, MemberState.FAILED)
     if size and failed * 100 > plan.error_percent * size:
         return f"{failed} of {size} devices failed, more than {plan.error_percent} %"
-    waiting = campaign.count(group, MemberState.PENDING) + campaign.count(group, MemberState.STARTED)
-    if not waiting and not _succeeded(campaign, group):
+    if _over(campaign, group) and not _succeeded(campaign, group):
         return f"{campaign.count(group, MemberState.OK)} of {size} devices are ok, less than {plan.success_percent} %"
     return ""
+
+
+def _over(campaign: Campaign, group: int) -> bool:
+    """Whether every member of the group has its outcome."""
+    return not campaign.count(group, MemberState.PENDING) and not campaign.count(group, MemberState.STARTED)
 
 
 def _succeeded(campaign: Campaign, group: int) -> bool:

@@ -155,5 +155,5 @@ class CampaignMachine(RuleBasedStateMachine):
         raise AssertionError(f"it wedges: {self.campaign}")
 
 
-CampaignMachine.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+CampaignMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
 test_campaign_model = CampaignMachine.TestCase
