@@ -19,6 +19,7 @@ from gateway.fleet.desired import DesiredMo, aligned
 from gateway.fleet.device import Device, imei_of, is_one_phone
 from gateway.fleet.mirror import Mirror, Outcome, Read
 from gateway.fleet.model import NEVER, Model, ReadBack, model_of
+from gateway.fleet.offer import Offer, offered
 from gateway.fleet.operation import Operation
 from gateway.fleet.plan import is_given_up, one_in_doubt, plan, read_backs
 from gateway.fleet.profile import ProfileSet
@@ -138,6 +139,10 @@ class Service:
                 managed = self._catalogue.get(key)
                 desired[key] = aligned(DesiredMo(managed.moi, Uri.parse(root), managed.root, values), mirror)
         return desired
+
+    def offered(self, subscriber: Subscriber, device: Device, address: str) -> Offer:
+        """What the device is told that asks for a node."""
+        return offered(self.desired_mos(subscriber, device, Mirror(device_id=device.id)).values(), address)
 
     def next_operations(
         self,

@@ -5,6 +5,7 @@ Spec: OMA-TS-SyncML_HTTPBinding-V1_2
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import math
 import secrets
@@ -247,7 +248,8 @@ class OmaDmFront:
         peer, writer = self._accounts.peer(message.header, state, encoding, nonce, now), Writer(encoding)
         if certificate and certifies(certificate, state):
             arrival = arrival._replace(proof=arrival.proof._replace(certified=True))
-        received = receive(session, message, peer, nonce=nonce, arrival=arrival)
+        offer = functools.partial(self._service.offered, contact.subscriber, contact.device)
+        received = receive(session, message, peer, nonce=nonce, arrival=arrival, offer=offer)
         if received.started and session is not None and not session.ended:
             metrics.count(metrics.dm_sessions, "replaced")
         step = await self._work(contact, received, peer, writer, now)

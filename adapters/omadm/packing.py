@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeGuard
 from msgspec.structs import replace
 
 from adapters.omadm.commands import Contents, command_for, no_contents, size
-from adapters.omadm.messages import Alert, AnyCommand, Command, Group, Status, SyncML
+from adapters.omadm.messages import Alert, AnyCommand, Command, Group, Results, Status, SyncML
 from adapters.omadm.objects import Chunking, chunk, object_bytes
 from gateway.fleet.abilities import refusal
 from gateway.fleet.operation import Operation
@@ -181,7 +181,7 @@ def _largest(command: AnyCommand, limits: Limits) -> int:
 def _renumbered(commands: Sequence[AnyCommand]) -> tuple[AnyCommand, ...]:
     """The same statuses and alerts under the CmdIDs 1, 2, 3 …"""
     return tuple(
-        replace(command, cmd_id=str(number)) if isinstance(command, Status | Alert) else command
+        replace(command, cmd_id=str(number)) if isinstance(command, Status | Alert | Results) else command
         for number, command in enumerate(commands, start=1)
     )
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import enum
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from adapters.omadm.messages import (
     Alert,
@@ -25,8 +25,12 @@ from adapters.omadm.messages import (
 )
 from gateway.fleet.alert import DeviceAlert
 from gateway.fleet.mirror import Read
+from gateway.fleet.offer import Offer
 from gateway.status import StatusCode
 from gateway.tree.format import Format
+
+MAX_NODES = 10
+"""Most nodes that one Get of a device is answered for."""
 
 NO_CODES: Mapping[str, StatusCode] = {}
 
@@ -111,6 +115,34 @@ def read(item: Item, shared: Meta | None, uri: str = "") -> Read:
         value=None if carried in (Format.NODE, Format.NULL) else _text(item, carried),
         children=None if names is None else tuple(filter(None, names.strip().split("/"))),
     )
+
+
+def results_for(message: SyncML, offer: Callable[[str], Offer]) -> tuple[dict[str, StatusCode], tuple[Results, ...]]:
+    """The outcome of each Get of the device by CmdID, and what it is told: of one with several nodes all or nothing.
+
+    Spec: OMA-TS-DM_RepPro-V1_2 6.6.7, 6.6.11
+    """
+    codes: dict[str, StatusCode] = {}
+    results: list[Results] = []
+    for command in message.commands:
+        if not isinstance(command, Command) or command.verb != "Get":
+            continue
+        offers = [offer(item.target or item.source) for item in command.items[:MAX_NODES]]
+        refused = next((one.status for one in offers if not one.status.is_success), None)
+        if len(command.items) > MAX_NODES or not offers:
+            refused = StatusCode.TOO_LARGE if offers else StatusCode.INCOMPLETE
+        codes[command.cmd_id] = refused or StatusCode.OK
+        if refused is None:
+            items = tuple(_told(read) for one in offers for read in one.reads)
+            results.append(Results("", str(message.header.msg_id), command.cmd_id, items))
+    return codes, tuple(results)
+
+
+def _told(read: Read) -> Item:
+    if read.format == Format.NODE:
+        return Item(source=read.uri, meta=Meta(format="node", type=read.type), data="/".join(read.children or ()))
+    data = base64.b64decode(read.value or "") if read.format == Format.BIN else read.value or ""
+    return Item(source=read.uri, meta=Meta(format=read.format), data=data)
 
 
 def statuses_for(

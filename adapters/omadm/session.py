@@ -25,14 +25,15 @@ from msgspec.structs import replace
 from adapters.omadm.answers import expect, hear, settle
 from adapters.omadm.auth import NO_PROOF, Account, Proof, Verdict, chal, make_cred, parse_type, verify
 from adapters.omadm.commands import Contents, no_contents
-from adapters.omadm.messages import Alert, AnyCommand, Chal, Item, Meta, Status, SyncHdr, SyncML
+from adapters.omadm.messages import Alert, AnyCommand, Chal, Item, Meta, Results, Status, SyncHdr, SyncML
 from adapters.omadm.objects import Chunking, assemble
 from adapters.omadm.packing import Limits, Package, pack, pack_part, trim
-from adapters.omadm.reports import AlertCode, alerts_of, header_status, reads_of, statuses_for
+from adapters.omadm.reports import AlertCode, alerts_of, header_status, reads_of, results_for, statuses_for
 from adapters.omadm.session_record import Owed, Session
 from gateway.fleet.alert import DeviceAlert
 from gateway.fleet.device import AuthType
 from gateway.fleet.mirror import Outcome, Read
+from gateway.fleet.offer import NOTHING, Offer
 from gateway.fleet.operation import Operation
 from gateway.status import StatusCode
 from gateway.tree.uri import NO_LIMITS, UriLimits
@@ -115,10 +116,11 @@ class Received(msgspec.Struct, frozen=True, kw_only=True):
     """What one message said. ``session`` is None when the message belongs to none, and none is to be touched.
 
     ``authenticated`` is True when the device has proved who it is; nothing else of the message counts before, and
-    nothing is to be stored. ``started`` says that a session begins. ``unanswered`` operations went out but get no
-    answer any more: whether the device carried them out is unknown. ``reads`` is what the device reported unasked
-    (DevInfo). ``client_nonce`` is to be kept as the device's next nonce, with the one before as its previous;
-    ``server_nonce`` is the gateway's next one, and ``server_auth`` the way the device wants it to prove itself.
+    nothing is to be stored. ``results`` answer what the device asked for. ``started`` says that a session begins.
+    ``unanswered`` operations went out but get no answer any more: whether the device carried them out is unknown.
+    ``reads`` is what the device reported unasked (DevInfo). ``client_nonce`` is to be kept as the device's next
+    nonce, with the one before as its previous; ``server_nonce`` is the gateway's next one, and ``server_auth`` the
+    way the device wants it to prove itself.
     """
 
     session: Session | None
@@ -127,6 +129,7 @@ class Received(msgspec.Struct, frozen=True, kw_only=True):
     turn: Turn
     authenticated: bool = False
     started: bool = False
+    results: tuple[Results, ...] = ()
     broken: Item | None = None
     outcomes: tuple[Outcome, ...] = ()
     unanswered: tuple[Operation, ...] = ()
@@ -157,8 +160,18 @@ class Reply(NamedTuple):
     signer: Account | None = None
 
 
-def receive(session: Session | None, message: SyncML, peer: Peer, *, nonce: bytes, arrival: Arrival = BARE) -> Received:
+def receive(
+    session: Session | None,
+    message: SyncML,
+    peer: Peer,
+    *,
+    nonce: bytes,
+    arrival: Arrival = BARE,
+    offer: Callable[[str], Offer] = lambda _: NOTHING,
+) -> Received:
     """What a message says, where ``session`` is the device's stored one and ``nonce`` fresh random octets.
+
+    ``offer`` is the answer to a Get of the device.
 
     Every well-formed message has its answer. What does not prove its sender changes nothing, whatever it claims. A
     message that repeats the last one octet by octet is not for this function: it gets ``last_reply`` again.
@@ -176,7 +189,7 @@ def receive(session: Session | None, message: SyncML, peer: Peer, *, nonce: byte
         if session is not None and arrival.digest and arrival.digest == session.first:
             # A copy proves nothing; a device that begins anew with the same words answers the challenge.
             return _demand_credentials(message, peer, nonce, Verdict.WRONG)
-        return _start(session, message, peer, nonce, arrival)
+        return _start(session, message, peer, nonce, arrival, offer)
     known = session is not None and session.id == header.session_id
     if session is None or not known or not _continues(session, arrival):
         return _refuse(None, message, StatusCode.TIMEOUT, Turn.ABORT)
@@ -196,7 +209,7 @@ def receive(session: Session | None, message: SyncML, peer: Peer, *, nonce: byte
     if not session.client_msg_id < header.msg_id <= last:
         return _break_off(session, message, StatusCode.BAD_REQUEST)
     session = replace(session, server_msg_id=max(session.server_msg_id, header.msg_id - 1))
-    return _listen(session, message, peer, challenge, nonce)
+    return _listen(session, message, peer, challenge, nonce, offer)
 
 
 def begins_session(message: SyncML) -> bool:
@@ -258,7 +271,14 @@ def respond(
     )
 
 
-def _start(before: Session | None, message: SyncML, peer: Peer, nonce: bytes, arrival: Arrival) -> Received:
+def _start(
+    before: Session | None,
+    message: SyncML,
+    peer: Peer,
+    nonce: bytes,
+    arrival: Arrival,
+    offer: Callable[[str], Offer],
+) -> Received:
     """A session that begins, in place of the one before; that one is only over when the device has proved itself.
 
     Some devices give every session the same id, so the id does not tell.
@@ -277,12 +297,19 @@ def _start(before: Session | None, message: SyncML, peer: Peer, nonce: bytes, ar
         continuation=peer.continuation,
     )
     challenge = None if proof.certified or peer.auth == "basic" else chal("mac" if signed else peer.auth, nonce)
-    received = _listen(session, message, peer, challenge, nonce)
+    received = _listen(session, message, peer, challenge, nonce, offer)
     outcomes, unanswered = settle(before.outstanding) if before and not before.ended else ((), ())
     return replace(received, started=True, outcomes=outcomes, unanswered=unanswered)
 
 
-def _listen(session: Session, message: SyncML, peer: Peer, challenge: Chal | None, nonce: bytes) -> Received:
+def _listen(
+    session: Session,
+    message: SyncML,
+    peer: Peer,
+    challenge: Chal | None,
+    nonce: bytes,
+    offer: Callable[[str], Offer],
+) -> Received:
     """What a message at its proper place says, from a device that proved who it is."""
     header = message.header
     told = header.meta
@@ -317,15 +344,17 @@ def _listen(session: Session, message: SyncML, peer: Peer, challenge: Chal | Non
         session, unanswered = replace(session, planned=unanswered + session.planned), ()
 
     code = StatusCode.OK if session.every_message else StatusCode.AUTHENTICATED
+    asked, results = results_for(whole, offer)
     return Received(
         session=session,
         header=header,
         statuses=(
-            *statuses_for(message, code, challenge, codes=assembled.codes),
+            *statuses_for(message, code, challenge, codes=assembled.codes | asked),
             *(owed.status() for owed in session.owed),
         ),
         turn=turn,
         authenticated=True,
+        results=results,
         broken=assembled.broken,
         outcomes=outcomes,
         unanswered=unanswered,
@@ -461,6 +490,9 @@ def _frame(received: Received, peer: Peer) -> tuple[SyncML, Account | None]:
     session, client = received.session, received.header
     commands: list[AnyCommand] = [
         replace(status, cmd_id=str(number)) for number, status in enumerate(received.statuses, start=1)
+    ]
+    commands += [
+        replace(one, cmd_id=str(number)) for number, one in enumerate(received.results, start=len(commands) + 1)
     ]
     if received.broken is not None:
         broken = Item(target=received.broken.target, source=received.broken.source)

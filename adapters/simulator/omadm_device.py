@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import secrets
 import ssl
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -56,6 +56,7 @@ async def run_session(
     user: User | None = None,
     uri_limits: tuple[int, int, int] | None = None,
     tls: ssl.SSLContext | None = None,
+    asks: Sequence[str] = (),
 ) -> Transcript:
     """One session from package 1 to the end, as a transcript; the phone's tree and nonces are kept in ``state_file``.
 
@@ -66,6 +67,7 @@ async def run_session(
     gateway. No message in either direction is to be over ``max_message_bytes``. Prompts are for the ``user``. With
     ``uri_limits`` the phone takes only URIs of so many segments, characters, and characters in a segment. ``tls``
     has what it trusts and the certificate that it shows; credentials it keeps to itself until it is asked for them.
+    ``asks`` are nodes that the phone asks the gateway for.
 
     Raises: Unavailable when no gateway answers.
     """
@@ -79,6 +81,7 @@ async def run_session(
     phone = _Phone(account, state, misbehave, called_for, auth, max_message_bytes, fits)
     for limit, most in zip(LIMITS, uri_limits or (), strict=False):
         phone.tree[limit] = ["chr", str(most)]
+    phone.asks = asks
     phone.commands = Commands(phone.tree, phone.objects, user, dict(refuse or {}), lacks, phone.types)
     media_type = "application/vnd.syncml.dm+wbxml" if wbxml_encoded else "application/vnd.syncml.dm+xml"
     timeout, conversation = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS), Conversation()
@@ -170,6 +173,7 @@ class _Phone:
         if misbehave == "wrong-nonce":
             self.client_nonce = b"not the nonce"
         self.server_ok = False
+        self.asks: Sequence[str] = ()
         self.objects = Objects(self.tree, state)
         add_account(self.tree, account)
         self.accounts = phone_tree.accounts_of(self.tree, account.server_id)
@@ -221,6 +225,7 @@ class _Phone:
                 ("Alert", [("CmdID", ""), ("Data", self.alert)]),
                 ("Replace", [("CmdID", ""), *items]),
                 *self._told(),
+                *(("Get", [("CmdID", ""), ("Item", [("Target", [("LocURI", uri)])])]) for uri in self.asks),
             ],
             with_cred=True,
         )
@@ -255,7 +260,10 @@ class _Phone:
         if verdict not in (200, 212):
             self.transcript.result = f"the gateway answered SyncHdr with {verdict}"
             return None
-        commands = [one for one in body[1] if one[0] not in ("Status", "Final")]
+        for item in [item for results in children(body, "Results") for item in children(results, "Item")]:
+            told = text(item, "Data") if has(item, "Data") else ""
+            self.transcript.facts.setdefault("told", {})[text(child(item, "Source"), "LocURI")] = told
+        commands = [one for one in body[1] if one[0] not in ("Status", "Results", "Final")]
         alerts = [text(command, "Data").strip() for command in commands if command[0] == "Alert"]
         if not self.rest:
             self.objects.alerts.clear()

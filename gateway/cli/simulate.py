@@ -98,6 +98,7 @@ def _read_limits(_: click.Context, __: click.Parameter, entry: str | None) -> tu
     type=click.Choice(["list", "Atomic", "Sequence", "Copy", "Exec"]),
     help="Answer that command with 406, or every Get of a whole subtree; may be given again.",
 )
+@click.option("--ask", "asks", multiple=True, metavar="URI", help="Ask the gateway for that node; may be given again.")
 @click.option(
     "--uri-limits",
     default=None,
@@ -140,6 +141,7 @@ def simulate_omadm(
     wbxml: bool,
     refuse: dict[str, int],
     lacks: tuple[str, ...],
+    asks: tuple[str, ...],
     uri_limits: tuple[int, int, int] | None,
     auth: Literal["md5", "mac"],
     max_message: int,
@@ -168,6 +170,7 @@ def simulate_omadm(
             refuse=refuse,
             lacks=lacks,
             uri_limits=uri_limits,
+            asks=asks,
             misbehave=misbehave,
             called_for=called_for,
             auth=auth,

@@ -143,3 +143,16 @@ def test_a_phone_that_reads_no_subtrees(gateway: Gateway, tmp_path: Path) -> Non
     assert about == ["Get ./3GPP_IMS 200", "Get ./3GPP_IMS/Timer_T1 200", "Replace ./3GPP_IMS/Timer_T1 200"]
     assert "it does not know: list" in gateway.run("device", "show", "alice.1")
     assert gateway.json("simulate", "omadm", "--state", str(phone), "--lacks", "list")["facts"]["commands"] == []
+
+
+def test_a_phone_asks_what_it_is_to_hold(gateway: Gateway) -> None:
+    """Its Gets are answered with Results, once it has proved who it is; what it has no business with is not told.
+
+    Spec: OMA-TS-DM_RepPro-V1_2 6.6.7
+    """
+    nodes = ("./3GPP_IMS/Timer_T1", "./3GPP_IMS/LBO_P-CSCF_Address/1", "./DMAcc", "./3GPP_IMS/None")
+    asks = [argument for node in nodes for argument in ("--ask", node)]
+    for encoding in ([], ["--wbxml"]):
+        met = gateway.json("simulate", "omadm", *asks, *encoding)
+        assert met["result"] == "ok"
+        assert met["facts"]["told"] == {nodes[0]: "2000", nodes[1]: "Address/AddressType"}

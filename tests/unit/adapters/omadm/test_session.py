@@ -6,22 +6,32 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from omadm_playbook import DEVINFO, GET, GOOD, NOW, PHONE, SERVER, SET, START, Playbook, answer, message, package_1
+from omadm_playbook import (
+    CLIENT_ACCOUNT,
+    DEVINFO,
+    GET,
+    GOOD,
+    NOW,
+    PHONE,
+    SERVER,
+    SET,
+    START,
+    Playbook,
+    answer,
+    message,
+    package_1,
+    said,
+    size,
+)
 
 from adapters.omadm import codec
-from adapters.omadm.messages import (
-    Alert,
-    AnyCommand,
-    Item,
-    Results,
-    SyncML,
-)
-from adapters.omadm.session import (
-    MAX_READS,
-)
+from adapters.omadm.messages import Alert, AnyCommand, Command, Item, Results, SyncML
+from adapters.omadm.session import MAX_READS, Peer, receive, respond
 from adapters.omadm.session_record import Session, decode_session, encode_session, remember
 from gateway.fleet.mirror import Read
+from gateway.fleet.offer import Offer
 from gateway.fleet.operation import Operation, Prompt
+from gateway.status import StatusCode
 
 # Packages
 
@@ -294,3 +304,43 @@ def test_what_the_user_said_comes_with_the_outcome(
     book.hears(message(2, answer(1, 0, 212), answer(1, 4, code, "Alert", items=items)))
     assert book.outcomes == [("ask", code)]
     assert book.heard.outcomes[0].answers == answers
+
+
+# What the device asks for
+
+
+@pytest.mark.parametrize("wbxml", [False, True])
+def test_a_get_of_the_phone_is_answered_with_results(wbxml: bool) -> None:
+    """The Status of each Get comes first, then Results of those that found something; a stranger is told nothing.
+
+    Spec: OMA-TS-DM_RepPro-V1_2 6.6.7, 6.6.11; OMA-TS-DM_Protocol-V1_2 8
+    """
+
+    def offer(address: str) -> Offer:
+        if address == "./X":
+            return Offer(StatusCode.OK, (Read("./X", "node", children=("Name", "Key")),))
+        if address == "./X/Key":
+            return Offer(StatusCode.OK, (Read("./X/Key", "bin", value="AP8="),))
+        return Offer(StatusCode.NOT_FOUND)
+
+    gets = (
+        Command("Get", "3", (Item(target="./X"), Item(target="./X/Key"))),
+        Command("Get", "4", (Item(target="./X"), Item(target="./Other"))),
+    )
+    encoding = codec.encoding_of(f"application/vnd.syncml.dm+{'wb' if wbxml else ''}xml")
+    peer = Peer(server_uri=SERVER, client=CLIENT_ACCOUNT)
+    for cred, lines in ((GOOD, ["Get 1/3 200", "Get 1/4 404"]), (None, ["Get 1/3 407", "Get 1/4 407"])):
+        sent = message(1, START, DEVINFO, *gets, cred=cred)
+        heard = receive(None, sent, peer, nonce=bytes(16), offer=offer)
+        reply = respond(heard, [], peer, measure=size, now=NOW).message
+        whole, _ = codec.decode(codec.encode(reply, encoding), encoding)
+        assert said(replace(whole, commands=whole.commands[3:5], final=False)) == lines
+        results = [command for command in whole.commands if isinstance(command, Results)]
+        if cred is None:
+            assert results == []
+            continue
+        (found,) = results
+        assert (found.cmd_id, found.msg_ref, found.cmd_ref) == ("6", "1", "3")
+        told = [(item.source, item.meta.format if item.meta else "", item.data) for item in found.items]
+        assert told[0] == ("./X", "node", "Name/Key")
+        assert told[1] == (("./X/Key", "bin", bytes([0, 255])) if wbxml else ("./X/Key", "b64", "AP8="))
