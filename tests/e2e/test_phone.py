@@ -140,7 +140,8 @@ def test_a_phone_that_reads_no_subtrees(gateway: Gateway, tmp_path: Path) -> Non
     commands = met["facts"]["commands"]
     assert "Get ./3GPP_IMS?list=StructData 406" in commands
     about = [command for command in commands if re.search("3GPP_IMS(/Timer_T1)? ", command)]
-    assert about == ["Get ./3GPP_IMS 200", "Get ./3GPP_IMS/Timer_T1 200", "Replace ./3GPP_IMS/Timer_T1 200"]
+    assert about[:2] == ["Get ./3GPP_IMS 200", "Get ./3GPP_IMS/Timer_T1 200"]
+    assert [command for command in about if not command.startswith("Get ")] == ["Replace ./3GPP_IMS/Timer_T1 200"]
     assert "it does not know: list" in gateway.run("device", "show", "alice.1")
     assert gateway.json("simulate", "omadm", "--state", str(phone), "--lacks", "list")["facts"]["commands"] == []
 
