@@ -38,7 +38,6 @@ from adapters.rcc14.session import Terms
 from adapters.sms.bearer.opening import open_bearer, open_reach
 from adapters.sms.bearer.receipts import PATH as RECEIPT_PATH
 from adapters.sms.bearer.receipts import ReceiptAddress, ReceiptFront
-from gateway import front
 from gateway.accounts import Accounts
 from gateway.admin.api import AdminApi
 from gateway.admin.audit import AuditRoutes
@@ -65,12 +64,9 @@ from gateway.admin.subscribers import SubscriberRoutes
 from gateway.admin.tacs import TacRoutes
 from gateway.admin.trace import TraceRoutes
 from gateway.admin.webhooks import WebhookRoutes
-from gateway.background import Background
 from gateway.bulk import Bulk
-from gateway.campaigns import Campaigns
 from gateway.detections import WORK as DETECTION_WORK
 from gateway.detections import Detections
-from gateway.download import PackageFront
 from gateway.errors import ConfigError
 from gateway.files import Configuration, load_configuration
 from gateway.fleet.model import Model, ReadBack
@@ -82,20 +78,24 @@ from gateway.observe.health import Health
 from gateway.observe.load import Load
 from gateway.observe.logs import logger
 from gateway.observe.siblings import Siblings
+from gateway.outreach.background import Background
+from gateway.outreach.campaigns import Campaigns
+from gateway.outreach.publishing import Draft, Publishing
+from gateway.outreach.pushes import Pushes, Server
+from gateway.outreach.reach import Reachings
+from gateway.outreach.webhooks import Webhooks
 from gateway.packages import PACKAGES_FOLDER, Packages
-from gateway.publishing import Draft, Publishing
-from gateway.pushes import Pushes, Server
-from gateway.reaching import Reachings
 from gateway.reload import Reload
 from gateway.sealing import Sealer
 from gateway.service import Service
+from gateway.serving import front
+from gateway.serving.download import PackageFront
+from gateway.serving.tls import Certificates
 from gateway.settings import Events, Listener, Settings
 from gateway.store.opening import open_store, served_alone
 from gateway.store.protocol import Store
 from gateway.tacs import Tacs
-from gateway.tls import Certificates
 from gateway.trace import Reader, Tracer
-from gateway.webhooks import Webhooks
 
 HOUSEKEEPING_SECONDS = 60
 SHUTDOWN_SECONDS = 5

@@ -10,11 +10,11 @@ import msgspec
 
 from gateway import app
 from gateway.admin import auth
-from gateway.demo_tls import ensure_demo_certificates
 from gateway.errors import ConfigError, Conflict
 from gateway.files import load_catalogue
 from gateway.inventory import SIM_KEY_BYTES, Inventory, SimKeys
 from gateway.sealing import Sealer, write_secret
+from gateway.serving.demo_tls import ensure_demo_certificates
 from gateway.settings import Settings
 from gateway.store.opening import open_store
 

@@ -12,9 +12,9 @@ from gateway.files import Configuration, load_configuration
 from gateway.observe import metrics
 from gateway.observe.logs import logger
 from gateway.observe.siblings import Siblings
+from gateway.serving.tls import Certificates
 from gateway.settings import Settings
 from gateway.store.protocol import Append, Event, Store
-from gateway.tls import Certificates
 
 CHECK = "reload-check"
 TAKE = "reload-take"

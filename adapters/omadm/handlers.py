@@ -38,12 +38,11 @@ from gateway.fleet.mirror import Mirror
 from gateway.fleet.operation import Operation
 from gateway.fleet.push import PushKind
 from gateway.fleet.queue import settle
-from gateway.front import Response, query_of
 from gateway.jobs import was_reset, work_jobs
 from gateway.observe import metrics
 from gateway.observe.load import Load, spread
 from gateway.observe.logs import logger
-from gateway.reach import note_call
+from gateway.outreach.deliveries import note_call
 from gateway.sealing import Sealer
 from gateway.service import (
     Service,
@@ -56,6 +55,7 @@ from gateway.service import (
     refusal_writes,
     sent_writes,
 )
+from gateway.serving.front import Response, query_of
 from gateway.settings import OmaDm
 from gateway.status import StatusCode
 from gateway.store.protocol import (

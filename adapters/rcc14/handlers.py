@@ -26,10 +26,10 @@ from adapters.rcc14.proving.proof import Call, Method, Proof
 from adapters.rcc14.proving.token import Tokens
 from adapters.rcc14.tracing import PROTOCOL, about, record_answer, record_request
 from gateway.errors import AuthError, Conflict, DecodeError, LimitExceeded, Unavailable
-from gateway.front import Handler, Response, query_of
 from gateway.observe import metrics
 from gateway.observe.load import Load, spread
 from gateway.observe.logs import logger
+from gateway.serving.front import Handler, Response, query_of
 from gateway.settings import Rcc14
 from gateway.store.protocol import Append, Event, Store, TraceEntry
 from gateway.trace import Tracer

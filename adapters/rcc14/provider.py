@@ -28,7 +28,7 @@ from gateway.ims_credentials import with_new_credential
 from gateway.inventory import next_device_id
 from gateway.observe import metrics
 from gateway.observe.logs import logger
-from gateway.reach import note_call
+from gateway.outreach.deliveries import note_call
 from gateway.settings import Rcc14
 from gateway.store.protocol import Append, Event, Household, PutDevice, PutSubscriber, Store, Write
 from gateway.trace import is_armed

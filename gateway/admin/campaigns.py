@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from gateway.admin.devices import operation_of
 from gateway.admin.models import CampaignView, GroupView, MemberView, NewCampaign
 from gateway.admin.routes import MAX_LISTED, Call, Route
-from gateway.campaigns import Campaigns
 from gateway.errors import ConfigError
 from gateway.fleet.campaign import Campaign, Content, Group, Member, MemberState, Target
+from gateway.outreach.campaigns import Campaigns
 
 
 class CampaignRoutes:

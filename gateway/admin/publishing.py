@@ -5,7 +5,7 @@ from __future__ import annotations
 from gateway.admin.models import NewPublication, PublicationView
 from gateway.admin.routes import Call, Route
 from gateway.fleet.campaign import Group
-from gateway.publishing import SAMPLE, Publishing
+from gateway.outreach.publishing import SAMPLE, Publishing
 
 
 class PublishingRoutes:

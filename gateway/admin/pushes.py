@@ -7,8 +7,8 @@ from gateway.admin.routes import Call, Route
 from gateway.errors import ConfigError, NotFound
 from gateway.fleet.push import Push
 from gateway.inventory import Inventory
-from gateway.pushes import Ordered, Pushes
-from gateway.reach import find_push
+from gateway.outreach.deliveries import find_push
+from gateway.outreach.pushes import Ordered, Pushes
 from gateway.store.protocol import Store
 
 NO_BEARER = (

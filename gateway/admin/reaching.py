@@ -9,7 +9,7 @@ from gateway.admin.routes import MAX_LISTED, Call, Route
 from gateway.errors import NotFound
 from gateway.fleet.reaching import Reaching
 from gateway.inventory import Inventory
-from gateway.reaching import Reachings
+from gateway.outreach.reach import Reachings
 
 
 class ReachRoutes:

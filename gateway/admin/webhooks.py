@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from gateway.admin.models import DeliveryView, NewWebhook, Replayed, WebhookView
 from gateway.admin.routes import MAX_LISTED, Call, Route
 from gateway.fleet.webhook import Message, Webhook
-from gateway.webhooks import Webhooks
+from gateway.outreach.webhooks import Webhooks
 
 
 class WebhookRoutes:

@@ -11,12 +11,12 @@ import click
 import uvloop
 
 from gateway import app, datadir, report
-from gateway import workers as supervisor
 from gateway.cli.common import api, printing, settings
 from gateway.files import load_configuration
-from gateway.notify import notify
 from gateway.observe import logs
 from gateway.observe.siblings import Siblings
+from gateway.serving import workers as supervisor
+from gateway.serving.notify import notify
 from gateway.settings import Listener, find_settings_file, load_origins
 
 

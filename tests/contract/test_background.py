@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateway.background import LEASE_SECONDS, Background
 from gateway.errors import Unavailable
+from gateway.outreach.background import LEASE_SECONDS, Background
 from gateway.store.protocol import DeleteRecord, PutRecord, Record, Store
 
 OpenStore = Callable[[], Awaitable[Store]]

@@ -13,8 +13,6 @@ import pytest
 from msgspec.structs import replace
 
 from gateway.accounts import Accounts
-from gateway.background import LEASE_SECONDS, Background
-from gateway.campaigns import Campaigns
 from gateway.errors import ConfigError, Conflict
 from gateway.fleet.campaign import Campaign, CampaignState, Content, Group, Target
 from gateway.fleet.device import Credential, Device, OmaDmState
@@ -24,9 +22,11 @@ from gateway.fleet.subscriber import Subscriber
 from gateway.inventory import Inventory
 from gateway.jobs import Jobs
 from gateway.mo.catalogue import Catalogue
+from gateway.outreach.background import LEASE_SECONDS, Background
+from gateway.outreach.campaigns import Campaigns
+from gateway.outreach.pushes import Pushes, Server
+from gateway.outreach.reach import Reachings
 from gateway.packages import Packages
-from gateway.pushes import Pushes, Server
-from gateway.reaching import Reachings
 from gateway.sealing import Sealer
 from gateway.service import Service
 from gateway.settings import Reach

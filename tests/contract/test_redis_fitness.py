@@ -10,9 +10,9 @@ import pytest
 import redis_servers
 from redis_servers import PASSWORD, RedisServer
 
-from gateway.demo_tls import ensure_demo_certificates
 from gateway.errors import ConfigError, Unavailable
 from gateway.fleet.subscriber import Subscriber
+from gateway.serving.demo_tls import ensure_demo_certificates
 from gateway.settings import Store as StoreSettings
 from gateway.store.opening import open_store
 from gateway.store.protocol import PutSubscriber

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from gateway.background import Background
 from gateway.errors import ConfigError, NotFound
+from gateway.outreach.background import Background
+from gateway.outreach.webhooks import Webhooks
 from gateway.sealing import Sealer
 from gateway.store.protocol import Append, Event, Store
-from gateway.webhooks import Webhooks
 
 OpenStore = Callable[[], Awaitable[Store]]
 
@@ -70,7 +70,7 @@ async def receiver() -> Receiver:
 
 @pytest.fixture
 async def lab(open_store: OpenStore, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Lab]:
-    monkeypatch.setattr("gateway.webhooks.LOOK_SECONDS", 0.01)
+    monkeypatch.setattr("gateway.outreach.webhooks.LOOK_SECONDS", 0.01)
     app = web.Application()
     app.router.add_post("/hook", receiver.handle)
     runner = web.AppRunner(app)

@@ -19,9 +19,9 @@ from smsc import serving as serving_smsc
 
 from adapters.sms.bearer.http import HttpBearer
 from adapters.sms.bearer.receipts import PATH, ReceiptAddress, ReceiptFront
-from gateway import front
 from gateway.errors import Rejected, Unavailable
 from gateway.fleet.push import OCTETS, Fate, Receipt, Submission
+from gateway.serving import front
 from gateway.settings import SmsHttp
 
 DEADLINE_SECONDS = 30

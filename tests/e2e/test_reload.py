@@ -23,7 +23,7 @@ import redis_servers
 from cryptography import x509
 from live_gateway import CONFIG, Gateway, serving
 
-from gateway.demo_tls import ensure_demo_certificates
+from gateway.serving.demo_tls import ensure_demo_certificates
 
 ALICE = {"X-MSISDN": "+15550100001"}
 

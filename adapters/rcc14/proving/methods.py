@@ -22,7 +22,7 @@ from adapters.rcc14.proving.page import CodePage
 from adapters.rcc14.proving.proof import Method
 from adapters.rcc14.proving.radius import RadiusAaa, Server
 from gateway.errors import ConfigError
-from gateway.reach import Bearer
+from gateway.outreach.deliveries import Bearer
 from gateway.sealing import Sealer
 from gateway.settings import Openid, Settings
 from gateway.store.protocol import Store

@@ -27,7 +27,7 @@ from gateway.errors import AuthError, ConfigError, Conflict, Rejected, Unavailab
 from gateway.fleet.activation import Activation, activation
 from gateway.observe import metrics
 from gateway.observe.logs import logger
-from gateway.reach import Bearer
+from gateway.outreach.deliveries import Bearer
 from gateway.settings import Otp
 from gateway.store.protocol import Append, Event, Household, PutEphemeral, Store, TakeEphemeral, Write
 

@@ -10,8 +10,8 @@ from adapters.sms.bearer.file import SMS_FILE, FileBearer
 from adapters.sms.bearer.http import HttpBearer
 from adapters.sms.bearer.receipts import ReceiptAddress
 from adapters.sms.bearer.smpp import SmppBearer
-from gateway.background import Background
-from gateway.reach import Bearer, Reach
+from gateway.outreach.background import Background
+from gateway.outreach.deliveries import Bearer, Reach
 from gateway.sealing import Sealer
 from gateway.settings import Settings
 from gateway.store.protocol import Store

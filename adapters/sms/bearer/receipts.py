@@ -15,7 +15,7 @@ from urllib.parse import parse_qs
 from aiohttp import web
 
 from gateway.fleet.push import Fate, Receipt
-from gateway.front import Response, query_of
+from gateway.serving.front import Response, query_of
 
 PATH = "/sms/receipt"
 MASK = 1 + 2 + 16

@@ -10,9 +10,9 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import RawTestServer, TestClient
 
-from gateway.download import PackageFront
 from gateway.errors import ConfigError, NotFound
 from gateway.packages import Link, Packages, format_link, parse_link
+from gateway.serving.download import PackageFront
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 KEY = b"k" * 32

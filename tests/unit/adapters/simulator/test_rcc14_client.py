@@ -15,8 +15,8 @@ from aiohttp.test_utils import TestServer, unused_port
 
 from adapters.simulator.rcc14_client import MAX_RESTARTS, Wifi, run_query
 from adapters.simulator.rcc14_wire import Servers
-from gateway.demo_tls import ensure_demo_certificates
 from gateway.errors import Unavailable
+from gateway.serving.demo_tls import ensure_demo_certificates
 
 HOST = "config.rcs.mnc001.mcc001.pub.3gppnetwork.org"
 HUB = "rcs.hub.example"

@@ -17,10 +17,10 @@ from adapters.rcc14.messages import Answer, Request
 from adapters.rcc14.proving.openid import OpenidLogin
 from adapters.rcc14.proving.openid_provider import OpenidProvider
 from adapters.rcc14.proving.proof import Call, Proof
-from gateway.demo_tls import ensure_demo_certificates
 from gateway.errors import Unavailable
 from gateway.fleet.subscriber import Subscriber
 from gateway.sealing import Sealer
+from gateway.serving.demo_tls import ensure_demo_certificates
 from gateway.store.protocol import PutSubscriber
 from gateway.store.sqlite import SqliteStore
 

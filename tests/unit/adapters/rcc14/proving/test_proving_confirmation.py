@@ -18,10 +18,10 @@ from adapters.rcc14.proving.confirmation import Confirmations
 from adapters.rcc14.proving.otp import OneTimePasswords
 from adapters.rcc14.proving.proof import Call
 from adapters.sms.bearer.file import FileBearer
-from gateway.demo_tls import ensure_demo_certificates
 from gateway.errors import AuthError, ConfigError
 from gateway.fleet.device import Device, Rcc14State
 from gateway.fleet.subscriber import Subscriber
+from gateway.serving.demo_tls import ensure_demo_certificates
 from gateway.settings import Confirmation, Otp
 from gateway.store.protocol import PutDevice, PutSubscriber
 from gateway.store.sqlite import SqliteStore

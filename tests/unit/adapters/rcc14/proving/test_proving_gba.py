@@ -17,9 +17,9 @@ from adapters.rcc14.messages import Answer, Request
 from adapters.rcc14.proving.bsf import HttpBsf
 from adapters.rcc14.proving.gba import GbaDigest
 from adapters.rcc14.proving.proof import Call, Proof
-from gateway.demo_tls import ensure_demo_certificates
 from gateway.errors import Conflict, DecodeError, Unavailable
 from gateway.fleet.subscriber import Subscriber
+from gateway.serving.demo_tls import ensure_demo_certificates
 from gateway.store.protocol import PutSubscriber
 from gateway.store.sqlite import SqliteStore
 

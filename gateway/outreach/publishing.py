@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
-from gateway.campaigns import Campaigns
 from gateway.errors import Conflict
 from gateway.fleet.campaign import Campaign, Content, Group, Target
 from gateway.fleet.configuration import configuration
 from gateway.fleet.device import Device
 from gateway.fleet.profile import ProfileSet
 from gateway.fleet.subscriber import Subscriber
+from gateway.outreach.campaigns import Campaigns
 from gateway.service import Service
 from gateway.store.protocol import Store
 

@@ -14,13 +14,13 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec.structs import replace
 
-from gateway.background import Background
 from gateway.errors import ConfigError, Conflict, NotFound, Unavailable
 from gateway.fleet.device import Device
 from gateway.fleet.reaching import DeviceProtocol, Policy, Quiet, Reaching, Seen, Way, choose_way, next_step
 from gateway.fleet.subscriber import Subscriber
 from gateway.observe import metrics
-from gateway.pushes import Ordered, Pushes
+from gateway.outreach.background import Background
+from gateway.outreach.pushes import Ordered, Pushes
 from gateway.service import Service
 from gateway.settings import Reach
 from gateway.store.protocol import Append, DeleteRecord, Event, Household, PutRecord, Record, Store, Write

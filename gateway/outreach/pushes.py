@@ -12,7 +12,7 @@ from gateway.fleet.device import AuthType, Device
 from gateway.fleet.push import PreparedPush, Push
 from gateway.fleet.subscriber import Subscriber
 from gateway.inventory import Inventory, Issued
-from gateway.reach import Reach
+from gateway.outreach.deliveries import Reach
 
 
 class Server(NamedTuple):

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from gateway.background import Background
 from gateway.errors import ConfigError, Conflict, NotFound, Rejected, Throttled, Unavailable
 from gateway.fleet.device import Device
 from gateway.fleet.push import Fate, PreparedPush, Push, Receipt, Submission
 from gateway.fleet.subscriber import Subscriber
 from gateway.observe import metrics
-from gateway.reach import LEASE_SECONDS, Reach, find_push, note_call
+from gateway.outreach.background import Background
+from gateway.outreach.deliveries import LEASE_SECONDS, Reach, find_push, note_call
 from gateway.sealing import Sealer
 from gateway.settings import Sms
 from gateway.store.protocol import PutDevice, PutSubscriber
@@ -191,7 +191,7 @@ async def test_a_receipt_of_failure_says_why(lab: Lab) -> None:
 
 async def test_a_receipt_for_nothing_known_is_counted(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """And harms nothing."""
-    monkeypatch.setattr("gateway.reach.RECEIPT_WAITS", (0.0,))
+    monkeypatch.setattr("gateway.outreach.deliveries.RECEIPT_WAITS", (0.0,))
     before = metrics.registry.get_sample_value("mogate_push_receipts_total", {"result": "unknown"}) or 0.0
     reach = lab.reach(Outbox())
     reach.hear(Receipt("/nobody", Fate.DELIVERED, ""))

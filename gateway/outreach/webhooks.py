@@ -19,7 +19,6 @@ import aiohttp
 import msgspec
 from msgspec.structs import replace
 
-from gateway.background import Background
 from gateway.errors import ConfigError, Conflict, NotFound
 from gateway.fleet.webhook import (
     SECRET_BYTES,
@@ -33,6 +32,7 @@ from gateway.fleet.webhook import (
     tried,
 )
 from gateway.observe import metrics
+from gateway.outreach.background import Background
 from gateway.sealing import Sealer
 from gateway.store.protocol import Append, DeleteRecord, Event, PutRecord, Record, Store, Write
 

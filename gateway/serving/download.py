@@ -12,9 +12,9 @@ from aiohttp import hdrs, web
 from aiohttp.abc import AbstractStreamWriter
 
 from gateway.errors import MogateError
-from gateway.front import Response, query_of
 from gateway.observe.logs import logger
 from gateway.packages import Packages, parse_link
+from gateway.serving.front import Response, query_of
 
 PARAMETER = "p="
 MAX_LINK_CHARACTERS = 400

@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 import pytest
 from aiohttp import web
 
-from gateway import front
+from gateway.serving import front
 
 LIMIT = 1000
 

@@ -15,7 +15,6 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec.structs import replace
 
-from gateway.background import Background
 from gateway.errors import ConfigError, Conflict, NotFound
 from gateway.fleet import campaign as machine
 from gateway.fleet.campaign import (
@@ -37,7 +36,8 @@ from gateway.fleet.standing import Standing, leaf_standings
 from gateway.inventory import Inventory, named
 from gateway.jobs import Jobs, Unconfirmed
 from gateway.observe import metrics
-from gateway.reaching import Reachings, behind
+from gateway.outreach.background import Background
+from gateway.outreach.reach import Reachings, behind
 from gateway.service import Service
 from gateway.status import StatusCode
 from gateway.store.protocol import Append, Event, Household, PutDevice, PutOperation, PutRecord, Record, Store, Write

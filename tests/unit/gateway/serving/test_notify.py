@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.notify import notify
+from gateway.serving.notify import notify
 
 
 def test_the_state_reaches_the_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,12 +18,12 @@ from typing import Any, ParamSpec, Protocol
 import msgspec
 from msgspec.structs import replace
 
-from gateway.background import Background
 from gateway.errors import ConfigError, Conflict, NotFound, Rejected, Throttled, Unavailable
 from gateway.fleet.push import OCTETS, Fate, PreparedPush, Push, PushKind, Receipt, Submission, called, remembered
 from gateway.fleet.subscriber import Subscriber
 from gateway.observe import metrics
 from gateway.observe.logs import logger
+from gateway.outreach.background import Background
 from gateway.sealing import Sealer
 from gateway.settings import Sms
 from gateway.store.protocol import (

@@ -12,7 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
-from gateway.demo_tls import ensure_demo_certificates
+from gateway.serving.demo_tls import ensure_demo_certificates
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 HOSTS = ("config.rcs.mnc001.mcc001.pub.3gppnetwork.org", "localhost")
