@@ -24,8 +24,11 @@ FOLDER = Path(__file__).parent / "reference"
 MADE = "<!-- Made by docs/generate.py from the code; do not edit. -->\n"
 
 SETTINGS_PROSE = """\
-An environment variable wins over the file. Lists and tables are written there as JSON. `MOGATE_CONFIG` names the
-settings file; without it, it is `config/gateway.toml` where the gateway is started, or else the installed one.
+An environment variable wins over the file. Whole lists and tables are written there as JSON; one key of the
+first entry of a list is reached with `__0__`, of the second with `__1__`, and so on:
+`MOGATE_LISTENERS__0__ADDRESS=0.0.0.0:80`. `mogate check --show-origin` tells where each setting was said.
+`MOGATE_CONFIG` names the settings file; without it, it is `config/gateway.toml` where the gateway is started, or else
+the installed one.
 """
 
 CLI_PROSE = """\
@@ -59,7 +62,7 @@ def settings_page() -> str:
     schema = Settings.model_json_schema()
     lines = ["# Settings", MADE, inspect.cleandoc(schema["description"]), "", SETTINGS_PROSE]
     lines += ["## Top level", "", *_setting_rows(schema, schema, "MOGATE_")]
-    return "\n".join(lines + _setting_tables(schema, schema, ""))
+    return "\n".join(lines + _setting_tables(schema, schema, "", "MOGATE_"))
 
 
 def cli_page() -> str:
@@ -102,7 +105,7 @@ def _label_values(label: str, known: list[str]) -> str:
     return ", ".join(known)
 
 
-def _setting_tables(schema: dict[str, Any], table: dict[str, Any], path: str) -> list[str]:
+def _setting_tables(schema: dict[str, Any], table: dict[str, Any], path: str, prefix: str) -> list[str]:
     """A section for each table in the table, and for those in them."""
     lines: list[str] = []
     for name, field in table["properties"].items():
@@ -111,9 +114,9 @@ def _setting_tables(schema: dict[str, Any], table: dict[str, Any], path: str) ->
         if "properties" not in inner or inner["title"] in _SHOWN_AS:
             continue
         where = f"{path}{name}"
-        prefix = "" if many else f"MOGATE_{where.upper().replace('.', '__')}__"
+        inside = f"{prefix}{name.upper()}__{'0__' if many else ''}"
         lines += [f"## `[[{where}]]`" if many else f"## `[{where}]`", "", inspect.cleandoc(inner["description"]), ""]
-        lines += _setting_rows(schema, inner, prefix) + _setting_tables(schema, inner, f"{where}.")
+        lines += _setting_rows(schema, inner, inside) + _setting_tables(schema, inner, f"{where}.", inside)
     return lines
 
 
@@ -123,7 +126,7 @@ def _setting_rows(schema: dict[str, Any], table: dict[str, Any], prefix: str) ->
         kind = _resolve(schema, content)
         if "properties" in kind and kind["title"] not in _SHOWN_AS:
             continue
-        variable = f"`{prefix}{name.upper()}`" if prefix else "none"
+        variable = f"`{prefix}{name.upper()}`"
         secret = content.get("format") == "password"
         default = (
             "none" if secret else "required" if name in table.get("required", ()) else _default(content.get("default"))
@@ -164,6 +167,8 @@ def _default(value: object) -> str:
         return "none"
     if isinstance(value, list):
         return ", ".join(f"`{one}`" for one in value)
+    if isinstance(value, dict) and value.keys() == {"host", "port"}:
+        return f"`{value['host']}:{value['port']}`"
     if isinstance(value, dict):
         return f"`{json.dumps(value, ensure_ascii=False)}`"
     return f"`{value}`"

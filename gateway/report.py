@@ -188,6 +188,13 @@ def document(xml: str) -> str:
     return str(etree.tostring(root, pretty_print=True, encoding="unicode")).rstrip()
 
 
+def syncml(found: Mapping[str, Any]) -> str:
+    """The commands of a session that begins now, a line each, and the message that carries them."""
+    if not found["commands"]:
+        return f"device {found['device_id']} is up to date: nothing is sent"
+    return "\n".join([*found["commands"], "", document(found["syncml"])])
+
+
 def push(made: Mapping[str, Any]) -> str:
     """A push for a phone: what it says, and its octets in every wrapping."""
     lines = [f"{made['kind']} for device {made['device_id']}" if made["device_id"] else made["kind"]]

@@ -359,6 +359,17 @@ class Preview(Model):
     warnings: list[str]
 
 
+class DmMessage(Model):
+    """The commands that a device's next OMA DM session would begin with: a line each, and as one message.
+
+    Both are empty when the device is up to date and nothing waits for it.
+    """
+
+    device_id: str
+    commands: list[str]
+    syncml: str
+
+
 class ObjectSummary(Model):
     """One management object. ``moi`` is its identifier, empty when only a setting can give it."""
 

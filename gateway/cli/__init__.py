@@ -20,7 +20,7 @@ COMMANDS = {
     "set": Later("values:set_values", "Set values of a subscriber, or of one device when REF is a device id."),
     "unset": Later("values:unset_values", "Take back values that were set on a subscriber or device."),
     "explain": Later("values:explain", "Say which layer set each value, and which layers lost."),
-    "render": Later("values:render", "Show the document a device would get now."),
+    "render": Later("values:render", "Show what a device would get now."),
     "detect": Later("detect:detect", "Tell of a SIM that was seen in a phone, or of many in a CSV file."),
     "tac": Later("tac:tac", "Phone models by the first eight digits of the IMEI."),
     "events": Later("events:events", "Show what happened to subscribers and devices, oldest first."),

@@ -60,10 +60,10 @@ def explain(ref: str, node: str, device_id: str) -> tuple[object, str]:
 @click.option(
     "--as",
     "form",
-    type=click.Choice(["rcc14", "cp"]),
+    type=click.Choice(["omadm", "rcc14", "cp"]),
     default="rcc14",
     show_default=True,
-    help="For an RCC.14 client, or for an OMA CP phone.",
+    help="For an OMA DM device, an RCC.14 client, or an OMA CP phone.",
 )
 @click.option(
     "--layout", type=click.Choice(["A", "B"]), default="B", show_default=True, help="A is for clients up to UP 1.0."
@@ -71,8 +71,14 @@ def explain(ref: str, node: str, device_id: str) -> tuple[object, str]:
 @_device_option
 @printing
 def render(ref: str, form: str, layout: str, device_id: str) -> tuple[object, str]:
-    """Show the document a device would get now."""
+    """Show what a device would get now. Nothing is sent.
+
+    That is a document, or with --as omadm the commands that its next OMA DM session would begin with.
+    """
     query = {"device": device_id} if device_id else {}
+    if form == "omadm":
+        found = api("GET", f"/subscribers/{segment(ref)}/syncml", query=query)
+        return found, report.syncml(found)
     if form == "cp":
         found = api("GET", f"/subscribers/{segment(ref)}/cp-document", query=query)
         return found, f"{report.document(found['document'])}\n\n{report.hexadecimal(found['wbxml'])}"

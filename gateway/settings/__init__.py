@@ -1,6 +1,7 @@
 """The gateway's settings: ``gateway.toml``, overridden by ``MOGATE_…`` environment variables.
 
-A nested setting is reached with two underscores: ``MOGATE_OMADM__SERVER_ID`` is ``server_id`` of table ``[omadm]``.
+A nested setting is reached with two underscores: ``MOGATE_OMADM__SERVER_ID`` is ``server_id`` of table ``[omadm]``,
+``MOGATE_LISTENERS__0__ADDRESS`` ``address`` of the first ``[[listeners]]``.
 """
 
 from __future__ import annotations

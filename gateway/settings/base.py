@@ -5,7 +5,8 @@ from __future__ import annotations
 import ipaddress
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_settings import NoDecode
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 ServiceName = Literal["omadm", "rcc14-http", "rcc14-https", "sms-receipts", "admin"]
@@ -29,7 +30,7 @@ class Address(Table):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-def parse_address(value: object) -> object:
+def _parse_address(value: object) -> object:
     """What ``Address`` takes, of ``host:port``; anything but text as it is. Raises: ValueError."""
     if not isinstance(value, str):
         return value
@@ -37,3 +38,7 @@ def parse_address(value: object) -> object:
     if not colon or not port.isdecimal():
         raise ValueError(f"{value!r} is not host:port")
     return {"host": host.strip("[]"), "port": int(port)}
+
+
+TcpAddress = Annotated[Address, NoDecode, BeforeValidator(_parse_address)]
+"""An address that is written ``host:port``, in the file as in the environment."""

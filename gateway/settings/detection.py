@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
-from gateway.settings.base import Address, Table, parse_address
+from gateway.settings.base import Address, Table, TcpAddress
 
 
 class Detection(Table):
@@ -44,7 +44,7 @@ class Eir(Table):
     where its metrics are, if anywhere.
     """
 
-    address: Annotated[Address, BeforeValidator(parse_address)] = Address(host="127.0.0.1", port=3868)
+    address: TcpAddress = Address(host="127.0.0.1", port=3868)
     host: Annotated[str, Field(pattern="^[A-Za-z0-9.-]{1,255}$")] = "eir.mogate.example"
     realm: Annotated[str, Field(pattern="^[A-Za-z0-9.-]{1,255}$")] = "mogate.example"
     peers: tuple[EirPeer, ...] = ()
@@ -52,4 +52,4 @@ class Eir(Table):
     grey: tuple[Equipment, ...] = ()
     black: tuple[Equipment, ...] = ()
     others: Literal["white", "grey", "black", "unknown"] = "white"
-    metrics: Annotated[Address | None, BeforeValidator(parse_address)] = None
+    metrics: TcpAddress | None = None

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import pydantic
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
-from gateway.settings.base import Address, Network, ServiceName, Table, parse_address
+from gateway.settings.base import Network, ServiceName, Table, TcpAddress
 
 
 class Listener(Table):
@@ -20,7 +20,7 @@ class Listener(Table):
     """
 
     name: str
-    address: Annotated[Address, BeforeValidator(parse_address)]
+    address: TcpAddress
     serves: tuple[ServiceName, ...]
     certificate: Path | None = None
     key: Path | None = None

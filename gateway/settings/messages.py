@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr
+from pydantic import Field, SecretStr
 
-from gateway.settings.base import Address, Seconds, Table, parse_address
+from gateway.settings.base import Seconds, Table, TcpAddress
 
 
 class SmsHttp(Table):
@@ -46,7 +46,7 @@ class SmppLink(Table):
     """
 
     name: Annotated[str, Field(pattern="^[A-Za-z0-9_.-]{1,40}$")]
-    address: Annotated[Address, BeforeValidator(parse_address)]
+    address: TcpAddress
     system_id: Annotated[str, Field(max_length=15)]
     password: SecretStr = SecretStr("")
     password_file: Path | None = None

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import pydantic
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
-from gateway.settings.base import Address, Seconds, Table, parse_address
+from gateway.settings.base import Seconds, Table, TcpAddress
 
 
 class Otp(Table):
@@ -167,7 +167,7 @@ class EapAka(Table):
 class Aaa(Table):
     """One AAA server that speaks RADIUS. ``secret`` is the file, in the data directory, with the secret it shares."""
 
-    address: Annotated[Address, BeforeValidator(parse_address)]
+    address: TcpAddress
     secret: Path
 
 

@@ -15,6 +15,7 @@ from pydantic_settings import TomlConfigSettingsSource
 
 from gateway.errors import ConfigError
 from gateway.fleet.toml_lines import key_lines, line_of
+from gateway.settings.environment import Environment
 from gateway.settings.messages import Sms
 from gateway.settings.origin import Origin, origins, variable_for
 from gateway.settings.whole import Settings
@@ -61,7 +62,7 @@ def _read(file: Path) -> tuple[Settings, Mapping[tuple[str, ...], int]]:
     except ValueError as error:
         raise ConfigError(f"is not TOML: {error}", file=file) from None
     try:
-        return Settings(**content), lines
+        return Settings(**Environment(Settings).over(content)), lines
     except pydantic.ValidationError as error:
         raise _fault(error, file, lines) from None
 

@@ -65,8 +65,8 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment wins over the file."""
-        return env_settings, init_settings
+        """What is handed in is all there is: the environment was laid over the file before."""
+        return (init_settings,)
 
     def listener_for(self, service: ServiceName) -> Listener | None:
         """The first listener that serves it, or None."""

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -133,6 +134,29 @@ def test_a_command_prints_for_people_and_for_machines(mogate: CliRunner, argumen
     assert SHOWS.get(name, "data:") in people.stdout
     assert not people.stdout.startswith(("{", "["))
     assert "\x1b" not in people.stdout
+
+
+def test_the_commands_of_the_next_session_are_shown(mogate: CliRunner) -> None:
+    """What a device does not hold yet as SyncML, and nothing once it does; asking sends nothing. OMA DM RepPro 1.2"""
+
+    def shown() -> tuple[dict[str, Any], str]:
+        found = [mogate.invoke(cli.main, ["render", "alice.1", "--as", "omadm", *more]) for more in (["--json"], [])]
+        return json.loads(found[0].stdout), found[1].stdout
+
+    assert mogate.invoke(cli.main, ["simulate", "omadm"]).exit_code == 0
+    assert mogate.invoke(cli.main, ["set", "alice", "ims/Timer_T1=3100"]).exit_code == 0
+    machine, people = shown()
+    assert any(one.startswith("Replace ./3GPP_IMS/Timer_T1") for one in machine["commands"]), machine
+    assert "<Data>3100</Data>" in machine["syncml"]
+    assert "<LocURI>./3GPP_IMS/Timer_T1</LocURI>" in people
+    assert shown() == (machine, people)
+    assert mogate.invoke(cli.main, ["simulate", "omadm"]).exit_code == 0
+    machine, people = shown()
+    assert (machine["commands"], machine["syncml"]) == ([], "")
+    assert people == "device alice.1 is up to date: nothing is sent\n"
+    for whose, why in (("bob", "subscriber bob: none"), ("nobody", "nobody")):
+        refused = mogate.invoke(cli.main, ["render", whose, "--as", "omadm"])
+        assert (refused.exit_code, why in refused.stderr) == (1, True), refused.stderr
 
 
 def test_a_subscriber_with_a_device_comes_and_goes(mogate: CliRunner) -> None:

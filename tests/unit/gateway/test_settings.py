@@ -88,6 +88,47 @@ def test_a_fault_has_its_line_and_mend(tmp_path: Path, text: str, place: str) ->
     assert place in str(caught.value)
 
 
+def test_an_address_can_be_said_by_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """``host:port`` as in the file, in a table and in an entry of a list that stays otherwise; its origin is told."""
+    listener = '[[listeners]]\nname = "a"\naddress = "[::1]:1"\nserves = ["omadm"]\n'
+    file = written(tmp_path, listener + listener.replace('"a"', '"b"'))
+    monkeypatch.setenv("MOGATE_EIR__ADDRESS", "[::]:3868")
+    monkeypatch.setenv("MOGATE_EIR__METRICS", "localhost:9100")
+    monkeypatch.setenv("MOGATE_LISTENERS__1__ADDRESS", "0.0.0.0:80")
+    monkeypatch.setenv("MOGATE_LISTENERS__1__SERVES", '["omadm", "rcc14-http"]')
+    settings = load_settings(file)
+    assert [str(one.address) for one in settings.listeners] == ["[::1]:1", "0.0.0.0:80"]
+    assert (settings.listeners[1].name, settings.listeners[1].serves) == ("b", ("omadm", "rcc14-http"))
+    assert (str(settings.eir.address), str(settings.eir.metrics)) == ("[::]:3868", "localhost:9100")
+    found = {one.key: one for one in load_origins(file)}
+    assert found["listeners.1.address"][1:] == ("environment MOGATE_LISTENERS__1__ADDRESS", "0.0.0.0:80")
+    assert found["listeners.0.address"][1:] == (f"{file}:3", "[::1]:1")
+    assert found["eir.address"][1:] == ("environment MOGATE_EIR__ADDRESS", "[::]:3868")
+
+
+def test_the_environment_adds_an_entry_to_a_list(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The next number is a new entry, also of a list that the file does not have; a number is not left out."""
+    monkeypatch.setenv("MOGATE_AAA__0__ADDRESS", "127.0.0.1:1812")
+    monkeypatch.setenv("MOGATE_AAA__0__SECRET", "aaa.secret")
+    assert str(load_settings(written(tmp_path, "")).aaa[0].address) == "127.0.0.1:1812"
+    monkeypatch.setenv("MOGATE_AAA__2__ADDRESS", "127.0.0.1:1813")
+    with pytest.raises(ConfigError, match="entry 2 is set and there is no entry 1"):
+        load_settings(written(tmp_path, ""))
+
+
+@pytest.mark.parametrize(
+    ("variable", "said"), [("MOGATE_LISTENERS__0__ADDRESS", "nowhere"), ("MOGATE_LISTENERS__0__SERVES", "omadm")]
+)
+def test_a_fault_of_an_entry_in_the_environment_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable: str, said: str
+) -> None:
+    """What cannot be read ends with a word, not with a traceback."""
+    monkeypatch.setenv(variable, said)
+    listener = '[[listeners]]\nname = "a"\naddress = "[::1]:1"\nserves = ["omadm"]\n'
+    with pytest.raises(ConfigError, match=r"^environment variable"):
+        load_settings(written(tmp_path, listener))
+
+
 def test_a_fault_of_the_environment_names_the_variable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """What the environment says wrongly is not looked for in the file."""
     monkeypatch.setenv("MOGATE_OMADM__SESSION_SECONDS", "soon")
