@@ -379,7 +379,9 @@ def _runner(
     if "admin" in listener.serves:
         if len(listener.serves) > 1:
             raise ConfigError("admin has a listener of its own: serve nothing else there", key=listener.name)
-        return web.AppRunner(admin.application(), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
+        return web.AppRunner(
+            admin.application(listener.trusted_proxies), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS
+        )
     routes: list[front.Route] = []
     if "sms-receipts" in listener.serves and brought is not None:
         routes.append(("GET", RECEIPT_PATH, brought.handle))

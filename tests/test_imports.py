@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 TIERS = (
-    ("gateway.errors", "gateway.status"),
+    ("gateway.errors", "gateway.status", "gateway.peers"),
     ("gateway.tree", "gateway.mo"),
     ("gateway.fleet", "gateway.objects"),
     (

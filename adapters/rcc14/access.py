@@ -1,4 +1,4 @@
-"""What is known of a request before it is read: the address it comes from, and the server it was meant for.
+"""What is known of a request before it is read: the server it was meant for.
 
 Pure.
 
@@ -8,14 +8,9 @@ Spec: RCC.14 2.2.1 (default server), 3GPP TS 23.003 (3gppnetwork.org names)
 from __future__ import annotations
 
 import functools
-import ipaddress
 import zlib
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
-
-from adapters.rcc14.identity.enrichment import Network, is_trusted
-
-MAX_FORWARDED = 10
 
 
 class Redirect(NamedTuple):
@@ -28,21 +23,6 @@ class Redirect(NamedTuple):
     to: str
     hosts: frozenset[str] = frozenset()
     share_percent: int = 100
-
-
-def client_address(peer: str, forwarded: Sequence[str], proxies: tuple[Network, ...]) -> str:
-    """The address of the client: the last one on the way that is none of our proxies'.
-
-    ``forwarded`` are the values of X-Forwarded-For, to which each proxy adds whom it heard from; what is further to
-    the left than the first stranger may be made up.
-    """
-    if not forwarded or not is_trusted(peer, proxies):
-        return peer
-    hops = [hop.strip() for value in forwarded for hop in value.split(",")]
-    for hop in reversed(hops[-MAX_FORWARDED:]):
-        if not is_trusted(hop, proxies):
-            return hop if _is_address(hop) else peer
-    return peer
 
 
 def default_hosts(plmns: Iterable[str]) -> frozenset[str]:
@@ -70,11 +50,3 @@ def redirect_for(redirects: Sequence[Redirect], scheme: str, host: str, client: 
         if zlib.crc32(client.encode("utf-8", "replace")) % 100 < redirect.share_percent:
             return redirect
     return None
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True

@@ -15,9 +15,9 @@ from typing import NamedTuple
 from aiohttp import web
 from msgspec.structs import replace
 
-from adapters.rcc14.access import Redirect, client_address, host_name, redirect_for
+from adapters.rcc14.access import Redirect, host_name, redirect_for
 from adapters.rcc14.guard import Guard
-from adapters.rcc14.identity.enrichment import HeaderNames, Network, Worth, is_trusted, read_enrichment
+from adapters.rcc14.identity.enrichment import HeaderNames, Worth, read_enrichment
 from adapters.rcc14.messages import Answer, Whose, parse_request
 from adapters.rcc14.order import CHALLENGES, CHECKS, UNCHALLENGED, Fact, Step, decide, facts_of, major, offers_of
 from adapters.rcc14.provider import Provider, contradiction
@@ -29,6 +29,7 @@ from gateway.errors import AuthError, Conflict, DecodeError, LimitExceeded, Unav
 from gateway.observe import metrics
 from gateway.observe.load import Load, spread
 from gateway.observe.logs import logger
+from gateway.peers import Network, client_address, is_trusted
 from gateway.serving.front import Handler, Response, query_of
 from gateway.settings import Rcc14
 from gateway.store.protocol import Append, Event, Store, TraceEntry

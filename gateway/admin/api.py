@@ -36,8 +36,10 @@ from gateway.observe import metrics
 from gateway.observe.health import Health
 from gateway.observe.logs import logger
 from gateway.observe.siblings import Siblings
+from gateway.peers import Network, client_address, is_trusted
 
 MAX_BODY_BYTES = 1 << 20
+PROXIES = web.AppKey("proxies", tuple[Network, ...])
 
 _STATUS_OF: tuple[tuple[type[MogateError], HTTPStatus], ...] = (
     (AuthError, HTTPStatus.UNAUTHORIZED),
@@ -72,9 +74,10 @@ class AdminApi:
         self._health = health
         self._siblings = siblings
 
-    def application(self) -> web.Application:
-        """The aiohttp application to serve on the admin listener."""
+    def application(self, proxies: tuple[Network, ...] = ()) -> web.Application:
+        """The aiohttp application to serve on an admin listener, which has these proxies in front of it."""
         app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[self._guard])
+        app[PROXIES] = proxies
         dispatcher = Dispatcher(self._routes, self._parts)
         for route in self._routes:
             app.router.add_route(route.method, route.path, dispatcher.handler(route))
@@ -134,9 +137,7 @@ class AdminApi:
 
     async def _identified(self, request: web.Request) -> Caller:
         """Who calls. Raises: AuthError, unless anybody may call what is asked for."""
-        asked = Asked(
-            request.method, request.headers, request.cookies, request.remote or "", request.url.scheme == "https"
-        )
+        asked = Asked(request.method, request.headers, request.cookies, *origin(request))
         route = self._public.get((request.method, _route(request)))
         if route is not None:
             return Caller("", frozenset(), "", asked.address, secure=asked.secure)
@@ -151,6 +152,13 @@ class AdminApi:
         if reasons:
             return web.Response(status=503, text="".join(f"not ready: {reason}\n" for reason in reasons))
         return web.Response(text="ready\n")
+
+
+def origin(request: web.Request) -> tuple[str, bool]:
+    """The address of the client, and whether it came over TLS: to the gateway, or to a proxy in front of it."""
+    peer, proxies = request.remote or "", request.app[PROXIES]
+    forwarded = request.headers.getall("X-Forwarded-For", ())
+    return client_address(peer, forwarded, proxies), request.secure or is_trusted(peer, proxies)
 
 
 async def _handle_livez(_: web.Request) -> web.Response:

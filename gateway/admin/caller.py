@@ -18,7 +18,7 @@ from gateway.access.people import People, Token, User
 from gateway.access.roles import EVERYTHING, permits
 from gateway.admin.auth import is_bearer
 from gateway.errors import AuthError, Conflict, Forbidden, NotFound
-from gateway.store.protocol import ClaimEphemeral, PutEphemeral, Store, TakeEphemeral
+from gateway.store.protocol import PutEphemeral, Store, TakeEphemeral
 
 COOKIE = "mogate_session"
 CSRF_HEADER = "X-CSRF-Token"
@@ -165,28 +165,3 @@ def _key(cookie: str) -> str:
 
 def _is_of(address: str, networks: tuple[str, ...]) -> bool:
     return not networks or any(ipaddress.ip_address(address) in ipaddress.ip_network(network) for network in networks)
-
-
-class Attempts:
-    """Bounds how often a secret may be tried: ``most`` failures in ``seconds`` for each name and each address."""
-
-    def __init__(self, store: Store, *, most: int = 10, seconds: int = 900) -> None:
-        self._store = store
-        self._most = most
-        self._seconds = seconds
-
-    async def may_try(self, who: str, now: datetime) -> bool:
-        """Whether one more attempt is permitted."""
-        return await self._store.load_ephemeral(f"{_tried(who)}/{self._most - 1}", now) is None
-
-    async def failed(self, who: str, now: datetime) -> None:
-        """Note that an attempt was wrong."""
-        until = now + timedelta(seconds=self._seconds)
-        for place in range(self._most):
-            with suppress(Conflict):
-                await self._store.commit(ClaimEphemeral(f"{_tried(who)}/{place}", b"", until, now))
-                return
-
-
-def _tried(who: str) -> str:
-    return "login/" + hashlib.sha256(who.encode("utf-8", "surrogateescape")).hexdigest()[:32]

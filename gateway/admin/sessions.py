@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -11,8 +12,9 @@ from msgspec.structs import replace
 
 from gateway.access.people import People, User
 from gateway.access.roles import RESOURCES, Role
+from gateway.admin.attempts import Attempts, Limit, limits
 from gateway.admin.auth import SETUP_FILE, read_setup_token
-from gateway.admin.caller import COOKIE, Attempts, Caller, Callers
+from gateway.admin.caller import COOKIE, Caller, Callers
 from gateway.admin.models import Credentials, FirstUser, NewPassword, SessionView
 from gateway.admin.passwords import hash_password, is_password
 from gateway.admin.routes import PUBLIC, SIGNED_IN, Call, Reply, Route
@@ -22,14 +24,23 @@ from gateway.store.protocol import Store
 
 
 class SessionRoutes:
-    """Sessions of people. ``data`` is the directory that may hold a set-up token."""
+    """Sessions of people. ``data`` is the directory that may hold a set-up token; ``pause`` holds an attempt back."""
 
-    def __init__(self, store: Store, callers: Callers, data: Path, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        callers: Callers,
+        data: Path,
+        clock: Callable[[], datetime],
+        *,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self._people = People(store)
         self._callers = callers
         self._attempts = Attempts(store)
         self._data = data
         self._clock = clock
+        self._pause = pause
 
     def routes(self) -> tuple[Route, ...]:
         """The route table."""
@@ -77,13 +88,13 @@ class SessionRoutes:
     async def set_up(self, call: Call) -> Reply:
         """Make the first user."""
         body: FirstUser = call.body
-        now = self._clock()
-        await self._check_attempts(["setup"], now)
+        now, bounds = self._clock(), limits("", call.caller.address)
+        await self._admit(bounds, now)
         token = read_setup_token(self._data)
         if not token or await self._people.users():
             raise Forbidden("this gateway is set up; an administrator makes further users")
         if not hmac.compare_digest(body.token.encode("utf-8", "surrogatepass"), token.encode()):
-            await self._attempts.failed("setup", now)
+            await self._attempts.failed(bounds, now)
             raise AuthError(f"this is not the set-up token; it is in {SETUP_FILE} of the data directory")
         user = User(name=body.name, role=Role.ADMIN, password_hash=await hash_password(body.password), created_at=now)
         await self._people.save(user)
@@ -92,26 +103,28 @@ class SessionRoutes:
 
     async def _prove(self, name: str, password: str, caller: Caller) -> User:
         """The user, who gave the right password."""
-        now, tried = self._clock(), [f"user {name}", f"address {caller.address}"]
-        await self._check_attempts(tried, now)
+        now, bounds = self._clock(), limits(name, caller.address)
+        await self._admit(bounds, now)
         try:
             user: User | None = await self._people.user(name)
         except NotFound:
             user = None
         good = await is_password(password, user.password_hash if user else "")
         if user is None or not good or user.disabled:
-            for who in tried:
-                await self._attempts.failed(who, now)
+            await self._attempts.failed(bounds, now)
             metrics.count(metrics.admin_logins, "refused")
             raise AuthError("the name or the password is wrong")
         metrics.count(metrics.admin_logins, "ok")
         return user
 
-    async def _check_attempts(self, tried: list[str], now: datetime) -> None:
-        for who in tried:
-            if not await self._attempts.may_try(who, now):
-                metrics.count(metrics.admin_logins, "throttled")
-                raise TooMany("too many wrong attempts; wait a quarter of an hour", 900)
+    async def _admit(self, bounds: tuple[Limit, ...], now: datetime) -> None:
+        try:
+            seconds = await self._attempts.admit(bounds, now)
+        except TooMany:
+            metrics.count(metrics.admin_logins, "throttled")
+            raise
+        if seconds:
+            await self._pause(seconds)
 
     async def _begun(self, user: User, caller: Caller) -> Reply:
         cookie, session = await self._callers.begin(user, self._clock())

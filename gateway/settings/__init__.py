@@ -6,7 +6,7 @@ A nested setting is reached with two underscores: ``MOGATE_OMADM__SERVER_ID`` is
 
 from __future__ import annotations
 
-from gateway.settings.base import Address, Bytes, Network, Seconds, ServiceName
+from gateway.settings.base import Address, Bytes, Seconds, ServiceName
 from gateway.settings.clients import AdditionalServer, Languages, Notice, Rcc14, Redirect, Server, TermsOfUse
 from gateway.settings.detection import Detection, Eir, EirPeer
 from gateway.settings.devices import OmaCp, OmaDm, OmaDmModel, ReadBack
@@ -38,7 +38,6 @@ __all__ = [
     "Listener",
     "Load",
     "Logging",
-    "Network",
     "Notice",
     "OmaCp",
     "OmaDm",

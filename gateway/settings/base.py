@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_settings import NoDecode
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 ServiceName = Literal["omadm", "rcc14-http", "rcc14-https", "sms-receipts", "admin"]
 Seconds = Annotated[int, Field(gt=0)]
 Bytes = Annotated[int, Field(gt=0)]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import ipaddress
 from pathlib import Path
 from typing import Annotated
 
 import pydantic
 from pydantic import Field
 
-from gateway.settings.base import Network, ServiceName, Table, TcpAddress
+from gateway.peers import Network
+from gateway.settings.base import ServiceName, Table, TcpAddress
 
 
 class Listener(Table):
@@ -16,7 +18,9 @@ class Listener(Table):
 
     ``trusted_gateways`` are the peers whose enrichment headers are believed. ``trusted_proxies`` are peers that pass
     clients' requests on: they end TLS where there is no certificate here, and say in X-Forwarded-For whom they heard.
-    Clients may show a certificate that an authority in ``client_ca`` issued.
+    Clients may show a certificate that an authority in ``client_ca`` issued. The admin API carries passwords and
+    tokens: in clear it is served on the loopback address, to ``trusted_proxies``, or where ``tls_outside`` says that
+    something else sees to TLS before a request leaves the host or the cluster.
     """
 
     name: str
@@ -27,6 +31,7 @@ class Listener(Table):
     client_ca: Path | None = None
     trusted_gateways: tuple[Network, ...] = ()
     trusted_proxies: tuple[Network, ...] = ()
+    tls_outside: bool = False
 
     @property
     def url(self) -> str:
@@ -41,9 +46,24 @@ class Listener(Table):
             raise ValueError(
                 "rcc14-https hands out configurations: it needs certificate and key, or trusted_proxies that end TLS"
             )
+        if "admin" in self.serves and not (
+            self.certificate or self.trusted_proxies or self.tls_outside or _is_loopback(self.address.host)
+        ):
+            raise ValueError(
+                f"{self.name} at {self.address} would carry passwords and tokens in clear: give it certificate and key,"
+                " or an address on loopback, or name in trusted_proxies the proxies that end TLS;"
+                " tls_outside = true says that something else does"
+            )
         if self.trusted_gateways and "rcc14-http" not in self.serves:
             raise ValueError("trusted_gateways only means something where rcc14-http is served")
         return self
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 class Load(Table):

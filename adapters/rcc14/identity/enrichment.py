@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import enum
 import functools
-import ipaddress
 import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from adapters.rcc14.messages import parse_msisdn
 from gateway.errors import DecodeError
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+from gateway.peers import Network, is_trusted
 
 _IMSI = re.compile("[0-9]{6,15}", re.ASCII)
 
@@ -67,18 +65,6 @@ class Enrichment(NamedTuple):
     imsi: str = ""
     msisdn: str = ""
     contradicted: bool = False
-
-
-@functools.lru_cache(maxsize=4096)
-def is_trusted(peer: str, gateways: tuple[Network, ...]) -> bool:
-    """Whether the immediate peer's address is inside one of the networks; an IPv4-mapped address counts as IPv4."""
-    try:
-        address = ipaddress.ip_address(peer)
-    except ValueError:
-        return False
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
-        address = address.ipv4_mapped
-    return any(address in network for network in gateways)
 
 
 def read_enrichment(

@@ -23,8 +23,6 @@ from urllib.parse import parse_qs
 
 from aiohttp import web
 
-from adapters.rcc14.access import client_address
-from adapters.rcc14.identity.enrichment import Network
 from adapters.rcc14.identity.otp import Waiting, name_of
 from adapters.rcc14.language import choose_language
 from adapters.rcc14.messages import parse_msisdn
@@ -32,6 +30,7 @@ from adapters.rcc14.proving.otp import OneTimePasswords
 from gateway.errors import DecodeError, MogateError, Unavailable
 from gateway.observe import metrics
 from gateway.observe.logs import logger
+from gateway.peers import Network, client_address
 
 MAX_FORM_BYTES = 2048
 MAX_FIELDS = 5

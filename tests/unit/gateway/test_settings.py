@@ -32,6 +32,22 @@ def test_the_shipped_settings_load() -> None:
     assert settings.mo == SHIPPED.parent / "mo"
 
 
+@pytest.mark.parametrize(
+    "mend",
+    [
+        'address = "[::1]:1"',
+        'address = "localhost:1"',
+        'address = "0.0.0.0:1"\ncertificate = "c"\nkey = "k"',
+        'address = "0.0.0.0:1"\ntrusted_proxies = ["192.0.2.1/32"]',
+        'address = "0.0.0.0:1"\ntls_outside = true',
+    ],
+)
+def test_the_admin_api_is_in_clear_only_where_nobody_listens(tmp_path: Path, mend: str) -> None:
+    """On loopback, or where a setting says that TLS ends in front of it; elsewhere it takes a certificate."""
+    settings = load_settings(written(tmp_path, f'[[listeners]]\nname = "x"\nserves = ["admin"]\n{mend}'))
+    assert settings.listener_for("admin") is not None
+
+
 def test_the_environment_wins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """``MOGATE_TABLE__KEY`` overrides one key and leaves its neighbours."""
     file = written(tmp_path, '[omadm]\nserver_id = "file"\nsession_seconds = 60\n')
@@ -50,6 +66,10 @@ def test_the_environment_wins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
         ('[[listeners]]\nname = "x"\naddress = "nowhere"\nserves = ["omadm"]', "listeners.0.address"),
         ('[[listeners]]\nname = "x"\naddress = "[::1]:1"\nserves = ["rcc14-https"]', "certificate"),
         ('[[listeners]]\nname = "x"\naddress = "[::1]:1"\nserves = ["omadm"]\ntrusted_gateways = ["::/0"]', "trusted"),
+        (
+            '[[listeners]]\nname = "x"\naddress = "0.0.0.0:1"\nserves = ["admin"]',
+            "x at 0.0.0.0:1 would carry passwords",
+        ),
         ('[operator]\nplmns = ["1"]', "operator.plmns"),
     ],
 )

@@ -28,6 +28,6 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- if .Values.tlsSecret -}}
 {{- $tls = merge $tls (dict "certificate" "/run/tls/tls.crt" "key" "/run/tls/tls.key") -}}
 {{- end -}}
-{{- $admin := dict "name" "admin" "address" "[::]:8081" "serves" (list "admin") -}}
+{{- $admin := dict "name" "admin" "address" "[::]:8081" "serves" (list "admin") "trusted_proxies" .Values.trustedProxies "tls_outside" true -}}
 {{ concat $listeners (list $tls $admin) | toJson }}
 {{- end }}

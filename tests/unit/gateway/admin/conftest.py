@@ -62,6 +62,12 @@ def clock() -> Clock:
 
 
 @pytest.fixture
+def held_back() -> list[float]:
+    """For how long attempts at passwords were held back, in seconds."""
+    return []
+
+
+@pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
     store = SqliteStore.open(tmp_path / "mogate.db")
     yield store
@@ -69,17 +75,21 @@ async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
 
 
 @pytest.fixture
-def api(store: SqliteStore, tmp_path: Path, clock: Clock) -> AdminApi:
+def api(store: SqliteStore, tmp_path: Path, clock: Clock, held_back: list[float]) -> AdminApi:
     service = Service(CATALOGUE, ProfileSet([], CATALOGUE), plmns=["00101"], roots={"ims": "./IMS"})
     inventory = Inventory(store, CATALOGUE, Sealer(bytes(32)), clock)
     digest = hashlib.sha256(TOKEN.encode()).digest()
     callers = Callers(store, token_digest=digest, clock=clock, session_seconds=3600)
+
+    async def pause(seconds: float) -> None:
+        held_back.append(seconds)
+
     return AdminApi(
         SubscriberRoutes(store, service, inventory, Documents()).routes(),
         DeviceRoutes(store, service, inventory, ImsCredentials(Sealer(bytes(32))), clock).routes(),
         EventRoutes(store).routes(),
         PeopleRoutes(store, clock).routes(),
-        SessionRoutes(store, callers, tmp_path, clock).routes(),
+        SessionRoutes(store, callers, tmp_path, clock, pause=pause).routes(),
         AuditRoutes(store).routes(),
         SearchRoutes(store).routes(),
         ImportRoutes(Bulk(store, inventory)).routes(),

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp.test_utils import TestClient
+from aiohttp.test_utils import TestClient, TestServer
 
 from gateway.access.people import People, User
 from gateway.access.roles import Role
+from gateway.admin.api import AdminApi
 from gateway.admin.passwords import hash_password
 from gateway.store.sqlite import SqliteStore
 
@@ -108,6 +110,54 @@ async def test_passwords_cannot_be_tried_without_end(client: TestClient, anna: U
     assert (await log_in(client))[0] == 429
     clock.at += timedelta(minutes=16)
     assert (await log_in(client))[0] == 200
+
+
+async def from_address(api: AdminApi, address: str, password: str, name: str = "anna") -> int:
+    """The status of a log-in that a trusted proxy brings from that address."""
+    application = api.application((ipaddress.ip_network("127.0.0.0/8"),))
+    async with (
+        TestClient(TestServer(application)) as client,
+        client.post(
+            "/api/v1/session", json={"name": name, "password": password}, headers={"X-Forwarded-For": address}
+        ) as response,
+    ):
+        return response.status
+
+
+async def test_a_stranger_locks_nobody_out(api: AdminApi, anna: User, held_back: list[float]) -> None:
+    """Who fails at a name from one address is refused at that address; the name's owner gets in from another."""
+    assert {await from_address(api, "203.0.113.9", "wrong") for _ in range(10)} == {401}
+    assert await from_address(api, "203.0.113.9", PASSWORD) == 429
+    assert await from_address(api, "198.51.100.7", PASSWORD) == 200
+    assert held_back == []
+
+
+async def test_a_name_that_is_failed_at_from_everywhere_becomes_slow(
+    api: AdminApi, anna: User, held_back: list[float], clock: Any
+) -> None:
+    """After twenty wrong ones each attempt at the name is held back, the owner's too, and none is refused for it."""
+    assert {await from_address(api, f"203.0.113.{place}", "wrong") for place in range(20)} == {401}
+    assert held_back == []
+    assert await from_address(api, "198.51.100.7", PASSWORD) == 200
+    assert held_back == [3.0]
+    assert await from_address(api, "198.51.100.7", "x", "nobody") == 401
+    clock.at += timedelta(minutes=16)
+    assert await from_address(api, "198.51.100.7", PASSWORD) == 200
+    assert held_back == [3.0]
+
+
+async def test_one_address_cannot_try_name_after_name(api: AdminApi, anna: User) -> None:
+    """Fifty wrong ones from one address, at whatever names, are the last for a while."""
+    assert {await from_address(api, "203.0.113.9", "wrong", f"name{place}") for place in range(50)} == {401}
+    assert await from_address(api, "203.0.113.9", PASSWORD) == 429
+
+
+async def test_behind_a_proxy_that_ends_tls_the_cookie_is_for_tls_alone(api: AdminApi, anna: User) -> None:
+    """The browser spoke TLS, whatever the proxy speaks behind it; to anybody else clear text is clear text."""
+    for proxies, marks in (((ipaddress.ip_network("127.0.0.0/8"),), ["Secure"]), ((), [])):
+        async with TestClient(TestServer(api.application(proxies))) as client:
+            _, _, cookie = await log_in(client)
+        assert [part.strip() for part in cookie.split(";") if part.strip() == "Secure"] == marks
 
 
 async def test_a_disabled_user_is_out_at_once(client: TestClient, store: SqliteStore, anna: User) -> None:
