@@ -10,7 +10,7 @@ import hashlib
 import logging
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -67,6 +67,7 @@ from gateway.admin.webhooks import WebhookRoutes
 from gateway.bulk import Bulk
 from gateway.detections import WORK as DETECTION_WORK
 from gateway.detections import Detections
+from gateway.editions import EDITIONS_FOLDER, Editions
 from gateway.errors import ConfigError
 from gateway.files import Configuration, load_configuration
 from gateway.fleet.model import Model, ReadBack
@@ -125,6 +126,8 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
 
     Raises: ConfigError when the settings, a file they name or the data directory is not fit for use.
     """
+    editions = Editions(settings.profiles, settings.data / EDITIONS_FOLDER)
+    editions.recover()
     configuration = load_configuration(settings)
     sealer = Sealer.load(settings.seal_key)
     token = load_token(settings.data)
@@ -246,9 +249,11 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             store,
             service,
             campaigns,
+            editions=editions,
             read=functools.partial(_read_draft, settings),
             reload=reload.reload,
             served=lambda: reload.digest,
+            clock=now,
         )
         admin = AdminApi(
             SessionRoutes(store, callers, settings.data, now).routes(),
@@ -260,7 +265,7 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             ReachRoutes(inventory, reachings).routes(),
             WebhookRoutes(webhooks).routes(),
             CampaignRoutes(campaigns).routes(),
-            PublishingRoutes(publishing).routes(),
+            PublishingRoutes(publishing, editions).routes(),
             DetectionRoutes(detections, decode_message).routes(),
             TacRoutes(Tacs(store)).routes(),
             PreviewRoutes(
@@ -406,8 +411,8 @@ def _runner(
     return web.ServerRunner(server, shutdown_timeout=SHUTDOWN_SECONDS)
 
 
-def _read_draft(settings: Settings) -> Draft:
-    read = load_configuration(settings)
+def _read_draft(settings: Settings, profiles: Mapping[str, str] | None) -> Draft:
+    read = load_configuration(settings, profiles)
     return Draft(read.profiles, read.digest)
 
 

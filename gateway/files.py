@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from adapters.omacp.mapping import CpMapping
-from adapters.provisioning.mapping import Mapping
+from adapters.provisioning import mapping
 from gateway.fleet.consistency import load_rules
 from gateway.fleet.detection_rules import Rule as DetectionRule
 from gateway.fleet.detection_rules import load_rules as load_detection_rules
-from gateway.fleet.profile import ProfileSet, load_profiles
+from gateway.fleet.profile import ProfileSet, load_profiles, parse_profiles
 from gateway.mo.catalogue import Catalogue
 from gateway.settings import Settings
 
@@ -24,7 +25,7 @@ class Configuration(NamedTuple):
 
     catalogue: Catalogue
     profiles: ProfileSet
-    mapping: Mapping
+    mapping: mapping.Mapping
     cp_mapping: CpMapping
     detection_rules: tuple[DetectionRule, ...]
     digest: str
@@ -38,19 +39,26 @@ def load_catalogue(settings: Settings) -> Catalogue:
     return Catalogue.load(*_mo_directories(settings), identifiers=settings.catalogue.identifiers)
 
 
-def load_configuration(settings: Settings) -> Configuration:
+def load_configuration(settings: Settings, profiles: Mapping[str, str] | None = None) -> Configuration:
     """The DDFs, profiles, mappings and rules that the settings name.
+
+    With ``profiles``, texts by the name of their file, it is as if just these were in the directory of profiles.
 
     Raises: ConfigError naming file, line and key of what is wrong.
     """
     # Before the files are read: what is written meanwhile looks like what it is, a change.
     rules = settings.detection.rules
-    digest = _digest(*_mo_directories(settings), settings.mapping, settings.profiles, *([rules] if rules else []))
+    places = [_files(place) for place in _mo_directories(settings)]
+    places += [_files(settings.mapping), _profile_files(settings.profiles, profiles)]
+    digest = _digest(*places, *([_files(rules)] if rules else []))
     catalogue = load_catalogue(settings)
+    consistency = load_rules(_mo_directories(settings), catalogue)
     return Configuration(
         catalogue,
-        load_profiles(settings.profiles, catalogue, load_rules(_mo_directories(settings), catalogue)),
-        Mapping.load(settings.mapping, catalogue),
+        load_profiles(settings.profiles, catalogue, consistency)
+        if profiles is None
+        else parse_profiles(profiles, catalogue, consistency),
+        mapping.Mapping.load(settings.mapping, catalogue),
         CpMapping.load(settings.mapping / "omacp", catalogue),
         load_detection_rules(rules) if rules else (),
         digest,
@@ -61,13 +69,28 @@ def _mo_directories(settings: Settings) -> tuple[Path, ...]:
     return (settings.mo, *settings.catalogue.directories)
 
 
-def _digest(*places: Path) -> str:
-    """What identifies these files, and those in these folders, by their names below the folder and their octets."""
+def _files(place: Path) -> Iterator[tuple[str, bytes]]:
+    """This file, or those in this folder, by their names below it."""
+    inside = (one for one in place.rglob("*") if one.suffix in (".toml", ".xml") and one.is_file())
+    for file in [place] if place.is_file() else sorted(inside):
+        yield str(file.relative_to(place)), file.read_bytes()
+
+
+def _profile_files(folder: Path, texts: Mapping[str, str] | None) -> Iterator[tuple[str, bytes]]:
+    """The folder's files, with these texts in place of those that profiles are read from."""
+    if texts is None:
+        return _files(folder)
+    others = ((name, octets) for name, octets in _files(folder) if "/" in name or not name.endswith(".toml"))
+    files = [*others, *((name, text.encode()) for name, text in texts.items())]
+    return iter(sorted(files, key=lambda one: Path(one[0])))
+
+
+def _digest(*places: Iterable[tuple[str, bytes]]) -> str:
+    """What identifies the files of these places, by their names and octets."""
     whole = hashlib.sha256()
-    for number, place in enumerate(places):
-        inside = (one for one in place.rglob("*") if one.suffix in (".toml", ".xml") and one.is_file())
-        for file in [place] if place.is_file() else sorted(inside):
-            for part in (str(number).encode(), str(file.relative_to(place)).encode(), file.read_bytes()):
+    for number, files in enumerate(places):
+        for name, octets in files:
+            for part in (str(number).encode(), name.encode(), octets):
                 whole.update(len(part).to_bytes(8))
                 whole.update(part)
     return whole.hexdigest()[:DIGEST_CHARACTERS]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -254,6 +255,37 @@ def publication(made: Mapping[str, Any]) -> str:
     lines += [f"  {', '.join(made['sample'])}{more}"] if made["sample"] else []
     lines += [f"they are made to call by campaign {made['campaign']}"] if made["campaign"] else []
     return "\n".join(lines)
+
+
+_SIGNS = {"added": "+", "changed": "~", "deleted": "-", "restated": "="}
+
+
+def plan(found: Mapping[str, Any], *, devices: bool = True) -> str:
+    """What an edition of the profiles changes, each profile with its lines, and on how many devices."""
+    lines = []
+    for one in found["changes"]:
+        change = one["change"].upper() if one["change"] == "deleted" else one["change"]
+        lines.append(f"{_SIGNS[one['change']]} {one['layer']} profile {one['profile']} in {one['file']}: {change}")
+        for said in one["statements"]:
+            place = f"{one['file']}:{said['line']}" if said["line"] else one["file"]
+            if said["now"] is None:
+                lines.append(f"    - {place}  {said['key']}  was {_quoted(said['was'])}".rstrip())
+            elif said["was"] is None:
+                lines.append(f"    + {place}  {said['key']}  {_quoted(said['now'])}".rstrip())
+            else:
+                lines.append(f"    ~ {place}  {said['key']}  {_quoted(said['was'])} -> {_quoted(said['now'])}")
+    lines += [f"warning: {one}" for one in found["warnings"]]
+    if devices:
+        more = ", …" if found["count"] > len(found["sample"]) else ""
+        lines.append(f"devices whose content changes: {found['count']}")
+        lines += [f"  {', '.join(found['sample'])}{more}"] if found["sample"] else []
+    deletes = any(one["change"] == "deleted" for one in found["changes"])
+    allow = "; it deletes profiles, which --allow-deletions allows" if deletes else ""
+    return "\n".join([*lines, f"plan {found['plan']}{allow}"])
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
 
 
 def webhook(found: Mapping[str, Any]) -> str:

@@ -82,17 +82,21 @@ class Gateway:
 
     def run(self, *arguments: str, fails: bool = False, stdin: str = "") -> str:
         """What a ``mogate`` command printed."""
-        done = subprocess.run(
+        done = self.done(*arguments, stdin=stdin)
+        assert (done.returncode != 0) == fails, f"{arguments}: {done.stdout}{done.stderr}\n{self.log()[-3000:]}"
+        return done.stderr if fails else done.stdout
+
+    def done(self, *arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+        """A ``mogate`` command that ended, with what it printed and its status."""
+        return subprocess.run(
             [sys.executable, "-m", "gateway", *arguments],
-            env=self.environment,
+            env=self.environment | environment,
             input=stdin,
             capture_output=True,
             text=True,
             timeout=DEADLINE_SECONDS,
             check=False,
         )
-        assert (done.returncode != 0) == fails, f"{arguments}: {done.stdout}{done.stderr}\n{self.log()[-3000:]}"
-        return done.stderr if fails else done.stdout
 
     def json(self, *arguments: str) -> Any:
         """The same as values."""

@@ -81,9 +81,9 @@ def test_the_commands_of_a_guide(page: Path, tmp_path: Path) -> None:
 
 
 def _take(steps: list[Step], gateway: Gateway) -> None:
-    """Run the steps; the .json files they name are in the gateway's folder, and ``> FILE`` keeps what was printed."""
+    """Run the steps; .json files and directories they name are in the gateway's folder, and ``> FILE`` keeps output."""
     for command, printed in steps:
-        words = [str(gateway.folder / word) if word.endswith(".json") else word for word in shlex.split(command)]
+        words = [str(gateway.folder / word) if word.endswith((".json", "/")) else word for word in shlex.split(command)]
         output = gateway.run(*words[: words.index(">")] if ">" in words else words)
         if ">" in words:
             Path(words[-1]).write_text(output)

@@ -33,6 +33,7 @@ TIERS = (
         "gateway.serving",
         "gateway.archive",
         "gateway.bulk",
+        "gateway.editions",
         "gateway.packages",
         "gateway.jobs",
         "gateway.detections",

@@ -11,11 +11,11 @@ import json
 import ssl
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from gateway.admin.auth import load_token
 from gateway.errors import ConfigError, MogateError, Unavailable
-from gateway.settings import Listener, Settings
+from gateway.settings import Settings
 
 TIMEOUT_SECONDS = 30.0
 CHUNK_BYTES = 65_536
@@ -33,10 +33,12 @@ def call(
     body: object = None,
     query: Mapping[str, str] | None = None,
     reason: str = "",
+    seconds: float = TIMEOUT_SECONDS,
 ) -> Any:
     """What the admin API answered, as plain values; None for an empty answer. ``path`` is below ``/api/v1``.
 
-    A body of octets goes as it is, any other as JSON. ``reason`` is for the audit log.
+    A body of octets goes as it is, any other as JSON. ``reason`` is for the audit log; an answer is waited for for so
+    many ``seconds``.
 
     Raises: Refused with the gateway's reason, Unavailable when no gateway answers.
     """
@@ -46,7 +48,9 @@ def call(
         octets = body
     elif body is not None:
         octets, headers["Content-Type"] = json.dumps(body).encode(), "application/json"
-    with _asking(settings, method, path + (f"?{urlencode(query)}" if query else ""), octets, headers) as response:
+    with _asking(
+        settings, method, path + (f"?{urlencode(query)}" if query else ""), octets, headers, seconds
+    ) as response:
         answered, status = response.read(), response.status
     return _answer(settings, status, answered)
 
@@ -65,22 +69,30 @@ def download(settings: Settings, path: str, media_type: str) -> Iterator[bytes]:
 
 @contextlib.contextmanager
 def _asking(
-    settings: Settings, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
+    settings: Settings,
+    method: str,
+    path: str,
+    body: bytes | None,
+    headers: Mapping[str, str],
+    seconds: float = TIMEOUT_SECONDS,
 ) -> Iterator[http.client.HTTPResponse]:
-    listener = _listener(settings)
-    host, port = listener.address.host, listener.address.port
-    token = {"Authorization": f"Bearer {load_token(settings.data)}"}
+    url = _url(settings)
+    place = urlsplit(url)
+    shown = settings.admin.token.get_secret_value() or load_token(settings.data)
+    token = {"Authorization": f"Bearer {shown}"}
     connection = (
-        http.client.HTTPSConnection(host, port, timeout=TIMEOUT_SECONDS, context=ssl.create_default_context())
-        if listener.certificate
-        else http.client.HTTPConnection(host, port, timeout=TIMEOUT_SECONDS)
+        http.client.HTTPSConnection(
+            place.hostname or "", place.port, timeout=seconds, context=ssl.create_default_context()
+        )
+        if place.scheme == "https"
+        else http.client.HTTPConnection(place.hostname or "", place.port, timeout=seconds)
     )
     try:
         connection.request(method, f"/api/v1{path}", body, {**token, **headers})
         yield connection.getresponse()
     except (http.client.HTTPException, OSError) as error:
         reason = str(error) or type(error).__name__
-        raise Unavailable(f"no gateway answers at {listener.url} ({reason}); start one with `mogate serve`") from None
+        raise Unavailable(f"no gateway answers at {url} ({reason}); start one with `mogate serve`") from None
     finally:
         connection.close()
 
@@ -92,16 +104,18 @@ def _answer(settings: Settings, status: int, octets: bytes) -> Any:
             raise Refused(answer["detail"])
     except (ValueError, TypeError, KeyError):
         raise Unavailable(
-            f"what answers at {_listener(settings).url} is not the admin API of a gateway (HTTP {status})"
+            f"what answers at {_url(settings)} is not the admin API of a gateway (HTTP {status})"
         ) from None
     return answer
 
 
-def _listener(settings: Settings) -> Listener:
+def _url(settings: Settings) -> str:
+    if settings.admin.url:
+        return settings.admin.url.rstrip("/")
     listener = settings.listener_for("admin")
     if listener is None:
         raise ConfigError("no listener serves admin; add one to the settings", key="listeners")
-    return listener
+    return listener.url
 
 
 def segment(name: str) -> str:

@@ -38,9 +38,9 @@ class Call(NamedTuple):
             raise ConfigError(f"{text[:40]!r} is not a number", key=name)
         return int(text) if text else default
 
-    def flag(self, name: str) -> bool:
-        """A query parameter that is true or false, false when absent. Raises: ConfigError when it is neither."""
-        text = self.query.get(name, "false")
+    def flag(self, name: str, *, absent: bool = False) -> bool:
+        """A query parameter that is true or false; ``absent`` when it is not there. Raises: ConfigError otherwise."""
+        text = self.query.get(name, "true" if absent else "false")
         if text not in ("true", "false"):
             raise ConfigError(f"{text[:40]!r} is neither true nor false", key=name)
         return text == "true"

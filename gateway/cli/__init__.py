@@ -37,6 +37,9 @@ COMMANDS = {
     "campaign": Later("campaigns:campaign", "One change for many devices, group after group."),
     "webhook": Later("webhooks:webhook", "Receivers of events, over HTTP."),
     "profile": Later("publishing:profile", "Profiles, as files."),
+    "plan": Later("publishing:plan", "Show what the profiles in DIR would change on the gateway."),
+    "diff": Later("publishing:diff", "Show in what the profiles in DIR differ from those of the gateway."),
+    "apply": Later("publishing:apply", "Make the profiles in DIR those of the gateway."),
     "simulate": Later("simulate:simulate", "Act as a device against a running gateway."),
 }
 """Every command: where it is, and the start of its help."""

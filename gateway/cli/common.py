@@ -16,7 +16,10 @@ P = ParamSpec("P")
 
 
 def printing(command: Callable[P, Any]) -> Callable[P, None]:
-    """Print what the command returns: (value for --json, text for people), or nothing."""
+    """Print what the command returns: (value for --json, text for people), or nothing.
+
+    A third thing that it returns is the exit status.
+    """
 
     @click.option("--json", "as_machine", is_flag=True, help="Print JSON.")
     @functools.wraps(command)
@@ -24,8 +27,10 @@ def printing(command: Callable[P, Any]) -> Callable[P, None]:
         machine = bool(kwargs.pop("as_machine"))
         printed = command(*args, **kwargs)
         if printed is not None:
-            value, text = printed
+            value, text, *status = printed
             click.echo(json.dumps(value, indent=2) if machine else text)
+            if status:
+                click.get_current_context().exit(*status)
 
     return wrapped
 

@@ -155,17 +155,33 @@ def load_profiles(directory: Path, catalogue: Catalogue, rules: Iterable[Rule] =
 
     Raises: ConfigError naming file, line and node; two profiles of one name are an error too.
     """
+    texts = {str(directory / name): text for name, text in read_profiles(directory).items()}
+    return parse_profiles(texts, catalogue, rules)
+
+
+def read_profiles(directory: Path) -> dict[str, str]:
+    """The text of every ``*.toml`` in the directory, by the name of the file.
+
+    Raises: ConfigError naming the file.
+    """
     if not directory.is_dir():
         raise ConfigError("there is no such directory; it holds the profiles", file=directory)
-    named: dict[str, Profile] = {}
+    texts: dict[str, str] = {}
     for file in sorted(directory.glob("*.toml")):
         try:
-            source = file.read_text(encoding="utf-8")
+            texts[file.name] = file.read_text(encoding="utf-8")
         except OSError as fault:
             raise ConfigError(f"cannot be read: {fault.strerror}", file=file) from None
         except UnicodeDecodeError:
             raise ConfigError("is not UTF-8 text", file=file) from None
-        profile = parse_profile(source, str(file), catalogue)
+    return texts
+
+
+def parse_profiles(texts: Mapping[str, str], catalogue: Catalogue, rules: Iterable[Rule] = ()) -> ProfileSet:
+    """The profiles that these texts, by file, state. Raises: as ``load_profiles`` does."""
+    named: dict[str, Profile] = {}
+    for file, source in texts.items():
+        profile = parse_profile(source, file, catalogue)
         if profile.name in named:
             raise ConfigError(
                 f"{profile.name!r} is already the profile in {named[profile.name].file}", file=file, key="name"

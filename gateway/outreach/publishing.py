@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextlib
+import hashlib
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
-from gateway.errors import Conflict
+from gateway.editions import Editions, edition_of
+from gateway.errors import ConfigError, Conflict, Outdated, Unavailable
 from gateway.fleet.campaign import Campaign, Content, Group, Target
 from gateway.fleet.configuration import configuration
 from gateway.fleet.device import Device
 from gateway.fleet.profile import ProfileSet
+from gateway.fleet.profile_changes import Change, ProfileChange, profile_changes
 from gateway.fleet.subscriber import Subscriber
 from gateway.outreach.campaigns import Campaigns
 from gateway.service import Service
@@ -18,6 +23,10 @@ from gateway.store.protocol import Store
 
 SAMPLE = 10
 MAX_RATE = 600_000.0
+PLAN_CHARACTERS = 12
+
+Texts = Mapping[str, str]
+"""Files of profiles by name."""
 
 
 class Draft(NamedTuple):
@@ -34,8 +43,32 @@ class Affected(NamedTuple):
     device_ids: list[str]
 
 
+class Plan(NamedTuple):
+    """What an edition of the profiles would change. ``digest`` is another when anything was changed meanwhile."""
+
+    digest: str
+    changes: list[ProfileChange]
+    affected: Affected
+    warnings: Sequence[str]
+
+    @property
+    def deleted(self) -> list[str]:
+        """The profiles that would be gone."""
+        return [one.profile for one in self.changes if one.change is Change.DELETED]
+
+
+class Calls(NamedTuple):
+    """How the devices whose content changes are made to call: over so many seconds, or not at all (None)."""
+
+    within_seconds: int | None
+    groups: list[Group]
+
+
 class Publishing:
-    """``read`` gives the files as they are, ``reload`` has all workers serve them, ``served`` says which are served."""
+    """``read`` gives the files as they are, or as they would be with these profiles in place of those there are.
+
+    ``reload`` has all workers serve the files, ``served`` says which are served.
+    """
 
     def __init__(
         self,
@@ -43,23 +76,86 @@ class Publishing:
         service: Service,
         campaigns: Campaigns,
         *,
-        read: Callable[[], Draft],
+        editions: Editions,
+        read: Callable[[Texts | None], Draft],
         reload: Callable[[], Awaitable[object]],
         served: Callable[[], str],
+        clock: Callable[[], datetime],
     ) -> None:
         self._store = store
         self._service = service
         self._campaigns = campaigns
+        self._editions = editions
         self._read = read
         self._reload = reload
         self._served = served
+        self._clock = clock
 
     async def preview(self) -> Affected:
         """Whose content would change; nothing is served yet.
 
         Raises: ConfigError naming file, line and node of what is wrong with the files.
         """
-        draft = await asyncio.to_thread(self._read)
+        return await self._affected(await asyncio.to_thread(self._read, None))
+
+    async def publish(self, calls: Calls) -> tuple[Affected, Campaign | None]:
+        """Serve the files from now on, and make the devices whose content that changes call.
+
+        Raises: ConfigError, Unavailable as reloading does; Conflict when the files changed while they were looked at.
+        """
+        return await self._take_up(await self.preview(), calls)
+
+    async def plan(self, texts: Texts, *, devices: bool = True) -> Plan:
+        """What would change were these the profiles; with ``devices`` also on which.
+
+        Raises: ConfigError naming file, line and node of what is wrong with them.
+        """
+        served = self._served()
+        draft = await asyncio.to_thread(self._read, texts)
+        there = await asyncio.to_thread(self._editions.current)
+        changes = profile_changes(self._service.profiles.profiles, draft.profiles.profiles, there, texts)
+        affected = await self._affected(draft) if devices and changes else Affected(draft.digest, [])
+        against = f"{served} {edition_of(there)} {edition_of(texts)}"
+        digest = hashlib.sha256(against.encode()).hexdigest()[:PLAN_CHARACTERS]
+        return Plan(digest, changes, affected, draft.profiles.warnings)
+
+    async def apply(
+        self, texts: Texts, plan: str, calls: Calls, *, allow_deletions: bool
+    ) -> tuple[Plan, Campaign | None]:
+        """Make these the profiles, as a plan said, and serve them. When that is refused the files are those before.
+
+        Raises: Outdated when the plan no longer holds, ConfigError when it deletes what may not be deleted or the files
+        cannot be written; and as ``publish`` does.
+        """
+        with self._editions.alone():
+            found = await self.plan(texts)
+            if found.digest != plan:
+                raise Outdated("the profiles are no longer as they were when this was planned: make another plan")
+            if found.deleted and not allow_deletions:
+                raise ConfigError(
+                    f"this deletes the profiles {', '.join(found.deleted)}; allow it with --allow-deletions",
+                    key="allow_deletions",
+                )
+            if not found.changes:
+                return found, None
+            before = await asyncio.to_thread(self._editions.current)
+            await asyncio.to_thread(self._editions.replace, texts, self._clock())
+            with self._put_back(before):
+                _, campaign = await self._take_up(found.affected, calls)
+            return found, campaign
+
+    @contextlib.contextmanager
+    def _put_back(self, texts: Texts) -> Iterator[None]:
+        """What is refused does not stay."""
+        served = self._served()
+        try:
+            yield
+        except (ConfigError, Unavailable):
+            if self._served() == served:
+                self._editions.replace(texts, self._clock())
+            raise
+
+    async def _affected(self, draft: Draft) -> Affected:
         changed = [
             device.id
             async for household in self._store.scan_households()
@@ -68,24 +164,20 @@ class Publishing:
         ]
         return Affected(draft.digest, changed)
 
-    async def publish(self, *, within_seconds: int, groups: list[Group]) -> tuple[Affected, Campaign | None]:
-        """Serve the files from now on, and make the devices whose content that changes call, spread over so long.
-
-        Raises: ConfigError, Unavailable as reloading does; Conflict when the files changed while they were looked at.
-        """
+    async def _take_up(self, affected: Affected, calls: Calls) -> tuple[Affected, Campaign | None]:
         before = self._served()
-        affected = await self.preview()
         await self._reload()
         if self._served() != affected.digest:
             raise Conflict("the files changed while they were looked at; they are served now: publish them again")
-        if not affected.device_ids:
+        if not affected.device_ids or calls.within_seconds is None:
             return affected, None
-        rate = min(MAX_RATE, 60.0 * len(affected.device_ids) / within_seconds) if within_seconds else MAX_RATE
+        seconds = calls.within_seconds
+        rate = min(MAX_RATE, 60.0 * len(affected.device_ids) / seconds) if seconds else MAX_RATE
         campaign = await self._campaigns.create(
             name=f"profiles {affected.digest}",
             target=Target(devices=tuple(affected.device_ids)),
             content=Content(refresh=affected.digest, replaces=before),
-            groups=groups,
+            groups=calls.groups,
             rate_per_minute=rate,
         )
         return affected, campaign

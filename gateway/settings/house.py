@@ -65,9 +65,12 @@ class Logging(Table):
 class Admin(Table):
     """The admin API. People who log in with a browser stay so for ``session_seconds``.
 
-    With ``reason`` "required" every change has to say why, for the audit log.
+    With ``reason`` "required" every change has to say why, for the audit log. ``url`` is where commands find the admin
+    API, if not on the listener here, and ``token`` what they show there, if not the token of the data directory.
     """
 
+    url: Annotated[str, Field(pattern=r"^(https?://[^/?#]+)?/?$")] = ""
+    token: SecretStr = SecretStr("")
     reason: Literal["optional", "required"] = "optional"
     session_seconds: Seconds = 28_800
 
