@@ -277,7 +277,7 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             TraceRoutes(store, inventory, TRACE_READERS, now).routes(),
             ReloadRoutes(reload.reload).routes(),
             AuditRoutes(store).routes(),
-            SearchRoutes(store).routes(),
+            SearchRoutes(store, now).routes(),
             ImportRoutes(Bulk(store, inventory)).routes(),
             callers=callers,
             parts=Parts(inventory, store, sealer, now, settings.admin.reason == "required"),

@@ -112,8 +112,9 @@ def device() -> None:
 
 @device.command("list")
 @click.option(
-    "--match", "matches", multiple=True, metavar="FACET=VALUE", help="As profiles match: model=B7, plan=basic."
-)
+    "--match", "matches", multiple=True, metavar="FACET=VALUE",
+    help="As profiles match: model=B7, plan=basic; and state, software, version, or seen>30d for not seen that long.",
+)  # fmt: skip
 @click.option("--after", default="", help="List those after this device id.")
 @click.option("--limit", default=100, show_default=True, help="How many.")
 @printing

@@ -52,7 +52,7 @@ FACETS: Mapping[str, Facet] = {
 """What a match looks at. A network is known by how the IMSI begins; names of makers and models in any case."""
 
 ATTRIBUTES = "attributes"
-_ANY_CASE = ("manufacturer", "model")
+ANY_CASE = ("manufacturer", "model")
 _DIGITS = {"tac": (8,), "plmn": (5, 6)}
 
 
@@ -90,7 +90,7 @@ class ProfileSet:
             for facet, values in profile.match.items():
                 asked[facet] = asked.get(facet, frozenset()) | values
         self._asked = asked
-        self._looks = tuple(map(_facet, asked))
+        self._looks = tuple(map(look_at, asked))
         self._answers = functools.lru_cache(MAX_LOOKS)(self._answer)
         self._selected = functools.lru_cache(MAX_SELECTIONS)(self._select)
         self._overridden = functools.lru_cache(MAX_OVERRIDDEN)(self._override)
@@ -224,17 +224,18 @@ def check_match(match: Mapping[str, Iterable[str]]) -> None:
 def matches(match: Mapping[str, Sequence[str]], subscriber: Subscriber, device: Device) -> bool:
     """Whether the device is one that a profile with such a match would be for: all facets agree."""
     for name, values in match.items():
-        wanted = {value.casefold() for value in values} if name in _ANY_CASE else set(values)
-        if wanted.isdisjoint(_facet(name)(subscriber, device)):
+        wanted = {value.casefold() for value in values} if name in ANY_CASE else set(values)
+        if wanted.isdisjoint(look_at(name)(subscriber, device)):
             return False
     return True
 
 
-def _facet(name: str) -> Facet:
+def look_at(name: str, known: Mapping[str, Facet] = FACETS) -> Facet:
+    """What a match by that name looks at: a subscriber's attribute, or one of the ``known``."""
     group, _, attribute = name.partition(".")
     if group == ATTRIBUTES:
         return lambda subscriber, _: (subscriber.attributes.get(attribute, ""),)
-    return FACETS[name]
+    return known[name]
 
 
 def _own_values(layer: Layer, overrides: Overrides) -> Stratum:
@@ -306,7 +307,7 @@ class _Reading:
         for choice in choices:
             if lengths and not (choice.isascii() and choice.isdecimal() and len(choice) in lengths):
                 raise self._fault(f"{choice!r} is not {' or '.join(map(str, lengths))} digits", "match", *facet)
-        return frozenset(choice.casefold() if facet[0] in _ANY_CASE else choice for choice in choices)
+        return frozenset(choice.casefold() if facet[0] in ANY_CASE else choice for choice in choices)
 
     def _values(self, profile: str, layer: Layer) -> dict[Node, Source]:
         values: dict[Node, Source] = {}

@@ -19,6 +19,7 @@ from gateway.errors import Conflict
 from gateway.fleet.device import Device
 from gateway.fleet.mirror import Mirror
 from gateway.fleet.operation import Operation
+from gateway.fleet.search import Search
 from gateway.fleet.subscriber import Subscriber
 
 AUDIT = "access.audit"
@@ -305,6 +306,14 @@ class Store(Protocol):
         """Every subscriber with devices, by ascending subscriber id, starting after the given one.
 
         Households that stay are given exactly once, whatever is written meanwhile.
+        """
+        ...
+
+    def search(self, search: Search, after: str = "") -> AsyncIterator[Household]:
+        """Every household with a device of the search, with those devices alone, by ascending subscriber id.
+
+        It starts after the given subscriber. Found are those that are of it all the while; of those that become so, or
+        cease to be, meanwhile some may be.
         """
         ...
 

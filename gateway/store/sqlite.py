@@ -25,6 +25,7 @@ from gateway.errors import ConfigError, Conflict, Unavailable
 from gateway.fleet.device import Device
 from gateway.fleet.mirror import Mirror
 from gateway.fleet.operation import Operation
+from gateway.fleet.search import Search, terms_of_device, terms_of_subscriber
 from gateway.fleet.subscriber import Subscriber
 from gateway.store.group_commit import GroupCommit
 from gateway.store.protocol import (
@@ -52,69 +53,15 @@ from gateway.store.protocol import (
     Write,
     refuse_to_alter_audit,
 )
+from gateway.store.searching import narrow
+from gateway.store.sqlite_schema import connect, migrate
+from gateway.store.sqlite_search import Candidates, index_terms, to_json
 
-_BUSY_SECONDS = 5
-_CACHED_STATEMENTS = 64
 _SCAN_HOUSEHOLDS = 100
 _EXPIRE_ROWS = 500
 _TOUCH_SECONDS = 1.0
 _DELETIONS = frozenset({DeleteSubscriber, DeleteDevice})
 _PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "temp_store = MEMORY")
-
-# Integer keys stand in for ids in every row below a subscriber or device; they grow, so they also keep the order of
-# creation. NULL means "not findable" in the columns of identities, because NULLs do not clash in a UNIQUE index.
-_MIGRATIONS: tuple[tuple[str, ...], ...] = (
-    (
-        """CREATE TABLE subscriber (
-            key INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, revision INTEGER NOT NULL, body BLOB NOT NULL)""",
-        """CREATE TABLE identity (
-            kind TEXT NOT NULL, value TEXT NOT NULL,
-            subscriber INTEGER NOT NULL REFERENCES subscriber ON DELETE CASCADE,
-            PRIMARY KEY (kind, value)) WITHOUT ROWID""",
-        "CREATE INDEX identity_subscriber ON identity (subscriber)",
-        # Several devices may claim one IMEI, as a phone moves between subscribers; the highest claim is the newest.
-        """CREATE TABLE device (
-            key INTEGER PRIMARY KEY, subscriber INTEGER NOT NULL REFERENCES subscriber ON DELETE CASCADE,
-            id TEXT NOT NULL UNIQUE, loc_uri TEXT UNIQUE, imei TEXT, imei_claim INTEGER,
-            revision INTEGER NOT NULL, body BLOB NOT NULL)""",
-        "CREATE INDEX device_subscriber ON device (subscriber)",
-        "CREATE INDEX device_imei ON device (imei, imei_claim) WHERE imei IS NOT NULL",
-        """CREATE TABLE mirror (
-            device INTEGER PRIMARY KEY REFERENCES device ON DELETE CASCADE,
-            revision INTEGER NOT NULL, body BLOB NOT NULL)""",
-        """CREATE TABLE session (
-            device INTEGER PRIMARY KEY REFERENCES device ON DELETE CASCADE,
-            revision INTEGER NOT NULL, expires_at INTEGER NOT NULL, payload BLOB NOT NULL)""",
-        "CREATE INDEX session_end ON session (expires_at)",
-        """CREATE TABLE operation (
-            seq INTEGER PRIMARY KEY, device INTEGER NOT NULL REFERENCES device ON DELETE CASCADE,
-            id TEXT NOT NULL, final INTEGER NOT NULL, body BLOB NOT NULL, UNIQUE (device, id))""",
-        "CREATE INDEX operation_pending ON operation (device) WHERE final = 0",
-        """CREATE TABLE last_seen (
-            device INTEGER PRIMARY KEY REFERENCES device ON DELETE CASCADE, at INTEGER NOT NULL)""",
-        """CREATE TABLE ephemeral (
-            key TEXT PRIMARY KEY, expires_at INTEGER NOT NULL, value BLOB NOT NULL) WITHOUT ROWID""",
-        "CREATE INDEX ephemeral_end ON ephemeral (expires_at)",
-        """CREATE TABLE event (
-            seq INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, kind TEXT NOT NULL,
-            subscriber_id TEXT NOT NULL, device_id TEXT NOT NULL, detail BLOB NOT NULL)""",
-        "CREATE INDEX event_subscriber ON event (subscriber_id)",
-        "CREATE INDEX event_device ON event (device_id)",
-    ),
-    (
-        """CREATE TABLE trace (
-            seq INTEGER PRIMARY KEY AUTOINCREMENT, owner TEXT NOT NULL, proven INTEGER NOT NULL,
-            expires_at INTEGER NOT NULL, body BLOB NOT NULL)""",
-        "CREATE INDEX trace_owner ON trace (owner, proven, seq)",
-        "CREATE INDEX trace_end ON trace (expires_at)",
-    ),
-    (
-        """CREATE TABLE record (
-            kind TEXT NOT NULL, id TEXT NOT NULL, revision INTEGER NOT NULL, due_at INTEGER, payload BLOB NOT NULL,
-            PRIMARY KEY (kind, id)) WITHOUT ROWID""",
-        "CREATE INDEX record_due ON record (kind, due_at) WHERE due_at IS NOT NULL",
-    ),
-)
 
 _HOUSEHOLD = """SELECT s.body, d.body FROM subscriber s LEFT JOIN device d ON d.subscriber = s.key
     WHERE s.key = (SUBSCRIBER) ORDER BY d.key"""
@@ -129,6 +76,8 @@ _SELECT_HOUSEHOLD = {
 }
 _SCAN = """SELECT s.body, d.body FROM (SELECT * FROM subscriber WHERE id > ? ORDER BY id LIMIT ?) s
     LEFT JOIN device d ON d.subscriber = s.key ORDER BY s.id, d.key"""
+_SELECT_SOME = """SELECT s.body, d.body FROM json_each(?) AS wanted CROSS JOIN subscriber s ON s.id = wanted.value
+    LEFT JOIN device d ON d.subscriber = s.key ORDER BY s.id, d.key"""
 _SELECT_OPERATIONS = "SELECT body FROM operation WHERE device = (SELECT key FROM device WHERE id = ?) ORDER BY seq"
 _SELECT_PENDING = """SELECT body FROM operation
     WHERE device = (SELECT key FROM device WHERE id = ?) AND final = 0 ORDER BY seq"""
@@ -138,15 +87,21 @@ _SELECT_CONTACT = """SELECT s.body, d.body, x.payload, x.expires_at, x.revision,
     LEFT JOIN operation o ON o.device = d.key AND o.final = 0
     WHERE d.loc_uri = ? ORDER BY o.seq"""
 
-_INSERT_DEVICE = """INSERT INTO device (subscriber, id, loc_uri, imei, imei_claim, revision, body)
-    SELECT key, :id, :loc_uri, :imei, (SELECT ifnull(max(imei_claim), 0) + 1 FROM device WHERE imei = :imei), 1, :body
-    FROM subscriber WHERE id = :subscriber"""
+_UPDATE_SUBSCRIBER = """UPDATE subscriber SET revision = revision + 1, body = :body, terms = :terms
+    WHERE id = :id AND revision = :revision"""
+_INSERT_DEVICE = """INSERT INTO device (subscriber, id, loc_uri, imei, imei_claim, revision, body, terms)
+    SELECT key, :id, :loc_uri, :imei, (SELECT ifnull(max(imei_claim), 0) + 1 FROM device WHERE imei = :imei), 1, :body,
+    :terms FROM subscriber WHERE id = :subscriber"""
 _UPDATE_DEVICE = """UPDATE device SET revision = revision + 1, body = :body
-    WHERE id = :id AND revision = :revision AND loc_uri IS :loc_uri AND imei IS :imei"""
+    WHERE id = :id AND revision = :revision AND loc_uri IS :loc_uri AND imei IS :imei AND terms = :terms"""
 _UPDATE_DEVICE_IDENTITIES = """UPDATE device SET revision = revision + 1, body = :body, loc_uri = :loc_uri,
-    imei = :imei, imei_claim = CASE WHEN imei IS :imei THEN imei_claim
+    terms = :terms, imei = :imei, imei_claim = CASE WHEN imei IS :imei THEN imei_claim
         ELSE (SELECT ifnull(max(imei_claim), 0) + 1 FROM device WHERE imei = :imei) END
     WHERE id = :id AND revision = :revision"""
+_TERMS_OF_DEVICE = """SELECT s.id, d.key, d.terms FROM device d JOIN subscriber s ON s.key = d.subscriber
+    WHERE d.id = ?1"""
+_TERMS_OF_SUBSCRIBER = """SELECT id, 0, terms FROM subscriber WHERE id = ?1 UNION ALL
+    SELECT s.id, d.key, d.terms FROM subscriber s JOIN device d ON d.subscriber = s.key WHERE s.id = ?1"""
 _INSERT_MIRROR = "INSERT INTO mirror (device, revision, body) SELECT key, 1, :body FROM device WHERE id = :device"
 _UPDATE_MIRROR = """UPDATE mirror SET revision = revision + 1, body = :body
     WHERE device = (SELECT key FROM device WHERE id = :device) AND revision = :revision"""
@@ -220,9 +175,9 @@ class SqliteStore:
             with ExitStack() as undo:
                 # SQLite gives its companion files the mode of this one.
                 os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-                writer = undo.enter_context(closing(_connect(path)))
-                _migrate(writer, path)
-                reader = undo.enter_context(closing(_connect(path)))
+                writer = undo.enter_context(closing(connect(path)))
+                migrate(writer, path)
+                reader = undo.enter_context(closing(connect(path)))
                 for connection in (writer, reader):
                     for pragma in _PRAGMAS:
                         connection.execute(f"PRAGMA {pragma}")
@@ -291,7 +246,7 @@ class SqliteStore:
     async def load_last_seen(self, device_ids: Sequence[str]) -> dict[str, datetime]:
         rows = self._read(
             """SELECT d.id, l.at FROM json_each(?) AS wanted CROSS JOIN device d ON d.id = wanted.value
-            LEFT JOIN last_seen l ON l.device = d.key""",
+            LEFT JOIN last_seen l ON l.device = d.key AND l.at > 0""",
             msgspec.json.encode(device_ids).decode(),
         )
         seen = {}
@@ -311,6 +266,16 @@ class SqliteStore:
             if len(households) < _SCAN_HOUSEHOLDS:
                 return
             after = households[-1].subscriber.id
+            await asyncio.sleep(0)
+
+    async def search(self, search: Search, after: str = "") -> AsyncIterator[Household]:
+        if self._touched and search.asks_when_seen:
+            await self._save_noted()
+        for ids in Candidates(self._read, search, _to_integer).after(after):
+            for start in range(0, len(ids), _SCAN_HOUSEHOLDS):
+                rows = self._read(_SELECT_SOME, to_json(ids[start : start + _SCAN_HOUSEHOLDS]))
+                for household in await narrow(self, search, list(_households(rows))):
+                    yield household
             await asyncio.sleep(0)
 
     async def load_events(
@@ -483,12 +448,14 @@ def _carry_out(writes: Sequence[Write], cursor: sqlite3.Cursor) -> None:
             case PutSubscriber(subscriber):
                 _put_subscriber(cursor, subscriber)
             case DeleteSubscriber(subscriber_id):
+                _forget_terms(cursor, _TERMS_OF_SUBSCRIBER, subscriber_id)
                 cursor.execute("DELETE FROM subscriber WHERE id = ?", (subscriber_id,))
                 # The ids of the subscriber's devices, as plain text: "." is followed by "/".
                 cursor.execute(
                     "DELETE FROM trace WHERE owner = ?1 OR (owner > ?1 || '.' AND owner < ?1 || '/')", (subscriber_id,)
                 )
             case DeleteDevice(device_id):
+                _forget_terms(cursor, _TERMS_OF_DEVICE, device_id)
                 cursor.execute("DELETE FROM device WHERE id = ?", (device_id,))
                 cursor.execute("DELETE FROM trace WHERE owner = ?", (device_id,))
             case _:
@@ -496,17 +463,19 @@ def _carry_out(writes: Sequence[Write], cursor: sqlite3.Cursor) -> None:
 
 
 def _put_subscriber(cursor: sqlite3.Cursor, subscriber: Subscriber) -> None:
-    row = {"id": subscriber.id, "revision": subscriber.revision, "body": _next_body(subscriber)}
+    terms = to_json(terms_of_subscriber(subscriber))
+    row = {"id": subscriber.id, "revision": subscriber.revision, "body": _next_body(subscriber), "terms": terms}
+    before = "[]"
     if subscriber.revision == 0:
-        cursor.execute("INSERT INTO subscriber (id, revision, body) VALUES (:id, 1, :body)", row)
+        cursor.execute("INSERT INTO subscriber (id, revision, body, terms) VALUES (:id, 1, :body, :terms)", row)
     else:
-        cursor.execute(
-            "UPDATE subscriber SET revision = revision + 1, body = :body WHERE id = :id AND revision = :revision", row
-        )
+        before = _terms(cursor, "SELECT terms FROM subscriber WHERE id = ?", subscriber.id)
+        cursor.execute(_UPDATE_SUBSCRIBER, row)
         _expect_one(cursor, f"subscriber {subscriber.id} was changed or removed since it was loaded")
         cursor.execute(
             "DELETE FROM identity WHERE subscriber = (SELECT key FROM subscriber WHERE id = ?)", (subscriber.id,)
         )
+    index_terms(cursor, subscriber.id, 0, before, terms)
     identities = {("imsi", imsi) for imsi in subscriber.imsis} | {("msisdn", subscriber.msisdn)}
     cursor.executemany(
         "INSERT INTO identity (kind, value, subscriber) SELECT ?, ?, key FROM subscriber WHERE id = ?",
@@ -515,6 +484,7 @@ def _put_subscriber(cursor: sqlite3.Cursor, subscriber: Subscriber) -> None:
 
 
 def _put_device(cursor: sqlite3.Cursor, device: Device) -> None:
+    terms = to_json(terms_of_device(device))
     row = {
         "id": device.id,
         "subscriber": device.subscriber_id,
@@ -522,16 +492,36 @@ def _put_device(cursor: sqlite3.Cursor, device: Device) -> None:
         "imei": device.imei or None,
         "revision": device.revision,
         "body": _next_body(device),
+        "terms": terms,
     }
     if device.revision == 0:
         cursor.execute(_INSERT_DEVICE, row)
         _expect_one(cursor, f"device {device.id} has no subscriber")
+        key = cursor.lastrowid
+        assert key is not None
+        cursor.execute("INSERT INTO last_seen (device, at) VALUES (?, 0)", (key,))
+        index_terms(cursor, device.subscriber_id, key, "[]", terms)
         return
-    # Most updates leave the identities alone, and then no index needs to be touched.
+    # Most updates leave identities and terms alone, and then no index needs to be touched.
     cursor.execute(_UPDATE_DEVICE, row)
     if cursor.rowcount != 1:
+        before = _terms(cursor, "SELECT terms FROM device WHERE id = ?", device.id)
         cursor.execute(_UPDATE_DEVICE_IDENTITIES, row)
         _expect_one(cursor, f"device {device.id} was changed or removed since it was loaded")
+        (key,) = cursor.execute("SELECT key FROM device WHERE id = ?", (device.id,)).fetchone()
+        index_terms(cursor, device.subscriber_id, key, before, terms)
+
+
+def _terms(cursor: sqlite3.Cursor, query: str, record_id: str) -> str:
+    """The terms of a record as they are kept; none for one that is not there."""
+    row: tuple[str] | None = cursor.execute(query, (record_id,)).fetchone()
+    return row[0] if row else "[]"
+
+
+def _forget_terms(cursor: sqlite3.Cursor, query: str, record_id: str) -> None:
+    """Take the rows that the query gives (subscriber id, device, terms) out of the index."""
+    for subscriber_id, device, terms in cursor.execute(query, (record_id,)).fetchall():
+        index_terms(cursor, subscriber_id, device, terms, "[]")
 
 
 def _put_mirror(cursor: sqlite3.Cursor, mirror: Mirror) -> None:
@@ -647,29 +637,3 @@ def _household(rows: Sequence[tuple[bytes, bytes | None]]) -> Household:
     """The household in its rows of (subscriber, device)."""
     devices = [_decode_device(device) for _, device in rows if device is not None]
     return Household(_decode_subscriber(rows[0][0]), tuple(devices))
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(
-        path,
-        timeout=_BUSY_SECONDS,
-        isolation_level=None,
-        check_same_thread=False,
-        cached_statements=_CACHED_STATEMENTS,
-    )
-
-
-def _migrate(connection: sqlite3.Connection, path: Path) -> None:
-    connection.execute("BEGIN IMMEDIATE")
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version > len(_MIGRATIONS):
-        raise ConfigError(
-            f"this store has schema {version}, of a newer gateway; this one knows up to {len(_MIGRATIONS)}: "
-            "start the newer gateway, or restore a backup from before the upgrade",
-            file=path,
-        )
-    for migration in _MIGRATIONS[version:]:
-        for statement in migration:
-            connection.execute(statement)
-    connection.execute(f"PRAGMA user_version = {len(_MIGRATIONS)}")
-    connection.execute("COMMIT")

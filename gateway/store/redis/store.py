@@ -25,6 +25,7 @@ from gateway.errors import ConfigError, Conflict, Unavailable
 from gateway.fleet.device import Device
 from gateway.fleet.mirror import Mirror
 from gateway.fleet.operation import Operation
+from gateway.fleet.search import Search
 from gateway.store.protocol import (
     Append,
     ClaimEphemeral,
@@ -72,6 +73,7 @@ from gateway.store.redis.plan import GRACE_MILLISECONDS, Cell, Plan, make_plan, 
 from gateway.store.redis.servers import Errand, Servers
 from gateway.store.redis.transaction import Transactions
 from gateway.store.redis.turns import Turns
+from gateway.store.searching import narrow
 
 _ATTEMPTS = 40
 _TOUCH_SECONDS = 1.0
@@ -267,6 +269,17 @@ class RedisStore:
                 home = parse_cell(address, raw)[1]
                 if home is not None:
                     yield _household(home)
+
+    async def search(self, search: Search, after: str = "") -> AsyncIterator[Household]:
+        page: list[Household] = []
+        async for household in self.scan_households(after):
+            page.append(household)
+            if len(page) == _SCAN_IDS:
+                for found in await narrow(self, search, page):
+                    yield found
+                page = []
+        for found in await narrow(self, search, page):
+            yield found
 
     async def load_events(
         self,

@@ -91,7 +91,7 @@ def api(store: SqliteStore, tmp_path: Path, clock: Clock, held_back: list[float]
         PeopleRoutes(store, clock).routes(),
         SessionRoutes(store, callers, tmp_path, clock, pause=pause).routes(),
         AuditRoutes(store).routes(),
-        SearchRoutes(store).routes(),
+        SearchRoutes(store, clock).routes(),
         ImportRoutes(Bulk(store, inventory)).routes(),
         callers=callers,
         parts=Parts(inventory, store, Sealer(bytes(32)), clock, needs_reason=False),

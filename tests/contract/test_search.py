@@ -1,0 +1,106 @@
+"""What every store promises of a search: found by what it has indexed, as if it had looked at everything."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from gateway.fleet.device import Device
+from gateway.fleet.search import Search, parse_search
+from gateway.fleet.subscriber import ServiceState, Subscriber
+from gateway.store.protocol import PutDevice, PutSubscriber, Store
+from gateway.store.sqlite import SqliteStore
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+FLEET = 250
+"""More than any store reads at once."""
+
+
+def asked(text: str) -> Search:
+    return parse_search(text, NOW)
+
+
+async def found(store: Store, text: str, after: str = "") -> list[str]:
+    return [device.id async for household in store.search(asked(text), after) for device in household.devices]
+
+
+async def populate(store: Store) -> None:
+    for number in range(FLEET):
+        subscriber = Subscriber(
+            id=f"s{number:03}",
+            imsis=(f"26201{number:010}",),
+            plan="gold" if number % 2 else "basic",
+            groups=("beta",) if number % 50 == 0 else (),
+            attributes={"site": f"site-{number % 10}"},
+        )
+        phone = Device(id=f"{subscriber.id}.1", imei=f"3500000{number % 3}{number:07}", model=f"M{number % 5}")
+        await store.commit(PutSubscriber(subscriber), PutDevice(phone))
+
+
+async def test_every_facet_finds(store: Store) -> None:
+    """Tags, plan, model in any case of letters, TAC, network, state and attributes find whom they are of, by id."""
+    await populate(store)
+    every = [f"s{number:03}.1" for number in range(FLEET)]
+    assert await found(store, "") == every
+    assert await found(store, "plmn=26201;state=active;role=primary") == every
+    assert await found(store, "group=beta") == every[::50]
+    assert await found(store, "model=m3;model=M4") == [one for n, one in enumerate(every) if n % 5 in (3, 4)]
+    assert await found(store, "tac=35000002;plan=gold") == [one for n, one in enumerate(every) if n % 3 == 2 and n % 2]
+    assert await found(store, "attributes.site=site-7;model=M2", after="s017") == every[27::10]
+    assert await found(store, "plan=platinum") == []
+
+
+async def test_a_page_begins_after_any_id(store: Store) -> None:
+    """The id after which a search begins need not be there, so paging goes on when the last one is gone."""
+    await populate(store)
+    assert (await found(store, "plan=gold", after="s100a"))[:2] == ["s101.1", "s103.1"]
+
+
+async def test_the_index_follows_the_record(store: Store) -> None:
+    """What a commit changes is found by its new values and no more by the old, at once."""
+    await populate(store)
+    household = await store.load_household("id", "s050")
+    assert household is not None
+    moved = replace(household.subscriber, plan="platinum", groups=())
+    phone = replace(household.devices[0], model="New", state=ServiceState.DORMANT)
+    await store.commit(PutSubscriber(moved), PutDevice(phone))
+    assert await found(store, "plan=platinum") == ["s050.1"]
+    assert await found(store, "group=beta") == ["s000.1", "s100.1", "s150.1", "s200.1"]
+    assert await found(store, "model=new;state=dormant") == ["s050.1"]
+    assert "s050.1" not in await found(store, "model=M0")
+
+
+async def test_when_it_was_last_seen(store: Store) -> None:
+    """``seen<`` finds whom there was contact with, just noted or long written; ``seen>`` all others, never seen too."""
+    await populate(store)
+    store.touch("s003.1", NOW - timedelta(days=1))
+    store.touch("s004.1", NOW - timedelta(days=40))
+    assert await found(store, "seen<30d") == ["s003.1"]
+    assert await found(store, "seen<10w") == ["s003.1", "s004.1"]
+    assert await found(store, "seen>30d;seen<10w") == ["s004.1"]
+    assert await found(store, "seen > 30 d;model=M3") == [f"s{n:03}.1" for n in range(8, FLEET, 5)]
+    store.touch("s004.1", NOW)
+    assert await found(store, "seen<5m") == ["s004.1"]
+
+
+async def test_a_store_from_before_the_index_gets_one(tmp_path: Path) -> None:
+    """Opening a file of an older gateway indexes what it has, once, and changes no record."""
+    path = tmp_path / "store.sqlite"
+    store = SqliteStore.open(path)
+    await populate(store)
+    before = [household async for household in store.scan_households()]
+    await store.close()
+    with sqlite3.connect(path) as back:
+        back.executescript(
+            """DROP TABLE facet; DROP TABLE term; DROP INDEX last_seen_at;
+            ALTER TABLE subscriber DROP COLUMN terms; ALTER TABLE device DROP COLUMN terms; DELETE FROM last_seen;
+            PRAGMA user_version = 3"""
+        )
+    store = SqliteStore.open(path)
+    assert [household async for household in store.scan_households()] == before
+    assert await found(store, "group=beta;tac=35000002") == ["s050.1", "s200.1"]
+    assert await found(store, "seen>1d;model=M0") == [f"s{n:03}.1" for n in range(0, FLEET, 5)]
+    await store.close()
