@@ -81,6 +81,7 @@ from gateway.observe.logs import logger
 from gateway.observe.siblings import Siblings
 from gateway.outreach.background import Background
 from gateway.outreach.campaigns import Campaigns
+from gateway.outreach.census import COUNT_SECONDS, Census
 from gateway.outreach.publishing import Draft, Publishing
 from gateway.outreach.pushes import Pushes, Server
 from gateway.outreach.reach import Reachings
@@ -139,6 +140,8 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
         stack.push_async_callback(store.close)
         background = Background(store, now)
         background.every(HOUSEKEEPING_SECONDS, "housekeeping", functools.partial(_keep_house, store, settings.events))
+        census = Census(store, now)
+        background.every(COUNT_SECONDS, "census", census.take)
         models = msgspec.convert([model.model_dump() for model in settings.omadm.models], list[Model])
         service = Service(
             configuration.catalogue,
@@ -303,6 +306,7 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
                 ) from None
             bound.append((listener, runner.addresses[0][1]))
         stack.push_async_callback(_stop, asyncio.create_task(load.watch()))
+        stack.push_async_callback(_stop, asyncio.create_task(census.watch()))
         if settings.detection.spool is not None:
             spool = Spool(settings.detection, detections, store, now)
             stack.push_async_callback(_stop, asyncio.create_task(spool.watch()))

@@ -7,7 +7,7 @@ are records: work in the background, such as campaigns and webhooks, stays with 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime
 from typing import IO
 
@@ -107,12 +107,16 @@ async def export_lines(store: Store, key: str, now: datetime) -> AsyncIterator[b
     yield _encode(Tail(households, events)) + b"\n"
 
 
-async def import_lines(store: Store, key: str, file: IO[bytes]) -> Taken:
+async def import_lines(
+    store: Store, key: str, file: IO[bytes], went: Callable[[int], object] = lambda _: None
+) -> Taken:
     """Put what an export has into the store. What is there already is left alone, so a cut-off import is run again.
+
+    ``went`` hears of each line by its octets.
 
     Raises: ConfigError naming the line when it is no export, is cut off, or its secrets need another key; Unavailable.
     """
-    lines = _lines(file)
+    lines = _lines(file, went)
     head = next(lines, None)
     if not isinstance(head, Head):
         raise ConfigError("is not an export of mogate", file=file.name, line=1)
@@ -151,7 +155,7 @@ async def import_lines(store: Store, key: str, file: IO[bytes]) -> Taken:
     raise ConfigError("is cut off; make the export again", file=file.name)
 
 
-def _lines(file: IO[bytes]) -> Iterator[Line]:
+def _lines(file: IO[bytes], went: Callable[[int], object]) -> Iterator[Line]:
     number = 0
     while text := file.readline(MAX_LINE_BYTES + 1):
         number += 1
@@ -161,6 +165,7 @@ def _lines(file: IO[bytes]) -> Iterator[Line]:
             yield _decode(text)
         except msgspec.MsgspecError as error:
             raise ConfigError(f"is not a line of an export: {error}", file=file.name, line=number) from None
+        went(len(text))
 
 
 async def _household_line(store: Store, household: Household) -> HouseholdLine:

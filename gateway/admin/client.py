@@ -67,6 +67,29 @@ def download(settings: Settings, path: str, media_type: str) -> Iterator[bytes]:
             yield chunk
 
 
+def follow(settings: Settings, path: str, query: Mapping[str, str]) -> Iterator[Any]:
+    """What is new, as it happens and without an end: the data of server-sent events.
+
+    A stream that the gateway ends is gone on with.
+
+    Raises: as ``call`` does.
+
+    Spec: HTML, Server-sent events
+    """
+    last: dict[str, str] = {}
+    asked = path + (f"?{urlencode(query)}" if query else "")
+    while True:
+        with _asking(settings, "GET", asked, None, {"Accept": "text/event-stream", **last}) as response:
+            if response.status >= 400:
+                _answer(settings, response.status, response.read())
+            for line in response:
+                field, _, value = line.decode().rstrip("\n").partition(": ")
+                if field == "id":
+                    last = {"Last-Event-ID": value}
+                elif field == "data":
+                    yield json.loads(value)
+
+
 @contextlib.contextmanager
 def _asking(
     settings: Settings,

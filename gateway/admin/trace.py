@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from gateway.admin.models import Armed, ExchangeView, MessageView, TraceArming
 from gateway.admin.routes import MAX_LISTED, Call, Route
+from gateway.errors import ConfigError
 from gateway.inventory import Inventory
 from gateway.store.protocol import Store, TraceEntry
 from gateway.trace import Reader, ReadMessage
@@ -14,6 +15,13 @@ from gateway.trace import Reader, ReadMessage
 CONTEXT = 10
 """Exchanges read before those that are shown, so that an answer finds the command it belongs to."""
 
+
+PROTOCOLS = ("omadm", "rcc14")
+NOTED_SECONDS = 2.0
+"""By then every process has written down what it noted."""
+
+MAX_OF_ONE = 100
+"""Most exchanges with one device that are read at once."""
 
 MAX_NEWEST = 50
 """Most exchanges read at once, each of its own device."""
@@ -35,7 +43,14 @@ class TraceRoutes:
         return (
             Route(
                 "GET", "/trace", self.list_newest, "Whom was spoken with last: the newest exchange with each",
-                gives=ExchangeView, many=True, query={"limit": f"how many, at most {MAX_NEWEST}; 20 when not said"},
+                gives=ExchangeView, many=True, pages_by="at", live=self._from_now,
+                query={
+                    "limit": f"how many, at most {MAX_NEWEST}; 20 when not said",
+                    "after": "all exchanges after this time instead, oldest first",
+                    "protocol": f"only in this protocol: {', '.join(PROTOCOLS)}",
+                    "subscriber": "only with this subscriber id",
+                    "proven": "true: only with those who proved who they are",
+                },
             ),
             Route(
                 "GET", "/devices/{ref}/trace", self.show_trace, "What was said with a device, oldest first",
@@ -52,13 +67,35 @@ class TraceRoutes:
         )  # fmt: skip
 
     async def list_newest(self, call: Call) -> Sequence[ExchangeView]:
-        """The newest exchange with each device, or with a subscriber before a device was known."""
-        newest: list[ExchangeView] = []
-        for owner in await self._store.load_traced_owners(min(call.number("limit", 20), MAX_NEWEST)):
-            for entry in await self._store.load_trace([owner], 1, self._clock()):
-                (messages,) = self._readers[entry.protocol]([entry])
-                newest.append(_view(entry, messages))
-        return newest
+        """The newest exchange with each device, or with a subscriber before a device was known; or all after a time."""
+        wanted = _wanted(call)
+        if "after" in call.query:
+            found = await self._load_after(_time(call.query["after"]))
+        else:
+            owners = await self._store.load_traced_owners(min(call.number("limit", 20), MAX_NEWEST))
+            found = [entry for owner in owners for entry in await self._store.load_trace([owner], 1, self._clock())]
+        return [
+            _view(entry, messages)
+            for entry in found
+            if wanted(entry)
+            for messages in self._readers[entry.protocol]([entry])
+        ]
+
+    async def _load_after(self, after: datetime) -> list[TraceEntry]:
+        """What was said after that time, oldest first, but for the last moments, in which others may still note."""
+        now = self._clock()
+        until = now - timedelta(seconds=NOTED_SECONDS)
+        found: list[TraceEntry] = []
+        for owner in await self._store.load_traced_owners(MAX_NEWEST):
+            entries = await self._store.load_trace([owner], MAX_OF_ONE, now)
+            found += [entry for entry in entries if after < entry.at <= until]
+            # The newest owners come first; some are out of line by the time that noting takes.
+            if entries and entries[-1].at < after - timedelta(seconds=NOTED_SECONDS):
+                break
+        return sorted(found, key=lambda entry: entry.at)
+
+    async def _from_now(self) -> str:
+        return str(self._clock())
 
     async def show_trace(self, call: Call) -> Sequence[ExchangeView]:
         """The newest exchanges with the device, and with its subscriber before a device was known."""
@@ -77,6 +114,30 @@ class TraceRoutes:
         """Trace this device in full for some minutes, or no more with 0."""
         body: TraceArming = call.body
         return Armed(traced_until=await self._inventory.arm_trace(call.path["ref"], body.minutes))
+
+
+def _time(text: str) -> datetime:
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigError(f"{text[:40]!r} is not a time, such as 2026-01-31T12:00:00Z", key="after") from None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def _wanted(call: Call) -> Callable[[TraceEntry], bool]:
+    """Whether the caller asked for such an exchange. Raises: ConfigError."""
+    protocol, subscriber, proven = call.query.get("protocol", ""), call.query.get("subscriber", ""), call.flag("proven")
+    if protocol and protocol not in PROTOCOLS:
+        raise ConfigError(f"{protocol[:40]!r} is not traced; there are {', '.join(PROTOCOLS)}", key="protocol")
+
+    def wanted(entry: TraceEntry) -> bool:
+        return (
+            (not protocol or entry.protocol.startswith(protocol))
+            and (not subscriber or subscriber in (entry.owner, entry.owner.rpartition(".")[0]))
+            and (not proven or entry.proven)
+        )
+
+    return wanted
 
 
 async def _from_the_start() -> str:

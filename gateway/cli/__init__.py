@@ -40,6 +40,7 @@ COMMANDS = {
     "plan": Later("publishing:plan", "Show what the profiles in DIR would change on the gateway."),
     "diff": Later("publishing:diff", "Show in what the profiles in DIR differ from those of the gateway."),
     "apply": Later("publishing:apply", "Make the profiles in DIR those of the gateway."),
+    "completion": Later("completion:completion", "Print what makes a shell complete commands and options."),
     "simulate": Later("simulate:simulate", "Act as a device against a running gateway."),
 }
 """Every command: where it is, and the start of its help."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from gateway.cli.common import api, printing
+from gateway.cli.common import api, printing, progress
 from gateway.cli.tables import read_rows
 from gateway.errors import ConfigError
 
@@ -52,14 +52,23 @@ def import_devices(file: Path) -> tuple[object, str]:
 def _send(file: Path, path: str, rows: Iterator[tuple[int, str]]) -> tuple[object, str]:
     counts: Counter[str] = Counter()
     failed: list[dict[str, Any]] = []
-    while part := list(islice(rows, ROWS_AT_ONCE)):
-        for one in api("POST", path, body="\n".join(line for _, line in part).encode()):
-            counts[one["outcome"]] += 1
-            if one["outcome"] == "failed":
-                failed.append({"line": part[one["row"] - 1][0], "why": one["why"]})
+    done = 0
+    with progress(file.name, _count_lines(file)) as went:
+        while part := list(islice(rows, ROWS_AT_ONCE)):
+            for one in api("POST", path, body="\n".join(line for _, line in part).encode()):
+                counts[one["outcome"]] += 1
+                if one["outcome"] == "failed":
+                    failed.append({"line": part[one["row"] - 1][0], "why": one["why"]})
+            went(part[-1][0] - done)
+            done = part[-1][0]
     text = [f"{file}: " + (", ".join(f"{number} {outcome}" for outcome, number in counts.items()) or "no rows")]
     text += [f"{file}:{one['line']}: {one['why']}" for one in failed]
     return {"file": str(file), "outcomes": counts, "failed": failed}, "\n".join(text)
+
+
+def _count_lines(file: Path) -> int:
+    with file.open("rb") as octets:
+        return sum(chunk.count(b"\n") for chunk in iter(lambda: octets.read(1 << 20), b""))
 
 
 def _rows(file: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, str]]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import itertools
 import json
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from typing import Any, ParamSpec
 
 import click
@@ -33,6 +36,18 @@ def printing(command: Callable[P, Any]) -> Callable[P, None]:
                 click.get_current_context().exit(*status)
 
     return wrapped
+
+
+@contextlib.contextmanager
+def progress(label: str, length: int | None = None) -> Iterator[Callable[[int], object]]:
+    """Takes how much more is done, of so much, and shows it on a terminal; not with --json, and nowhere else."""
+    if click.get_current_context().params.get("as_machine") or not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    endless = None if length is not None else itertools.count()
+    steps = 500 if length is None else max(1, length // 200)
+    with click.progressbar(endless, length, label=label, file=sys.stderr, show_pos=True, update_min_steps=steps) as bar:
+        yield bar.update
 
 
 def api(method: str, path: str, **arguments: Any) -> Any:

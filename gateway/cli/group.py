@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import click
+from click.shell_completion import CompletionItem
 
 from gateway.errors import MogateError
 
@@ -41,6 +42,12 @@ class Group(click.Group):
         if cmd_name in self.later and cmd_name not in self.commands:
             self.add_command(self.later[cmd_name].command(), cmd_name)
         return super().get_command(ctx, cmd_name)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The commands that go on so, and options; none is brought in for it."""
+        names = [name for name in self.list_commands(ctx) if name.startswith(incomplete)]
+        found = [CompletionItem(name, help=self.later[name].summary if name in self.later else None) for name in names]
+        return [*dict.fromkeys(found), *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

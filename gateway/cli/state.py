@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from gateway import app, archive
-from gateway.cli.common import printing, settings
+from gateway.cli.common import printing, progress, settings
 from gateway.errors import ConfigError
 from gateway.sealing import Sealer
 from gateway.store.opening import open_store
@@ -33,7 +33,7 @@ def export(file: Path) -> tuple[object, str]:
 @printing
 def import_state(file: Path) -> tuple[object, str]:
     """Put what `mogate export` wrote into the store that the settings name. What is there already is left alone."""
-    taken = asyncio.run(_import(file))
+    taken = asyncio.run(_import(file, file.stat().st_size))
     text = [f"{taken.households} households and {taken.events} events imported"]
     text += [f"left alone, for it or an identity of its is there already: {one}" for one in taken.present]
     if taken.events_left_out:
@@ -50,9 +50,11 @@ async def _export(file: Path) -> tuple[int, int]:
     part = file.with_name(f"{file.name}.part")
     try:
         with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
-            async for line in archive.export_lines(store, key, app.now()):
-                out.write(line)
-                count, octets = count + 1, octets + len(line)
+            with progress(file.name) as went:
+                async for line in archive.export_lines(store, key, app.now()):
+                    out.write(line)
+                    count, octets = count + 1, octets + len(line)
+                    went(1)
             out.flush()
             os.fsync(out.fileno())
         part.replace(file)
@@ -64,12 +66,12 @@ async def _export(file: Path) -> tuple[int, int]:
     return count, octets
 
 
-async def _import(file: Path) -> archive.Taken:
+async def _import(file: Path, size: int) -> archive.Taken:
     chosen = settings()
     key = Sealer.load(chosen.seal_key).fingerprint
     store, _ = await open_store(chosen.store, chosen.data)
     try:
-        with file.open("rb") as lines:
-            return await archive.import_lines(store, key, lines)
+        with file.open("rb") as lines, progress(file.name, size) as went:
+            return await archive.import_lines(store, key, lines, went)
     finally:
         await store.close()

@@ -1,4 +1,4 @@
-"""The command that shows what was said with a device."""
+"""The command that shows what was said with devices."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ import time
 import click
 
 from gateway import report
+from gateway.admin import client
 from gateway.admin.client import segment
-from gateway.cli.common import api
+from gateway.cli.common import api, settings
 
 FOLLOW_SECONDS = 1.0
 
 
 @click.command()
-@click.argument("ref")
+@click.argument("ref", default="")
 @click.option("--last", default=20, show_default=True, help="How many exchanges.")
 @click.option("--raw", is_flag=True, help="Also show each message as it travelled; WBXML in hexadecimal.")
 @click.option("--follow", is_flag=True, help="Go on with what is said from now, until Ctrl-C.")
@@ -25,7 +26,16 @@ FOLLOW_SECONDS = 1.0
 )
 @click.option("--json", "as_machine", is_flag=True, help="Print JSON, one exchange a line with --follow.")
 def trace(ref: str, last: int, raw: bool, follow: bool, minutes: int | None, as_machine: bool) -> None:
-    """Show what was said with a device, every command with its answer. REF is a device id or an IMEI."""
+    """Show what was said with a device, every command with its answer. REF is a device id or an IMEI.
+
+    With --follow and no REF it is what is said with any device, from now on.
+    """
+    if not ref and follow and minutes is None:
+        for exchange in client.follow(settings(), "/trace", {}):
+            click.echo(json.dumps(exchange) if as_machine else report.exchange(exchange, raw=raw))
+        return
+    if not ref:
+        raise click.UsageError("name a device: its id or an IMEI; only --follow goes without one")
     path = f"/devices/{segment(ref)}/trace"
     if minutes is not None:
         armed = api("PUT", path, body={"minutes": minutes})

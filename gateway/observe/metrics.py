@@ -105,6 +105,18 @@ acs_enrichment = Counter(
 )
 tokens = Counter("mogate_tokens", "RCC.14 tokens.", ["event"], registry=registry)
 otp = Counter("mogate_otp", "One-time passwords by SMS, by what became of them.", ["stage"], registry=registry)
+otp_verify_seconds = Histogram(
+    "mogate_otp_verify_seconds",
+    "Time from sending a one-time password to its coming back.",
+    buckets=(1, 2.5, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600),
+    registry=registry,
+)
+acs_devices = Gauge(
+    "mogate_acs_devices_by_config_version",
+    "RCC.14 devices by the version that they last said to hold: the one due, an older, a newer, none, or nothing said.",
+    ["version"],
+    registry=registry,
+)
 shed = Counter("mogate_requests_shed", "Requests turned away because of load.", ["frontend"], registry=registry)
 in_flight = Gauge("mogate_http_requests_in_flight", "Requests of devices under way.", registry=registry)
 loop_lag_seconds = Gauge("mogate_loop_lag_seconds", "How late the event loop last woke up.", registry=registry)
@@ -219,6 +231,7 @@ audit_write_failures = Counter(
 )
 build_info = Gauge("mogate_build_info", "The running build.", ["version", "python"], registry=registry)
 
+VERSIONS = ("current", "behind", "ahead", "none", "unreported")
 JOB_KINDS = ("firmware", "software", "lock", "capability", "inventory", "account")
 BACKENDS = ("aaa", "openid", "bsf", "confirmation")
 KNOWN_LABELS: tuple[tuple[Counter | Histogram | Gauge, tuple[tuple[str, ...], ...]], ...] = (
@@ -281,6 +294,7 @@ KNOWN_LABELS: tuple[tuple[Counter | Histogram | Gauge, tuple[tuple[str, ...], ..
         ),
     ),
     (otp, (("sent",), ("failed",), ("verified",), ("wrong",), ("expired",), ("denied",), ("throttled",))),
+    (acs_devices, tuple((version,) for version in VERSIONS)),
     (push_receipts, (("matched",), ("unknown",), ("unreadable",))),
     (push_seconds, (("submit",), ("dlr",), ("session",))),
     (

@@ -109,6 +109,7 @@ def test_the_funnel_is_counted(gateway: Gateway) -> None:
     for name in (
         'mogate_otp_total{stage="sent"}',
         'mogate_otp_total{stage="verified"}',
+        "mogate_otp_verify_seconds_count",
         'mogate_eap_aka_total{result="ok"}',
     ):
         assert float(series[name]) > 0

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import base64
 import json
+import select
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
 
-from live_gateway import Gateway
+import pytest
+from live_gateway import DEADLINE_SECONDS, Gateway
 
 
 def test_a_refusal_is_shown_beside_its_command(gateway: Gateway) -> None:
@@ -61,3 +69,77 @@ def test_a_trace_is_armed_for_a_while(gateway: Gateway) -> None:
     assert gateway.json("trace", "alice.1", "--arm", "30")["traced_until"]
     assert gateway.run("trace", "alice.1", "--arm", "0").strip() == "no longer traced in full"
     assert gateway.run("trace", "alice.1").startswith("nothing was traced")
+
+
+def stream(gateway: Gateway, query: str = "", **headers: str) -> Iterator[tuple[str, Any]]:
+    """The exchanges with all devices as they happen, each with the id to go on from; first, that it has begun."""
+    request = urllib.request.Request(gateway.url("admin", f"/api/v1/trace{query}"))
+    request.add_header("Authorization", f"Bearer {gateway.token}")
+    request.add_header("Accept", "text/event-stream")
+    for name, value in headers.items():
+        request.add_header(name.replace("_", "-"), value)
+    with urllib.request.urlopen(request, timeout=DEADLINE_SECONDS) as answer:
+        id_ = ""
+        for line in answer:
+            field, _, value = line.decode().rstrip().partition(": ")
+            if field == ":" or not field:
+                yield "", None
+            elif field == "id":
+                id_ = value
+            elif field == "data":
+                yield id_, json.loads(value)
+
+
+def exchanges(events: Iterator[tuple[str, Any]], count: int) -> list[tuple[str, Any]]:
+    """So many of them, whatever is said between."""
+    found: list[tuple[str, Any]] = []
+    while len(found) < count:
+        id_, one = next(events)
+        found += [(id_, one)] if one is not None else []
+    return found
+
+
+def test_what_is_said_with_all_devices_comes_as_it_happens(gateway: Gateway) -> None:
+    """From the moment of asking on, in order, all of both protocols or one; who comes again goes on where he was."""
+    gateway.run("simulate", "omadm")
+    everything, ours, theirs = stream(gateway), stream(gateway, "?protocol=rcc14"), stream(gateway, "?subscriber=bob")
+    for events in (everything, ours, theirs):
+        assert next(events) == ("", None)
+    gateway.run("simulate", "rcc14")
+    gateway.run("simulate", "omadm")
+    found = exchanges(everything, 3)
+    assert [one["protocol"].partition("-")[0] for _, one in found] == ["rcc14", "rcc14", "omadm"]
+    assert [one["owner"] for _, one in found] == ["alice", "alice.2", "alice.1"]
+    assert [one for _, one in exchanges(ours, 2)] == [one for _, one in found[:2]]
+    again = exchanges(stream(gateway, Last_Event_ID=found[0][0]), 2)
+    assert again == found[1:]
+    assert next(theirs) == ("", None)
+
+
+def test_the_command_follows_all_devices(gateway: Gateway) -> None:
+    """`mogate trace --follow` prints each exchange as it happens, until it is ended."""
+    command = [sys.executable, "-m", "gateway", "trace", "--follow", "--json"]
+    with subprocess.Popen(command, env=gateway.environment, stdout=subprocess.PIPE, text=True) as following:
+        assert following.stdout is not None
+        try:
+            # It may still be starting: it is shown what is said once it listens.
+            while not (shown := _line(following)):
+                gateway.run("simulate", "omadm")
+            assert json.loads(shown)["owner"] == "alice.1"
+        finally:
+            following.terminate()
+
+
+def _line(following: subprocess.Popen[str]) -> str:
+    assert following.stdout is not None
+    ready, _, _ = select.select([following.stdout], [], [], 3)
+    return following.stdout.readline() if ready else ""
+
+
+@pytest.mark.parametrize(("query", "named"), [("?after=soon", "after"), ("?protocol=http", "protocol")])
+def test_a_wrong_wish_for_exchanges_is_refused(gateway: Gateway, query: str, named: str) -> None:
+    """The parameter is named, before anything streams."""
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        next(stream(gateway, query))
+    assert caught.value.code == 422
+    assert named in caught.value.read().decode()

@@ -147,7 +147,7 @@ class OneTimePasswords:
             if proof is None:
                 metrics.count(metrics.otp, "wrong")
                 raise AuthError("the code is wrong")
-            metrics.count(metrics.otp, "verified")
+            _count_verified(waiting, now)
             return proof
         metrics.count(metrics.otp, "expired")
         raise AuthError("no code is waited for, or it is too late for it")
@@ -186,7 +186,7 @@ class OneTimePasswords:
             await self._store.commit(*proof.spends, PutEphemeral(cookie_key(claim.cookie), known, expires_at))
         except Conflict:
             return False
-        metrics.count(metrics.otp, "verified")
+        _count_verified(claim.waiting, now)
         return True
 
     async def deny(self, claim: Claim, now: datetime) -> bool:
@@ -285,6 +285,11 @@ class OneTimePasswords:
         else:
             metrics.count(metrics.otp, "sent")
             metrics.count(metrics.push, self._bearer.channel, "otp", "accepted")
+
+
+def _count_verified(waiting: otp.Waiting, now: datetime) -> None:
+    metrics.count(metrics.otp, "verified")
+    metrics.otp_verify_seconds.observe((now - waiting.asked_at).total_seconds())
 
 
 def _key(cookie: str) -> str:

@@ -1,0 +1,65 @@
+"""How many RCC.14 devices hold what they are to hold."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from gateway.fleet.device import Device, Rcc14State
+from gateway.fleet.subscriber import Subscriber
+from gateway.observe import metrics
+from gateway.outreach.census import COUNT_SECONDS, Census, standing
+from gateway.store.protocol import PutDevice, PutSubscriber
+from gateway.store.sqlite import SqliteStore
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("reported", "shown"),
+    [(None, "unreported"), (3, "current"), (2, "behind"), (4, "ahead"), (0, "none"), (-2, "none")],
+)
+def test_the_standing_of_a_device(reported: int | None, shown: str) -> None:
+    """A version of 0 or less is no configuration. RCC.14 VERS"""
+    device = Device(id="a.1", rcc14=Rcc14State(version=3, reported_version=reported))
+    assert standing(device) == shown
+
+
+def test_a_device_without_a_client_does_not_count() -> None:
+    """There is nothing that it could hold."""
+    assert standing(Device(id="a.1")) is None
+
+
+async def test_what_one_process_counts_all_show(tmp_path: Path) -> None:
+    """The figures are in the store; when nobody counts any more they are not shown for true."""
+    store = SqliteStore.open(tmp_path / "store.sqlite")
+    now = NOW
+    try:
+        for number, reported in enumerate((3, 3, 1)):
+            await store.commit(
+                PutSubscriber(Subscriber(id=f"s{number}")),
+                PutDevice(
+                    Device(
+                        id=f"s{number}.1",
+                        rcc14=Rcc14State(version=3, reported_version=reported),
+                    )
+                ),
+            )
+        await Census(store, lambda: now).take()
+        other = Census(store, lambda: now)
+        await other.show()
+        assert (_shown("current"), _shown("behind"), _shown("ahead")) == (2, 1, 0)
+        now += timedelta(seconds=4 * COUNT_SECONDS)
+        await other.show()
+        assert math.isnan(_shown("current"))
+    finally:
+        await store.close()
+
+
+def _shown(version: str) -> float:
+    value = metrics.registry.get_sample_value("mogate_acs_devices_by_config_version", {"version": version})
+    assert value is not None
+    return value
