@@ -33,7 +33,14 @@ the installed one.
 
 CLI_PROSE = """\
 Every command but `serve` prints for people, or with `--json` for machines. The exit status is 0 when it was done, 1
-when it was refused or no gateway answers, 2 when the command itself is mistaken; the reason is on standard error.
+when it was refused or no gateway answers, 2 when the command itself is mistaken; the reason is on standard error. With
+`plan` and `diff` 2 means that something changes, and 1 all that is wrong. Long work shows on a terminal how far it is.
+
+A shell completes commands, options and their values once it has the script for it:
+
+    mogate completion bash > ~/.local/share/bash-completion/completions/mogate
+    mogate completion zsh > "${fpath[1]}/_mogate"
+    mogate completion fish > ~/.config/fish/completions/mogate.fish
 """
 
 METRICS_PROSE = """\

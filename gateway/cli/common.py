@@ -50,6 +50,19 @@ def progress(label: str, length: int | None = None) -> Iterator[Callable[[int], 
         yield bar.update
 
 
+def removal(name: str, path: str, help_: str, *, takes: str = "ref", done: str = "deleted") -> click.Command:
+    """A command that removes what its argument names; ``path`` is where things of that kind are."""
+
+    @click.command(name, help=help_)
+    @click.argument("thing", metavar=takes.upper())
+    @printing
+    def command(thing: str) -> tuple[object, str]:
+        api("DELETE", f"{path}/{client.segment(thing)}")
+        return {done: thing}, f"{done} {thing}"
+
+    return command
+
+
 def api(method: str, path: str, **arguments: Any) -> Any:
     """What the admin API of the running gateway answers. Raises: MogateError."""
     reason = click.get_current_context().find_root().params.get("reason", "")

@@ -12,7 +12,7 @@ import click
 from gateway import report
 from gateway.admin.client import segment
 from gateway.cli import objects
-from gateway.cli.common import api, printing
+from gateway.cli.common import api, printing, removal
 from gateway.errors import ConfigError
 
 
@@ -59,13 +59,7 @@ def subscriber_add(**fields: Any) -> tuple[object, str]:
     return made, f"subscriber {made['id']}"
 
 
-@subscriber.command("delete")
-@click.argument("ref")
-@printing
-def subscriber_delete(ref: str) -> tuple[object, str]:
-    """Remove a subscriber with all devices."""
-    api("DELETE", f"/subscribers/{segment(ref)}")
-    return {"deleted": ref}, f"deleted {ref}"
+subscriber.add_command(removal("delete", "/subscribers", "Remove a subscriber with all devices."))
 
 
 @subscriber.command("sim")
@@ -166,13 +160,7 @@ def device_add(subscriber_ref: str, **fields: str | bool) -> tuple[object, str]:
     return made, "\n".join(f"{name}: {value}" for name, value in made.items())
 
 
-@device.command("delete")
-@click.argument("ref")
-@printing
-def device_delete(ref: str) -> tuple[object, str]:
-    """Remove a device."""
-    api("DELETE", f"/devices/{segment(ref)}")
-    return {"deleted": ref}, f"deleted {ref}"
+device.add_command(removal("delete", "/devices", "Remove a device."))
 
 
 @device.command("state")

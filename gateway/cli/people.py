@@ -9,7 +9,7 @@ import click
 
 from gateway import report
 from gateway.admin.client import segment
-from gateway.cli.common import api, printing
+from gateway.cli.common import api, printing, removal
 
 _ROLES = click.Choice(["viewer", "helpdesk", "provisioning", "noc", "admin"])
 
@@ -68,13 +68,7 @@ def user_change(
     return made, f"{made['name']} is {made['role']}{', disabled' if made['disabled'] else ''}"
 
 
-@user.command("delete")
-@click.argument("name")
-@printing
-def user_delete(name: str) -> tuple[object, str]:
-    """Remove a person; their sessions end."""
-    api("DELETE", f"/users/{segment(name)}")
-    return {"deleted": name}, f"deleted {name}"
+user.add_command(removal("delete", "/users", "Remove a person; their sessions end.", takes="name"))
 
 
 @click.group()
@@ -111,13 +105,7 @@ def token_list() -> tuple[object, str]:
     return found, report.table(["id", "name", "tenant", "ends", "last used", "permissions"], rows)
 
 
-@token.command("revoke")
-@click.argument("id_", metavar="ID")
-@printing
-def token_revoke(id_: str) -> tuple[object, str]:
-    """End a token."""
-    api("DELETE", f"/tokens/{segment(id_)}")
-    return {"revoked": id_}, f"revoked {id_}"
+token.add_command(removal("revoke", "/tokens", "End a token.", takes="id", done="revoked"))
 
 
 def _password() -> str:
