@@ -1,8 +1,8 @@
-"""What a store keeps of subscribers and devices, as lines of JSON: to go from one store to another, and to have a copy.
+"""All that a store keeps for long, as lines of JSON: to go from one store to another, and to have a copy.
 
 The first line tells the format and which key opens the secrets, which stay sealed; then comes a line per household, one
-per event, and one that counts them. Sessions, ephemeral values and traces end by themselves and are left out; so
-are records: work in the background, such as campaigns and webhooks, stays with its store.
+per event, one per record (people, tokens, the audit log, campaigns, webhooks, phone models and work that waits), and
+one that counts them. Sessions, ephemeral values and traces end by themselves and are left out.
 """
 
 from __future__ import annotations
@@ -14,27 +14,40 @@ from typing import IO
 import msgspec
 from msgspec.structs import replace
 
+from gateway import detections, tacs
+from gateway.access.people import TOKEN, USER
 from gateway.errors import ConfigError, Conflict
 from gateway.fleet.device import Device
 from gateway.fleet.mirror import Mirror
 from gateway.fleet.operation import Operation
 from gateway.fleet.subscriber import Subscriber
+from gateway.outreach import campaigns, deliveries, reach, webhooks
 from gateway.store.protocol import (
+    AUDIT,
     Append,
     Event,
     Household,
     PutDevice,
     PutMirror,
     PutOperation,
+    PutRecord,
     PutSubscriber,
+    Record,
     Store,
     Write,
 )
 
-FORMAT = 1
+FORMAT = 2
+KINDS = (
+    USER, TOKEN, AUDIT, tacs.KIND, detections.WORK, reach.WORK, deliveries.WORK, campaigns.WORK, webhooks.WORK,
+)  # fmt: skip
+"""The kinds of records. Chores are not among them: every store has its own."""
+WITH_PARTS = (campaigns.WORK, webhooks.WORK)
+"""Kinds whose records have records of their own, of the kind KIND.ID."""
 MAX_LINE_BYTES = 64 * 1024 * 1024
 _BATCH = 25
 _PAGE = 1000
+_RECORDS = 200
 
 
 class Head(msgspec.Struct, frozen=True, tag="mogate-export", tag_field="line"):
@@ -62,9 +75,15 @@ class HouseholdLine(msgspec.Struct, frozen=True, tag="household", tag_field="lin
 
 
 class EventLine(msgspec.Struct, frozen=True, tag="event", tag_field="line"):
-    """An event of the log."""
+    """An event of the log, with its ``seq`` from format 2 on."""
 
     event: Event
+
+
+class RecordLine(msgspec.Struct, frozen=True, tag="record", tag_field="line"):
+    """A record, which its kind alone can read."""
+
+    record: Record
 
 
 class Tail(msgspec.Struct, frozen=True, tag="end", tag_field="line"):
@@ -72,6 +91,7 @@ class Tail(msgspec.Struct, frozen=True, tag="end", tag_field="line"):
 
     households: int
     events: int
+    records: int = 0
 
 
 class Taken(msgspec.Struct, frozen=True):
@@ -81,9 +101,11 @@ class Taken(msgspec.Struct, frozen=True):
     events: int
     present: tuple[str, ...]
     events_left_out: int
+    records: int = 0
+    records_present: int = 0
 
 
-Line = Head | HouseholdLine | EventLine | Tail
+Line = Head | HouseholdLine | EventLine | RecordLine | Tail
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Line).decode
 
@@ -94,17 +116,21 @@ async def export_lines(store: Store, key: str, now: datetime) -> AsyncIterator[b
     Raises: Unavailable.
     """
     yield _encode(Head(FORMAT, key, now)) + b"\n"
-    households = events = 0
+    households = events = records = 0
     async for household in store.scan_households():
         yield _encode(await _household_line(store, household)) + b"\n"
         households += 1
     seq = 0
     while page := await store.load_events(after_seq=seq, limit=_PAGE):
         for event in page:
-            yield _encode(EventLine(replace(event, seq=0))) + b"\n"
+            yield _encode(EventLine(event)) + b"\n"
         events += len(page)
         seq = page[-1].seq
-    yield _encode(Tail(households, events)) + b"\n"
+    # What names an event comes after the events: no webhook is ahead of the log that goes with it.
+    async for record in _records(store):
+        yield _encode(RecordLine(replace(record, revision=0))) + b"\n"
+        records += 1
+    yield _encode(Tail(households, events, records)) + b"\n"
 
 
 async def import_lines(
@@ -131,9 +157,10 @@ async def import_lines(
             file=file.name,
             line=1,
         )
-    households = events = left_out = 0
+    households = events = left_out = records = records_present = 0
     present: list[str] = []
     batch: list[HouseholdLine] = []
+    kept: list[Record] = []
     log = _Log(store)
     for line in lines:
         if isinstance(line, HouseholdLine):
@@ -147,11 +174,28 @@ async def import_lines(
         if isinstance(line, EventLine):
             events += 1
             left_out += not await log.append(line.event)
+        elif isinstance(line, RecordLine):
+            await log.flush()
+            record = line.record
+            if left_out and record.kind == webhooks.WORK:
+                record = webhooks.of_another_log(record, await store.last_event())
+            kept.append(record)
+            if len(kept) == _RECORDS:
+                records_present += await _keep(store, kept)
+                records, kept = records + len(kept), []
         elif isinstance(line, Tail):
             await log.flush()
-            if (line.households, line.events) != (households, events):
-                raise ConfigError(f"counts {line}, and has {households} households, {events} events", file=file.name)
-            return Taken(households - len(present), events - left_out, tuple(present), left_out)
+            records_present += await _keep(store, kept)
+            records += len(kept)
+            if (line.households, line.events, line.records) != (households, events, records):
+                raise ConfigError(
+                    f"counts {line}, and has {households} households, {events} events, {records} records",
+                    file=file.name,
+                )
+            return Taken(
+                households - len(present), events - left_out, tuple(present), left_out, records - records_present,
+                records_present,
+            )  # fmt: skip
     raise ConfigError("is cut off; make the export again", file=file.name)
 
 
@@ -166,6 +210,37 @@ def _lines(file: IO[bytes], went: Callable[[int], object]) -> Iterator[Line]:
         except msgspec.MsgspecError as error:
             raise ConfigError(f"is not a line of an export: {error}", file=file.name, line=number) from None
         went(len(text))
+
+
+async def _records(store: Store) -> AsyncIterator[Record]:
+    for kind in KINDS:
+        async for record in _of_kind(store, kind):
+            yield record
+            if kind in WITH_PARTS:
+                async for part in _of_kind(store, f"{kind}.{record.id}"):
+                    yield part
+
+
+async def _of_kind(store: Store, kind: str) -> AsyncIterator[Record]:
+    after = ""
+    while page := await store.load_records(kind, after=after, limit=_PAGE):
+        for record in page:
+            yield record
+        after = page[-1].id
+
+
+async def _keep(store: Store, records: list[Record]) -> int:
+    """Create the records; returns how many were there already."""
+    if not records:
+        return 0
+    try:
+        await store.commit(*map(PutRecord, records))
+    except Conflict:
+        if len(records) == 1:
+            return 1
+        middle = len(records) // 2
+        return await _keep(store, records[:middle]) + await _keep(store, records[middle:])
+    return 0
 
 
 async def _household_line(store: Store, household: Household) -> HouseholdLine:
@@ -227,7 +302,7 @@ class _Log:
         if self._there:
             known = self._there.pop(0)
             self._seq = known.seq
-            self._foreign = replace(known, seq=0) != event
+            self._foreign = replace(known, seq=event.seq) != event
             return not self._foreign
         self._waiting.append(Append(event))
         if len(self._waiting) == _PAGE:

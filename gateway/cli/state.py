@@ -20,9 +20,10 @@ from gateway.store.opening import open_store
 @click.argument("file", type=click.Path(path_type=Path))
 @printing
 def export(file: Path) -> tuple[object, str]:
-    """Write all subscribers, devices and events into FILE, as lines of JSON. The gateway may go on serving.
+    """Write all that the store keeps for long into FILE, as lines of JSON. The gateway may go on serving.
 
-    Secrets stay sealed: to use them, the store that imports the file needs the same seal key.
+    That is subscribers, devices, events, people, tokens, the audit log, campaigns, webhooks, phone models and work that
+    waits. Secrets stay sealed: to use them, the store that imports the file needs the same seal key.
     """
     count, octets = asyncio.run(_export(file))
     return {"file": str(file), "lines": count, "octets": octets}, f"{file}: {count} lines, {octets} octets"
@@ -34,8 +35,10 @@ def export(file: Path) -> tuple[object, str]:
 def import_state(file: Path) -> tuple[object, str]:
     """Put what `mogate export` wrote into the store that the settings name. What is there already is left alone."""
     taken = asyncio.run(_import(file, file.stat().st_size))
-    text = [f"{taken.households} households and {taken.events} events imported"]
+    text = [f"{taken.households} households and {taken.events} events imported, and {taken.records} records"]
     text += [f"left alone, for it or an identity of its is there already: {one}" for one in taken.present]
+    if taken.records_present:
+        text.append(f"{taken.records_present} records left alone, for they are there already")
     if taken.events_left_out:
         text.append(f"{taken.events_left_out} events left out, for the log here has its own")
     return msgspec.to_builtins(taken), "\n".join(text)

@@ -271,6 +271,12 @@ def _message(event: Event) -> Message:
     return Message(kind=event.kind, body=body_of(event.kind, event.at, data), created_at=event.at)
 
 
+def of_another_log(record: Record, newest: int) -> Record:
+    """A webhook's record for a log that ends with that ``seq``: what comes after is new to it."""
+    webhook = _decode(record.payload)
+    return replace(record, payload=_encode(replace(webhook, cursor=newest)))
+
+
 def _queue(webhook_id: str) -> str:
     """The kind of record that has the messages to this webhook."""
     return f"{WORK}.{webhook_id}"

@@ -197,7 +197,7 @@ class DeleteDevice(NamedTuple):
 
 
 class Append(NamedTuple):
-    """Add an event to the log."""
+    """Add an event to the log. One from another log, with a ``seq``, keeps it if the log here has not come so far."""
 
     event: Event
 

@@ -578,9 +578,14 @@ def _delete_record(cursor: sqlite3.Cursor, record: Record) -> None:
 
 
 def _append(cursor: sqlite3.Cursor, event: Event) -> None:
+    seq = event.seq or None
+    if seq is not None:
+        newest = cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = 'event'").fetchone()
+        if newest is not None and seq <= newest[0]:
+            seq = None
     cursor.execute(
-        "INSERT INTO event (at, kind, subscriber_id, device_id, detail) VALUES (?, ?, ?, ?, ?)",
-        (_to_integer(event.at), event.kind, event.subscriber_id, event.device_id, _encode(event.detail)),
+        "INSERT INTO event (seq, at, kind, subscriber_id, device_id, detail) VALUES (?, ?, ?, ?, ?, ?)",
+        (seq, _to_integer(event.at), event.kind, event.subscriber_id, event.device_id, _encode(event.detail)),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,12 +13,14 @@ import pytest
 from msgspec.structs import replace
 from stores import OPENERS
 
-from gateway.archive import Taken, export_lines, import_lines
+from gateway import archive
+from gateway.archive import KINDS, Taken, export_lines, import_lines
 from gateway.errors import ConfigError
 from gateway.fleet.device import Content, Credential, Device, OmaDmState, Rcc14State
 from gateway.fleet.mirror import Fact, Mirror
 from gateway.fleet.operation import Operation
 from gateway.fleet.subscriber import ServiceState, Subscriber
+from gateway.fleet.webhook import Webhook
 from gateway.store.protocol import (
     Append,
     Event,
@@ -25,7 +28,9 @@ from gateway.store.protocol import (
     PutEphemeral,
     PutMirror,
     PutOperation,
+    PutRecord,
     PutSubscriber,
+    Record,
     Store,
 )
 
@@ -48,6 +53,15 @@ PHONE = Device(
     rcc14=Rcc14State(version=3, contents={"w": Content(3, b"\x00", "k")}),
 )
 
+HOOK = Webhook(id="w1", url="https://a.example", events=("*",), secret=b"sealed", created_at=NOW, cursor=70)
+RECORDS = (
+    *(Record(kind=kind, id="one", payload=b"\x00" + kind.encode(), due_at=NOW) for kind in KINDS if kind != "webhook"),
+    Record(kind="webhook", id="w1", payload=msgspec.msgpack.encode(HOOK), due_at=NOW),
+    Record(kind="webhook.w1", id="0000000000000070", payload=b"message", due_at=NOW + timedelta(seconds=5)),
+    Record(kind="campaign.one", id="0001", payload=b"members"),
+    Record(kind="tac", id="35900000", payload=b"model"),
+)
+
 
 async def fill(store: Store, count: int = 60) -> None:
     await store.commit(PutSubscriber(ALICE), PutDevice(PHONE), PutDevice(Device(id="alice.2")))
@@ -58,6 +72,8 @@ async def fill(store: Store, count: int = 60) -> None:
         PutOperation("alice.1", Operation(id="a", verb="Exec", uri="./B", status=200, results=(("./A", "1"),))),
         PutEphemeral("otp", b"1", NOW + timedelta(hours=1)),
     )
+    await store.commit(*map(PutRecord, RECORDS))
+    await store.commit(PutRecord(Record(kind="chore.sweep", id="chore", payload=b"", due_at=NOW)))
     store.touch("alice.1", NOW)
     for n in range(count):
         await store.commit(
@@ -89,7 +105,7 @@ async def test_an_export_is_the_same_on_the_other_side(tmp_path: Path, origin: s
     await fill(first)
     octets = await exported(first)
     taken = await import_lines(second, KEY, stored("state", octets))
-    assert taken == Taken(households=61, events=60, present=(), events_left_out=0)
+    assert taken == Taken(households=61, events=60, present=(), events_left_out=0, records=len(RECORDS))
     assert await exported(second) == octets.replace(b'"revision":2', b'"revision":1')
     found = await second.load_contact("IMEI:35", NOW)
     assert found is not None
@@ -119,6 +135,7 @@ async def test_an_import_is_run_again_and_leaves_alone_what_is_there(tmp_path: P
     assert len(taken.present) + taken.households == 61
     again = await import_lines(second, KEY, stored("state", octets))
     assert (again.households, again.events, again.events_left_out) == (0, 60, 0)
+    assert (again.records, again.records_present) == (0, len(RECORDS))
     assert len(await second.load_events(limit=1000)) == 60
     assert await second.load_household("id", "s005") is None
     await first.close()
@@ -129,11 +146,12 @@ async def test_an_import_is_run_again_and_leaves_alone_what_is_there(tmp_path: P
     ("mend", "why"),
     [
         (lambda text: text.replace(KEY.encode(), b"8899aabbccddeeff"), "sealed with key 8899aabbccddeeff"),
-        (lambda text: text.replace(b'"format":1', b'"format":2'), "newer gateway"),
+        (lambda text: text.replace(b'"format":2', b'"format":3'), "newer gateway"),
         (lambda text: text.split(b"\n", 1)[1], "not an export"),
         (lambda text: text.replace(b'"subscriber":{', b'"subscriber":{]', 1), "line of an export"),
         (lambda text: text[: text.rindex(b'{"line":"end"')], "cut off"),
         (lambda text: text.replace(b'"households":4', b'"households":5'), "counts"),
+        (lambda text: text.replace(b'"records":12', b'"records":13'), "counts"),
         (lambda text: b"", "not an export"),
         (lambda text: b"\xff\xfe", "line of an export"),
     ],
@@ -162,4 +180,59 @@ async def test_an_export_goes_on_while_others_write(tmp_path: Path) -> None:
             ids.append(value["subscriber"]["id"])
             await store.commit(Append(Event(at=NOW, kind="meanwhile")))
     assert ids == ["alice", *(f"s{n:03}" for n in range(250))]
+    await store.close()
+
+
+@pytest.mark.parametrize(("origin", "target"), [("sqlite", "redis"), ("redis", "sqlite"), ("sqlite", "cluster")])
+async def test_events_keep_their_numbers(tmp_path: Path, origin: str, target: str) -> None:
+    """A webhook goes on where it was, and no later event gets the number of one that a receiver has had already."""
+    first, second = await opened(origin, tmp_path / "a"), await opened(target, tmp_path / "b")
+    await first.commit(*(Append(Event(at=NOW, kind=f"old-{n}")) for n in range(5)))
+    await first.forget_events(NOW + timedelta(days=1))
+    await first.commit(Append(Event(at=NOW, kind="kept", seq=69)), Append(Event(at=NOW, kind="newest")))
+    await fill(first, 1)
+    await import_lines(second, KEY, stored("state", await exported(first)))
+    await second.commit(Append(Event(at=NOW, kind="later")), Append(Event(at=NOW, kind="stale", seq=3)))
+    told = {event.kind: event.seq for event in await second.load_events(after_seq=68)}
+    assert told == {"kept": 69, "newest": 70, "made-0": 71, "later": 72, "stale": 73}
+    await first.close()
+    await second.close()
+
+
+async def test_a_webhook_in_another_log_is_told_what_comes_next(tmp_path: Path) -> None:
+    """Where the log has events of its own, a webhook begins after them: numbers of the other log mean nothing there."""
+    first, second = await opened("sqlite", tmp_path / "a"), await opened("sqlite", tmp_path / "b")
+    await fill(first, 3)
+    await second.commit(Append(Event(at=NOW, kind="own")))
+    await import_lines(second, KEY, stored("state", await exported(first)))
+    record = await second.load_record("webhook", "w1")
+    assert record is not None
+    assert msgspec.msgpack.decode(record.payload, type=Webhook) == replace(HOOK, cursor=1)
+    await first.close()
+    await second.close()
+
+
+def test_every_kind_of_record_is_exported() -> None:
+    """What is worked on in the background, and what makes records by itself, is known to the archive."""
+    makers = [
+        file.stem
+        for file in (Path(archive.__file__).parent).rglob("*.py")
+        if "store" not in file.parts and re.search(r"\bRecord\(", file.read_text()) and file.stem != "background"
+    ]
+    # Their constants are what KINDS is made of.
+    assert set(makers) == {"people", "audit", "tacs", "detections", "reach", "deliveries", "campaigns", "webhooks"}
+
+
+async def test_an_export_of_the_first_format_is_read(tmp_path: Path) -> None:
+    """An export made before there were records in it, and numbers of events, is put in as it was."""
+    lines = [
+        {"line": "mogate-export", "format": 1, "key": KEY, "at": NOW},
+        {"line": "household", "subscriber": {"id": "alice"}, "devices": []},
+        {"line": "event", "event": {"at": NOW, "kind": "made"}},
+        {"line": "end", "households": 1, "events": 1},
+    ]
+    store = await opened("sqlite", tmp_path / "a")
+    octets = b"\n".join(map(msgspec.json.encode, lines))
+    assert await import_lines(store, KEY, stored("old", octets)) == Taken(1, 1, (), 0)
+    assert [event.kind for event in await store.load_events()] == ["made"]
     await store.close()

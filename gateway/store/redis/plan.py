@@ -53,7 +53,7 @@ from gateway.store.redis.layout import (
 )
 
 Command = tuple[str | bytes | int, ...]
-"""A Redis command: verb, key, arguments. ``LOG`` is the one that scripts add to them."""
+"""A Redis command: verb, key, arguments. ``LOG`` and ``LOGAT`` are those that scripts add to them."""
 Cell = tuple[bytes, Any]
 """What a cell is compared with, and its value."""
 
@@ -222,7 +222,8 @@ class _Draft:
     def _log(self, event: Event, kept_events: int) -> Command:
         indexes = [self._keys.events_of("s", event.subscriber_id)] if event.subscriber_id else []
         indexes += [self._keys.events_of("d", event.device_id)] if event.device_id else []
-        return ("LOG", self._keys.log, encode(replace(event, seq=0)), kept_events, *indexes)
+        words: tuple[str | bytes | int, ...] = (encode(replace(event, seq=0)), kept_events, *indexes)
+        return ("LOGAT", self._keys.log, event.seq, *words) if event.seq else ("LOG", self._keys.log, *words)
 
     def _read(self, address: Address) -> Any:
         if address in self._changed:

@@ -29,8 +29,9 @@ end
 local function holder(lock)
   return string.match(lock, '^[^\n]*')
 end
-local function log(key, body, kept, ...)
-  local id = redis.call('XADD', key, 'MAXLEN', '~', kept, '0-*', 'e', body)
+local function log(key, wanted, body, kept, ...)
+  local id = wanted and redis.pcall('XADD', key, 'MAXLEN', '~', kept, '0-' .. wanted, 'e', body)
+  if type(id) ~= 'string' then id = redis.call('XADD', key, 'MAXLEN', '~', kept, '0-*', 'e', body) end
   local number = string.sub(id, 3)
   for _, index in ipairs({...}) do
     redis.call('ZADD', index, number, number)
@@ -42,7 +43,8 @@ local function run(keys, items, at)
   while items[at] do
     local last = at + tonumber(items[at])
     local verb, key = items[at + 1], keys[tonumber(items[at + 2])]
-    if verb == 'LOG' then log(key, unpack(items, at + 3, last))
+    if verb == 'LOG' then log(key, nil, unpack(items, at + 3, last))
+    elseif verb == 'LOGAT' then log(key, unpack(items, at + 3, last))
     else redis.call(verb, key, unpack(items, at + 3, last)) end
     at = last + 1
   end
