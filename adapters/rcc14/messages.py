@@ -168,7 +168,7 @@ def parse_request(query: str, *, strict: bool = False) -> Request:
         if not value:
             continue
         name = _CANONICAL.get(written) or _CANONICAL.get(written.lower())
-        if not is_written_out:
+        if not is_written_out and ("%" in value or "+" in value):
             value = unquote_plus(value)
         if name is None:
             if len(unknown) < MAX_UNKNOWN and _NAME.fullmatch(written):
