@@ -60,6 +60,7 @@ COMPOSITION_ROOTS = {
     "gateway.files",
     "gateway.cli.eir",
     "gateway.cli.mapping",
+    "gateway.cli.shadow",
     "gateway.cli.simulate",
     "gateway.cli.takeover",
 }

@@ -28,6 +28,7 @@ COMMANDS = {
     "firmware": Later("packages:firmware", "Firmware packages that devices can be told to fetch."),
     "software": Later("packages:software", "Software packages that devices can be told to fetch."),
     "import": Later("importing:import_", "Take over what another server holds."),
+    "shadow": Later("shadow:shadow", "What another server answers, beside what this gateway would."),
     "push": Later("push:push", "What makes phones call."),
     "bootstrap": Later("push:bootstrap", "Give a device its OMA DM account and access point."),
     "reach": Later("reaching:reach", "Devices that should call, whatever the way."),

@@ -345,3 +345,29 @@ def test_subscribers_and_devices_are_taken_over_in_bulk(mogate: CliRunner, tmp_p
     people.write_text("id,colour\n")
     done = mogate.invoke(cli.main, ["import", "subscribers", str(people)])
     assert (done.exit_code, "not colour" in done.stderr) == (1, True)
+
+
+def test_answers_of_another_server_are_compared(gateway: Gateway, mogate: CliRunner, tmp_path: Path) -> None:
+    """Each pair is compared by parameter; one that cannot be is told with its line, and the others count."""
+    own = json.loads(mogate.invoke(cli.main, ["render", "alice", "--device", "alice.1", "--json"]).stdout)["document"]
+    known = {"request": "/?vers=0&IMSI=001010000000001", "device": "alice.1", "layout": "B"}
+    pairs = [
+        known | {"answer": own},
+        known | {"answer": own.replace('TimerIdle" value="180"', 'TimerIdle" value="190"')},
+        known | {"answer": "<wap-provisioningdoc/>"},
+        {"request": "/?IMSI=001019999999999", "answer": own},
+        {"answer": own},
+        known | {"answer": "<html/>"},
+    ]
+    assert pairs[0] != pairs[1]
+    file = tmp_path / "pairs.jsonl"
+    file.write_text("".join(json.dumps(pair) + "\n" for pair in pairs))
+    before = json.loads(mogate.invoke(cli.main, ["subscriber", "show", "alice", "--json"]).stdout)
+    told = json.loads(mogate.invoke(cli.main, ["shadow", "rcc14", str(file), "--json"]).stdout)
+    assert told["outcomes"] == {"same": 1, "differing": 1, "without configuration": 1, "not compared": 3}
+    changed = [one for one in told["differences"] if one["kind"] not in ("version", "token")]
+    assert [(one["kind"], one["pairs"]) for one in changed] == [("changed", 1)]
+    assert changed[0]["samples"] == [{"line": 2, "theirs": "190", "ours": "180"}]
+    assert [one["line"] for one in told["skipped"]] == [4, 5, 6]
+    assert json.loads(mogate.invoke(cli.main, ["subscriber", "show", "alice", "--json"]).stdout) == before
+    assert "1 x changed: " in mogate.invoke(cli.main, ["shadow", "rcc14", str(file)]).stdout
