@@ -52,6 +52,7 @@ from gateway.admin.dispatch import Parts
 from gateway.admin.events import EventRoutes
 from gateway.admin.imports import ImportRoutes
 from gateway.admin.jobs import JobRoutes
+from gateway.admin.openid import OpenidFront
 from gateway.admin.people import PeopleRoutes
 from gateway.admin.preview import PreviewRoutes
 from gateway.admin.publishing import PublishingRoutes
@@ -79,6 +80,8 @@ from gateway.observe.health import Health
 from gateway.observe.load import Load
 from gateway.observe.logs import logger
 from gateway.observe.siblings import Siblings
+from gateway.openid.flow import Client
+from gateway.openid.provider import OpenidProvider
 from gateway.outreach.background import Background
 from gateway.outreach.campaigns import Campaigns
 from gateway.outreach.census import COUNT_SECONDS, Census
@@ -93,7 +96,7 @@ from gateway.service import Service
 from gateway.serving import front
 from gateway.serving.download import PackageFront
 from gateway.serving.tls import Certificates
-from gateway.settings import Events, Listener, Settings
+from gateway.settings import Events, Listener, PeopleOpenid, Settings, read_password
 from gateway.store.opening import open_store, served_alone
 from gateway.store.protocol import Store
 from gateway.tacs import Tacs
@@ -236,6 +239,11 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             clock=now,
             session_seconds=settings.admin.session_seconds,
         )
+        at_provider = None
+        if settings.admin.openid.issuer:
+            provider = _open_provider(settings.admin.openid)
+            stack.push_async_callback(provider.close)
+            at_provider = OpenidFront(store, callers, provider, settings.admin.openid, sealer, now)
 
         def adopt(read: Configuration) -> None:
             service.adopt(read.catalogue, read.profiles)
@@ -259,7 +267,14 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             clock=now,
         )
         admin = AdminApi(
-            SessionRoutes(store, callers, settings.data, now).routes(),
+            SessionRoutes(
+                store,
+                callers,
+                settings.data,
+                now,
+                passwords=settings.admin.passwords == "accepted",
+                provider=settings.admin.openid.name if at_provider else "",
+            ).routes(),
             PeopleRoutes(store, now).routes(),
             SubscriberRoutes(store, service, inventory, documents).routes(),
             DeviceRoutes(store, service, inventory, ims, now).routes(),
@@ -286,6 +301,7 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             parts=Parts(inventory, store, sealer, now, settings.admin.reason == "required"),
             health=health,
             siblings=siblings,
+            openid=at_provider,
         )
         if siblings is not None:
             await siblings.start()
@@ -413,6 +429,12 @@ def _runner(
             ]
     server = front.server(routes, settings.omadm.max_message_bytes, health)
     return web.ServerRunner(server, shutdown_timeout=SHUTDOWN_SECONDS)
+
+
+def _open_provider(chosen: PeopleOpenid) -> OpenidProvider:
+    client = Client(chosen.client_id, chosen.redirect_uri, chosen.scope, chosen.algorithms)
+    secret = read_password(chosen.secret, chosen.secret_file, "admin.openid.secret_file")
+    return OpenidProvider(chosen.issuer, client, secret=secret, authority=chosen.authority, key="admin.openid")
 
 
 def _read_draft(settings: Settings, profiles: Mapping[str, str] | None) -> Draft:

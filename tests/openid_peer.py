@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
+import json
 import secrets
 import ssl
 import time
@@ -30,6 +31,7 @@ class Provider:
         self.claims: dict[str, Any] = {"phone_number": "+15550100001"}
         self.info: dict[str, Any] = {"sub": "user"}
         self.error = ""
+        self.unsigned = False
         self.asked: list[dict[str, str]] = []
         self._codes: dict[str, dict[str, str]] = {}
 
@@ -70,6 +72,12 @@ class Provider:
         claims = {"iss": self.issuer, "aud": CLIENT_ID, "sub": "user", "iat": now, "exp": now + 60}
         claims |= {"nonce": asked["nonce"]} | self.claims
         signed = jwt.encode({"alg": self.algorithm, "kid": self.key.kid}, claims, self.key, [self.algorithm])
+        if self.unsigned:
+            head, body = (
+                base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode()
+                for part in ({"alg": "none"}, claims)
+            )
+            signed = f"{head}.{body}."
         return web.json_response({"access_token": "opaque", "token_type": "Bearer", "id_token": signed})
 
     async def userinfo(self, request: web.Request) -> web.Response:

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 TIERS = (
     ("gateway.errors", "gateway.status", "gateway.peers"),
     ("gateway.tree", "gateway.mo"),
-    ("gateway.fleet", "gateway.objects"),
+    ("gateway.fleet", "gateway.objects", "gateway.openid"),
     (
         "gateway.store.protocol",
         "gateway.access",
@@ -28,6 +28,7 @@ TIERS = (
     (
         "gateway.store",
         "gateway.observe",
+        "gateway.openid.provider",
         "gateway.trace",
         "gateway.outreach",
         "gateway.serving",

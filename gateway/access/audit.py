@@ -42,6 +42,12 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Entry).decode
 
 
+def written(entry: Entry, nonce: str) -> PutRecord:
+    """The write that adds the entry. ``nonce`` tells it from others of the same microsecond."""
+    entry_id = f"{(entry.at - _EPOCH) // timedelta(microseconds=1):020d}-{nonce}"
+    return PutRecord(Record(kind=AUDIT, id=entry_id, payload=_encode(entry)))
+
+
 class AuditLog:
     """The log in a store, which adds to it and does nothing else."""
 
@@ -50,8 +56,7 @@ class AuditLog:
 
     async def add(self, entry: Entry, nonce: str) -> None:
         """Add the entry. ``nonce`` tells it from others of the same microsecond."""
-        entry_id = f"{(entry.at - _EPOCH) // timedelta(microseconds=1):020d}-{nonce}"
-        await self._store.commit(PutRecord(Record(kind=AUDIT, id=entry_id, payload=_encode(entry))))
+        await self._store.commit(written(entry, nonce))
 
     async def load(
         self, *, after: str = "", limit: int, who: str = "", subject: str = "", action: str = ""

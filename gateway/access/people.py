@@ -15,15 +15,22 @@ from gateway.errors import NotFound
 from gateway.store.protocol import DeleteRecord, PutRecord, Record, Store, Write
 
 MAX_PEOPLE = 1000
+NAME = "[A-Za-z0-9][A-Za-z0-9._@-]{0,63}"
+"""What a person can be called."""
 USER, TOKEN = "access.user", "access.token"  # kinds of record
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A person. ``password_hash`` is Argon2's, and empty for one who logs in elsewhere. ``tenant`` empty is all."""
+    """A person. ``tenant`` empty is all.
+
+    ``password_hash`` is Argon2's, and empty for one who logs in at the OpenID provider, which knows them as
+    ``subject``.
+    """
 
     name: str
     role: Role
     password_hash: str = ""
+    subject: str = ""
     tenant: str = ""
     disabled: bool = False
     created_at: datetime
@@ -37,8 +44,8 @@ class User(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def proof(self) -> bytes:
-        """Changes with the password: what was begun with another one is over."""
-        return hashlib.sha256(self.password_hash.encode()).digest()
+        """Changes with the password, and with who it is at the provider: what was begun with another one is over."""
+        return hashlib.sha256(f"{self.password_hash}{self.subject}".encode()).digest()
 
 
 class Token(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -17,9 +17,10 @@ from aiohttp import web
 
 from gateway.admin import openapi
 from gateway.admin.assets import add_console, load_assets
-from gateway.admin.caller import Asked, Caller, Callers
+from gateway.admin.caller import PROXIES, Asked, Caller, Callers, origin
 from gateway.admin.dispatch import CALLER, Dispatcher, Parts
 from gateway.admin.models import Problem
+from gateway.admin.openid import OpenidFront
 from gateway.admin.routes import PUBLIC, Route
 from gateway.errors import (
     AuthError,
@@ -36,10 +37,9 @@ from gateway.observe import metrics
 from gateway.observe.health import Health
 from gateway.observe.logs import logger
 from gateway.observe.siblings import Siblings
-from gateway.peers import Network, client_address, is_trusted
+from gateway.peers import Network
 
 MAX_BODY_BYTES = 1 << 20
-PROXIES = web.AppKey("proxies", tuple[Network, ...])
 
 _STATUS_OF: tuple[tuple[type[MogateError], HTTPStatus], ...] = (
     (AuthError, HTTPStatus.UNAUTHORIZED),
@@ -56,7 +56,8 @@ _STATUS_OF: tuple[tuple[type[MogateError], HTTPStatus], ...] = (
 class AdminApi:
     """The admin API over tables of routes, for those that ``callers`` knows.
 
-    ``parts`` are what dispatching needs; ``health`` tells whether it is ready, ``siblings`` what others count.
+    ``parts`` are what dispatching needs; ``health`` tells whether it is ready, ``siblings`` what others count;
+    ``openid`` is how people log in elsewhere.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class AdminApi:
         parts: Parts,
         health: Health,
         siblings: Siblings | None = None,
+        openid: OpenidFront | None = None,
     ) -> None:
         self._routes = tuple(route._replace(path="/api/v1" + route.path) for table in tables for route in table)
         self._public = {(route.method, route.path): route for route in self._routes if route.permission == PUBLIC}
@@ -73,6 +75,7 @@ class AdminApi:
         self._parts = parts
         self._health = health
         self._siblings = siblings
+        self._openid = openid
 
     def application(self, proxies: tuple[Network, ...] = ()) -> web.Application:
         """The aiohttp application to serve on an admin listener, which has these proxies in front of it."""
@@ -91,6 +94,8 @@ class AdminApi:
         app.router.add_get("/livez", _handle_livez)
         app.router.add_get("/readyz", self._handle_readyz)
         add_console(app.router, load_assets())
+        if self._openid is not None:
+            self._openid.add_routes(app.router)
         return app
 
     @web.middleware
@@ -152,13 +157,6 @@ class AdminApi:
         if reasons:
             return web.Response(status=503, text="".join(f"not ready: {reason}\n" for reason in reasons))
         return web.Response(text="ready\n")
-
-
-def origin(request: web.Request) -> tuple[str, bool]:
-    """The address of the client, and whether it came over TLS: to the gateway, or to a proxy in front of it."""
-    peer, proxies = request.remote or "", request.app[PROXIES]
-    forwarded = request.headers.getall("X-Forwarded-For", ())
-    return client_address(peer, forwarded, proxies), request.secure or is_trusted(peer, proxies)
 
 
 async def _handle_livez(_: web.Request) -> web.Response:

@@ -20,7 +20,7 @@ _TYPES = {
     ".js": "text/javascript",
     ".svg": "image/svg+xml",
 }
-_HEADERS = {
+HEADERS = {
     "Cache-Control": "no-cache",
     "Content-Security-Policy": (
         "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'"
@@ -66,7 +66,7 @@ def add_console(router: web.UrlDispatcher, assets: Mapping[str, Asset]) -> None:
         asset = assets.get(request.match_info["path"])
         if asset is None:
             raise web.HTTPNotFound
-        response = web.Response(headers=_HEADERS, content_type=asset.content_type, charset="utf-8")
+        response = web.Response(headers=HEADERS, content_type=asset.content_type, charset="utf-8")
         response.etag = asset.etag
         if any(tag.value == asset.etag for tag in request.if_none_match or ()):
             response.set_status(304)

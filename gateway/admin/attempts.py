@@ -32,9 +32,14 @@ def limits(name: str, address: str) -> tuple[Limit, ...]:
     """The limits on attempts at that name from that address."""
     return (
         Limit(f"name {name} from {address}", PER_NAME_AND_ADDRESS, refuses=True),
-        Limit(f"address {address}", PER_ADDRESS, refuses=True),
+        *address_limits(address),
         Limit(f"name {name}", PER_NAME, refuses=False),
     )
+
+
+def address_limits(address: str) -> tuple[Limit, ...]:
+    """The limits on attempts from that address where no name is given."""
+    return (Limit(f"address {address}", PER_ADDRESS, refuses=True),)
 
 
 class Attempts:

@@ -9,19 +9,22 @@ import secrets
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
+from aiohttp import web
 from msgspec.structs import replace
 
 from gateway.access.people import People, Token, User
 from gateway.access.roles import EVERYTHING, permits
 from gateway.admin.auth import is_bearer
 from gateway.errors import AuthError, Conflict, Forbidden, NotFound
-from gateway.store.protocol import PutEphemeral, Store, TakeEphemeral
+from gateway.peers import Network, client_address, is_trusted
+from gateway.store.protocol import PutEphemeral, Store, TakeEphemeral, Write
 
 COOKIE = "mogate_session"
 CSRF_HEADER = "X-CSRF-Token"
+PROXIES = web.AppKey("proxies", tuple[Network, ...])
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 NOTED_SECONDS = 60
 """How old the note of a token's last use may get."""
@@ -39,6 +42,7 @@ class Caller(NamedTuple):
     address: str = ""
     role: str = ""
     secure: bool = False
+    by: Literal["token", "password", "openid"] = "token"
     csrf: str = ""
     session: str = ""
 
@@ -97,15 +101,15 @@ class Callers:
             "the local administrator's token is in admin.token of the data directory"
         )
 
-    async def begin(self, user: User, now: datetime) -> tuple[str, Session]:
-        """The cookie of a new session of that user, and the session."""
+    async def begin(self, user: User, now: datetime, *others: Write) -> tuple[str, Session]:
+        """The cookie of a new session of that user, and the session; the user is saved with it, and others at once."""
         cookie = secrets.token_urlsafe(32)
         session = Session(user.name, user.proof, secrets.token_urlsafe(32))
         put = PutEphemeral(_key(cookie), _encode(session), now + timedelta(seconds=self.session_seconds))
         try:
-            await self._people.save(replace(user, last_login_at=now), put)
+            await self._people.save(replace(user, last_login_at=now), put, *others)
         except Conflict:  # the same user logs in elsewhere at this moment
-            await self._store.commit(put)
+            await self._store.commit(put, *others)
         return cookie, session
 
     async def end(self, caller: Caller) -> None:
@@ -154,13 +158,28 @@ class Callers:
             raise Forbidden(f"a change by a browser needs the header {CSRF_HEADER} with `csrf` of GET /api/v1/session")
         return Caller(
             f"user:{user.name}", user.permissions, user.tenant, asked.address, user.role.value, asked.secure,
-            session.csrf, key,
+            "openid" if user.subject else "password", session.csrf, key,
         )  # fmt: skip
+
+
+def origin(request: web.Request) -> tuple[str, bool]:
+    """The address of the client, and whether it came over TLS: to the gateway, or to a proxy in front of it."""
+    peer, proxies = request.remote or "", request.app[PROXIES]
+    forwarded = request.headers.getall("X-Forwarded-For", ())
+    return client_address(peer, forwarded, proxies), request.secure or is_trusted(peer, proxies)
 
 
 def _key(cookie: str) -> str:
     """Under which a session is kept: nobody who reads the store can use it."""
     return "console/" + hashlib.sha256(cookie.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def cookie_header(
+    value: str, seconds: int, *, name: str = COOKIE, same_site: Literal["Strict", "Lax"] = "Strict", secure: bool
+) -> str:
+    """A cookie that no script reads, and that goes along with no request that another site's page makes."""
+    end = "; Secure" if secure else ""
+    return f"{name}={value}; HttpOnly; SameSite={same_site}; Path=/; Max-Age={seconds}{end}"
 
 
 def _is_of(address: str, networks: tuple[str, ...]) -> bool:

@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from gateway.access.people import NAME
 from gateway.access.roles import check_permission
 from gateway.errors import TreeError
 from gateway.fleet.operation import ACCEPTED_SECONDS
@@ -63,7 +64,7 @@ class Problem(Model):
     id: str = ""
 
 
-UserName = Annotated[str, Field(pattern="^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$")]
+UserName = Annotated[str, Field(pattern=f"^{NAME}$")]
 Secret = Annotated[str, Field(min_length=1, max_length=200, repr=False, json_schema_extra={"writeOnly": True})]
 NewSecret = Annotated[str, Field(min_length=12, max_length=200, repr=False, json_schema_extra={"writeOnly": True})]
 ShownOnce = Annotated[str, Field(repr=False)]
@@ -97,14 +98,22 @@ class NewPassword(Model):
 class SessionView(Model):
     """Who the caller is and may do. A browser sends ``csrf`` as ``X-CSRF-Token`` with every request that is no GET.
 
-    ``tenant`` is the only one whose subscribers the caller gets to see; empty for all.
+    ``tenant`` is the only one whose subscribers the caller gets to see; empty for all. ``by`` is how they got in.
     """
 
     name: str
     role: str
     tenant: str
+    by: Literal["token", "password", "openid"]
     permissions: list[str]
     csrf: ShownOnce
+
+
+class LogInWays(Model):
+    """How people can log in: with passwords, and at the OpenID provider of that name; empty for none."""
+
+    passwords: bool
+    provider: str
 
 
 RoleName = Literal["viewer", "helpdesk", "provisioning", "noc", "admin"]

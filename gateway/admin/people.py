@@ -14,7 +14,7 @@ from gateway.access.roles import PERMISSIONS, Role
 from gateway.admin.models import IssuedToken, NewToken, NewUser, TokenView, UserChange, UserView
 from gateway.admin.passwords import hash_password
 from gateway.admin.routes import Call, Route
-from gateway.errors import Conflict, Forbidden
+from gateway.errors import ConfigError, Conflict, Forbidden
 from gateway.store.protocol import Store
 
 
@@ -74,13 +74,16 @@ class PeopleRoutes:
     async def change_user(self, call: Call) -> UserView:
         """Change what is given of one user."""
         body: UserChange = call.body
+        known = await self._people.user(call.path["name"])
+        if body.password is not None and known.subject:
+            raise ConfigError(f"{known.name} logs in at the OpenID provider and has no password here", key="password")
         changes = body.model_dump(exclude_none=True, exclude={"password"})
         if body.role is not None:
             changes["role"] = Role(body.role)
             _check_gives(call, PERMISSIONS[changes["role"]])
         if body.password is not None:
             changes["password_hash"] = await hash_password(body.password)
-        user = replace(await self._people.user(call.path["name"]), **changes)
+        user = replace(known, **changes)
         await self._people.save(user)
         return _user_view(user)
 

@@ -14,8 +14,8 @@ from gateway.access.people import People, User
 from gateway.access.roles import RESOURCES, Role
 from gateway.admin.attempts import Attempts, Limit, limits
 from gateway.admin.auth import SETUP_FILE, read_setup_token
-from gateway.admin.caller import COOKIE, Caller, Callers
-from gateway.admin.models import Credentials, FirstUser, NewPassword, SessionView
+from gateway.admin.caller import Caller, Callers, cookie_header
+from gateway.admin.models import Credentials, FirstUser, LogInWays, NewPassword, SessionView
 from gateway.admin.passwords import hash_password, is_password
 from gateway.admin.routes import PUBLIC, SIGNED_IN, Call, Reply, Route
 from gateway.errors import AuthError, Forbidden, NotFound, TooMany
@@ -24,7 +24,10 @@ from gateway.store.protocol import Store
 
 
 class SessionRoutes:
-    """Sessions of people. ``data`` is the directory that may hold a set-up token; ``pause`` holds an attempt back."""
+    """Sessions of people. ``data`` is the directory that may hold a set-up token; ``pause`` holds an attempt back.
+
+    ``provider`` is what the OpenID provider is called where people log in at one.
+    """
 
     def __init__(
         self,
@@ -34,6 +37,8 @@ class SessionRoutes:
         clock: Callable[[], datetime],
         *,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        passwords: bool = True,
+        provider: str = "",
     ) -> None:
         self._people = People(store)
         self._callers = callers
@@ -41,6 +46,7 @@ class SessionRoutes:
         self._data = data
         self._clock = clock
         self._pause = pause
+        self._ways = LogInWays(passwords=passwords, provider=provider)
 
     def routes(self) -> tuple[Route, ...]:
         """The route table."""
@@ -50,6 +56,7 @@ class SessionRoutes:
                 takes=Credentials, gives=SessionView, needs=PUBLIC,
             ),
             Route("GET", "/session", self.show_session, "Who the caller is", gives=SessionView, needs=SIGNED_IN),
+            Route("GET", "/session/ways", self.show_ways, "How people can log in", gives=LogInWays, needs=PUBLIC),
             Route("DELETE", "/session", self.log_out, "Log out", status=204, needs=SIGNED_IN),
             Route(
                 "PUT", "/session/password", self.change_password, "Change one's own password; all sessions end",
@@ -61,9 +68,14 @@ class SessionRoutes:
             ),
         )  # fmt: skip
 
+    async def show_ways(self, _: Call) -> LogInWays:
+        """How people can log in."""
+        return self._ways
+
     async def log_in(self, call: Call) -> Reply:
         """Begin a session."""
         body: Credentials = call.body
+        self._check_passwords()
         user = await self._prove(body.name, body.password, call.caller)
         return await self._begun(user, call.caller)
 
@@ -74,20 +86,21 @@ class SessionRoutes:
     async def log_out(self, call: Call) -> Reply:
         """End the session of the cookie."""
         await self._callers.end(call.caller)
-        return Reply(None, {"Set-Cookie": _cookie("", 0, call.caller)})
+        return Reply(None, {"Set-Cookie": cookie_header("", 0, secure=call.caller.secure)})
 
     async def change_password(self, call: Call) -> None:
         """Change one's own password."""
         body: NewPassword = call.body
-        kind, _, name = call.caller.name.partition(":")
-        if kind != "user":
-            raise Forbidden("only a person has a password; log in with it")
+        if call.caller.by != "password":
+            raise Forbidden("only a person who logs in with a password has one here")
+        name = call.caller.name.removeprefix("user:")
         user = await self._prove(name, body.old, call.caller)
         await self._people.save(replace(user, password_hash=await hash_password(body.new)))
 
     async def set_up(self, call: Call) -> Reply:
         """Make the first user."""
         body: FirstUser = call.body
+        self._check_passwords()
         now, bounds = self._clock(), limits("", call.caller.address)
         await self._admit(bounds, now)
         token = read_setup_token(self._data)
@@ -100,6 +113,13 @@ class SessionRoutes:
         await self._people.save(user)
         (self._data / SETUP_FILE).unlink(missing_ok=True)
         return await self._begun(replace(user, revision=1), call.caller)
+
+    def _check_passwords(self) -> None:
+        """Raises: Forbidden where people have none."""
+        if not self._ways.passwords:
+            raise Forbidden(
+                f"nobody logs in with a password here: admin.passwords refuses it; use {self._ways.provider}"
+            )
 
     async def _prove(self, name: str, password: str, caller: Caller) -> User:
         """The user, who gave the right password."""
@@ -130,9 +150,11 @@ class SessionRoutes:
         cookie, session = await self._callers.begin(user, self._clock())
         known = caller._replace(
             name=f"user:{user.name}", permissions=user.permissions, tenant=user.tenant, role=user.role.value,
-            csrf=session.csrf,
+            by="password", csrf=session.csrf,
         )  # fmt: skip
-        return Reply(_view(known), {"Set-Cookie": _cookie(cookie, self._callers.session_seconds, caller)})
+        return Reply(
+            _view(known), {"Set-Cookie": cookie_header(cookie, self._callers.session_seconds, secure=caller.secure)}
+        )
 
 
 def _view(caller: Caller) -> SessionView:
@@ -140,6 +162,7 @@ def _view(caller: Caller) -> SessionView:
         name=caller.name,
         role=caller.role,
         tenant=caller.tenant,
+        by=caller.by,
         permissions=sorted(
             f"{resource}:{verb}"
             for resource in RESOURCES
@@ -148,9 +171,3 @@ def _view(caller: Caller) -> SessionView:
         ),
         csrf=caller.csrf,
     )
-
-
-def _cookie(value: str, seconds: int, caller: Caller) -> str:
-    """A cookie that no script reads, and that goes along with no request from another site."""
-    secure = "; Secure" if caller.secure else ""
-    return f"{COOKIE}={value}; HttpOnly; SameSite=Strict; Path=/; Max-Age={seconds}{secure}"

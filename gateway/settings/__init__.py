@@ -14,6 +14,7 @@ from gateway.settings.house import Admin, Catalogue, Events, Logging, Operator, 
 from gateway.settings.listeners import Listener, Load
 from gateway.settings.messages import SmppLink, Sms, SmsHttp
 from gateway.settings.origin import Origin
+from gateway.settings.people import PeopleOpenid
 from gateway.settings.proofs import PAGE_TEXTS, Aaa, Confirmation, EapAka, Gba, Openid, Otp, Page
 from gateway.settings.reach import Reach
 from gateway.settings.reading import find_settings_file, load_origins, load_settings, read_password
@@ -47,6 +48,7 @@ __all__ = [
     "Origin",
     "Otp",
     "Page",
+    "PeopleOpenid",
     "Rcc14",
     "Reach",
     "ReadBack",

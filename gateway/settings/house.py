@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
+import pydantic
 from pydantic import Field, SecretStr
 
 from gateway.settings.base import Bytes, Seconds, Table
+from gateway.settings.people import PeopleOpenid
 
 
 class Operator(Table):
@@ -67,12 +69,22 @@ class Admin(Table):
 
     With ``reason`` "required" every change has to say why, for the audit log. ``url`` is where commands find the admin
     API, if not on the listener here, and ``token`` what they show there, if not the token of the data directory.
+    With ``passwords`` "refused" people log
+    in at the provider of ``[admin.openid]`` alone; tokens stay.
     """
 
     url: Annotated[str, Field(pattern=r"^(https?://[^/?#]+)?/?$")] = ""
     token: SecretStr = SecretStr("")
     reason: Literal["optional", "required"] = "optional"
     session_seconds: Seconds = 28_800
+    passwords: Literal["accepted", "refused"] = "accepted"
+    openid: PeopleOpenid = PeopleOpenid()
+
+    @pydantic.model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.passwords == "refused" and not self.openid.issuer:
+            raise ValueError("passwords are refused and there is no other way to log in: set issuer of [admin.openid]")
+        return self
 
 
 class Trace(Table):

@@ -141,6 +141,17 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
                     "authority": settings.openid.authority and data / settings.openid.authority,
                 }
             ),
+            "admin": settings.admin.model_copy(
+                update={
+                    "openid": settings.admin.openid.model_copy(
+                        update={
+                            name: file and data / file
+                            for name in ("secret_file", "authority")
+                            if (file := getattr(settings.admin.openid, name)) is not None
+                        }
+                    )
+                }
+            ),
             "sms": _anchored_sms(settings.sms, data),
             "aaa": tuple(one.model_copy(update={"secret": data / one.secret}) for one in settings.aaa),
             "detection": settings.detection.model_copy(

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from adapters.rcc14.identity.openid import Relying
+from adapters.rcc14.identity.openid import Claims
 from adapters.rcc14.proving.auc import EmbeddedAuc
 from adapters.rcc14.proving.authenticator import Authenticator
 from adapters.rcc14.proving.bsf import HttpBsf
@@ -16,15 +16,16 @@ from adapters.rcc14.proving.confirmation import Confirmations
 from adapters.rcc14.proving.eap import EapRelay
 from adapters.rcc14.proving.gba import GbaDigest
 from adapters.rcc14.proving.openid import OpenidLogin
-from adapters.rcc14.proving.openid_provider import OpenidProvider
 from adapters.rcc14.proving.otp import OneTimePasswords
 from adapters.rcc14.proving.page import CodePage
 from adapters.rcc14.proving.proof import Method
 from adapters.rcc14.proving.radius import RadiusAaa, Server
 from gateway.errors import ConfigError
+from gateway.openid.flow import Client
+from gateway.openid.provider import OpenidProvider
 from gateway.outreach.deliveries import Bearer
 from gateway.sealing import Sealer
-from gateway.settings import Openid, Settings
+from gateway.settings import Settings
 from gateway.store.protocol import Store
 
 MIN_SECRET_BYTES = 8
@@ -71,7 +72,9 @@ async def open_methods(
         if settings.openid.issuer:
             provider = _open_provider(settings)
             stack.push_async_callback(provider.close)
-            methods.append(_openid_login(store, provider, sealer, settings.openid))
+            names = Claims(settings.openid.number_claim, settings.openid.imsi_claim)
+            seconds, with_userinfo = settings.openid.seconds, settings.openid.userinfo
+            methods.append(OpenidLogin(store, provider, names, sealer, seconds=seconds, with_userinfo=with_userinfo))
         if settings.gba.bsf:
             chosen = settings.gba
             bsf = HttpBsf(chosen.bsf, authority=chosen.authority, certificate=chosen.certificate, key=chosen.key)
@@ -103,25 +106,9 @@ def _open_provider(settings: Settings) -> OpenidProvider:
     chosen = settings.openid
     if not chosen.client_id or not chosen.redirect_uri or chosen.secret is None:
         raise ConfigError("an issuer needs client_id, redirect_uri and secret too", key="openid")
-    return OpenidProvider(
-        chosen.issuer,
-        client_id=chosen.client_id,
-        secret=_read_secret(chosen.secret).decode(),
-        authority=chosen.authority,
-    )
-
-
-def _openid_login(store: Store, provider: OpenidProvider, sealer: Sealer, chosen: Openid) -> OpenidLogin:
-    relying = Relying(
-        chosen.client_id,
-        chosen.redirect_uri,
-        chosen.scope,
-        chosen.acr_values,
-        chosen.algorithms,
-        chosen.number_claim,
-        chosen.imsi_claim,
-    )
-    return OpenidLogin(store, provider, relying, sealer, seconds=chosen.seconds, with_userinfo=chosen.userinfo)
+    client = Client(chosen.client_id, chosen.redirect_uri, chosen.scope, chosen.algorithms, chosen.acr_values)
+    secret = _read_secret(chosen.secret).decode()
+    return OpenidProvider(chosen.issuer, client, secret=secret, authority=chosen.authority, key="openid")
 
 
 def _read_secret(file: Path) -> bytes:

@@ -8,24 +8,21 @@ Spec: RCC.14 2.8, OpenID Connect Core 3.1
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import msgspec
 
 from adapters.rcc14.identity import openid
 from adapters.rcc14.messages import Answer
-from adapters.rcc14.proving.openid_provider import OpenidProvider
 from adapters.rcc14.proving.proof import Call, Proof
-from gateway.errors import AuthError, DecodeError
+from gateway.errors import AuthError
+from gateway.openid.flow import is_return_of
+from gateway.openid.provider import OpenidProvider, new_attempt
 from gateway.sealing import Sealer
 from gateway.store.protocol import IdentityKind, PutEphemeral, Store, TakeEphemeral
 
-SECRET_BYTES = 32
 COOKIE_BYTES = 18
 SEAL_PURPOSE = "openid-login"
-MAX_HEADER_CHARACTERS = 2048
 
 _decode = msgspec.msgpack.Decoder(openid.Login).decode
 _encode = msgspec.msgpack.Encoder().encode
@@ -40,7 +37,7 @@ class OpenidLogin:
         self,
         store: Store,
         provider: OpenidProvider,
-        relying: openid.Relying,
+        claims: openid.Claims,
         sealer: Sealer,
         *,
         seconds: int,
@@ -48,7 +45,7 @@ class OpenidLogin:
     ) -> None:
         self._store = store
         self._provider = provider
-        self._relying = relying
+        self._claims = claims
         self._sealer = sealer
         self._seconds = seconds
         self._with_userinfo = with_userinfo
@@ -66,13 +63,11 @@ class OpenidLogin:
 
         Raises: Unavailable when the provider cannot be reached.
         """
-        endpoint = await self._provider.endpoint("authorization_endpoint", call.now)
-        state, nonce, verifier = (secrets.token_urlsafe(SECRET_BYTES) for _ in range(3))
-        login = openid.Login(call.asked, state, nonce, verifier)
+        login = openid.Login(call.asked, new_attempt())
+        location = await self._provider.leave(login.attempt, call.now)
         cookie = secrets.token_urlsafe(COOKIE_BYTES)
         sealed = self._sealer.seal(_encode(login), SEAL_PURPOSE)
         await self._store.commit(PutEphemeral(_key(cookie), sealed, call.now + timedelta(seconds=self._seconds)))
-        location = openid.authorization_url(endpoint, login, self._relying)
         headers = (("Location", location),)
         return Answer(302, cookie=cookie, cookie_seconds=self._seconds, headers=headers, what="oidc")
 
@@ -92,13 +87,16 @@ class OpenidLogin:
             if kept is None:
                 continue
             login = _decode(self._sealer.unseal(kept, SEAL_PURPOSE))
-            if not openid.is_return_of(login, call.asked.state):
+            if not is_return_of(login.attempt, call.asked.state):
                 raise AuthError("the state is another client's")
             # Taken before the code is spent, so that of two that bring it back one is answered.
             await self._store.commit(TakeEphemeral(_key(cookie), call.now))
             if not call.asked.code:
                 raise AuthError("the provider sent the client back without a code")
-            who = await self._identity(login, call.asked.code, call.now)
+            said = await self._provider.redeem(
+                login.attempt, call.asked.code, call.now, with_userinfo=self._with_userinfo
+            )
+            who = openid.identity_in(said, self._claims)
             kind: IdentityKind = "imsi" if who.imsi else "msisdn"
             value = who.imsi or who.msisdn
             household = await self._store.load_household(kind, value)
@@ -106,32 +104,6 @@ class OpenidLogin:
                 raise AuthError("the provider names nobody who is known here")
             return Proof(household, login.asked, by=self.name, imsi=who.imsi)
         raise AuthError("no login waits for this return")
-
-    async def _identity(self, login: openid.Login, code: str, now: datetime) -> openid.Identity:
-        tokens = await self._provider.exchange(code, login.verifier, self._relying.redirect_uri, now)
-        token = tokens.get("id_token")
-        if not isinstance(token, str):
-            raise AuthError("the provider gave no id_token")
-        keys = await self._provider.keys(_key_id(token), now)
-        issuer = self._provider.issuer
-        claims: list[Mapping[str, Any]] = [
-            openid.check_id_token(token, keys, login, self._relying, issuer=issuer, now=now)
-        ]
-        if self._with_userinfo:
-            more = await self._provider.userinfo(str(tokens.get("access_token", "")), now)
-            if more.get("sub") != claims[0].get("sub"):
-                raise AuthError("the provider's userinfo is somebody else's")
-            claims.append(more)
-        return openid.identity_in(claims, self._relying)
-
-
-def _key_id(token: str) -> str:
-    """The key that the token says it is signed with; empty when it does not say. Raises: AuthError for no token."""
-    try:
-        head = openid.header_of(token[:MAX_HEADER_CHARACTERS])
-    except DecodeError as error:
-        raise AuthError(str(error)) from None
-    return str(head.get("kid", ""))
 
 
 def _key(cookie: str) -> str:

@@ -76,15 +76,27 @@ export async function signIn(name, password) {
   return session;
 }
 
+// How people can sign in: with passwords, and at the OpenID provider of that name.
+export const waysIn = () => get("/session/ways");
+
+// Leaves for the OpenID provider, and comes back to the place in the console that this page is at.
+export function leaveToSignIn() {
+  const place = new URLSearchParams({ to: location.hash.slice(1) });
+  location.assign(new URL(`../openid/leave?${place}`, document.baseURI));
+}
+
 // Makes the first administrator, with the token that is good for this once.
 export async function setUp(setupToken, name, password) {
   session = await call("POST", "/setup", { body: { token: setupToken, name, password } });
   return session;
 }
 
+// Who signed in at the OpenID provider goes there to sign out, too.
 export async function signOut() {
+  const elsewhere = session.by === "openid";
   if (!token) await call("DELETE", "/session");
   forget();
+  if (elsewhere) location.assign(new URL("../openid/log-out", document.baseURI));
 }
 
 function forget() {

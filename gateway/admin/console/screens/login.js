@@ -1,4 +1,4 @@
-import { resume, setUp, signIn, signInWithToken } from "../api.js";
+import { leaveToSignIn, resume, setUp, signIn, signInWithToken, waysIn } from "../api.js";
 import { html, useEffect, useState } from "../dom.js";
 import { Heading, Problem, useAction } from "../parts.js";
 
@@ -26,12 +26,16 @@ const WAYS = {
 const NAMES = { person: "Sign in with a name", token: "Sign in with a token", setup: "Set up for the first time" };
 
 export function Login({ onSignedIn }) {
-  const [known, setKnown] = useState(false);
+  const [offered, setOffered] = useState(null);
   const [chosen, setChosen] = useState("person");
   const [begin, begun] = useAction(async () => {
     const session = await resume();
     if (session) onSignedIn(session);
-    else setKnown(true);
+    else {
+      const ways = await waysIn();
+      setOffered(ways);
+      if (!ways.passwords) setChosen("token");
+    }
   });
   useEffect(() => {
     begin();
@@ -43,19 +47,20 @@ export function Login({ onSignedIn }) {
     const inputs = [...event.target.querySelectorAll("input")];
     enter(...inputs.map(({ value, autocomplete }) => (autocomplete.endsWith("password") ? value : value.trim())));
   };
-  if (!known) return html`<main class="login"><${Problem} of=${begun.problem} /></main>`;
+  if (!offered) return html`<main class="login"><${Problem} of=${begun.problem} /></main>`;
   return html`<main class="login">
     <form onSubmit=${submit} key=${chosen}>
       <img src="icon.svg" alt="" width="48" height="48" />
       <${Heading} title="Sign in">Sign in to MOGate<//>
+      ${offered.provider && html`<button type="button" class="main" onClick=${leaveToSignIn}>Sign in with ${offered.provider}</button>`}
       ${way.fields.map(([name, complete, type], place) => html`<label class="field" key=${name}><span>${name}</span>
         <input type=${type} autocomplete=${complete} required autofocus=${place === 0} spellcheck=${false} minlength=${complete === "new-password" ? 12 : undefined} />
       </label>`)}
-      <button type="submit" class="main" disabled=${busy}>${way.button}</button>
+      <button type="submit" class=${offered.provider ? "" : "main"} disabled=${busy}>${way.button}</button>
       <${Problem} of=${problem} />
       <p class="muted">${way.says}</p>
       <div class="stack">
-        ${Object.keys(WAYS).filter((key) => key !== chosen).map((key) => html`<button type="button" class="quiet small" key=${key} onClick=${() => { setChosen(key); forget(); }}>${NAMES[key]}</button>`)}
+        ${Object.keys(WAYS).filter((key) => key !== chosen && (offered.passwords || key === "token")).map((key) => html`<button type="button" class="quiet small" key=${key} onClick=${() => { setChosen(key); forget(); }}>${NAMES[key]}</button>`)}
       </div>
     </form>
   </main>`;

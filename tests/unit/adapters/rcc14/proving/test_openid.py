@@ -12,13 +12,14 @@ import aiohttp
 import pytest
 from openid_peer import CLIENT_ID, CLIENT_SECRET, Provider, serving
 
-from adapters.rcc14.identity.openid import Relying
+from adapters.rcc14.identity.openid import Claims
 from adapters.rcc14.messages import Answer, Request
 from adapters.rcc14.proving.openid import OpenidLogin
-from adapters.rcc14.proving.openid_provider import OpenidProvider
 from adapters.rcc14.proving.proof import Call, Proof
 from gateway.errors import Unavailable
 from gateway.fleet.subscriber import Subscriber
+from gateway.openid.flow import Client
+from gateway.openid.provider import OpenidProvider
 from gateway.sealing import Sealer
 from gateway.serving.demo_tls import ensure_demo_certificates
 from gateway.store.protocol import PutSubscriber
@@ -39,13 +40,14 @@ class Lab:
         self.login = self.make_login()
 
     def make_edge(self) -> OpenidProvider:
+        client = Client(CLIENT_ID, BACK, "openid phone", ("RS256", "ES256"), "2")
         return OpenidProvider(
-            self.provider.issuer, client_id=CLIENT_ID, secret=CLIENT_SECRET, authority=self._authority
+            self.provider.issuer, client, secret=CLIENT_SECRET, authority=self._authority, key="openid"
         )
 
     def make_login(self, *, imsi_claim: str = "", userinfo: bool = False) -> OpenidLogin:
-        relying = Relying(CLIENT_ID, BACK, "openid phone", "2", ("RS256", "ES256"), "phone_number", imsi_claim)
-        return OpenidLogin(self.store, self.edge, relying, Sealer(b"s" * 32), seconds=600, with_userinfo=userinfo)
+        names = Claims("phone_number", imsi_claim)
+        return OpenidLogin(self.store, self.edge, names, Sealer(b"s" * 32), seconds=600, with_userinfo=userinfo)
 
     async def leave(self) -> tuple[str, dict[str, str]]:
         """Be sent away: the cookie, and what the client was to tell the provider."""

@@ -1,4 +1,4 @@
-"""The operator's OpenID provider over HTTPS: its description, its keys, its tokens.
+"""One OpenID provider over HTTPS: its description, its keys, its tokens.
 
 Description and keys are kept for a while; a token with a key that is not among them fetches them anew, so the provider
 can change keys at any time.
@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import base64
 import json
+import secrets
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,34 +24,59 @@ from joserfc.jwk import KeySet
 
 from gateway.errors import AuthError, ConfigError, Unavailable
 from gateway.observe import metrics
+from gateway.openid.flow import Attempt, Client, authorization_url, check_id_token, key_id
+
+Claims = Mapping[str, Any]
 
 TIMEOUT_SECONDS = 10
 MAX_ANSWER_BYTES = 262_144
 KEPT_FOR = timedelta(hours=1)
 NOT_AGAIN_FOR = timedelta(seconds=30)
-"""How long fetched keys count as new: made-up key names must not make the gateway fetch them for each request."""
+"""How long after a key that was not known another one is not asked for: made-up names must not make a fetch each."""
+SECRET_BYTES = 32
+
+
+def new_attempt() -> Attempt:
+    """Secrets for one log-in."""
+    return Attempt(*(secrets.token_urlsafe(SECRET_BYTES) for _ in range(3)))
 
 
 class OpenidProvider:
-    """One provider, by its issuer. ``authority`` is the file of its certificate authority, None for the usual ones."""
+    """One provider, by its issuer, for the client that it knows.
 
-    def __init__(self, issuer: str, *, client_id: str, secret: str, authority: Path | None) -> None:
+    ``authority`` is the file of its certificate authority, None for the usual ones; ``key`` is the
+    table of the settings.
+    """
+
+    def __init__(self, issuer: str, client: Client, *, secret: str, authority: Path | None, key: str) -> None:
         self.issuer = issuer
+        self.client = client
         # Both are form-encoded first: RFC 6749 2.3.1.
-        credentials = f"{quote_plus(client_id)}:{quote_plus(secret)}"
+        credentials = f"{quote_plus(client.client_id)}:{quote_plus(secret)}"
         self._basic = f"Basic {base64.b64encode(credentials.encode()).decode()}"
         try:
             self._tls = ssl.create_default_context(cafile=str(authority) if authority else None)
         except (OSError, ssl.SSLError) as error:
-            raise ConfigError(f"no certificate authority: {error}", file=authority, key="openid.authority") from None
+            raise ConfigError(f"no certificate authority: {error}", file=authority, key=f"{key}.authority") from None
         self._http: aiohttp.ClientSession | None = None
-        self._described: tuple[datetime, Mapping[str, Any]] | None = None
+        self._described: tuple[datetime, Claims] | None = None
         self._keys: tuple[datetime, KeySet] | None = None
+        self._missed_at: datetime | None = None
 
     async def endpoint(self, name: str, now: datetime) -> str:
         """One of the addresses in the provider's description.
 
         Raises: Unavailable when it cannot be had.
+        """
+        url = await self.offered(name, now)
+        if not url:
+            raise Unavailable(f"the OpenID provider has no {name} over https")
+        return url
+
+    async def offered(self, name: str, now: datetime) -> str:
+        """The same; empty where the provider has none.
+
+        Raises: Unavailable when its description cannot be had.
         """
         if self._described is None or now - self._described[0] > KEPT_FOR:
             described = await self._fetch("GET", f"{self.issuer.rstrip('/')}/.well-known/openid-configuration")
@@ -58,9 +84,32 @@ class OpenidProvider:
                 raise Unavailable("the OpenID provider calls itself by another issuer")
             self._described = now, described
         url = self._described[1].get(name)
-        if not isinstance(url, str) or not url.startswith("https://"):
-            raise Unavailable(f"the OpenID provider has no {name} over https")
-        return url
+        return url if isinstance(url, str) and url.startswith("https://") else ""
+
+    async def leave(self, attempt: Attempt, now: datetime) -> str:
+        """Where a browser is to go to log in.
+
+        Raises: Unavailable.
+        """
+        return authorization_url(await self.endpoint("authorization_endpoint", now), attempt, self.client)
+
+    async def redeem(self, attempt: Attempt, code: str, now: datetime, *, with_userinfo: bool) -> Sequence[Claims]:
+        """What the provider says of whoever came back with that code: the id_token's claims, and those of its userinfo.
+
+        Raises: AuthError, Unavailable.
+        """
+        tokens = await self.exchange(code, attempt.verifier, now)
+        token = tokens.get("id_token")
+        if not isinstance(token, str):
+            raise AuthError("the provider gave no id_token")
+        keys = await self.keys(key_id(token), now)
+        said = check_id_token(token, keys, attempt, self.client, issuer=self.issuer, now=now)
+        if not with_userinfo:
+            return (said,)
+        more = await self.userinfo(str(tokens.get("access_token", "")), now)
+        if more.get("sub") != said.get("sub"):
+            raise AuthError("the provider's userinfo is somebody else's")
+        return said, more
 
     async def keys(self, key_id: str, now: datetime) -> KeySet:
         """The provider's keys; fetched again when none has that id.
@@ -70,8 +119,12 @@ class OpenidProvider:
         if self._keys is not None:
             fetched_at, keys = self._keys
             known = not key_id or any(key.kid == key_id for key in keys.keys)
-            if now - fetched_at < (KEPT_FOR if known else NOT_AGAIN_FOR):
+            if known and now - fetched_at < KEPT_FOR:
                 return keys
+            if not known:
+                if self._missed_at is not None and now - self._missed_at < NOT_AGAIN_FOR:
+                    return keys
+                self._missed_at = now
         answer = await self._fetch("GET", await self.endpoint("jwks_uri", now))
         try:
             self._keys = now, KeySet.import_key_set(answer)  # type: ignore[arg-type]
@@ -79,7 +132,7 @@ class OpenidProvider:
             raise Unavailable(f"the OpenID provider's keys cannot be read: {error}") from None
         return self._keys[1]
 
-    async def exchange(self, code: str, verifier: str, redirect_uri: str, now: datetime) -> Mapping[str, Any]:
+    async def exchange(self, code: str, verifier: str, now: datetime) -> Claims:
         """The tokens that the code stands for.
 
         Raises: AuthError when the provider refuses the code, Unavailable.
@@ -87,12 +140,12 @@ class OpenidProvider:
         form = {
             "grant_type": "authorization_code",
             "code": code,
-            "redirect_uri": redirect_uri,
+            "redirect_uri": self.client.redirect_uri,
             "code_verifier": verifier,
         }
         return await self._fetch("POST", await self.endpoint("token_endpoint", now), form=form)
 
-    async def userinfo(self, access_token: str, now: datetime) -> Mapping[str, Any]:
+    async def userinfo(self, access_token: str, now: datetime) -> Claims:
         """The claims that the provider gives for the access token.
 
         Raises: AuthError, Unavailable.
