@@ -113,7 +113,9 @@ def pack(
 
     # Beside one Status there is the most room a command will ever get: what fits there can wait for a later message.
     roomiest = replace(frame, commands=frame.commands[:1])
-    while queue and not _count_fitting(roomiest, queue[:1], max_bytes, measure):
+    while not (fitting := _count_fitting(frame, queue, max_bytes, measure)) and queue:
+        if _count_fitting(roomiest, queue[:1], max_bytes, measure):
+            break
         operation, command = queue[0]
         if limits.in_parts and _is_divisible(command):
             planned = tuple(operation for operation, _ in queue[1:])
@@ -122,7 +124,6 @@ def pack(
             return begun._replace(planned=planned, refused=tuple(refused))
         refused.append((queue.pop(0)[0], StatusCode.TOO_LARGE))
 
-    fitting = _count_fitting(frame, queue, max_bytes, measure)
     message = replace(_filled(frame, queue[:fitting]), final=bool(fitting) or not queue)
     return Package(
         message,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from gateway.fleet.mirror import Mirror
+from gateway.fleet.mirror import Fact, Mirror
 from gateway.mo.definition import Definition
 from gateway.tree.uri import Uri
 
@@ -47,10 +47,8 @@ def aligned(mo: DesiredMo, mirror: Mirror) -> DesiredMo:
     or takes a free one where the device uses that for something else.
     """
     prefix = f"{mo.root}/"
-    if _is_held(mo, prefix, mirror):
+    if all(_is_in_place(mo, path, mirror.facts.get(prefix + path)) for path in mo.values):
         # Nearly always: then each instance has the key that is wanted under the name that is wanted.
-        return mo
-    if not any(definition.is_dynamic for path, definition in mo.definition.walk() if path):
         return mo
     start = len(prefix)
     held, wanted = _Level(), _Level()
@@ -77,13 +75,21 @@ def aligned(mo: DesiredMo, mirror: Mirror) -> DesiredMo:
     return mo._replace(values={_renamed(path, names): text for path, text in mo.values.items()})
 
 
-def _is_held(mo: DesiredMo, prefix: str, mirror: Mirror) -> bool:
-    """Whether the device has every value of the MO where the profile has it."""
-    for path, text in mo.values.items():
-        fact = mirror.facts.get(prefix + path)
-        if fact is None or not fact.exists or fact.effective != text:
-            return False
-    return True
+def _is_in_place(mo: DesiredMo, path: str, fact: Fact | None) -> bool:
+    """Whether the leaf gives no reason to look for its instance under another name: no key of one, or the same."""
+    if fact is not None and fact.effective == mo.values[path]:
+        return True
+    kind, definition = None, mo.definition
+    for name in path.split("/"):
+        below = definition.child(name)
+        if below is None:
+            return kind is None
+        if below.is_dynamic:
+            kind = below
+            if fact is None or not fact.exists:
+                return False
+        definition = below
+    return kind is None or _key_of(kind) is not definition
 
 
 def _pairs(want: _Level, have: _Level, definition: Definition) -> dict[str, str]:

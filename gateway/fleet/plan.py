@@ -27,6 +27,9 @@ RETRY_AFTER = timedelta(hours=1)
 QUARANTINE = timedelta(days=1)
 """How long a change is left alone that a device never answered, though it was sent MAX_ATTEMPTS times."""
 
+_WHOLE = ("",)
+"""The paths to compare of an MO as a whole."""
+
 _PASSING = frozenset(map(StatusCode, (215, 216, 417, 420, 503, 516)))
 """Refusals that speak of the moment and not of the value."""
 
@@ -46,18 +49,18 @@ def plan(
     anything below an interior node that it would not add; refusals of the moment are tried again after RETRY_AFTER,
     and what MAX_ATTEMPTS times got no answer after QUARANTINE.
     """
-    lacking: list[DesiredMo] = []
+    lacking: list[tuple[DesiredMo, tuple[str, ...]]] = []
     unknown: list[Uri] = []
     unread = [uri for uri in mirror.to_read if not is_given_up(mirror, uri)]
     for mo in desired:
         root = str(mo.root)
         if not mirror.knows(mo.root) and not is_given_up(mirror, root):
             unknown.append(mo.root)
-        elif not _holds(mirror, mo) and not any(f"{uri}/".startswith(f"{root}/") for uri in unread):
-            lacking.append(mo)
+        elif (paths := _differing(mirror, mo)) and not any(f"{uri}/".startswith(f"{root}/") for uri in unread):
+            lacking.append((mo, paths))
     walked = LIST in state.refused_verbs
-    roots = [mo.root for mo in lacking]
-    edits = diff(_desired_tree(lacking), _reported_tree(mirror, roots), roots=roots)
+    roots = [_below(mo, path) for mo, paths in lacking for path in paths]
+    edits = diff(_desired_tree(lacking), _reported_tree(mirror, roots), roots=roots) if roots else ()
     return (
         *due(queued),
         *(_reading(str(uri), now) if walked else _discovery(uri, now) for uri in unknown),
@@ -66,24 +69,31 @@ def plan(
     )
 
 
-def _holds(mirror: Mirror, mo: DesiredMo) -> bool:
-    """True when the device is known to hold just what it shall of this MO, so that no tree needs to be built."""
+def _differing(mirror: Mirror, mo: DesiredMo) -> tuple[str, ...]:
+    """Where below the root of the MO the device is to be compared with it, so that few trees need to be built.
+
+    Nowhere when it is known to hold just what it shall, else at the leaves of other values, in the order of their
+    names; but the whole MO when there are nodes that only one of the two has.
+    """
     root, facts = f"{mo.root}/", mirror.facts
-    # The leaves first: of an MO that was changed, one of them tells.
-    for path in mo.values:
+    differing: list[str] = []
+    for path, wanted in mo.values.items():
         fact = facts.get(root + path)
-        if fact is None or not fact.exists or not _equal(mo, path, fact):
-            return False
+        if fact is None or not fact.exists or fact.format == Format.NODE:
+            return _WHOLE
+        held = fact.effective
+        if held != wanted and not _format(mo, path).same(held, wanted):
+            differing.append(path)
     interiors = _interiors(tuple(mo.values))
     length = len(root)
     for uri in [uri for uri in facts if uri.startswith(root)]:
         path = uri[length:]
         if path in interiors:
             if facts[uri].exists and facts[uri].format != Format.NODE:
-                return False
+                return _WHOLE
         elif path not in mo.values and facts[uri].exists:
-            return False
-    return bool(mo.values)
+            return _WHOLE
+    return tuple(sorted(differing, key=lambda path: path.split("/"))) if mo.values else _WHOLE
 
 
 @functools.lru_cache(1000)
@@ -92,25 +102,27 @@ def _interiors(paths: tuple[str, ...]) -> frozenset[str]:
     return frozenset(path[:end] for path in paths for end, sign in enumerate(path) if sign == "/")
 
 
-def _equal(mo: DesiredMo, path: str, fact: Fact) -> bool:
-    held, wanted = fact.effective, mo.values[path]
-    if held == wanted:
-        return fact.format != Format.NODE
+def _format(mo: DesiredMo, path: str) -> Format:
     definition = mo.definition.find(tuple(path.split("/")))
-    return definition is not None and definition.format.same(held, wanted)
+    return definition.format if definition else Format.CHR
 
 
-def _desired_tree(desired: Iterable[DesiredMo]) -> ManagementTree:
+def _below(mo: DesiredMo, path: str) -> Uri:
+    return mo.root.join(tuple(path.split("/"))) if path else mo.root
+
+
+def _desired_tree(desired: Iterable[tuple[DesiredMo, tuple[str, ...]]]) -> ManagementTree:
+    """The MOs, each with the leaves at these paths only."""
     tree = ManagementTree()
-    for mo in desired:
+    for mo, paths in desired:
         tree.mount(mo.root, mo.definition, strict=False)
         tree.record(mo.root, None, Format.NODE, mo.moi)
-        for path, text in mo.values.items():
+        for path in mo.values if paths == _WHOLE else paths:
             names = tuple(path.split("/"))
             definition = mo.definition.find(names)
             fmt = definition.format if definition else Format.CHR
             type_ = definition.types[0] if definition and definition.types else ""
-            tree.record(mo.root.join(names), text, fmt, type_)
+            tree.record(mo.root.join(names), mo.values[path], fmt, type_)
     return tree
 
 
@@ -118,7 +130,7 @@ def _reported_tree(mirror: Mirror, roots: Sequence[Uri]) -> ManagementTree:
     tree = ManagementTree()
     within = tuple(f"{root}/" for root in roots)
     for uri, fact in mirror.facts.items():
-        if fact.exists and f"{uri}/".startswith(within):
+        if f"{uri}/".startswith(within) and fact.exists:
             tree.record(Uri.parse(uri), fact.effective, Format.parse(fact.format), fact.type)
     return tree
 

@@ -84,20 +84,17 @@ class Selection:
 
     ``leaves`` is MO key -> path -> leaf, MOs by key and leaves in the order of the DDF; leaves that were taken away
     are there, with a winner without template. ``digest`` is the same for the same templates, whoever set them and in
-    every process. ``variables`` are the names the templates use.
+    every process. ``variables`` are the names the templates use, ``texts`` the templates by MO key and path.
     """
 
     leaves: Leaves
+    texts: Mapping[str, Mapping[str, str]]
     digest: str
     variables: frozenset[str]
 
-    def templates(self, mo: str) -> dict[str, str]:
+    def templates(self, mo: str) -> Mapping[str, str]:
         """The MO's templates by path; empty for an MO of which nothing is set."""
-        return {
-            path: leaf.winner.template
-            for path, leaf in self.leaves.get(mo, {}).items()
-            if leaf.winner.template is not None
-        }
+        return self.texts.get(mo, {})
 
 
 def merge(weaker: Leaves, strata: Iterable[Stratum], catalogue: Catalogue) -> Selection:
@@ -118,6 +115,7 @@ def merge(weaker: Leaves, strata: Iterable[Stratum], catalogue: Catalogue) -> Se
     }
     return Selection(
         leaves=leaves,
+        texts=templates,
         digest=content_digest(templates).hex(),
         variables=frozenset(
             name for paths in templates.values() for template in paths.values() for name in slots(template)

@@ -56,6 +56,7 @@ class Slot(NamedTuple):
     name: str
 
 
+@functools.lru_cache(4096)
 def parse_template(text: str) -> tuple[str | Slot, ...]:
     """The template's literal texts and slots, in order; no literal is empty.
 

@@ -113,6 +113,14 @@ class Definition:
     permitted: Permitted = field(default_factory=Permitted)
     provenance: Provenance = field(default_factory=Provenance)
     children: tuple[Definition, ...] = ()
+    _by_name: dict[str, Definition] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        for child in self.children:
+            if child.name:
+                self._by_name.setdefault(child.name, child)
+            else:
+                self._by_name[""] = child
 
     @property
     def format(self) -> Format:
@@ -131,13 +139,7 @@ class Definition:
 
     def child(self, name: str) -> Definition | None:
         """The definition that governs the child of that name: the one named so, else the unnamed one, else None."""
-        unnamed = None
-        for child in self.children:
-            if child.name == name:
-                return child
-            if not child.name:
-                unnamed = child
-        return unnamed
+        return self._by_name.get(name) or self._by_name.get("")
 
     def find(self, path: tuple[str, ...]) -> Definition | None:
         """The definition that governs the node at this path below, or None."""

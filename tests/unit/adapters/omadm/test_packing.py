@@ -73,6 +73,18 @@ def test_a_message_is_filled_to_the_octet(count: int, encoding: codec.Encoding) 
     assert len(short.refused) == (8 if count == 1 else 0)
 
 
+def test_commands_that_all_fit_are_measured_once() -> None:
+    """Nearly every package fits, and then the message is encoded a single time to see that."""
+    measured: list[SyncML] = []
+
+    def measure(message: SyncML) -> int:
+        measured.append(message)
+        return 1000
+
+    package = pack(FRAME, writes(10), 1000, measure)
+    assert (len(package.sent), measured) == (10, [package.message])
+
+
 def test_a_message_has_a_bounded_number_of_commands() -> None:
     """However large the phone says its messages may be; CmdIDs go on from those of the statuses."""
     package = pack(FRAME, writes(MAX_COMMANDS + 1), None, lambda _: 0)

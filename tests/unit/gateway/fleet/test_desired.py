@@ -48,6 +48,13 @@ def align(wanted: dict[str, str], held: dict[str, str]) -> dict[str, str]:
             {"x/Address": A, "x/Ports/p9/Port": "05060"},
             {"x/Address": A, "x/Ports/p9/Port": "5060"},
         ),
+        # Another value than the key beside an instance that is where it is wanted.
+        (
+            {"1/Address": A, "1/Label": "l", "2/Address": B},
+            {"1/Address": A, "1/Label": "old", "x/Address": B},
+            {"1/Address": A, "1/Label": "l", "x/Address": B},
+        ),
+        ({"1/Address": A, "1/Label": "l"}, {"1/Address": A, "1/Label": "old"}, {"1/Address": A, "1/Label": "l"}),
         ({"1/Address": A}, {}, {"1/Address": A}),
     ],
 )

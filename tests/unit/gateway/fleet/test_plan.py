@@ -104,6 +104,23 @@ def test_an_absent_mo_is_added_parents_first() -> None:
         (VALUES, []),
         (VALUES | {"Timer_T1": "02000"}, []),
         (VALUES | {"Timer_T1": "4000"}, ["Replace ./IMS/Timer_T1=4000"]),
+        (
+            {"Timer_T1": "4000", "PCSCF/1/Address": "b.example.net", "Domain": "ims.example.org"},
+            [
+                "Replace ./IMS/Domain=ims.example.org",
+                "Replace ./IMS/PCSCF/1/Address=b.example.net",
+                "Replace ./IMS/Timer_T1=4000",
+            ],
+        ),
+        (
+            {"Timer_T1": "4000", "PCSCF/2/Address": "b.example.net"},
+            [
+                "Add ./IMS/PCSCF/2",
+                "Add ./IMS/PCSCF/2/Address=b.example.net",
+                "Replace ./IMS/Timer_T1=4000",
+                "Delete ./IMS/PCSCF/1",
+            ],
+        ),
         (VALUES | {"SMS": "true"}, ["Add ./IMS/SMS=true"]),
         (
             {"PCSCF/2/Address": "b.example.net"},
