@@ -88,6 +88,7 @@ from gateway.outreach.census import COUNT_SECONDS, Census
 from gateway.outreach.publishing import Draft, Publishing
 from gateway.outreach.pushes import Pushes, Server
 from gateway.outreach.reach import Reachings
+from gateway.outreach.rollouts import Read, Rollouts
 from gateway.outreach.webhooks import Webhooks
 from gateway.packages import PACKAGES_FOLDER, Packages
 from gateway.reload import Reload
@@ -245,8 +246,11 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             stack.push_async_callback(provider.close)
             at_provider = OpenidFront(store, callers, provider, settings.admin.openid, sealer, now)
 
+        rollouts = Rollouts(store, service, _profiles_of(configuration))
+        await rollouts.refresh()
+
         def adopt(read: Configuration) -> None:
-            service.adopt(read.catalogue, read.profiles)
+            rollouts.adopt(_profiles_of(read))
             inventory.adopt(read.catalogue)
             documents.adopt(read.mapping)
             dm_pushes.adopt(read.catalogue)
@@ -254,16 +258,23 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             detections.adopt(read.detection_rules)
 
         certificates, health = Certificates(), Health(store)
-        reload = Reload(settings, configuration, certificates, adopt, store, now, siblings)
-        campaigns = Campaigns(store, service, inventory, jobs, reachings, background, now, served=lambda: reload.digest)
+        reload = Reload(
+            settings, configuration, certificates, adopt, store, now, siblings,
+            permit=lambda read: rollouts.check(_profiles_of(read)),
+        )  # fmt: skip
+        campaigns = Campaigns(
+            store, service, inventory, jobs, reachings, background, now, rollouts, served=lambda: reload.digest
+        )
         publishing = Publishing(
             store,
             service,
             campaigns,
+            rollouts,
             editions=editions,
             read=functools.partial(_read_draft, settings),
             reload=reload.reload,
             served=lambda: reload.digest,
+            frame=lambda: reload.frame,
             clock=now,
         )
         admin = AdminApi(
@@ -323,6 +334,7 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             bound.append((listener, runner.addresses[0][1]))
         stack.push_async_callback(_stop, asyncio.create_task(load.watch()))
         stack.push_async_callback(_stop, asyncio.create_task(census.watch()))
+        stack.push_async_callback(_stop, asyncio.create_task(rollouts.watch()))
         if settings.detection.spool is not None:
             spool = Spool(settings.detection, detections, store, now)
             stack.push_async_callback(_stop, asyncio.create_task(spool.watch()))
@@ -439,7 +451,11 @@ def _open_provider(chosen: PeopleOpenid) -> OpenidProvider:
 
 def _read_draft(settings: Settings, profiles: Mapping[str, str] | None) -> Draft:
     read = load_configuration(settings, profiles)
-    return Draft(read.profiles, read.digest)
+    return Draft(read.profiles, read.digest, read.edition, read.frame)
+
+
+def _profiles_of(read: Configuration) -> Read:
+    return Read(read.catalogue, read.rules, read.profiles, read.edition)
 
 
 async def _keep_house(store: Store, events: Events) -> None:

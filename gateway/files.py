@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 from adapters.omacp.mapping import CpMapping
 from adapters.provisioning import mapping
-from gateway.fleet.consistency import load_rules
+from gateway.fleet.consistency import Rule, load_rules
 from gateway.fleet.detection_rules import Rule as DetectionRule
 from gateway.fleet.detection_rules import load_rules as load_detection_rules
-from gateway.fleet.profile import ProfileSet, load_profiles, parse_profiles
+from gateway.fleet.profile import ProfileSet, parse_profiles, read_profiles
+from gateway.fleet.rollout import Edition
 from gateway.mo.catalogue import Catalogue
 from gateway.settings import Settings
 
@@ -21,7 +22,10 @@ DIGEST_CHARACTERS = 12
 
 
 class Configuration(NamedTuple):
-    """What the files say; ``digest`` is the same wherever the same files are read."""
+    """What the files say; ``digest`` is the same wherever the same files are read.
+
+    ``edition`` is that of the profiles, ``frame`` the digest of all other files.
+    """
 
     catalogue: Catalogue
     profiles: ProfileSet
@@ -29,6 +33,9 @@ class Configuration(NamedTuple):
     cp_mapping: CpMapping
     detection_rules: tuple[DetectionRule, ...]
     digest: str
+    rules: tuple[Rule, ...]
+    edition: Edition
+    frame: str
 
 
 def load_catalogue(settings: Settings) -> Catalogue:
@@ -47,21 +54,24 @@ def load_configuration(settings: Settings, profiles: Mapping[str, str] | None = 
     Raises: ConfigError naming file, line and key of what is wrong.
     """
     # Before the files are read: what is written meanwhile looks like what it is, a change.
-    rules = settings.detection.rules
-    places = [_files(place) for place in _mo_directories(settings)]
-    places += [_files(settings.mapping), _profile_files(settings.profiles, profiles)]
-    digest = _digest(*places, *([_files(rules)] if rules else []))
+    detection = settings.detection.rules
+    frame = (*_mo_directories(settings), settings.mapping, *([detection] if detection else []))
+    frame_digest = _digest(*map(_files, frame))
+    digest = _digest(*map(_files, frame), _profile_files(settings.profiles, profiles))
     catalogue = load_catalogue(settings)
-    consistency = load_rules(_mo_directories(settings), catalogue)
+    rules = tuple(load_rules(_mo_directories(settings), catalogue))
+    if profiles is None:
+        profiles = {str(settings.profiles / name): text for name, text in read_profiles(settings.profiles).items()}
     return Configuration(
         catalogue,
-        load_profiles(settings.profiles, catalogue, consistency)
-        if profiles is None
-        else parse_profiles(profiles, catalogue, consistency),
+        parse_profiles(profiles, catalogue, rules),
         mapping.Mapping.load(settings.mapping, catalogue),
         CpMapping.load(settings.mapping / "omacp", catalogue),
-        load_detection_rules(rules) if rules else (),
+        load_detection_rules(detection) if detection else (),
         digest,
+        rules,
+        Edition.of(profiles),
+        frame_digest,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import NamedTuple
 
@@ -41,9 +41,13 @@ class Reload:
         store: Store,
         clock: Callable[[], datetime],
         siblings: Siblings | None,
+        permit: Callable[[Configuration], Awaitable[None]],
     ) -> None:
+        """``permit`` raises ConfigError for files that have no place just now."""
+        self._permit = permit
         self._settings = settings
         self._digest = configuration.digest
+        self._frame = configuration.frame
         self._certificates = certificates
         self._adopt = adopt
         self._store = store
@@ -62,6 +66,11 @@ class Reload:
     def digest(self) -> str:
         """What identifies the files that are served."""
         return self._digest
+
+    @property
+    def frame(self) -> str:
+        """What identifies those of them that are no profiles."""
+        return self._frame
 
     async def reload(self) -> Reloaded:
         """Take up the files as they are now, here and in all siblings.
@@ -100,8 +109,10 @@ class Reload:
     async def _check(self) -> str:
         """Read all files and keep what they say; gives its digest. Raises: ConfigError."""
         self._certificates.check()
-        self._candidate = await asyncio.to_thread(load_configuration, self._settings)
-        return self._candidate.digest
+        candidate = await asyncio.to_thread(load_configuration, self._settings)
+        await self._permit(candidate)
+        self._candidate = candidate
+        return candidate.digest
 
     async def _check_siblings(self, digest: str) -> None:
         if self._siblings is None:
@@ -121,7 +132,7 @@ class Reload:
             return
         self._certificates.renew()
         self._adopt(self._candidate)
-        self._digest, self._candidate = self._candidate.digest, None
+        self._digest, self._frame, self._candidate = self._candidate.digest, self._candidate.frame, None
         metrics.config_hash.set(int(self._digest, 16))
         metrics.config_last_reload_success.set(1)
         metrics.config_last_reload_at.set(self._clock().timestamp())
@@ -129,7 +140,7 @@ class Reload:
     async def _answer_check(self) -> bytes:
         try:
             return (GOOD + await self._check()).encode()
-        except ConfigError as error:
+        except (ConfigError, Unavailable) as error:
             return str(error).encode()
 
     async def _answer_take(self) -> bytes:

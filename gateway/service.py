@@ -75,6 +75,7 @@ class Service:
         self._roots = dict(roots)
         self._models = tuple(models)
         self._read_back = read_back
+        self._rollout, self._rolled_out = "", profiles
         self._last: tuple[Subscriber | None, Device | None, Selection | None] = (None, None, None)
 
     @property
@@ -88,15 +89,21 @@ class Service:
         return self._profiles
 
     def adopt(self, catalogue: Catalogue, profiles: ProfileSet) -> None:
-        """Go by these from now on."""
+        """Go by these from now on, for every device."""
         self._catalogue, self._profiles, self._last = catalogue, profiles, (None, None, None)
+        self._rollout, self._rolled_out = "", profiles
+
+    def roll_out(self, campaign_id: str, profiles: ProfileSet) -> None:
+        """Go by these profiles for the devices to which this campaign gave them."""
+        self._rollout, self._rolled_out, self._last = campaign_id, profiles, (None, None, None)
 
     def selection(self, subscriber: Subscriber, device: Device) -> Selection:
         """What this device shall hold, before variables; shared by all that match the same profiles."""
         # One request asks several times over, each time of the same two records.
         whose, which, selection = self._last
         if selection is None or subscriber is not whose or device is not which:
-            selection = self._profiles.select(subscriber, device)
+            has_new = device.edition and device.edition == self._rollout
+            selection = (self._rolled_out if has_new else self._profiles).select(subscriber, device)
             self._last = (subscriber, device, selection)
         return selection
 

@@ -950,10 +950,18 @@ class NewCampaign(Model):
 
 
 class NewPublication(Model):
-    """How the devices that profiles change are made to call: spread over ``within_seconds``, in these ``groups``."""
+    """How the devices that profiles change are made to call: spread over ``within_seconds``, in these ``groups``.
+
+    With ``by_groups`` who is not of an open group keeps the content of the edition before, and the campaign can be
+    undone. ``after_success``, ``on_error`` and ``device_deadline_seconds`` are for that, as they are for any campaign.
+    """
 
     within_seconds: Annotated[int, Field(ge=0, le=31_536_000)] = 3600
     groups: Annotated[list[CampaignGroup], Field(max_length=100)] = []
+    by_groups: bool = False
+    after_success: Literal["next", "pause"] = "next"
+    on_error: Literal["pause", "stop", "undo"] = "pause"
+    device_deadline_seconds: Annotated[int, Field(ge=1, le=31_536_000)] = 604_800
 
 
 class PublicationView(Model):

@@ -67,7 +67,16 @@ class PublishingRoutes:
         if call.flag("dry_run"):
             affected = await self._publishing.preview()
         else:
-            affected, campaign = await self._publishing.publish(Calls(body.within_seconds, _groups(body.groups)))
+            calls = Calls(body.within_seconds, _groups(body.groups))
+            if body.by_groups:
+                affected, campaign = await self._publishing.roll_out(
+                    calls,
+                    after_success=body.after_success,
+                    on_error=body.on_error,
+                    device_deadline_seconds=body.device_deadline_seconds,
+                )
+            else:
+                affected, campaign = await self._publishing.publish(calls)
         return PublicationView(
             digest=affected.digest,
             count=len(affected.device_ids),

@@ -69,7 +69,7 @@ def create(name: str, **given: Any) -> tuple[object, str]:
             "operations": _operations(given["operations"]),
             "package": given["package"],
             "groups": [
-                _group(text) | {"success_percent": given["success"], "error_percent": given["errors"]}
+                group_of(text) | {"success_percent": given["success"], "error_percent": given["errors"]}
                 for text in (given["groups"] or "100%").split(",")
             ],
             "after_success": given["after_success"],
@@ -135,7 +135,8 @@ def _pair(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _group(text: str) -> dict[str, int]:
+def group_of(text: str) -> dict[str, int]:
+    """A group as the API has it, from its size or per cent."""
     number = text.strip().removesuffix("%")
     if not number.isdecimal():
         raise ConfigError(f"{text!r} is neither a number nor per cent", key="--groups")

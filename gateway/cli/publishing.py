@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from gateway import report
+from gateway.cli.campaigns import group_of
 from gateway.cli.common import api, printing
 from gateway.errors import ConfigError, Conflict
 from gateway.fleet.profile import read_profiles
@@ -28,12 +29,31 @@ def profile() -> None:
 @click.option(
     "--over", type=click.IntRange(0), default=3600, show_default=True, metavar="SECONDS", help="Spread the calls."
 )
+@click.option(
+    "--groups",
+    default="",
+    metavar="N,P%,…",
+    help="Group after group, the last takes the rest; who is not of an open group keeps the edition before.",
+)
+@click.option("--success", type=click.IntRange(0, 100), default=90, show_default=True, help="Per cent ok for the next.")
+@click.option("--errors", type=click.IntRange(0, 100), default=10, show_default=True, help="Per cent failed at most.")
+@click.option("--after-success", type=click.Choice(["next", "pause"]), default="next", show_default=True)
+@click.option("--on-error", type=click.Choice(["pause", "stop", "undo"]), default="pause", show_default=True)
 @click.option("--dry-run", is_flag=True, help="Show whose content would change; change nothing.")
 @printing
-def publish(over: int, dry_run: bool) -> tuple[object, str]:
+def publish(over: int, groups: str, dry_run: bool, **given: Any) -> tuple[object, str]:
     """Serve the profiles as the files have them, and make the devices whose content that changes call."""
     query: dict[str, Any] = {"dry_run": "true"} if dry_run else {}
-    made = api("POST", "/profiles/publish", query=query, body={"within_seconds": over})
+    body: dict[str, Any] = {"within_seconds": over}
+    if groups:
+        bounds = {"success_percent": given["success"], "error_percent": given["errors"]}
+        body |= {
+            "by_groups": True,
+            "groups": [group_of(text) | bounds for text in groups.split(",")],
+            "after_success": given["after_success"],
+            "on_error": given["on_error"],
+        }
+    made = api("POST", "/profiles/publish", query=query, body=body)
     return made, report.publication(made)
 
 

@@ -91,6 +91,7 @@ class Content(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     With ``refresh`` it gets what profiles have for it by now: those of the files that this identifies, and that took
     the place of ``replaces``. A gateway that serves those still leaves the campaign to others.
+    With ``edition`` it gets that edition of the profiles, and who was not started keeps the one before.
     """
 
     values: dict[str, str] = {}
@@ -99,6 +100,12 @@ class Content(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     package: str = ""
     refresh: str = ""
     replaces: str = ""
+    edition: str = ""
+
+    @property
+    def can_be_undone(self) -> bool:
+        """Whether devices can get back what they had; operations and packages cannot be taken back."""
+        return bool(self.values or self.unset or self.edition)
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -297,7 +304,7 @@ def undoing(campaign: Campaign, why: str) -> Campaign:
     """The campaign on its way back: every device that was started gets what it had. Raises: Conflict."""
     running = (CampaignState.RUNNING, CampaignState.PAUSED, CampaignState.FINISHED, CampaignState.STOPPED)
     _expect(campaign, "undo", *running)
-    if not campaign.content.values and not campaign.content.unset:
+    if not campaign.content.can_be_undone:
         raise Conflict(f"campaign {campaign.id} set no values; operations and packages cannot be taken back")
     return replace(campaign, state=CampaignState.UNDOING, why=why, ended_at=None, next_start_at=None)
 
@@ -331,8 +338,7 @@ def _succeeded(campaign: Campaign, group: int) -> bool:
 
 
 def _on_error(campaign: Campaign, why: str, now: datetime) -> Campaign:
-    can_undo = bool(campaign.content.values or campaign.content.unset)
-    if campaign.on_error == "undo" and can_undo:
+    if campaign.on_error == "undo" and campaign.content.can_be_undone:
         return undoing(campaign, why)
     if campaign.on_error == "stop":
         return stopped(campaign, now, why)

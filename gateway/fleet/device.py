@@ -180,6 +180,7 @@ class Rcc14State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Device(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One device. ``id`` is ``<subscriber id>.<n>``, so that all of a subscriber's data is found from any device id.
 
+    ``edition`` is the campaign that gave it a new edition of the profiles, while not everybody has that.
     ``jobs`` are those that run and the last that ended, oldest first.
     ``state`` is the network's wish for this device alone (None: the subscriber's). ``traced_until`` is the end of the
     time for which somebody asked to see everything said with this device. ``revision`` is the store's compare-and-set
@@ -196,6 +197,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     state: ServiceState | None = None
     omadm: OmaDmState | None = None
     rcc14: Rcc14State | None = None
+    edition: str = ""
     jobs: tuple[Job, ...] = ()
     traced_until: datetime | None = None
     content_revision: int = 1

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from gateway.errors import ConfigError, Conflict, NotFound
 from gateway.fleet import campaign as machine
 from gateway.fleet.campaign import (
+    ENDS,
     PAGE_MEMBERS,
     Campaign,
     CampaignState,
@@ -32,12 +33,15 @@ from gateway.fleet.device import Device
 from gateway.fleet.job import JobState
 from gateway.fleet.profile import check_match, matches
 from gateway.fleet.reaching import DeviceProtocol, Quiet
+from gateway.fleet.rollout import Edition, RolloutState
 from gateway.fleet.standing import Standing, leaf_standings
 from gateway.inventory import Inventory, named
 from gateway.jobs import Jobs, Unconfirmed
 from gateway.observe import metrics
 from gateway.outreach.background import Background
 from gateway.outreach.reach import Reachings, behind
+from gateway.outreach.rollouts import POLL_SECONDS as ROLLOUT_POLL_SECONDS
+from gateway.outreach.rollouts import Rollouts
 from gateway.service import Service
 from gateway.status import StatusCode
 from gateway.store.protocol import Append, Event, Household, PutDevice, PutOperation, PutRecord, Record, Store, Write
@@ -54,6 +58,12 @@ ELSEWHERE = timedelta(seconds=5)
 """For how long a campaign is left to gateways that serve the profiles that it is about."""
 SEARCH_AGAIN = timedelta(minutes=5)
 FAR = timedelta(days=36_500)
+KNOWN_EVERYWHERE = timedelta(seconds=3 * ROLLOUT_POLL_SECONDS)
+_ROLLOUTS = {
+    CampaignState.FINISHED: RolloutState.DONE,
+    CampaignState.UNDOING: RolloutState.ROLLING,
+    CampaignState.UNDONE: RolloutState.UNDONE,
+}
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Campaign).decode
@@ -79,9 +89,11 @@ class Campaigns:
         reachings: Reachings,
         background: Background,
         clock: Callable[[], datetime],
+        rollouts: Rollouts,
         served: Callable[[], str] = str,
     ) -> None:
         """``served`` identifies the files that this process serves."""
+        self._rollouts = rollouts
         self._served = served
         self._store = store
         self._service = service
@@ -93,16 +105,27 @@ class Campaigns:
         background.add(WORK, self._work, lease_seconds=LEASE_SECONDS, at_once=4)
 
     async def create(
-        self, *, name: str, target: Target, content: Content, groups: Sequence[Group], **terms: object
+        self,
+        *,
+        name: str,
+        target: Target,
+        content: Content,
+        groups: Sequence[Group],
+        edition: Edition | None = None,
+        **terms: object,
     ) -> Campaign:
         """A new campaign, which begins by looking for its members. ``terms`` are further fields of a Campaign.
 
-        Raises: NotFound, ConfigError for a device, match, value or package that is not there.
+        With ``edition`` it rolls that edition of the profiles out.
+
+        Raises: NotFound, ConfigError for a device, match, value or package that is not there; Conflict while another
+        edition is rolled out.
         """
         check_match(target.match)
         if not target.devices and not target.match:
             raise ConfigError("names no device: give devices, a match, or both", key="target")
-        if not (content.values or content.unset or content.operations or content.package or content.refresh):
+        content = replace(content, edition=edition.digest if edition else "")
+        if not (content.can_be_undone or content.operations or content.package or content.refresh):
             raise ConfigError("has nothing for the devices: give values, operations or a package", key="content")
         content = replace(content, values=self._inventory.checked_values(content.values))
         self._inventory.checked_values(dict.fromkeys(content.unset, ""), unset=True)
@@ -121,8 +144,13 @@ class Campaigns:
             },
             Campaign,
         )
+        writes: list[Write] = []
+        if edition is not None:
+            writes = await self._rollouts.begin(campaign.id, edition)
+            # By then every process goes by it: none is to give a device that has it the old one.
+            campaign = replace(campaign, next_start_at=now + KNOWN_EVERYWHERE)
         record = Record(kind=WORK, id=campaign.id, payload=_encode(campaign), due_at=now)
-        await self._store.commit(PutRecord(record), self._event(campaign, "created"))
+        await self._store.commit(PutRecord(record), self._event(campaign, "created"), *writes)
         self._background.call(WORK)
         return campaign
 
@@ -179,8 +207,9 @@ class Campaigns:
             campaign = change(held.campaign)
             # A step that is under way loses its next commit, and is taken again from here.
             record = replace(held.record, payload=_encode(campaign), due_at=self._clock())
+            writes = await self._edition_writes(held.campaign, campaign)
             try:
-                await self._store.commit(PutRecord(record), self._event(campaign, event))
+                await self._store.commit(PutRecord(record), self._event(campaign, event), *writes)
             except Conflict:
                 continue
             self._background.call(WORK)
@@ -196,8 +225,7 @@ class Campaigns:
     async def _work(self, record: Record) -> None:
         """Take one step, and say when the next one is due."""
         held = Held(_decode(record.payload), record)
-        replaces = held.campaign.content.replaces
-        if replaces and self._served() == replaces:
+        if self._is_for_others(held.campaign):
             await self._keep(held, held.campaign, due_at=self._clock() + ELSEWHERE)
             return
         if held.campaign.state is CampaignState.BUILDING:
@@ -239,7 +267,7 @@ class Campaigns:
     async def _search(self, held: Held) -> Held:
         """Find some more members: those listed, then those that match, as far as one step goes."""
         campaign, now = held.campaign, self._clock()
-        if campaign.content.refresh:
+        if campaign.content.refresh or campaign.content.edition:
             # Device ids as they are: as many as there may be, so they are taken a stretch at a time.
             listed, rest = campaign.target.devices[:SEARCH_HOUSEHOLDS], campaign.target.devices[SEARCH_HOUSEHOLDS:]
             held = Held(replace(campaign, target=replace(campaign.target, devices=rest)), held.record)
@@ -394,6 +422,9 @@ class Campaigns:
             if not member.previous:
                 started = replace(started, previous=previous)
             device = changed
+        if content.edition:
+            device = replace(device, edition=campaign.id)
+            writes.append(PutDevice(device))
         if content.operations:
             queued = [
                 named(replace(one, origin="queue", created_at=now), f"{campaign.id}-{index}-{attempt}-{n}")
@@ -401,8 +432,12 @@ class Campaigns:
             ]
             writes += [PutOperation(device.id, one) for one in queued]
             started = replace(started, operations=tuple(one.id for one in queued))
-        elif not content.package and not writes and not behind(self._service, household.subscriber, device):
-            return replace(started, state=MemberState.OK), []
+        elif (
+            not content.package
+            and (not writes or content.edition)
+            and not behind(self._service, household.subscriber, device)
+        ):
+            return replace(started, state=MemberState.OK), writes
         protocol: DeviceProtocol = "omadm" if content.operations or content.package else ""
         reach, _ = await self._reachings.writes(
             household,
@@ -419,6 +454,8 @@ class Campaigns:
         if household is None or device is None or member.state is MemberState.SKIPPED:
             return member, []
         changed, _ = self._inventory.with_values(device, member.previous)
+        if device.edition == campaign.id:
+            changed = replace(changed, edition="")
         undone = replace(member, state=MemberState.UNDONE)
         if changed is device:
             return undone, []
@@ -467,7 +504,7 @@ class Campaigns:
     async def _outcome(self, campaign: Campaign, member: Member, household: Household, device: Device) -> str | None:
         """Empty when the device has it all, a code when it failed, None as long as neither is known."""
         content = campaign.content
-        if content.values or content.unset or content.refresh:
+        if content.values or content.unset or content.refresh or content.edition:
             lacking = behind(self._service, household.subscriber, device)
             spoken = [one for one, state in (("omadm", device.omadm), ("rcc14", device.rcc14)) if state is not None]
             if all(one in lacking for one in spoken):
@@ -507,13 +544,27 @@ class Campaigns:
         campaign = machine.judged(held.campaign, self._clock())
         if campaign is held.campaign:
             return held
-        writes = []
+        writes = await self._edition_writes(held.campaign, campaign)
         if campaign.state is not held.campaign.state:
             writes.append(self._event(campaign, campaign.state.value))
             metrics.count(metrics.campaign_ends, campaign.state.value)
         elif campaign.opened != held.campaign.opened:
             writes.append(self._event(campaign, "group_opened"))
         return await self._keep(held, campaign, *writes)
+
+    def _is_for_others(self, campaign: Campaign) -> bool:
+        """Whether this process does not serve what the campaign is about: it would tell wrongly who has it."""
+        if campaign.content.edition and campaign.state is not CampaignState.BUILDING and campaign.state not in ENDS:
+            rollout = self._rollouts.rollout
+            return rollout is None or rollout.campaign != campaign.id
+        return bool(campaign.content.replaces) and self._served() == campaign.content.replaces
+
+    async def _edition_writes(self, before: Campaign, after: Campaign) -> list[Write]:
+        """The writes that keep the rollout of an edition in step with its campaign."""
+        state = _ROLLOUTS.get(after.state)
+        if not after.content.edition or after.state is before.state or state is None:
+            return []
+        return await self._rollouts.turn(after.id, state)
 
     async def _device(self, device_id: str) -> tuple[Household | None, Device | None]:
         household = await self._store.load_household("id", device_id.rpartition(".")[0])

@@ -7,17 +7,19 @@ import contextlib
 import hashlib
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gateway.editions import Editions, edition_of
 from gateway.errors import ConfigError, Conflict, Outdated, Unavailable
-from gateway.fleet.campaign import Campaign, Content, Group, Target
+from gateway.fleet.campaign import Campaign, CampaignState, Content, Group, Target
 from gateway.fleet.configuration import configuration
 from gateway.fleet.device import Device
 from gateway.fleet.profile import ProfileSet
 from gateway.fleet.profile_changes import Change, ProfileChange, profile_changes
+from gateway.fleet.rollout import Edition, RolloutState
 from gateway.fleet.subscriber import Subscriber
 from gateway.outreach.campaigns import Campaigns
+from gateway.outreach.rollouts import Rollouts, not_over
 from gateway.service import Service
 from gateway.store.protocol import Store
 
@@ -30,10 +32,12 @@ Texts = Mapping[str, str]
 
 
 class Draft(NamedTuple):
-    """Profiles as the files have them now, and what identifies those files."""
+    """Profiles as the files have them now, what identifies the files, and what those of them that are no profiles."""
 
     profiles: ProfileSet
     digest: str
+    edition: Edition
+    frame: str
 
 
 class Affected(NamedTuple):
@@ -67,7 +71,8 @@ class Calls(NamedTuple):
 class Publishing:
     """``read`` gives the files as they are, or as they would be with these profiles in place of those there are.
 
-    ``reload`` has all workers serve the files, ``served`` says which are served.
+    ``reload`` has all workers serve the files, ``served`` says which are served, ``frame`` says so of those that are no
+    profiles.
     """
 
     def __init__(
@@ -75,13 +80,17 @@ class Publishing:
         store: Store,
         service: Service,
         campaigns: Campaigns,
+        rollouts: Rollouts,
         *,
         editions: Editions,
         read: Callable[[Texts | None], Draft],
         reload: Callable[[], Awaitable[object]],
         served: Callable[[], str],
+        frame: Callable[[], str],
         clock: Callable[[], datetime],
     ) -> None:
+        self._rollouts = rollouts
+        self._frame = frame
         self._store = store
         self._service = service
         self._campaigns = campaigns
@@ -150,10 +159,30 @@ class Publishing:
         served = self._served()
         try:
             yield
-        except (ConfigError, Unavailable):
+        except (ConfigError, Conflict, Unavailable):
             if self._served() == served:
                 self._editions.replace(texts, self._clock())
             raise
+
+    async def roll_out(self, calls: Calls, **terms: Any) -> tuple[Affected, Campaign | None]:
+        """Give the profiles of the files to the devices whose content that changes, group after group.
+
+        Who is not of an open group keeps the edition before, and so does everybody else until the campaign has
+        finished. ``terms`` are further fields of the Campaign.
+
+        Raises: ConfigError, Unavailable as reloading does; Conflict while another edition is rolled out, or when other
+        files than profiles have changed.
+        """
+        draft = await asyncio.to_thread(self._read, None)
+        if draft.frame != self._frame():
+            raise Conflict("other files than profiles have changed too: reload those first, with the old profiles")
+        affected = await self._affected(draft)
+        if not affected.device_ids:
+            return await self._take_up(affected, calls)
+        campaign = await self._campaign(affected, calls, Content(), edition=draft.edition, **terms)
+        # The files are what is rolled out: that holds them back in every worker.
+        await self._reload()
+        return affected, campaign
 
     async def _affected(self, draft: Draft) -> Affected:
         changed = [
@@ -165,22 +194,35 @@ class Publishing:
         return Affected(draft.digest, changed)
 
     async def _take_up(self, affected: Affected, calls: Calls) -> tuple[Affected, Campaign | None]:
+        await self._end_rollout()
         before = self._served()
         await self._reload()
         if self._served() != affected.digest:
             raise Conflict("the files changed while they were looked at; they are served now: publish them again")
         if not affected.device_ids or calls.within_seconds is None:
             return affected, None
+        return affected, await self._campaign(affected, calls, Content(refresh=affected.digest, replaces=before))
+
+    async def _campaign(self, affected: Affected, calls: Calls, content: Content, **terms: Any) -> Campaign:
         seconds = calls.within_seconds
-        rate = min(MAX_RATE, 60.0 * len(affected.device_ids) / seconds) if seconds else MAX_RATE
-        campaign = await self._campaigns.create(
+        return await self._campaigns.create(
             name=f"profiles {affected.digest}",
             target=Target(devices=tuple(affected.device_ids)),
-            content=Content(refresh=affected.digest, replaces=before),
+            content=content,
             groups=calls.groups,
-            rate_per_minute=rate,
+            rate_per_minute=min(MAX_RATE, 60.0 * len(affected.device_ids) / seconds) if seconds else MAX_RATE,
+            **terms,
         )
-        return affected, campaign
+
+    async def _end_rollout(self) -> None:
+        """Let nothing of an earlier rollout hold the files back. Raises: Conflict while one goes on."""
+        rollout = self._rollouts.rollout
+        if rollout is not None and rollout.state is RolloutState.ROLLING:
+            campaign = await self._campaigns.load(rollout.campaign)
+            if campaign.state is not CampaignState.STOPPED:
+                raise Conflict(not_over(rollout))
+        if writes := await self._rollouts.end():
+            await self._store.commit(*writes)
 
     def _changes(self, profiles: ProfileSet, subscriber: Subscriber, device: Device) -> bool:
         served, drafted = self._service.selection(subscriber, device), profiles.select(subscriber, device)

@@ -17,7 +17,8 @@ from gateway.errors import ConfigError, Conflict
 from gateway.fleet.campaign import Campaign, CampaignState, Content, Group, Target
 from gateway.fleet.device import Credential, Device, OmaDmState
 from gateway.fleet.operation import Operation
-from gateway.fleet.profile import ProfileSet
+from gateway.fleet.profile import parse_profiles
+from gateway.fleet.rollout import Edition, RolloutState
 from gateway.fleet.subscriber import Subscriber
 from gateway.inventory import Inventory
 from gateway.jobs import Jobs
@@ -26,6 +27,7 @@ from gateway.outreach.background import LEASE_SECONDS, Background
 from gateway.outreach.campaigns import Campaigns
 from gateway.outreach.pushes import Pushes, Server
 from gateway.outreach.reach import Reachings
+from gateway.outreach.rollouts import Read, Rollouts
 from gateway.packages import Packages
 from gateway.sealing import Sealer
 from gateway.service import Service
@@ -42,6 +44,15 @@ T1 = "ims/Timer_T1"
 TERMS: dict[str, Any] = {"rate_per_minute": 60_000.0, "device_deadline_seconds": 3600}
 
 
+def profiles(timer: str) -> dict[str, str]:
+    """Files with one profile, which has that value for everybody."""
+    return {"all.toml": f'name = "all"\nlayer = "operator"\n[mo.ims]\nTimer_T1 = {timer}\n'}
+
+
+def profiles_of(files: dict[str, str]) -> Read:
+    return Read(CATALOGUE, (), parse_profiles(files, CATALOGUE), Edition.of(files))
+
+
 class Lab:
     """Devices that take what they are due when they are told to, and processes that run the campaigns."""
 
@@ -50,26 +61,37 @@ class Lab:
         self.store = store
         self.now = START
         self.packages = packages
-        self.service = Service(CATALOGUE, ProfileSet([], CATALOGUE), plmns=["00101"], roots={"ims": "./IMS"})
+        self.files = profiles("2000")
+        self.service, self.rollouts = self.serve(store)
         self.running: list[Background] = []
+        self.watching: list[asyncio.Task[None]] = []
 
     def clock(self) -> datetime:
         return self.now
 
+    def serve(self, store: Store) -> tuple[Service, Rollouts]:
+        """What one process serves, which starts with the files as they are."""
+        read = profiles_of(self.files)
+        service = Service(CATALOGUE, read.profiles, plmns=["00101"], roots={"ims": "./IMS"})
+        return service, Rollouts(store, service, read)
+
     async def begin(self) -> Campaigns:
         """One more process."""
         store = await self.open_store()
+        service, rollouts = self.serve(store)
+        await rollouts.refresh()
+        self.watching.append(asyncio.create_task(rollouts.watch()))
         background = Background(store, self.clock, poll_seconds=0.01)
         sealer = Sealer(bytes(32))
         inventory = Inventory(store, CATALOGUE, sealer, self.clock)
         pushes = Pushes(inventory, None, *cast("tuple[Any, Any, Any]", (None, None, None)), Server("m", "M", ""))
-        reachings = Reachings(store, self.service, pushes, Reach(), background, self.clock)
+        reachings = Reachings(store, service, pushes, Reach(), background, self.clock)
         accounts = Accounts(sealer, server_id="mogate", life_seconds=86_400)
         jobs = Jobs(
             store, inventory, Packages(self.packages), accounts, key=b"k", roots={}, package_url="http://p",
             clock=self.clock,
         )  # fmt: skip
-        campaigns = Campaigns(store, self.service, inventory, jobs, reachings, background, self.clock)
+        campaigns = Campaigns(store, service, inventory, jobs, reachings, background, self.clock, rollouts)
         background.start()
         self.running.append(background)
         return campaigns
@@ -78,6 +100,8 @@ class Lab:
         """The end of all processes, whatever they are at."""
         while self.running:
             await self.running.pop().close()
+        while self.watching:
+            self.watching.pop().cancel()
 
     async def device(self, number: int) -> tuple[Subscriber, Device]:
         household = await self.store.load_household("id", f"s{number:02}")
@@ -86,6 +110,7 @@ class Lab:
 
     async def answer(self, *numbers: int) -> None:
         """These devices call, and take all that they are due."""
+        await self.rollouts.refresh()
         for number in numbers:
             subscriber, device = await self.device(number)
             assert device.omadm is not None
@@ -96,6 +121,12 @@ class Lab:
         """What a device has of the value that campaigns here are about."""
         _, device = await self.device(number)
         return device.overrides.get("ims", {}).get("Timer_T1")
+
+    async def due(self, *numbers: int) -> list[str]:
+        """What these devices are to have of that value."""
+        await self.rollouts.refresh()
+        found = [await self.device(number) for number in numbers]
+        return [self.service.configuration(*one).values["ims"]["Timer_T1"] for one in found]
 
     async def until(self, campaigns: Campaigns, campaign_id: str, true: Callable[[Campaign], bool]) -> Campaign:
         """The campaign when this is true of it; time goes by meanwhile."""
@@ -241,3 +272,69 @@ async def test_orders_meet_steps(lab: Lab) -> None:
     await lab.until(campaigns, made.id, lambda one: one.started == COUNT)
     await lab.answer(*range(COUNT))
     await lab.until(campaigns, made.id, lambda one: one.state is CampaignState.FINISHED)
+
+
+async def test_an_edition_reaches_a_group_and_the_others_keep_the_one_before(lab: Lab) -> None:
+    """The canary has the new content and nobody else, in processes that start meanwhile too; then all have it."""
+    campaigns = await lab.begin()
+    made = await campaigns.create(
+        name="new", target=Target(devices=("s03.1", *(f"s{n:02}.1" for n in range(COUNT) if n != 3))),
+        content=Content(), edition=Edition.of(profiles("2500")), after_success="pause",
+        groups=[Group(size=1, success_percent=100), Group(percent=100)], **TERMS,
+    )  # fmt: skip
+    await lab.until(campaigns, made.id, lambda one: one.started == 1)
+    assert await lab.due(*range(COUNT)) == ["2000"] * 3 + ["2500"] + ["2000"] * 8
+    with pytest.raises(Conflict, match=f"campaign {made.id} is still rolling out"):
+        await campaigns.create(
+            name="third", target=Target(devices=("s00.1",)), content=Content(), groups=[],
+            edition=Edition.of(profiles("3000")),
+        )  # fmt: skip
+    # The files of a gateway are the new ones by now, or those of somebody who is already further on.
+    for timer in ("2500", "3000"):
+        lab.files = profiles(timer)
+        lab.service, lab.rollouts = lab.serve(lab.store)
+        assert await lab.due(0, 3) == ["2000", "2500"]
+    with pytest.raises(ConfigError, match=f"mogate campaign undo {made.id}"):
+        await lab.rollouts.check(profiles_of(lab.files))
+    lab.files = profiles("2500")
+    await lab.die()
+    campaigns = await lab.begin()
+    lab.now += timedelta(seconds=LEASE_SECONDS)
+    await lab.answer(3)
+    await lab.until(campaigns, made.id, lambda one: one.state is CampaignState.PAUSED)
+    await campaigns.resume(made.id)
+    await lab.until(campaigns, made.id, lambda one: one.started == COUNT)
+    await lab.answer(*range(COUNT))
+    await lab.until(campaigns, made.id, lambda one: one.state is CampaignState.FINISHED)
+    assert await lab.due(*range(COUNT)) == ["2500"] * COUNT
+
+
+@pytest.mark.parametrize("after", [CampaignState.RUNNING, CampaignState.FINISHED])
+async def test_undoing_brings_the_edition_before_back(lab: Lab, after: CampaignState) -> None:
+    """From the middle or from the end, to each device that had the new one; the files alone do not bring that again."""
+    campaigns = await lab.begin()
+    ids = tuple(f"s{n:02}.1" for n in range(4))
+    made = await campaigns.create(
+        name="new", target=Target(devices=ids), content=Content(), edition=Edition.of(profiles("2500")),
+        groups=[Group(size=2, success_percent=100), Group(percent=100)], **TERMS,
+    )  # fmt: skip
+    await lab.until(campaigns, made.id, lambda one: one.started == 2)
+    if after is CampaignState.FINISHED:
+        await lab.answer(0, 1)
+        await lab.until(campaigns, made.id, lambda one: one.started == 4)
+        await lab.answer(2, 3)
+        await lab.until(campaigns, made.id, lambda one: one.state is after)
+        assert await lab.due(*range(COUNT)) == ["2500"] * COUNT
+    await campaigns.undo(made.id)
+    await lab.until(campaigns, made.id, lambda one: one.state is CampaignState.UNDONE)
+    assert await lab.due(*range(COUNT)) == ["2000"] * COUNT
+    lab.files = profiles("2500")
+    lab.service, lab.rollouts = lab.serve(lab.store)
+    assert await lab.due(0, 5) == ["2000", "2000"]
+    assert lab.rollouts.rollout is not None
+    assert lab.rollouts.rollout.state is RolloutState.UNDONE
+    lab.rollouts.adopt(profiles_of(profiles("3000")))
+    assert await lab.due(0, 5) == ["3000", "3000"]
+    await lab.store.commit(*await lab.rollouts.end())
+    with pytest.raises(Conflict, match="other profiles were published since"):
+        await lab.rollouts.turn(made.id, RolloutState.ROLLING)
