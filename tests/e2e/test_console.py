@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import shutil
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -234,6 +236,56 @@ def test_a_campaign_is_steered(gateway: Gateway, console: Page) -> None:
     expect(console.get_by_role("heading", name="shorter timers")).to_contain_text("stopped")
 
 
+@pytest.fixture
+def receiver() -> Iterator[tuple[str, list[str]]]:
+    """Something that takes webhooks, by its address, and the ids of the messages that came."""
+    came: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            came.append(self.headers["webhook-id"])
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/events", came
+        server.shutdown()
+        thread.join()
+
+
+def test_a_receiver_is_told(gateway: Gateway, console: Page, receiver: tuple[str, list[str]]) -> None:
+    """Added, tested, told, told once more, removed; and why that was done is in the audit log."""
+    url, came = receiver
+    visit(console, "#/webhooks")
+    console.get_by_label("Reason for changes").fill("ticket 42 – Zoë asked")
+    console.get_by_label("Address of the receiver").fill(url)
+    console.get_by_label("Kinds of events").fill("push.*")
+    console.get_by_role("button", name="Add").click()
+    expect(console.get_by_role("status")).to_contain_text("whsec_")
+    console.get_by_role("link", name="Send a test").click()
+    console.get_by_role("button", name="Send a test").click()
+    expect(console.get_by_role("status")).to_contain_text("The receiver took the test: HTTP 204.")
+    gateway.run("push", "notify", "alice.1")
+    message = console.get_by_label("Messages").get_by_role("row", name="push.ordered")
+    expect(message).to_contain_text("delivered")
+    told = len(came)
+    message.get_by_role("button", name="again").click()
+    expect(console.get_by_role("status").last).to_contain_text("1 on its way again.")
+    expect(message).to_contain_text("delivered")
+    console.get_by_role("button", name="Remove").click()
+    console.get_by_role("button", name="Really remove?").click()
+    expect(console.get_by_text("Nobody is told of events.")).to_be_visible()
+    assert len(came) > told
+    visit(console, "#/audit")
+    expect(console.get_by_role("row", name="create webhook").last).to_contain_text("ticket 42 – Zoë asked")
+
+
 def grave_faults(page: Page, rules: str) -> list[str]:
     """What axe-core finds in the page that keeps people from using it, by these rules or their tags."""
     found = page.evaluate(f"() => axe.run(document, {{ resultTypes: ['violations'], runOnly: {rules} }})")
@@ -293,6 +345,7 @@ SCREENS = [
     "#/profiles",
     "#/profiles/premium",
     "#/events",
+    "#/webhooks",
     "#/audit",
     "#/access",
 ]

@@ -5,6 +5,7 @@ const BASE = new URL("../api/v1", document.baseURI).pathname;
 // A token is in memory alone: it is gone with the page. A person's session is in a cookie that no script can read.
 let token = "";
 let session = null;
+let reason = "";
 let signedOut = () => {};
 
 export class Refused extends Error {
@@ -22,6 +23,8 @@ export async function call(method, path, { query, body } = {}) {
   if (token) headers.Authorization = `Bearer ${token}`;
   else if (session && method !== "GET") headers["X-CSRF-Token"] = session.csrf;
   if (body !== undefined) headers["Content-Type"] = "application/json";
+  // A header is octets: these are the text's in UTF-8.
+  if (reason && method !== "GET") headers["X-Reason"] = String.fromCharCode(...new TextEncoder().encode(reason));
   let response;
   try {
     response = await fetch(`${BASE}${path}${search}`, { method, headers, body: JSON.stringify(body), cache: "no-store" });
@@ -32,7 +35,13 @@ export async function call(method, path, { query, body } = {}) {
   const answer = text ? JSON.parse(text) : null;
   if (response.ok) return answer;
   if (response.status === 401 && session) forget();
+  if (answer?.detail?.includes("X-Reason")) throw new Refused(response.status, "Every change needs a reason here: write one at the top of the page.");
   throw new Refused(response.status, answer?.detail ?? `HTTP ${response.status}`);
+}
+
+// Why the next changes are made: it goes with each of them into the audit log.
+export function giveReason(text) {
+  reason = text.trim();
 }
 
 export const get = (path, query) => call("GET", path, { query });

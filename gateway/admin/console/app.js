@@ -1,5 +1,5 @@
 // The frame around every screen: navigation, search, and who is signed in.
-import { get, may, onSignedOut, segment, signOut } from "./api.js";
+import { get, giveReason, may, onSignedOut, segment, signOut } from "./api.js";
 import { html, render, useEffect, useRef, useState } from "./dom.js";
 import { clock, Problem, useAction } from "./parts.js";
 import { go, to, useRoute } from "./route.js";
@@ -13,6 +13,7 @@ import { Overview } from "./screens/overview.js";
 import { Profile, Profiles } from "./screens/profiles.js";
 import { Subscriber } from "./screens/subscriber.js";
 import { Subscribers } from "./screens/subscribers.js";
+import { Webhook, Webhooks } from "./screens/webhooks.js";
 
 // Every screen, with the permission that it is of use with.
 const SCREENS = [
@@ -22,6 +23,7 @@ const SCREENS = [
   { path: "campaigns", name: "Campaigns", list: Campaigns, one: Campaign, needs: "campaigns:read" },
   { path: "profiles", name: "Profiles", list: Profiles, one: Profile, needs: "profiles:read" },
   { path: "events", name: "Events", list: AllEvents, needs: "events:read" },
+  { path: "webhooks", name: "Webhooks", list: Webhooks, one: Webhook, needs: "webhooks:read" },
   { path: "audit", name: "Audit", list: Audit, needs: "audit:read" },
   { path: "access", name: "Access", list: Access, needs: "users:read" },
 ];
@@ -71,13 +73,24 @@ function Search() {
   </form>`;
 }
 
+// Why changes are made here; it is forgotten with going elsewhere, where another reason holds.
+function Reason() {
+  useEffect(() => () => giveReason(""), []);
+  return html`<input
+    class="reason" aria-label="Reason for changes" placeholder="Reason for changes" title="Kept in the audit log with each change made here"
+    maxlength="200" autocomplete="off" onInput=${(event) => giveReason(event.target.value)}
+  />`;
+}
+
 function Frame({ route, session, children, onClock }) {
   const [name] = route.segments;
+  const changes = session.permissions.some((one) => one.endsWith(":write"));
   return html`
     <a class="skip" href="#content" onClick=${skip}>Skip to the content</a>
     <header class="bar">
       <a class="brand" href="#/"><img src="icon.svg" alt="" width="24" height="24" />MOGate</a>
       <${Search} />
+      ${changes && html`<${Reason} key=${route.segments.slice(0, 2).join("/")} />`}
       <div class="who">
         <button type="button" class="quiet small" onClick=${onClock} title="Times in UTC or of this machine">${clock.utc ? "UTC" : "Local time"}</button>
         <span class="muted" title=${session.tenant && `tenant ${session.tenant}`}>${session.name.replace("user:", "")} (${session.role || "token"})</span>

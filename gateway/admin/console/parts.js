@@ -47,6 +47,16 @@ export function useAction(action) {
   return [run, state, () => setState({})];
 }
 
+// A button for what cannot be taken back: it asks once more before it acts.
+export function Grave({ name, disabled, act }) {
+  const [asked, setAsked] = useState(false);
+  const press = () => {
+    setAsked(!asked);
+    if (asked) act();
+  };
+  return html`<button type="button" class="grave" disabled=${disabled} onClick=${press} onBlur=${() => setAsked(false)}>${asked ? `Really ${name.toLowerCase()}?` : name}</button>`;
+}
+
 export function Problem({ of }) {
   return of ? html`<p class="notice bad" role="alert">${of.message}</p>` : null;
 }

@@ -1,6 +1,6 @@
 import { call, get, may, segment } from "../api.js";
 import { html, useState } from "../dom.js";
-import { Badge, Command, Facts, Heading, Loaded, Problem, Table, useAction, useLoad, When } from "../parts.js";
+import { Badge, Command, Facts, Grave, Heading, Loaded, Problem, Table, useAction, useLoad, When } from "../parts.js";
 import { go, to } from "../route.js";
 
 const REFRESH_SECONDS = 3;
@@ -98,16 +98,16 @@ export function Campaign({ path: [id] }) {
 }
 
 function Steering({ of: { id, state }, reload }) {
-  const [asked, setAsked] = useState("");
   const [steer, { busy, problem }] = useAction(async (verb) => {
-    if (GRAVE.includes(verb) && asked !== verb) return setAsked(verb);
-    setAsked("");
     await call("POST", `/campaigns/${segment(id)}/${verb}`);
     return reload();
   });
-  return html`<p class="row">${(STEERING[state] ?? []).map((verb) => html`<button
-      type="button" key=${verb} class=${GRAVE.includes(verb) ? "grave" : ""} disabled=${busy || !may("campaigns:write")} onClick=${() => steer(verb)}
-    >${asked === verb ? `Really ${NAMES[verb].toLowerCase()}?` : NAMES[verb]}</button>`)}</p><${Problem} of=${problem} />`;
+  const disabled = busy || !may("campaigns:write");
+  return html`<p class="row">${(STEERING[state] ?? []).map((verb) =>
+    GRAVE.includes(verb)
+      ? html`<${Grave} key=${verb} name=${NAMES[verb]} disabled=${disabled} act=${() => steer(verb)} />`
+      : html`<button type="button" key=${verb} disabled=${disabled} onClick=${() => steer(verb)}>${NAMES[verb]}</button>`,
+  )}</p><${Problem} of=${problem} />`;
 }
 
 function Groups({ of, onState }) {
