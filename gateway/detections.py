@@ -121,6 +121,11 @@ class Detections:
         self._rules = tuple(rules)
         self._tacs = Tacs(store)
 
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """Those in force, in their order."""
+        return self._rules
+
     def adopt(self, rules: Sequence[Rule]) -> None:
         """Go by these rules from now on."""
         self._rules = tuple(rules)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from gateway.admin.models import NewReplay, NewSighting, ReplayView, SightingView
+from gateway.admin.models import NewReplay, NewSighting, ReplayView, RuleView, SightingView
 from gateway.admin.routes import JSON_LINES, Call, Route
 from gateway.detections import MAX_REPLAYED, Detections, Replayed, Report
 from gateway.errors import DecodeError, LimitExceeded
 from gateway.fleet.detection import Sighting, SourceName, parse_fields, parse_line
-from gateway.fleet.detection_rules import parse_rules
+from gateway.fleet.detection_rules import Rule, parse_rules
 
 MAX_ROWS = 10_000
 OCTETS = "application/octet-stream"
@@ -47,6 +47,10 @@ class DetectionRoutes:
                 query={"operation": "whose argument it is, such as update-location; without it the body is TCAP"},
             ),
             Route(
+                "GET", "/detections/rules", self.list_rules, "The rules in force, in their order",
+                gives=RuleView, many=True,
+            ),
+            Route(
                 "POST", "/detections/replay", self.replay,
                 f"What rules would make of the detections of a time, {MAX_REPLAYED} at most; nothing is done",
                 takes=NewReplay, gives=ReplayView, many=True, needs="detections:read",
@@ -75,11 +79,28 @@ class DetectionRoutes:
         reports = await self._detections.report_all(self._decode_map(call.body, operation))
         return [sighting_view(row, report) for row, report in enumerate(reports, start=1)]
 
+    async def list_rules(self, _: Call) -> Sequence[RuleView]:
+        """All of them: a file has no more than can be read."""
+        return [_rule_view(rule) for rule in self._detections.rules]
+
     async def replay(self, call: Call) -> Sequence[ReplayView]:
         """A dry run of rules."""
         body: NewReplay = call.body
         rules = None if body.rules is None else parse_rules(body.rules, "rules")
         return [_replay_view(one) for one in await self._detections.replay(body.since, body.until, rules)]
+
+
+def _rule_view(rule: Rule) -> RuleView:
+    same = ("name", "plan", "reach", "within_seconds", "webhook")
+    return RuleView(
+        causes=sorted(rule.causes),
+        sources=sorted(rule.sources or ()),
+        match={facet: list(choices) for facet, choices in rule.match.items()},
+        join=list(rule.join),
+        leave=list(rule.leave),
+        attributes=dict(rule.attributes),
+        **{name: getattr(rule, name) for name in same},
+    )
 
 
 def _replay_view(replayed: Replayed) -> ReplayView:

@@ -1192,6 +1192,22 @@ class SightingView(Model):
     error: str
 
 
+class RuleView(Model):
+    """A rule of detection: the causes and sources it is for (none: every source), whom it is for, and what follows."""
+
+    name: str
+    causes: list[str]
+    sources: list[str]
+    match: dict[str, list[str]]
+    join: list[str]
+    leave: list[str]
+    plan: str | None
+    attributes: dict[str, str]
+    reach: bool
+    within_seconds: float
+    webhook: bool
+
+
 class NewReplay(Model):
     """Which detections of the log to look at; ``rules`` is the TOML of a file of rules, without it those in force."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -54,6 +54,7 @@ class Rule(NamedTuple):
 
     ``join`` and ``leave`` are groups; ``plan`` and ``attributes`` are set where they say something. With ``reach`` the
     phone is made to call, within ``within_seconds``; with ``webhook`` the match is told as an event of its own.
+    ``match`` is what ``tests`` were made of, for people to read.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Rule(NamedTuple):
     reach: bool = False
     within_seconds: float = 0.0
     webhook: bool = False
+    match: Mapping[str, tuple[str, ...]] = {}
 
     def applies(self, subscriber: Subscriber, device: Device, detection: Detection, source: str) -> bool:
         """Whether the rule is for this detection."""
@@ -176,7 +178,19 @@ def _rule(name: str, stated: _Table, tests: Sequence[Test]) -> Rule:
         stated.reach,
         stated.within_seconds,
         stated.webhook,
+        dict(_said(stated.match)),
     )
+
+
+def _said(
+    match: Mapping[str, str | tuple[str, ...] | dict[str, str | tuple[str, ...]]],
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """A match with each attribute as a facet of its own."""
+    for facet, choices in match.items():
+        if isinstance(choices, dict):
+            yield from ((f"{facet}.{name}", _tuple(values)) for name, values in choices.items())
+        else:
+            yield facet, _tuple(choices)
 
 
 def _tests(facet: str, choices: str | tuple[str, ...] | dict[str, str | tuple[str, ...]]) -> list[Test]:

@@ -214,7 +214,7 @@ def test_a_person_gets_in_with_a_role(gateway: Gateway, console: Page) -> None:
     console.get_by_role("button", name="Sign in", exact=True).click()
     expect(console.get_by_text("hilde (viewer)")).to_be_visible()
     expect(console.get_by_role("navigation", name="Screens").get_by_role("link")).to_have_text(
-        ["Subscribers", "Overview", "Campaigns", "Profiles", "Events"]
+        ["Subscribers", "Devices", "Overview", "Campaigns", "Profiles", "Events", "Rules", "Messaging"]
     )
     visit(console, "#/subscribers/alice/alice.1")
     expect(console.get_by_role("button", name="Wake over OMA DM")).to_be_disabled()
@@ -286,6 +286,69 @@ def test_a_receiver_is_told(gateway: Gateway, console: Page, receiver: tuple[str
     expect(console.get_by_role("row", name="create webhook").last).to_contain_text("ticket 42 – Zoë asked")
 
 
+RULES = """
+[rules.welcome]
+causes = ["first-imei"]
+match.plan = "basic"
+join = ["newcomers"]
+reach = true
+"""
+
+
+def test_rules_are_tried_on_what_was_seen(gateway: Gateway, console: Page) -> None:
+    """What they would have done is shown and not done; what is wrong in them is said with its line."""
+    gateway.run("detect", "--imsi", "001010000000003", "--imei", "3512345600000107")
+    visit(console, "#/rules")
+    expect(console.get_by_text("No rule is in force.")).to_be_visible()
+    console.get_by_label("Rules to try").fill(RULES.replace("causes", "cause"))
+    console.get_by_role("button", name="Try").click()
+    expect(console.get_by_role("alert")).to_contain_text("rules:3")
+    console.get_by_label("Rules to try").fill(RULES)
+    console.get_by_role("button", name="Try").click()
+    seen = console.get_by_label("What would follow").get_by_role("row", name="carol")
+    expect(seen).to_contain_text("joins newcomers; is made to call")
+    assert gateway.json("subscriber", "show", "carol")["groups"] == []
+
+
+def test_a_test_message_is_followed(gateway: Gateway, console: Page) -> None:
+    """Looked at, sent, counted at its bearer, and listed with its tries."""
+    visit(console, "#/messaging")
+    console.get_by_label("To (MSISDN").fill("+15550100001")
+    console.get_by_role("combobox", name="Message").select_option("reconfiguration")
+    console.get_by_role("button", name="Preview").click()
+    expect(console.get_by_label("Octets of the test")).to_have_text(re.compile("^[0-9A-F]{40,}"))
+    console.get_by_role("button", name="Send").click()
+    expect(console.get_by_role("status")).to_contain_text("given to the bearer")
+    expect(console.get_by_label("Pushes since the start").get_by_role("row").nth(1)).to_contain_text("file")
+    push = console.get_by_role("region", name="Pushes", exact=True).last.get_by_role("row", name="rcscfg").first
+    push.get_by_text("Show").click()
+    expect(push).to_contain_text("Tries1")
+
+
+def test_many_devices_get_a_value_at_once(gateway: Gateway, console: Page) -> None:
+    """Found by what they have in common, chosen, and changed; each tells what came of it, also where it is refused."""
+    visit(console, "#/devices")
+    console.get_by_label("Devices that match").fill("plan=premium")
+    console.get_by_role("button", name="Find").click()
+    expect(console.get_by_role("link", name="alice.1")).to_be_visible()
+    expect(console.get_by_label("Devices found")).not_to_contain_text("carol")
+    console.get_by_label("of this page").check()
+    bulk = console.get_by_label("chosen", exact=False).filter(has_text="What to do")
+    bulk.get_by_label("What to do").select_option("set")
+    bulk.get_by_label("NODE=VALUE").fill("ims/Timer_T1=many")
+    bulk.get_by_role("button", name="Set a value").click()
+    results = bulk.get_by_label("What came of it")
+    expect(results.get_by_role("row", name="alice.1")).to_contain_text("refused")
+    bulk.get_by_label("NODE=VALUE").fill("ims/Timer_T1=2500")
+    bulk.get_by_role("button", name="Set a value").click()
+    expect(results.get_by_role("row", name="alice.1")).to_contain_text("done")
+    expect(bulk.get_by_role("status")).to_contain_text(", 0 refused")
+    bulk.get_by_label("What to do").select_option("unset")
+    bulk.get_by_label("NODE", exact=True).fill("ims/Timer_T1")
+    bulk.get_by_role("button", name="Take a value back").click()
+    expect(bulk.get_by_role("status")).to_contain_text(", 0 refused")
+
+
 def grave_faults(page: Page, rules: str) -> list[str]:
     """What axe-core finds in the page that keeps people from using it, by these rules or their tags."""
     found = page.evaluate(f"() => axe.run(document, {{ resultTypes: ['violations'], runOnly: {rules} }})")
@@ -339,12 +402,15 @@ SCREENS = [
     "#/subscribers/alice/alice.1?tab=sessions",
     "#/subscribers/alice/alice.1?tab=operations",
     "#/subscribers/alice/alice.1?tab=events",
+    "#/devices",
     "#/overview",
     "#/live",
     "#/campaigns",
     "#/profiles",
     "#/profiles/premium",
     "#/events",
+    "#/rules",
+    "#/messaging",
     "#/webhooks",
     "#/audit",
     "#/access",

@@ -53,6 +53,15 @@ def wait_for(gateway: Gateway, subscriber: str, kind: str) -> list[dict[str, Any
             return events
 
 
+def test_the_rules_in_force_are_told(gateway: Gateway) -> None:
+    """As their file says them."""
+    (rule,) = gateway.api("GET", "/detections/rules")
+    assert (rule["name"], rule["causes"], rule["sources"]) == ("pilot", ["changed-imei", "first-imei"], [])
+    assert rule["match"] == {"tac": ["35777777"]}
+    assert (rule["join"], rule["leave"], rule["plan"]) == (["staff-pilot"], [], None)
+    assert (rule["reach"], rule["webhook"]) == (True, True)
+
+
 def test_one_sighting_by_command(gateway: Gateway) -> None:
     """It is told once, shows in the events, and makes the phone's record."""
     assert "detected   subscriber alice" in gateway.run("detect", "--imsi", ALICE, "--imei", "3512345600000101")

@@ -6,11 +6,14 @@ import { go, to, useRoute } from "./route.js";
 import { Access } from "./screens/access.js";
 import { Audit } from "./screens/audit.js";
 import { Campaign, Campaigns } from "./screens/campaigns.js";
+import { Devices } from "./screens/devices.js";
 import { AllEvents } from "./screens/events.js";
 import { Live } from "./screens/live.js";
 import { Login } from "./screens/login.js";
 import { Overview } from "./screens/overview.js";
 import { Profile, Profiles } from "./screens/profiles.js";
+import { Messaging } from "./screens/messaging.js";
+import { Rules } from "./screens/rules.js";
 import { Subscriber } from "./screens/subscriber.js";
 import { Subscribers } from "./screens/subscribers.js";
 import { Webhook, Webhooks } from "./screens/webhooks.js";
@@ -18,11 +21,14 @@ import { Webhook, Webhooks } from "./screens/webhooks.js";
 // Every screen, with the permission that it is of use with.
 const SCREENS = [
   { path: "subscribers", name: "Subscribers", list: Subscribers, one: Subscriber, needs: "subscribers:read" },
+  { path: "devices", name: "Devices", list: Devices, needs: "devices:read" },
   { path: "overview", name: "Overview", list: Overview, needs: "events:read" },
   { path: "live", name: "Live sessions", list: Live, needs: "trace:read" },
   { path: "campaigns", name: "Campaigns", list: Campaigns, one: Campaign, needs: "campaigns:read" },
   { path: "profiles", name: "Profiles", list: Profiles, one: Profile, needs: "profiles:read" },
   { path: "events", name: "Events", list: AllEvents, needs: "events:read" },
+  { path: "rules", name: "Rules", list: Rules, needs: "detections:read" },
+  { path: "messaging", name: "Messaging", list: Messaging, needs: "pushes:read" },
   { path: "webhooks", name: "Webhooks", list: Webhooks, one: Webhook, needs: "webhooks:read" },
   { path: "audit", name: "Audit", list: Audit, needs: "audit:read" },
   { path: "access", name: "Access", list: Access, needs: "users:read" },

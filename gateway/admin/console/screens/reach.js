@@ -52,7 +52,7 @@ export function Reach({ subscriber, device, reload }) {
 const STEPS = [["ordered_at", "ordered"], ["submitted_at", "given to the bearer"], ["delivered_at", "delivered"], ["failed_at", "failed"], ["contacted_at", "the phone called"]];
 
 // How far one push has come, followed until it ends.
-function Progress({ id }) {
+export function Progress({ id }) {
   const [ended, setEnded] = useState(false);
   const { data, problem } = useLoad(async () => {
     const push = await get(`/pushes/${segment(id)}`);

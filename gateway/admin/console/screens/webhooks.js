@@ -40,7 +40,7 @@ function NewWebhook({ reload }) {
   });
   return html`<${Panel} title="New webhook">
     <form class="row fields" onSubmit=${(event) => { event.preventDefault(); create(event.target); }}>
-      <label class="field wide"><span>Address of the receiver</span><input name="url" type="url" required placeholder="https://crm.example.net/mogate" autocomplete="off" spellcheck=${false} /></label>
+      <label class="field wide"><span>Address of the receiver</span><input name="url" type="url" required placeholder="where events are to be posted" autocomplete="off" spellcheck=${false} /></label>
       <label class="field wide"><span>Kinds of events</span><input name="events" required placeholder="value.refused, campaign.*" autocomplete="off" spellcheck=${false} /></label>
       <button type="submit" class="main" disabled=${busy}>Add</button>
     </form>

@@ -1,0 +1,111 @@
+// Devices of the whole fleet by what they have in common, and one act for all that are chosen.
+import { call, get, may, segment } from "../api.js";
+import { html, useState } from "../dom.js";
+import { Badge, Command, Heading, Loaded, Panel, Problem, Table, useAction, useLoad, When } from "../parts.js";
+import { go, to } from "../route.js";
+
+const PAGE = 100;
+const AT_ONCE = 6;
+const EXAMPLE = "plan=premium; model=B7; seen>30d";
+
+// What can be done with each chosen device: its permission, and the call.
+const ACTS = {
+  reach: { name: "See to it that they call", needs: "reach:write", act: (id) => call("POST", `/devices/${segment(id)}/reach`, { body: {} }) },
+  set: { name: "Set a value", needs: "subscribers:write", asks: "NODE=VALUE", act: (id, given) => change(id, { set: valueOf(given) }) },
+  unset: { name: "Take a value back", needs: "subscribers:write", asks: "NODE", act: (id, given) => change(id, { unset: [given.trim()] }) },
+  trace: { name: "Trace in full for an hour", needs: "trace:write", act: (id) => call("PUT", `/devices/${segment(id)}/trace`, { body: { minutes: 60 } }) },
+};
+
+const change = (id, body) => call("PATCH", `/subscribers/${segment(id)}/values`, { body });
+
+function valueOf(given) {
+  const [node, ...rest] = given.split("=");
+  if (!rest.length) throw new Error(`${given} is no NODE=VALUE, such as ims/Timer_T1=3000`);
+  return { [node.trim()]: rest.join("=").trim() };
+}
+
+export function Devices({ query: { match = "", after = "" } }) {
+  const [chosen, setChosen] = useState(new Set());
+  const loaded = useLoad(() => get("/devices", { match, after, limit: PAGE }), [match, after]);
+  const search = (event) => {
+    event.preventDefault();
+    setChosen(new Set());
+    go(["devices"], { match: event.target.elements.match.value.trim() });
+  };
+  return html`<${Heading} title="Devices" />
+    <form class="row fields" role="search" aria-label="Devices" onSubmit=${search}>
+      <label class="field wide"><span>Devices that match; empty: all</span><input name="match" key=${match} defaultValue=${match} placeholder=${EXAMPLE} autocomplete="off" spellcheck=${false} /></label>
+      <button type="submit" class="main">Find</button>
+    </form>
+    <${Loaded} from=${loaded}>${(page) => html`
+      <${Bulk} of=${[...chosen]} />
+      <${Found} of=${page} chosen=${chosen} choose=${setChosen} />
+      <p class="pager">
+        ${after && html`<a class="button" href=${to(["devices"], { match })}>First page</a>`}
+        ${page.length === PAGE && html`<a class="button" href=${to(["devices"], { match, after: page.at(-1).id })}>Next page</a>`}
+      </p>
+      <${Command} line=${`mogate device list${match && ` --match '${match}'`}`} />`}<//>`;
+}
+
+function Found({ of: page, chosen, choose }) {
+  const all = page.length > 0 && page.every(({ id }) => chosen.has(id));
+  const put = (ids, wanted) => {
+    const next = new Set(chosen);
+    for (const id of ids) wanted ? next.add(id) : next.delete(id);
+    choose(next);
+  };
+  return html`${page.length > 0 && html`<label class="check tools"><input type="checkbox" checked=${all} onChange=${(event) => put(page.map(({ id }) => id), event.target.checked)} /> All ${page.length} of this page</label>`}
+    <${Table} label="Devices found" head=${["Chosen", "Device", "IMEI", "Phone", "Software", "Plan", "Protocols", "Last seen"]} empty="No device matches. Fewer conditions find more; write each as facet=value.">
+      ${page.map((one) => html`<tr key=${one.id}>
+        <td><input type="checkbox" aria-label=${`Choose ${one.id}`} checked=${chosen.has(one.id)} onChange=${(event) => put([one.id], event.target.checked)} /></td>
+        <th scope="row"><a href=${to(["subscribers", one.subscriber_id, one.id])}>${one.id}</a></th>
+        <td class="number">${one.imei}</td>
+        <td>${`${one.manufacturer} ${one.model}`.trim()}</td>
+        <td>${one.software}</td>
+        <td>${one.plan}</td>
+        <td>${one.protocols.join(", ")}</td>
+        <td><${When} at=${one.last_seen_at} /></td>
+      </tr>`)}
+    <//>`;
+}
+
+// One act for each chosen device, some at a time; what came of each is told in its row.
+function Bulk({ of }) {
+  const [kind, setKind] = useState("reach");
+  const [results, setResults] = useState([]);
+  const { name, needs, asks, act } = ACTS[kind];
+  const [run, { busy, problem }] = useAction(async (given) => {
+    if (kind === "set") valueOf(given);
+    const told = [];
+    setResults(told);
+    const waiting = [...of];
+    const work = async () => {
+      for (let id = waiting.shift(); id !== undefined; id = waiting.shift()) {
+        try {
+          await act(id, given);
+          told.push({ id, why: "" });
+        } catch (refused) {
+          told.push({ id, why: refused.message });
+        }
+        setResults([...told]);
+      }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, work));
+  });
+  const failed = results.filter(({ why }) => why).length;
+  if (!of.length) return null;
+  return html`<${Panel} title=${`${of.length} chosen`}>
+    <form class="row fields" onSubmit=${(event) => { event.preventDefault(); run(new FormData(event.target).get("given") ?? ""); }}>
+      <label class="field"><span>What to do</span><select value=${kind} onChange=${(event) => { setKind(event.target.value); setResults([]); }}>
+        ${Object.entries(ACTS).map(([key, one]) => html`<option key=${key} value=${key}>${one.name}</option>`)}
+      </select></label>
+      ${asks && html`<label class="field"><span>${asks}</span><input name="given" required autocomplete="off" spellcheck=${false} /></label>`}
+      <button type="submit" class="main" disabled=${busy || !may(needs)}>${name} (${of.length})</button>
+    </form>
+    <${Problem} of=${problem} />
+    ${results.length > 0 && html`<p role="status" class="notice ${failed ? "warn" : "good"}">${results.length} of ${of.length}, ${failed} refused</p>
+      <${Table} label="What came of it" head=${["Device", "Result"]}>
+        ${results.map(({ id, why }) => html`<tr key=${id}><th scope="row">${id}</th><td><${Badge} tone=${why ? "bad" : "good"}>${why ? "refused" : "done"}<//> ${why}</td></tr>`)}
+      <//>`}
+  <//>`;
+}
