@@ -72,6 +72,7 @@ from gateway.editions import EDITIONS_FOLDER, Editions
 from gateway.errors import ConfigError
 from gateway.files import Configuration, load_configuration
 from gateway.fleet.model import Model, ReadBack
+from gateway.fleet.owners import Ownership
 from gateway.ims_credentials import ImsCredentials
 from gateway.inventory import Inventory
 from gateway.jobs import Jobs
@@ -154,6 +155,7 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             roots=settings.omadm.roots,
             models=models,
             read_back=msgspec.convert(settings.omadm.read_back.model_dump(), ReadBack),
+            ownership=_ownership(settings, models),
         )
         tracer = Tracer(store, settings.trace)
         inventory = Inventory(store, configuration.catalogue, sealer, now)
@@ -447,6 +449,13 @@ def _open_provider(chosen: PeopleOpenid) -> OpenidProvider:
     client = Client(chosen.client_id, chosen.redirect_uri, chosen.scope, chosen.algorithms)
     secret = read_password(chosen.secret, chosen.secret_file, "admin.openid.secret_file")
     return OpenidProvider(chosen.issuer, client, secret=secret, authority=chosen.authority, key="admin.openid")
+
+
+def _ownership(settings: Settings, models: Sequence[Model]) -> Ownership:
+    roots = [settings.omadm.roots, *(model.roots for model in models)]
+    applications = (*settings.rcc14.default_applications, *settings.rcc14.always_applications)
+    carried = {"omadm": frozenset(mo for one in roots for mo in one), "rcc14": frozenset(applications)}
+    return Ownership(settings.owners.order, carried, settings.owners.documents)
 
 
 def _read_draft(settings: Settings, profiles: Mapping[str, str] | None) -> Draft:

@@ -67,6 +67,9 @@ def device(found: Mapping[str, Any]) -> str:
         lines.append(f"  the network wants it {found['state']}")
     if found["tac"]:
         lines.append(f"  {phone_model(found['tac'])}")
+    for one in found["speaking"]:
+        lines.append(f"  {'speaks' if one['speaks'] else 'does not speak'} {one['protocol']}: {one['why']}")
+    lines += owners(found["owners"])
     if found["omadm"]:
         omadm = found["omadm"]
         state = "up to date" if omadm["up_to_date"] else "not up to date"
@@ -144,7 +147,12 @@ def explanation(found: Mapping[str, Any]) -> str:
         lines.append(f"{leaf['node']} = {leaf['value']}" if leaf["value"] is not None else f"{leaf['node']}: {why}")
         lines.append(f"    {_source(leaf['winner'])}")
         lines += [f"    not {_source(loser)}: {loser['template'] or 'taken away'}" for loser in leaf["losers"]]
-    return "\n".join(lines)
+    return "\n".join([*lines, *owners(found["owners"])])
+
+
+def owners(found: Sequence[Mapping[str, str]]) -> list[str]:
+    """The MOs that one protocol alone writes, a line each."""
+    return [f"  {one['mo']} is written by {one['protocol']} alone: {one['why']}" for one in found]
 
 
 def event(found: Mapping[str, Any]) -> str:

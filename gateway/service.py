@@ -5,6 +5,7 @@ Records in, records out; loading and saving is the caller's, so that one request
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -21,6 +22,7 @@ from gateway.fleet.mirror import Mirror, Outcome, Read
 from gateway.fleet.model import NEVER, Model, ReadBack, model_of
 from gateway.fleet.offer import Offer, offered
 from gateway.fleet.operation import Operation
+from gateway.fleet.owners import Owner, Ownership, ProtocolWord, owners, spoken
 from gateway.fleet.plan import is_given_up, one_in_doubt, plan, read_backs
 from gateway.fleet.profile import ProfileSet
 from gateway.fleet.queue import MAX_ATTEMPTS
@@ -44,6 +46,7 @@ MAX_ALERT_EVENTS = 20
 """Most alerts of one message that become events; a device is not to fill the log."""
 MAX_ALERT_TEXT = 4096
 MAX_DRIFT_EVENTS = 50
+MAX_OWNED = 4096
 
 ALERT_EVENTS = {
     f"org.openmobilealliance{infix}.firmwareupdate.{alert}": f"firmware.{event}"
@@ -65,9 +68,11 @@ class Service:
         roots: Mapping[str, str],
         models: Sequence[Model] = (),
         read_back: ReadBack = NEVER,
+        ownership: Ownership = Ownership(),  # noqa: B008 - a constant
     ) -> None:
         """``plmns`` are the operator's networks; ``roots`` says where each MO is mounted, and ``read_back`` when a
-        device is asked for what it holds, unless one of ``models``, or a device itself, differs."""
+        device is asked for what it holds, unless one of ``models``, or a device itself, differs.
+        ``ownership`` is which protocol writes an MO of which no profile says so."""
         self._catalogue = catalogue
         self._profiles = profiles
         self._plmns = tuple(plmns)
@@ -76,6 +81,8 @@ class Service:
         self._models = tuple(models)
         self._read_back = read_back
         self._rollout, self._rolled_out = "", profiles
+        self._ownership = ownership
+        self._owned = functools.lru_cache(MAX_OWNED)(self._owners)
         self._last: tuple[Subscriber | None, Device | None, Selection | None] = (None, None, None)
 
     @property
@@ -107,6 +114,23 @@ class Service:
             self._last = (subscriber, device, selection)
         return selection
 
+    def owners(self, subscriber: Subscriber, device: Device) -> Mapping[str, Owner]:
+        """The protocol that alone writes an MO to this device, for each that has one."""
+        selection = self.selection(subscriber, device)
+        if not selection.owners and not self._ownership.order:
+            return {}
+        return self._owned(selection, spoken(device))
+
+    def _owners(self, selection: Selection, spoken: tuple[str, ...]) -> Mapping[str, Owner]:
+        return owners(selection.leaves, selection.owners, self._ownership, spoken)
+
+    def left_out(self, subscriber: Subscriber, device: Device, protocol: ProtocolWord) -> frozenset[str]:
+        """The MOs that this protocol does not write to the device, for they are another's."""
+        if protocol == "rcc14" and self._ownership.documents == "keep":
+            return frozenset()
+        owned = self.owners(subscriber, device)
+        return frozenset([mo for mo, owner in owned.items() if owner.protocol != protocol]) if owned else frozenset()
+
     def variables(self, subscriber: Subscriber, device: Device) -> dict[str, str]:
         """The variables that fill this device's selection.
 
@@ -121,8 +145,12 @@ class Service:
 
     def configuration_key(self, subscriber: Subscriber, device: Device) -> str:
         """A text that changes whenever this device's configuration could; cheap."""
-        key = configuration_key(subscriber, device, self.selection(subscriber, device))
-        return f"{key}.{self._networks}"
+        selection = self.selection(subscriber, device)
+        key = configuration_key(subscriber, device, selection)
+        if not selection.owners and not self._ownership.order:
+            return f"{key}.{self._networks}"
+        # Who owns what follows from what the device speaks.
+        return f"{key}.{self._networks}.{'+'.join(spoken(device))}"
 
     def breaches(self, subscriber: Subscriber, device: Device) -> list[str]:
         """The rules over several nodes that this device's selection breaks, each with the node to look at."""
@@ -135,14 +163,14 @@ class Service:
     def desired_mos(self, subscriber: Subscriber, device: Device, mirror: Mirror) -> dict[str, DesiredMo]:
         """The MOs this device shall hold over OMA DM, by key, with the names that it has for instances.
 
-        Those without a root on it are left out.
+        Those without a root on it are left out, and those that another protocol owns.
         """
         own = device.omadm.roots if device.omadm else {}
         usual = self._roots | model_of(self._models, device).roots
-        desired = {}
+        desired, theirs = {}, self.left_out(subscriber, device, "omadm")
         for key, values in self.configuration(subscriber, device).values.items():
             root = own.get(key) or usual.get(key)
-            if root:
+            if root and key not in theirs:
                 managed = self._catalogue.get(key)
                 desired[key] = aligned(DesiredMo(managed.moi, Uri.parse(root), managed.root, values), mirror)
         return desired
@@ -249,6 +277,14 @@ def _is_absorbed(reads: Sequence[Read], query: str) -> bool:
     else:
         told -= set(chosen[1:].split("-"))
     return len(told) == 2 and bool(reads) and reads[0].format == Format.NODE
+
+
+def protocol_writes(before: Device, after: Device, now: datetime) -> list[Write]:
+    """An event when a device was met over one protocol more than it was known to speak: MOs may change their owner."""
+    was, speaks = spoken(before), spoken(after)
+    if not was or speaks == was:
+        return []
+    return [_event(after, now, "device.protocols", {"speaks": " ".join(speaks), "was": " ".join(was)})]
 
 
 def refusal_writes(device: Device, outcomes: Iterable[Outcome], now: datetime) -> list[Write]:

@@ -107,9 +107,11 @@ class CpDocuments:
 
     def _document(self, subscriber: Subscriber, device: Device, account: Account | None = None) -> Characteristic:
         values = self._service.configuration(subscriber, device).values
+        # An account is of no use without an access point, whoever sees to that later.
+        theirs = self._service.left_out(subscriber, device, "omacp") if account is None else frozenset()
         found = []
         for mo in self._settings.objects:
-            if mo in values:
+            if mo in values and mo not in theirs:
                 one = self._own.render(mo, values[mo]) if mo in self._own else _legacy(self._mapping, mo, values[mo])
                 found += [one] if one else []
         nap_ids = _ids(found, "NAPDEF", "NAPID")

@@ -50,6 +50,7 @@ from gateway.service import (
     doubt_writes,
     drift_writes,
     note_alerts,
+    protocol_writes,
     queue_writes,
     record_outcomes,
     refusal_writes,
@@ -259,6 +260,7 @@ class OmaDmFront:
         writes = step.writes
         if step.device != known:
             writes.append(PutDevice(step.device))
+            writes += protocol_writes(known, step.device, now)
         if step.reply.session is not None:
             kept = octets if message_out is step.reply.message else self._seal_reply(octets)
             saved = SessionRecord(

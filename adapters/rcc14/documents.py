@@ -162,7 +162,9 @@ class Documents:
         off = tuple(
             (mo, state) for mo, state in subscriber.application_states.items() if state is not ServiceState.ACTIVE
         )
-        applications = self._compiled(selection, layout, scope.mos, missing, off).splice(variables)
+        theirs = self._service.left_out(subscriber, device, "rcc14")
+        mos = tuple([mo for mo in scope.mos if mo not in theirs]) if theirs else scope.mos
+        applications = self._compiled(selection, layout, mos, missing, off).splice(variables)
         return user + elsewhere + applications + self._refusals(scope.refused)
 
     def document(self, delivery: Delivery, token: str, content: bytes, accept_language: str = "") -> bytes:

@@ -29,6 +29,7 @@ from gateway.inventory import next_device_id
 from gateway.observe import metrics
 from gateway.observe.logs import logger
 from gateway.outreach.deliveries import note_call
+from gateway.service import protocol_writes
 from gateway.settings import Rcc14
 from gateway.store.protocol import Append, Event, Household, PutDevice, PutSubscriber, Store, Write
 from gateway.trace import is_armed
@@ -112,6 +113,7 @@ class Provider:
             after = replace(device, rcc14=delivery.state)
             writes.append(PutDevice(after))
             writes += [Append(event) for event in _changes(subscriber, known, after, now)]
+            writes += protocol_writes(known, after, now) if known else []
         writes += [PutDevice(other) for other in moved.others]
         writes += [
             Append(Event(at=now, kind=kind, subscriber_id=subscriber.id, device_id=device_id))

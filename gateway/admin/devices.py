@@ -19,15 +19,18 @@ from gateway.admin.models import (
     OperationView,
     Rcc14View,
     Revocation,
+    SpeakingView,
 )
 from gateway.admin.pushes import record_of
 from gateway.admin.routes import Call, Route
-from gateway.admin.subscribers import flat, state_of
+from gateway.admin.subscribers import flat, owner_views, state_of
 from gateway.admin.tacs import tac_view
 from gateway.errors import ConfigError
 from gateway.fleet.activation import activation
 from gateway.fleet.device import Device, Rcc14State
 from gateway.fleet.operation import Condition, Operation, Prompt
+from gateway.fleet.owners import speaking
+from gateway.fleet.push import unanswered
 from gateway.fleet.standing import LeafStanding, leaf_standings, other_leaves
 from gateway.fleet.subscriber import ServiceState, Subscriber
 from gateway.ims_credentials import ImsCredentials
@@ -109,6 +112,7 @@ class DeviceRoutes:
         if device.omadm is not None:
             desired = self._service.desired_mos(household.subscriber, device, mirror)
             standings = leaf_standings(desired, mirror)
+        pushes = household.subscriber.pushes
         known = await Tacs(self._store).find(device.imei)
         return DeviceView(
             id=device.id,
@@ -120,6 +124,11 @@ class DeviceRoutes:
             friendly_name=device.friendly_name,
             state=None if device.state is None else device.state.name.lower(),
             tac=None if known is None else tac_view(known),
+            speaking=[
+                SpeakingView(**one._asdict())
+                for one in speaking(device, known.protocols if known else (), unanswered(pushes, device.id))
+            ],
+            owners=owner_views(self._service, household.subscriber, device),
             values=flat(device.overrides),
             last_seen_at=seen.get(device.id),
             omadm=self._omadm_view(household.subscriber, device),
@@ -128,7 +137,7 @@ class DeviceRoutes:
             others=[_leaf_view(standing, _limits(device)) for standing in other_leaves(standings, mirror)],
             jobs=[job_view(job) for job in job_standings(device.jobs, self._clock())],
             operations=[_operation_view(operation, _limits(device)) for operation in operations],
-            pushes=[record_of(push) for push in household.subscriber.pushes if push.device_id in ("", device.id)],
+            pushes=[record_of(push) for push in pushes if push.device_id in ("", device.id)],
         )
 
     async def delete_device(self, call: Call) -> None:

@@ -665,7 +665,8 @@ class TacView(Model):
 class DeviceView(Model):
     """Everything known of one device. ``others`` are leaves it holds over OMA DM that nobody wants anything of.
 
-    ``tac`` is what the table of phone models says of it, absent when that has no such TAC.
+    ``tac`` is what the table of phone models says of it, absent when that has no such TAC. ``speaking`` is what follows
+    from that and from what the device did; ``owners`` are the MOs that one protocol alone writes to it.
     """
 
     id: str
@@ -677,6 +678,8 @@ class DeviceView(Model):
     friendly_name: str
     state: str | None
     tac: TacView | None
+    speaking: list[SpeakingView]
+    owners: list[OwnerView]
     values: dict[str, str]
     last_seen_at: datetime | None
     omadm: OmaDmView | None
@@ -771,12 +774,30 @@ class ExplainedLeaf(Model):
     losers: list[Source]
 
 
+class OwnerView(Model):
+    """The protocol that alone writes an MO to one device, and why it is this one."""
+
+    mo: str
+    protocol: Literal["omadm", "rcc14", "omacp"]
+    why: str
+
+
+class SpeakingView(Model):
+    """A protocol of one device: whether it counts as spoken, whether its model is said to speak it, and why."""
+
+    protocol: Literal["omadm", "rcc14", "omacp"]
+    speaks: bool
+    declared: bool
+    why: str
+
+
 class Explanation(Model):
-    """The leaves of one device's desired tree with where each came from."""
+    """The leaves of one device's desired tree with where each came from, and the MOs that one protocol alone writes."""
 
     subscriber_id: str
     device_id: str
     leaves: list[ExplainedLeaf]
+    owners: list[OwnerView]
 
 
 class Document(Model):

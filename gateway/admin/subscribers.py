@@ -16,6 +16,7 @@ from gateway.admin.models import (
     NewSim,
     NewState,
     NewSubscriber,
+    OwnerView,
     ProtocolName,
     Source,
     StateName,
@@ -171,7 +172,8 @@ class SubscriberRoutes:
             )
             for leaf in self._service.explain(subscriber, device, call.query.get("node", ""))
         ]
-        return Explanation(subscriber_id=subscriber.id, device_id=device.id, leaves=leaves)
+        owners = owner_views(self._service, subscriber, device, call.query.get("node", "").partition("/")[0])
+        return Explanation(subscriber_id=subscriber.id, device_id=device.id, leaves=leaves, owners=owners)
 
     async def show_document(self, call: Call) -> Document:
         """The RCC.14 document of one device."""
@@ -193,6 +195,12 @@ def _supposed(subscriber: Subscriber, device: Device, query: Mapping[str, str]) 
         groups = tuple(filter(None, query["groups"].split(",")))
         subscriber = msgspec.structs.replace(subscriber, groups=groups)
     return msgspec.structs.replace(subscriber, **whose), msgspec.structs.replace(device, **which)
+
+
+def owner_views(service: Service, subscriber: Subscriber, device: Device, mo: str = "") -> list[OwnerView]:
+    """Who owns what on a device; of one MO where that is named."""
+    owned = service.owners(subscriber, device).items()
+    return [OwnerView(mo=one, protocol=owner.protocol, why=owner.why) for one, owner in owned if mo in ("", one)]  # type: ignore[arg-type]
 
 
 def state_of(name: StateName) -> ServiceState:

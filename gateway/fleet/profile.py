@@ -8,7 +8,7 @@ import functools
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import msgspec
 from gateway.errors import ConfigError, NotFound
 from gateway.fleet.consistency import Candidate, Rule, breach_of_any_merge, breaches
 from gateway.fleet.device import Device
+from gateway.fleet.owners import WORDS, OwnerRule
 from gateway.fleet.selection import Layer, Node, Selection, Source, Stratum, merge
 from gateway.fleet.subscriber import Overrides, Subscriber
 from gateway.fleet.toml_lines import key_lines, line_of
@@ -31,7 +32,7 @@ MAX_OVERRIDDEN = 1024
 MAX_NAME_LENGTH = 200
 
 _LAYERS = (Layer.OPERATOR, Layer.TENANT, Layer.MODEL, Layer.PLAN, Layer.GROUP)
-_KEYS = ("name", "layer", "match", "unset", "mo")
+_KEYS = ("name", "layer", "match", "unset", "owners", "mo")
 _OVERRIDES = msgspec.msgpack.Decoder(Overrides)
 _TEXT_FORMATS = frozenset({Format.CHR, Format.XML})
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -61,7 +62,8 @@ class Profile:
     """One profile as its file says it.
 
     ``match`` is facet -> values of which one must be the device's; all facets must agree. A subscriber's attribute is
-    the facet ``attributes.<name>``. ``warnings`` are doubts about values of nodes whose definition is provisional.
+    the facet ``attributes.<name>``. ``owners`` says which protocol writes an MO. ``warnings`` are
+    doubts about values of nodes whose definition is provisional.
     """
 
     name: str
@@ -70,6 +72,7 @@ class Profile:
     match: Mapping[str, frozenset[str]]
     content: Stratum
     warnings: tuple[str, ...] = ()
+    owners: Mapping[str, OwnerRule] = field(default_factory=dict)
 
 
 class ProfileSet:
@@ -135,19 +138,21 @@ class ProfileSet:
 
     def _select(self, answers: tuple[frozenset[str], ...]) -> Selection:
         given = dict(zip(self._asked, answers, strict=True))
-        applying = (
-            profile.content
+        applying = [
+            profile
             for profile in self.profiles
             if not any(given[facet].isdisjoint(values) for facet, values in profile.match.items())
-        )
-        return merge({}, applying, self._catalogue)
+        ]
+        owners = {mo: rule for profile in applying for mo, rule in profile.owners.items()}
+        return merge({}, (profile.content for profile in applying), self._catalogue, owners)
 
     def _override(self, answers: tuple[frozenset[str], ...], subscriber: bytes, device: bytes) -> Selection:
         strata = (
             _own_values(Layer.SUBSCRIBER, _OVERRIDES.decode(subscriber)),
             _own_values(Layer.DEVICE, _OVERRIDES.decode(device)),
         )
-        return merge(self._selected(answers).leaves, strata, self._catalogue)
+        selected = self._selected(answers)
+        return merge(selected.leaves, strata, self._catalogue, selected.owners)
 
 
 def load_profiles(directory: Path, catalogue: Catalogue, rules: Iterable[Rule] = ()) -> ProfileSet:
@@ -274,7 +279,8 @@ class _Reading:
         if layer is not Layer.OPERATOR and not match:
             raise self._fault(f"a {layer} profile needs [match], or it would apply to everybody", "layer")
         content = Stratum(self._values(name, layer), self._unset(name, layer))
-        return Profile(name, layer, self._file, match, content, tuple(self._warnings))
+        owners = self._owners(name, layer)
+        return Profile(name, layer, self._file, match, content, tuple(self._warnings), owners)
 
     def _layer(self) -> Layer:
         layer = self._content.get("layer")
@@ -326,6 +332,22 @@ class _Reading:
                     self._warnings.append(str(self._node_fault(warning, address, line)))
                 values[node] = Source(layer, profile, self._place(line), template)
         return values
+
+    def _owners(self, profile: str, layer: Layer) -> dict[str, OwnerRule]:
+        owners: dict[str, OwnerRule] = {}
+        for name, protocol in self._table("owners").items():
+            if protocol not in WORDS:
+                message = f"must be one of {', '.join(WORDS)}{_near(protocol, WORDS)}"
+                raise self._fault(message, "owners", name)
+            try:
+                mo = self._catalogue.get(name).key
+            except NotFound as fault:
+                raise self._fault(str(fault), "owners", name) from None
+            place = self._place(line_of(self._lines, "owners", name))
+            if mo in owners:
+                raise self._fault(f"{mo} has its owner at {owners[mo].place} already", "owners", name)
+            owners[mo] = OwnerRule(protocol, layer, profile, place)
+        return owners
 
     def _unset(self, profile: str, layer: Layer) -> dict[Node, Source]:
         addresses = self._content.get("unset", [])

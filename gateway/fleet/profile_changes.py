@@ -25,8 +25,8 @@ class Change(enum.StrEnum):
 class Statement(NamedTuple):
     """One thing that a profile says otherwise; None where it does not say it.
 
-    ``key`` is a node, ``unset`` and a node, ``match.`` and a facet, or ``layer``. ``line`` is where the new file says
-    it, or where the old one did that no longer does; 0 when that is not known.
+    ``key`` is a node, ``unset`` and a node, ``match.`` and a facet, ``owners.`` and an MO, or ``layer``. ``line`` is
+    where the new file says it, or where the old one did that no longer does; 0 when that is not known.
     """
 
     key: str
@@ -86,6 +86,7 @@ def _says(profile: Profile | None) -> dict[str, tuple[str, int]]:
         return {}
     says = {"layer": (str(profile.layer), 0)}
     says |= {f"match.{facet}": (", ".join(sorted(values)), 0) for facet, values in profile.match.items()}
+    says |= {f"owners.{mo}": (rule.protocol, _line(rule.place)) for mo, rule in profile.owners.items()}
     says |= {f"unset {node}": ("", _line(source.place)) for node, source in profile.content.unset.items()}
     says |= {str(node): (source.template or "", _line(source.place)) for node, source in profile.content.values.items()}
     return says

@@ -6,6 +6,7 @@ Pure.
 from __future__ import annotations
 
 import enum
+from collections import Counter
 from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
@@ -145,6 +146,15 @@ def remembered(pushes: tuple[Push, ...], push: Push) -> tuple[Push, ...]:
         return tuple(push if one.id == push.id else one for one in pushes)
     newest = (*pushes, push)
     return tuple(one for one in newest[:-KEPT_PUSHES] if one.due_at is not None) + newest[-KEPT_PUSHES:]
+
+
+_CALLS = {"dm_notify": "omadm", "dm_bootstrap": "omadm", "rcscfg": "rcc14"}
+
+
+def unanswered(pushes: tuple[Push, ...], device_id: str) -> Counter[str]:
+    """How many pushes to call by each protocol the device is known to have, and did not call for."""
+    ours = [push for push in pushes if push.device_id == device_id and push.state == "delivered"]
+    return Counter(_CALLS[push.kind] for push in ours if push.kind in _CALLS)
 
 
 def called(pushes: tuple[Push, ...], device_id: str, kinds: Collection[PushKind], now: datetime) -> tuple[Push, ...]:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import msgspec
 
 from gateway.errors import NotFound
+from gateway.fleet.owners import OwnerRule
 from gateway.fleet.variables import slots
 from gateway.mo.catalogue import Catalogue
 from gateway.mo.definition import Definition
@@ -85,19 +86,24 @@ class Selection:
     ``leaves`` is MO key -> path -> leaf, MOs by key and leaves in the order of the DDF; leaves that were taken away
     are there, with a winner without template. ``digest`` is the same for the same templates, whoever set them and in
     every process. ``variables`` are the names the templates use, ``texts`` the templates by MO key and path.
+    every process. ``variables`` are the names the templates use. ``owners`` are the profiles' words on which protocol
+    writes an MO.
     """
 
     leaves: Leaves
     texts: Mapping[str, Mapping[str, str]]
     digest: str
     variables: frozenset[str]
+    owners: Mapping[str, OwnerRule]
 
     def templates(self, mo: str) -> Mapping[str, str]:
         """The MO's templates by path; empty for an MO of which nothing is set."""
         return self.texts.get(mo, {})
 
 
-def merge(weaker: Leaves, strata: Iterable[Stratum], catalogue: Catalogue) -> Selection:
+def merge(
+    weaker: Leaves, strata: Iterable[Stratum], catalogue: Catalogue, owners: Mapping[str, OwnerRule] | None = None
+) -> Selection:
     """These leaves with the strata laid over them, weakest first. MOs that none of them touches are shared."""
     leaves = dict(weaker)
     touched: set[str] = set()
@@ -116,11 +122,17 @@ def merge(weaker: Leaves, strata: Iterable[Stratum], catalogue: Catalogue) -> Se
     return Selection(
         leaves=leaves,
         texts=templates,
-        digest=content_digest(templates).hex(),
+        digest=content_digest(templates | _as_texts(owners or {})).hex(),
         variables=frozenset(
             name for paths in templates.values() for template in paths.values() for name in slots(template)
         ),
+        owners=owners or {},
     )
+
+
+def _as_texts(owners: Mapping[str, OwnerRule]) -> dict[str, dict[str, str]]:
+    """Who owns what, as texts of no MO."""
+    return {" owners": {mo: rule.protocol for mo, rule in owners.items()}} if owners else {}
 
 
 def content_digest(texts: Mapping[str, Mapping[str, str]]) -> bytes:

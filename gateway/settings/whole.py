@@ -13,6 +13,7 @@ from gateway.settings.devices import OmaCp, OmaDm
 from gateway.settings.house import Admin, Catalogue, Events, Logging, Operator, Store, Trace
 from gateway.settings.listeners import Listener, Load
 from gateway.settings.messages import Sms
+from gateway.settings.owners import Owners
 from gateway.settings.proofs import Aaa, Confirmation, EapAka, Gba, Openid, Otp, Page
 from gateway.settings.reach import Reach
 
@@ -49,6 +50,7 @@ class Settings(BaseSettings):
     gba: Gba = Gba()
     confirmation: Confirmation = Confirmation()
     reach: Reach = Reach()
+    owners: Owners = Owners()
     events: Events = Events()
     detection: Detection = Detection()
     eir: Eir = Eir()

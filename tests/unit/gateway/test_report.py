@@ -16,6 +16,7 @@ LEAF: dict[str, Any] = {
 DEVICE: dict[str, Any] = {
     "id": "ann.1", "subscriber_id": "ann", "imei": "", "manufacturer": "Acme", "model": "B7", "software": "",
     "friendly_name": "",
+    "speaking": [], "owners": [],
     "tac": None, "state": None, "omadm": None, "rcc14": None, "leaves": [], "operations": [], "pushes": [],
     "jobs": [],
 }  # fmt: skip
@@ -122,7 +123,8 @@ def test_an_explanation_names_winner_and_losers() -> None:
         leaf | {"node": "ims/B", "value": None, "missing": ["imsi", "tel"], "losers": []},
         leaf | {"node": "ims/C", "value": None, "winner": source("model", None), "losers": [source("operator", None)]},
     ]
-    text = report.explanation({"device_id": "ann.1", "subscriber_id": "ann", "leaves": leaves})
+    owners = [{"mo": "ims", "protocol": "rcc14", "why": "model a1 a1.toml:6"}]
+    text = report.explanation({"device_id": "ann.1", "subscriber_id": "ann", "leaves": leaves, "owners": owners})
     assert text.splitlines() == [
         "device ann.1 of subscriber ann",
         "ims/A = 1",
@@ -133,6 +135,7 @@ def test_an_explanation_names_winner_and_losers() -> None:
         "ims/C: taken away",
         "    model p p.toml:3",
         "    not operator p p.toml:3: taken away",
+        "  ims is written by rcc14 alone: model a1 a1.toml:6",
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from adapters.rcc14.documents import Documents
 from adapters.rcc14.messages import Request, parse_request
 from adapters.rcc14.session import TERMS_OF_USE, Delivery, Kind, Terms
 from gateway.accounts import Accounts
-from gateway.fleet.device import Device, Rcc14State
+from gateway.fleet.device import Credential, Device, OmaDmState, Rcc14State
 from gateway.fleet.profile import ProfileSet, parse_profile
 from gateway.fleet.subscriber import ServiceState, Subscriber
 from gateway.ims_credentials import ImsCredentials
@@ -323,3 +324,26 @@ def test_a_client_that_will_switch_rcs_off_is_noticed(
     """
     values = {"rcs": {"SERVICES/SupportedRCSProfileVersions": supported}} if supported else {}
     assert make_documents().turns_off(replace(ANN, overrides=values), PHONE, asking(query)) == profile
+
+
+def test_what_another_protocol_owns_is_left_out(terms: Terms, accounts: Accounts) -> None:
+    """The application is not in the content; the wish, by which the client is known, stays the same."""
+    catalogue = Catalogue.load(CONFIG / "mo", identifiers={})
+    mapping = Mapping.load(CONFIG / "mapping", catalogue)
+    text = 'name = "all"\nlayer = "operator"\n[mo.ims]\nTimer_T1 = 2000\n[mo.rcs]\n"SERVICES/ChatAuth" = true\n'
+    met = OmaDmState(
+        loc_uri="a", client=Credential(name="a", secret=b""), last_session_at=datetime(2026, 1, 1, tzinfo=UTC)
+    )
+    both = replace(PHONE, omadm=met, rcc14=Rcc14State(sent_version=1))
+    contents, wishes = [], set()
+    for owners in ("", '[owners]\nims = "omadm"\n'):
+        profiles = ProfileSet([parse_profile(text + owners, "all.toml", catalogue)], catalogue)
+        service = Service(catalogue, profiles, plmns=["00101"], roots={})
+        documents = Documents(
+            mapping, service, accounts, ImsCredentials(Sealer(bytes(32))), settings=Rcc14(), terms=terms
+        )
+        contents.append(documents.content(ANN, both, asking(UP_2)))
+        wishes.add(documents.wish(ANN, both, asking(UP_2)))
+    assert [b"Timer_T1" in one for one in contents] == [True, False]
+    assert all(b"ap2002" in one for one in contents)
+    assert len(wishes) == 1
