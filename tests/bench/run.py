@@ -19,7 +19,7 @@ import uvloop
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from bench import codecs, report, stages, stores
+from bench import codecs, report, searches, stages, stores
 from bench.client import Lane
 from bench.fleet import LARGE_PROFILE, Fleet
 from bench.process import cpu_seconds, on_server_core, resident_bytes
@@ -52,6 +52,7 @@ def main() -> None:
     """Measure, print the table and write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="less than two minutes in place of six; coarse")
+    parser.add_argument("--million", action="store_true", help="searches among a million devices too; takes minutes")
     parser.add_argument("--json", type=Path, default=Path("build/bench.json"), metavar="FILE")
     arguments = parser.parse_args()
     size = QUICK if arguments.quick else FULL
@@ -74,9 +75,13 @@ def main() -> None:
             gateway.stop()
     figures["stages"] = {name: report.stages(one) for name, one in stages.measure(STAGE_ROUNDS).items()}
     figures["stores"] = stores.measure(STORE_MESSAGES, STORE_ROUNDS)
+    sizes = searches.SIZES[:1] if arguments.quick else searches.SIZES
+    figures["searches"] = searches.measure((*sizes, searches.MILLION) if arguments.million else sizes)
     arguments.json.parent.mkdir(parents=True, exist_ok=True)
     arguments.json.write_text(json.dumps(figures, indent=1) + "\n")
     print(report.table(figures))
+    print()
+    print(searches.table(figures["searches"]))
 
 
 def _start_seconds(gateway: Gateway) -> float:

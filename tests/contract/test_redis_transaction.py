@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from gateway.errors import ConfigError, Conflict
 from gateway.fleet.device import Credential, Device, OmaDmState
+from gateway.fleet.search import Search
 from gateway.fleet.subscriber import Subscriber
 from gateway.store.protocol import Append, DeleteSubscriber, Event, PutDevice, PutEphemeral, PutSubscriber, Store, Write
 from gateway.store.redis import transaction
@@ -189,6 +190,51 @@ async def test_a_store_of_a_newer_gateway_is_refused() -> None:
     server.cli("SET", f"{namespace}v{{log}}", str(SCHEMA_VERSION + 1))
     with pytest.raises(ConfigError, match="newer gateway"):
         await RedisStore.open(Location.parse(server.url).connect(), namespace=namespace)
+
+
+async def test_a_kind_grows_and_shrinks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many come to be of one kind, and cease to be, a search finds those that are, in their order."""
+    monkeypatch.setattr("gateway.store.redis.store._RARE", 0)
+    server = redis_servers.single()
+    namespace = f"{uuid.uuid4().hex}:"
+    store = await RedisStore.open(Location.parse(server.url).connect(), namespace=namespace)
+    names = [f"s{n:04}" for n in range(3000)]
+    search = Search({"model": frozenset({"b7"})})
+    for first in range(0, len(names), 100):
+        some = names[first : first + 100]
+        await store.commit(
+            *(PutSubscriber(Subscriber(id=name)) for name in some),
+            *(PutDevice(Device(id=f"{name}.1", model="B7")) for name in some),
+        )
+    assert [found.subscriber.id async for found in store.search(search)] == names
+    for first in range(0, len(names), 100):
+        await store.commit(*(DeleteSubscriber(name) for name in names[first : first + 97]))
+    left = [name for n, name in enumerate(names) if n % 100 >= 97]
+    assert [found.subscriber.id async for found in store.search(search)] == left
+    await store.commit(*map(DeleteSubscriber, left))
+    await store.close()
+    assert server.cli("--scan", "--pattern", f"{namespace}g*") == ""
+
+
+@pytest.mark.parametrize("servers", [redis_servers.single, redis_servers.cluster])
+async def test_a_store_from_before_the_index_gets_one(
+    servers: Callable[[], redis_servers.RedisServer | redis_servers.Cluster], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Opening a store of an older gateway lets searches find what it has."""
+    monkeypatch.setattr("gateway.store.redis.store._RARE", 0)
+    monkeypatch.setattr("gateway.store.redis.plan.kinds_of", lambda _: [])
+    monkeypatch.setattr("gateway.store.redis.store.SCHEMA_VERSION", 1)
+    url, namespace = servers().url, f"{uuid.uuid4().hex}:"
+    old = await RedisStore.open(Location.parse(url).connect(), namespace=namespace)
+    for name in ("s", "t", "u"):
+        await old.commit(PutSubscriber(Subscriber(id=name, groups=(name,))), PutDevice(Device(id=f"{name}.1")))
+    await old.close()
+    monkeypatch.undo()
+    monkeypatch.setattr("gateway.store.redis.store._RARE", 0)
+    store = await RedisStore.open(Location.parse(url).connect(), namespace=namespace)
+    search = Search({"group": frozenset({"t", "u"})})
+    assert [found.subscriber.id async for found in store.search(search)] == ["t", "u"]
+    await store.close()
 
 
 @pytest.mark.parametrize("subscriber_id", ["a}b", "{", "%7D", "a\nb", "é.📱"])

@@ -6,7 +6,9 @@ subscriber (identities), the ordered list of subscribers and the log have tags o
 
 from __future__ import annotations
 
+import base64
 import functools
+import hashlib
 import re
 import struct
 import zlib
@@ -21,7 +23,8 @@ from gateway.fleet.mirror import Mirror
 from gateway.fleet.operation import Operation
 from gateway.fleet.subscriber import Subscriber
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""2: households are found by their kinds."""
 BUCKETS = 65_536
 """Hashes that identities are spread over. Up to some two million devices each stays small enough for the encoding in
 which an entry costs no more than its text (``hash-max-listpack-entries``)."""
@@ -32,6 +35,10 @@ HEAD_BYTES = 20
 
 Kind = Literal["home", "mirror", "session", "pending", "final", "ephemeral", "record", "claim", "claims"]
 _HEADED = frozenset({"mirror", "session", "ephemeral", "record"})
+
+
+Command = tuple[str | bytes | int, ...]
+"""A Redis command: verb, key, arguments. ``LOG``, ``LOGAT``, ``JOIN`` and ``LEAVE`` are what scripts add."""
 
 
 class Address(NamedTuple):
@@ -182,6 +189,15 @@ class Keys:
 
     def all_ids(self) -> list[str]:
         return [f"{self.namespace}s{{s{n}}}" for n in range(SHARDS)]
+
+    def kinds(self, ids: str) -> str:
+        """The hash of the kinds among the subscribers of one sorted set of ids, with how many there are of each."""
+        return f"{self.namespace}g{{{tag(ids)}}}"
+
+    def of_kind(self, ids: str, kind: bytes) -> str:
+        """How the names begin of the sorted sets that have those of them that are of a kind."""
+        name = base64.b64encode(hashlib.blake2b(kind, digest_size=9).digest()).decode()
+        return f"{self.namespace}g{{{tag(ids)}}}{name}/"
 
     def ends(self, key: str) -> str:
         """The sorted set that has the end of the session or ephemeral value under this key."""

@@ -36,8 +36,10 @@ from gateway.store.protocol import (
     Write,
     refuse_to_alter_audit,
 )
+from gateway.store.redis.kinds import is_of_same_kinds, kinds_of
 from gateway.store.redis.layout import (
     Address,
+    Command,
     Head,
     Home,
     Keys,
@@ -52,8 +54,6 @@ from gateway.store.redis.layout import (
     to_integer,
 )
 
-Command = tuple[str | bytes | int, ...]
-"""A Redis command: verb, key, arguments. ``LOG`` and ``LOGAT`` are those that scripts add to them."""
 Cell = tuple[bytes, Any]
 """What a cell is compared with, and its value."""
 
@@ -212,12 +212,30 @@ class _Draft:
                     commands.append(("SET", address.key, body))
             else:
                 commands.append(("SET", address.key, encode_stamped(stamp, value)))
+            if address.kind == "home":
+                commands += self._reindexing(self._cells[address][1], value)
         for subscriber_id, listed in self._listed.items():
             name = self._keys.ids(subscriber_id)
             commands.append(("ZADD", name, 0, subscriber_id) if listed else ("ZREM", name, subscriber_id))
         commands += self._indexed.values()
         commands += [self._log(event, kept_events) for event in self._events]
         return Plan(self._checks, commands, ends, frozenset())
+
+    def _reindexing(self, before: Home | None, after: Home | None) -> list[Command]:
+        """What lets the household be found by what it is now, and no more by what it was."""
+        if before is not None and after is not None and is_of_same_kinds(before, after):
+            return []
+        home = after or before
+        if home is None:
+            return []
+        subscriber_id = home.subscriber.id
+        ids = self._keys.ids(subscriber_id)
+        held, wanted = kinds_of(before), kinds_of(after)
+        changes = [("LEAVE", kind) for kind in held if kind not in wanted]
+        changes += [("JOIN", kind) for kind in wanted if kind not in held]
+        return [
+            (verb, self._keys.kinds(ids), kind, self._keys.of_kind(ids, kind), subscriber_id) for verb, kind in changes
+        ]
 
     def _log(self, event: Event, kept_events: int) -> Command:
         indexes = [self._keys.events_of("s", event.subscriber_id)] if event.subscriber_id else []

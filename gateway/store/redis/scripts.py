@@ -39,17 +39,60 @@ local function log(key, wanted, body, kept, ...)
     redis.call('EXPIRE', index, 7776000)
   end
 end
+local function sets(count) return math.max(1, math.ceil(count / 56)) end
+local function below(number)
+  local power = 1
+  while power * 2 <= number do power = power * 2 end
+  return power
+end
+local function set_of(id, count)
+  local hash, power = 0, below(count)
+  for n = 1, #id do hash = (hash * 33 + string.byte(id, n)) % 2147483648 end
+  local at = hash % (power * 2)
+  if at >= count then at = at % power end
+  return at
+end
+local function move(name, from, count)
+  for _, id in ipairs(redis.call('ZRANGE', name .. from, 0, -1)) do
+    local to = set_of(id, count)
+    if to ~= from then
+      redis.call('ZREM', name .. from, id)
+      redis.call('ZADD', name .. to, 0, id)
+    end
+  end
+end
+local function join(kinds, kind, name, id)
+  local before = sets(redis.call('HGET', kinds, kind) or 0)
+  if redis.call('ZADD', name .. set_of(id, before), 0, id) == 0 then return end
+  local after = sets(redis.call('HINCRBY', kinds, kind, 1))
+  if after > before then move(name, before - below(before), after) end
+end
+local function leave(kinds, kind, name, id)
+  local before = sets(redis.call('HGET', kinds, kind) or 0)
+  if redis.call('ZREM', name .. set_of(id, before), id) == 0 then return end
+  local count = redis.call('HINCRBY', kinds, kind, -1)
+  if count < 1 then redis.call('HDEL', kinds, kind) end
+  local after = sets(count)
+  if after < before then move(name, after, after) end
+end
 local function run(keys, items, at)
   while items[at] do
     local last = at + tonumber(items[at])
     local verb, key = items[at + 1], keys[tonumber(items[at + 2])]
     if verb == 'LOG' then log(key, nil, unpack(items, at + 3, last))
     elseif verb == 'LOGAT' then log(key, unpack(items, at + 3, last))
+    elseif verb == 'JOIN' then join(key, unpack(items, at + 3, last))
+    elseif verb == 'LEAVE' then leave(key, unpack(items, at + 3, last))
     else redis.call(verb, key, unpack(items, at + 3, last)) end
     at = last + 1
   end
 end
 """
+
+
+# Those of a kind are spread over as many sorted sets as keep each small enough for the encoding in which an entry costs
+# no more than its text: linear hashing, which splits or joins one set at a time. JOIN and LEAVE name kind, beginning of
+# the names of its sets, and id; the sets have the tag of the key.
 
 
 def _script(body: str) -> Script:
@@ -163,4 +206,18 @@ return number
 """)
 """KEYS: list, counter. ARGV: exchange, how many to keep, milliseconds at which the list ends. Keeps the newest."""
 
-ALL = (COMMIT, DECIDE, PREPARE, FINISH, FATE, CLOSE, LOCATE, TOUCH, DROP, TRACE)
+FIND = _script(r"""
+local found, limit = {}, tonumber(ARGV[2])
+for at = 3, #ARGV, 2 do
+  for n = 0, sets(redis.call('HGET', KEYS[1], ARGV[at]) or 0) - 1 do
+    found[#found + 1] = redis.call('ZRANGE', ARGV[at + 1] .. n, ARGV[1], '+', 'BYLEX', 'LIMIT', 0, limit)
+  end
+end
+return found
+""")
+"""KEYS: kinds. ARGV: where to begin, how many; then kinds, each with its name. The first ids of each set of those."""
+
+JOIN = _script("for at = 1, #ARGV, 3 do join(KEYS[1], ARGV[at], ARGV[at + 1], ARGV[at + 2]) end\nreturn 1\n")
+"""KEYS: kinds. ARGV: kind, name, id, for each."""
+
+ALL = (COMMIT, DECIDE, PREPARE, FINISH, FATE, CLOSE, LOCATE, TOUCH, DROP, TRACE, FIND, JOIN)

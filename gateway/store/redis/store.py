@@ -51,6 +51,7 @@ from gateway.store.protocol import (
     Write,
 )
 from gateway.store.redis import scripts
+from gateway.store.redis.kinds import kinds_of, leading
 from gateway.store.redis.layout import (
     SCHEMA_VERSION,
     STAMP_BYTES,
@@ -58,6 +59,7 @@ from gateway.store.redis.layout import (
     Home,
     Keys,
     Pending,
+    Place,
     decode_final,
     encode,
     identities_of_device,
@@ -79,6 +81,9 @@ _ATTEMPTS = 40
 _TOUCH_SECONDS = 1.0
 _EXPIRE_ROWS = 500
 _SCAN_IDS = 100
+_FIND_IDS = 16
+_RARE = 20
+"""Of so many subscribers one or fewer: sought by index."""
 _EVENT_PAGE = 500
 _TRACED_OWNERS = 1000
 """Names kept of those whom exchanges were noted of."""
@@ -119,16 +124,20 @@ class RedisStore:
                     Errand(keys.schema, ("GET", keys.schema)),
                 ]
             )
+            store = cls(servers, keys, kept_events)
             if int(version) > SCHEMA_VERSION:
                 raise ConfigError(
                     f"the store under {namespace!r} in Redis has schema {int(version)}, of a newer gateway; this one "
                     f"knows up to {SCHEMA_VERSION}: start the newer one, or restore a backup from before the upgrade",
                     key="store.url",
                 )
+            if int(version) < SCHEMA_VERSION:
+                await store.index_all()
+                await servers.run([Errand(keys.schema, ("SET", keys.schema, SCHEMA_VERSION), write=True)])
         except BaseException:
             await servers.close()
             raise
-        return cls(servers, keys, kept_events)
+        return store
 
     async def load_household(self, kind: IdentityKind, value: str) -> Household | None:
         home = await self._find(kind, value)
@@ -249,10 +258,16 @@ class RedisStore:
         return seen
 
     async def scan_households(self, after: str = "") -> AsyncIterator[Household]:
-        shards: dict[str, deque[str]] = {name: deque() for name in self._keys.all_ids()}
+        async for page in self._pages(after, dict.fromkeys(self._keys.all_ids(), ())):
+            for household in page:
+                yield household
+
+    async def _pages(self, after: str, sources: Mapping[str, Sequence[bytes]]) -> AsyncIterator[list[Household]]:
+        """The households of these shards, of these kinds where any are named, by ascending id, some at a time."""
+        shards: dict[str, deque[str]] = {ids: deque() for ids in sources}
         lows = dict.fromkeys(shards, after)
         while shards:
-            for name, found in zip(shards, await self._next_ids(shards, lows), strict=True):
+            for name, found in zip(shards, await self._next_ids(shards, lows, sources), strict=True):
                 if found is not None:
                     shards[name].extend(found)
                     lows[name] = found[-1] if found else ""
@@ -265,21 +280,56 @@ class RedisStore:
                 if not ids:
                     break
             homes = [self._keys.home(one) for one in page]
-            for address, raw in zip(homes, await self._get(*(one.key for one in homes)), strict=True):
-                home = parse_cell(address, raw)[1]
-                if home is not None:
-                    yield _household(home)
+            raws = await self._get(*(one.key for one in homes))
+            loaded = [parse_cell(address, raw)[1] for address, raw in zip(homes, raws, strict=True)]
+            yield [_household(home) for home in loaded if home is not None]
 
     async def search(self, search: Search, after: str = "") -> AsyncIterator[Household]:
-        page: list[Household] = []
-        async for household in self.scan_households(after):
-            page.append(household)
-            if len(page) == _SCAN_IDS:
-                for found in await narrow(self, search, page):
-                    yield found
-                page = []
-        for found in await narrow(self, search, page):
-            yield found
+        async for page in self._pages(after, await self._sources(search)):
+            for household in await narrow(self, search, page):
+                yield household
+
+    async def _sources(self, search: Search) -> Mapping[str, Sequence[bytes]]:
+        """The kinds, by shard of ids, that have all whom the search may find, or those of everybody.
+
+        What is not rare is soon found by a walk.
+        """
+        shards = self._keys.all_ids()
+        leads = leading(search)
+        if not leads:
+            return dict.fromkeys(shards, ())
+        *tables, sizes = await asyncio.gather(
+            self._servers.run([Errand(ids, ("HGETALL", self._keys.kinds(ids))) for ids in shards]),
+            self._servers.run([Errand(ids, ("ZCARD", ids)) for ids in shards]),
+        )
+        known = [dict(zip(table[::2], map(int, table[1::2]), strict=True)) for table in tables[0]]
+        rarest, fewest = dict[str, Sequence[bytes]](), sum(sizes) + 1
+        for is_among in leads:
+            found = {ids: [kind for kind in kinds if is_among(kind)] for ids, kinds in zip(shards, known, strict=True)}
+            count = sum(kinds[kind] for ids, kinds in zip(shards, known, strict=True) for kind in found[ids])
+            if count < fewest:
+                rarest, fewest = {ids: kinds for ids, kinds in found.items() if kinds}, count
+        return rarest if fewest * _RARE <= sum(sizes) else dict.fromkeys(shards, ())
+
+    async def index_all(self) -> None:
+        """Let every household be found by what it is, as in a store of an older gateway it is not.
+
+        One too many harms nothing: what is found is looked at.
+        """
+        async for page in self._pages("", dict.fromkeys(self._keys.all_ids(), ())):
+            items: dict[str, list[str | bytes]] = {}
+            for subscriber, devices in page:
+                ids = self._keys.ids(subscriber.id)
+                for kind in kinds_of(Home(subscriber, tuple(map(Place, devices)))):
+                    items.setdefault(self._keys.kinds(ids), []).extend(
+                        (kind, self._keys.of_kind(ids, kind), subscriber.id)
+                    )
+            await self._servers.run(
+                [
+                    Errand(kinds, ("EVALSHA", scripts.JOIN.digest, 1, kinds, *words), write=True)
+                    for kinds, words in items.items()
+                ]
+            )
 
     async def load_events(
         self,
@@ -561,20 +611,29 @@ class RedisStore:
         for address in addresses:
             self._known.pop(address, None)
 
-    async def _next_ids(self, shards: Mapping[str, deque[str]], lows: Mapping[str, str]) -> list[list[str] | None]:
+    async def _next_ids(
+        self, shards: Mapping[str, deque[str]], lows: Mapping[str, str], sources: Mapping[str, Sequence[bytes]]
+    ) -> list[list[str] | None]:
         """The next ids of each shard that has run out, None for the others."""
         empty = [name for name, ids in shards.items() if not ids]
-        found = await self._servers.run(
-            [
-                Errand(
-                    name,
-                    ("ZRANGE", name, f"({lows[name]}" if lows[name] else "-", "+", "BYLEX", "LIMIT", 0, _SCAN_IDS),
-                )
-                for name in empty
-            ]
-        )
-        fresh = dict(zip(empty, found, strict=True))
+        found = await self._servers.run([self._finding(name, lows[name], sources[name]) for name in empty])
+        fresh = {}
+        for name, answer in zip(empty, found, strict=True):
+            lists = answer if sources[name] else [answer]
+            limit = _FIND_IDS if sources[name] else _SCAN_IDS
+            # Beyond the end of a list that was cut off there may be more of it.
+            ends = [ids[-1] for ids in lists if len(ids) == limit]
+            fresh[name] = sorted({one for ids in lists for one in ids if not ends or one <= min(ends)})
         return [[one.decode() for one in fresh[name]] if name in fresh else None for name in shards]
+
+    def _finding(self, ids: str, low: str, kinds: Sequence[bytes]) -> Errand:
+        """What reads the next ids of a shard, of these kinds or of any."""
+        first = f"({low}" if low else "-"
+        if not kinds:
+            return Errand(ids, ("ZRANGE", ids, first, "+", "BYLEX", "LIMIT", 0, _SCAN_IDS))
+        words = [word for kind in kinds for word in (kind, self._keys.of_kind(ids, kind))]
+        key = self._keys.kinds(ids)
+        return Errand(key, ("EVALSHA", scripts.FIND.digest, 1, key, first, _FIND_IDS, *words))
 
     async def _events_between(
         self, subscriber_id: str, device_id: str, after_seq: int, before_seq: int, *, newest: bool
