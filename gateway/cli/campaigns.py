@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,46 @@ from gateway import report
 from gateway.admin.client import segment
 from gateway.cli.common import api, printing
 from gateway.errors import ConfigError
+
+_GOING_ON = (
+    click.option(
+        "--success", type=click.IntRange(0, 100), default=90, show_default=True, help="Per cent ok for the next."
+    ),
+    click.option(
+        "--errors", type=click.IntRange(0, 100), default=10, show_default=True, help="Per cent failed at most."
+    ),
+    click.option(
+        "--after-success",
+        type=click.Choice(["next", "pause"]),
+        default="next",
+        show_default=True,
+        help="What follows when a group is done.",
+    ),
+    click.option(
+        "--on-error",
+        type=click.Choice(["pause", "stop", "undo"]),
+        default="pause",
+        show_default=True,
+        help="What to do when too many of a group fail.",
+    ),
+)
+
+
+def going_on(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with the options that say when a campaign goes on from a group to the next, for ``groups_of``."""
+    for option in reversed(_GOING_ON):
+        command = option(command)
+    return command
+
+
+def groups_of(text: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What the API takes for groups like ``1,10%`` and for the options of ``going_on``."""
+    bounds = {"success_percent": given["success"], "error_percent": given["errors"]}
+    return {
+        "groups": [_group_of(one) | bounds for one in text.split(",")],
+        "after_success": given["after_success"],
+        "on_error": given["on_error"],
+    }
 
 
 @click.group()
@@ -31,22 +72,7 @@ def campaign() -> None:
     "--operations", type=click.Path(exists=True, dir_okay=False), help="A JSON file with a list of operations."
 )
 @click.option("--groups", default="", metavar="N,P%,…", help="Sizes, as numbers or per cent; the last takes the rest.")
-@click.option("--success", type=click.IntRange(0, 100), default=90, show_default=True, help="Per cent ok for the next.")
-@click.option("--errors", type=click.IntRange(0, 100), default=10, show_default=True, help="Per cent failed at most.")
-@click.option(
-    "--after-success",
-    type=click.Choice(["next", "pause"]),
-    default="next",
-    show_default=True,
-    help="What follows when a group is done.",
-)
-@click.option(
-    "--on-error",
-    type=click.Choice(["pause", "stop", "undo"]),
-    default="pause",
-    show_default=True,
-    help="What to do when too many of a group fail.",
-)
+@going_on
 @click.option("--rate", type=click.FloatRange(0.001), default=60.0, show_default=True, help="Devices a minute.")
 @click.option("--window", default="", metavar="HH:MM-HH:MM[@ZONE]", help="The hours at which devices are started.")
 @click.option("--deadline", type=click.IntRange(1), default=604_800, metavar="SECONDS", help="For each device.")
@@ -68,12 +94,7 @@ def create(name: str, **given: Any) -> tuple[object, str]:
             "unset": given["unset"],
             "operations": _operations(given["operations"]),
             "package": given["package"],
-            "groups": [
-                group_of(text) | {"success_percent": given["success"], "error_percent": given["errors"]}
-                for text in (given["groups"] or "100%").split(",")
-            ],
-            "after_success": given["after_success"],
-            "on_error": given["on_error"],
+            **groups_of(given["groups"] or "100%", given),
             "rate_per_minute": given["rate"],
             "window": _window(given["window"]),
             "device_deadline_seconds": given["deadline"],
@@ -135,7 +156,7 @@ def _pair(text: str) -> tuple[str, str]:
     return name, value
 
 
-def group_of(text: str) -> dict[str, int]:
+def _group_of(text: str) -> dict[str, int]:
     """A group as the API has it, from its size or per cent."""
     number = text.strip().removesuffix("%")
     if not number.isdecimal():

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from gateway import report
-from gateway.cli.campaigns import group_of
+from gateway.cli.campaigns import going_on, groups_of
 from gateway.cli.common import api, printing
 from gateway.errors import ConfigError, Conflict
 from gateway.fleet.profile import read_profiles
@@ -35,10 +35,7 @@ def profile() -> None:
     metavar="N,P%,…",
     help="Group after group, the last takes the rest; who is not of an open group keeps the edition before.",
 )
-@click.option("--success", type=click.IntRange(0, 100), default=90, show_default=True, help="Per cent ok for the next.")
-@click.option("--errors", type=click.IntRange(0, 100), default=10, show_default=True, help="Per cent failed at most.")
-@click.option("--after-success", type=click.Choice(["next", "pause"]), default="next", show_default=True)
-@click.option("--on-error", type=click.Choice(["pause", "stop", "undo"]), default="pause", show_default=True)
+@going_on
 @click.option("--dry-run", is_flag=True, help="Show whose content would change; change nothing.")
 @printing
 def publish(over: int, groups: str, dry_run: bool, **given: Any) -> tuple[object, str]:
@@ -46,13 +43,7 @@ def publish(over: int, groups: str, dry_run: bool, **given: Any) -> tuple[object
     query: dict[str, Any] = {"dry_run": "true"} if dry_run else {}
     body: dict[str, Any] = {"within_seconds": over}
     if groups:
-        bounds = {"success_percent": given["success"], "error_percent": given["errors"]}
-        body |= {
-            "by_groups": True,
-            "groups": [group_of(text) | bounds for text in groups.split(",")],
-            "after_success": given["after_success"],
-            "on_error": given["on_error"],
-        }
+        body |= {"by_groups": True, **groups_of(groups, given)}
     made = api("POST", "/profiles/publish", query=query, body=body)
     return made, report.publication(made)
 
