@@ -21,7 +21,7 @@ from gateway.fleet.device import Device
 from gateway.fleet.mirror import Mirror
 from gateway.fleet.operation import Operation
 from gateway.fleet.subscriber import Subscriber
-from gateway.outreach import campaigns, deliveries, reach, webhooks
+from gateway.outreach import campaigns, deliveries, reach, rollouts, webhooks
 from gateway.store.protocol import (
     AUDIT,
     Append,
@@ -40,6 +40,7 @@ from gateway.store.protocol import (
 FORMAT = 2
 KINDS = (
     USER, TOKEN, AUDIT, tacs.KIND, detections.WORK, reach.WORK, deliveries.WORK, campaigns.WORK, webhooks.WORK,
+    rollouts.FILES, rollouts.KIND,
 )  # fmt: skip
 """The kinds of records. Chores are not among them: every store has its own."""
 WITH_PARTS = (campaigns.WORK, webhooks.WORK)

@@ -51,15 +51,19 @@ def _variables(model: type[BaseSettings]) -> set[str]:
     schema = model.model_json_schema()
     names: set[str] = set()
 
-    def walk(table: dict[str, object], prefix: str) -> None:
-        for name, content in table["properties"].items():  # type: ignore[attr-defined]
+    def inner(content: dict[str, Any]) -> dict[str, Any]:
+        """What a setting holds, by name where it is a table."""
+        for one in (content, *content.get("anyOf", ())):
+            if "$ref" in one:
+                return inner(schema["$defs"][one["$ref"].rpartition("/")[2]])
+            if "items" in one:
+                return {"properties": {"0": one["items"]}}
+        return content
+
+    def walk(table: dict[str, Any], prefix: str) -> None:
+        for name, content in table.get("properties", {}).items():
             names.add(f"{prefix}{name.upper()}")
-            inner = content
-            for reference in [content.get("$ref"), *(one.get("$ref") for one in content.get("anyOf", ()))]:
-                if reference:
-                    inner = schema["$defs"][reference.rpartition("/")[2]]
-            if "properties" in inner:
-                walk(inner, f"{prefix}{name.upper()}__")
+            walk(inner(content), f"{prefix}{name.upper()}__")
 
     walk(schema, "MOGATE_")
     return names
