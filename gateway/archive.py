@@ -7,6 +7,7 @@ one that counts them. Sessions, ephemeral values and traces end by themselves an
 
 from __future__ import annotations
 
+import operator
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime
 from typing import IO
@@ -46,6 +47,7 @@ KINDS = (
 WITH_PARTS = (campaigns.WORK, webhooks.WORK)
 """Kinds whose records have records of their own, of the kind KIND.ID."""
 MAX_LINE_BYTES = 64 * 1024 * 1024
+MAX_FAULTS = 1000
 _BATCH = 25
 _PAGE = 1000
 _RECORDS = 200
@@ -95,8 +97,18 @@ class Tail(msgspec.Struct, frozen=True, tag="end", tag_field="line"):
     records: int = 0
 
 
+class Fault(msgspec.Struct, frozen=True):
+    """A line that says nothing, by its number from 1, and why."""
+
+    line: int
+    why: str
+
+
 class Taken(msgspec.Struct, frozen=True):
-    """What an import did. ``present`` are subscribers left alone: they, or an identity of theirs, were there."""
+    """What an import did. ``present`` are subscribers left alone: they, or an identity of theirs, were there.
+
+    ``faults`` are the lines of which nothing was taken.
+    """
 
     households: int
     events: int
@@ -104,6 +116,7 @@ class Taken(msgspec.Struct, frozen=True):
     events_left_out: int
     records: int = 0
     records_present: int = 0
+    faults: tuple[Fault, ...] = ()
 
 
 Line = Head | HouseholdLine | EventLine | RecordLine | Tail
@@ -139,12 +152,15 @@ async def import_lines(
 ) -> Taken:
     """Put what an export has into the store. What is there already is left alone, so a cut-off import is run again.
 
-    ``went`` hears of each line by its octets.
+    A line that says nothing is told in its place, and the others count. ``went`` hears of each line by its octets.
 
-    Raises: ConfigError naming the line when it is no export, is cut off, or its secrets need another key; Unavailable.
+    Raises: ConfigError naming the line when it is no export, is cut off, has more than a thousand such lines, or its
+    secrets need another key; Unavailable.
     """
     lines = _lines(file, went)
     head = next(lines, None)
+    if isinstance(head, Fault):
+        raise ConfigError(head.why, file=file.name, line=1)
     if not isinstance(head, Head):
         raise ConfigError("is not an export of mogate", file=file.name, line=1)
     if head.format > FORMAT:
@@ -162,8 +178,9 @@ async def import_lines(
     present: list[str] = []
     batch: list[HouseholdLine] = []
     kept: list[Record] = []
+    faults: list[Fault] = []
     log = _Log(store)
-    for line in lines:
+    for line in _readable(lines, faults, file.name):
         if isinstance(line, HouseholdLine):
             batch.append(line)
             if len(batch) == _BATCH:
@@ -188,29 +205,51 @@ async def import_lines(
             await log.flush()
             records_present += await _keep(store, kept)
             records += len(kept)
-            if (line.households, line.events, line.records) != (households, events, records):
+            stated, found = (line.households, line.events, line.records), (households, events, records)
+            if sum(stated) != sum(found) + len(faults) or any(map(operator.lt, stated, found)):
                 raise ConfigError(
-                    f"counts {line}, and has {households} households, {events} events, {records} records",
+                    f"counts {line}, and has {households} households, {events} events, {records} records and"
+                    f" {len(faults)} lines that say nothing",
                     file=file.name,
                 )
             return Taken(
                 households - len(present), events - left_out, tuple(present), left_out, records - records_present,
-                records_present,
+                records_present, tuple(faults),
             )  # fmt: skip
     raise ConfigError("is cut off; make the export again", file=file.name)
 
 
-def _lines(file: IO[bytes], went: Callable[[int], object]) -> Iterator[Line]:
+def _lines(file: IO[bytes], went: Callable[[int], object]) -> Iterator[Line | Fault]:
     number = 0
     while text := file.readline(MAX_LINE_BYTES + 1):
         number += 1
-        if len(text) > MAX_LINE_BYTES:
-            raise ConfigError(f"is longer than {MAX_LINE_BYTES} octets", file=file.name, line=number)
-        try:
-            yield _decode(text)
-        except msgspec.MsgspecError as error:
-            raise ConfigError(f"is not a line of an export: {error}", file=file.name, line=number) from None
-        went(len(text))
+        size = len(text)
+        if size > MAX_LINE_BYTES:
+            while not text.endswith(b"\n") and (text := file.readline(MAX_LINE_BYTES)):
+                size += len(text)
+            yield Fault(number, f"is longer than {MAX_LINE_BYTES} octets")
+        else:
+            yield _parsed(number, text)
+        went(size)
+
+
+def _readable(lines: Iterator[Line | Fault], faults: list[Fault], file: str) -> Iterator[Line]:
+    """The lines that say something; the others go to ``faults``. Raises: ConfigError when those are too many."""
+    for line in lines:
+        if not isinstance(line, Fault):
+            yield line
+            continue
+        if len(faults) == MAX_FAULTS:
+            raise ConfigError(f"has more than {MAX_FAULTS} lines like this: {line.why}", file=file, line=line.line)
+        faults.append(line)
+
+
+def _parsed(number: int, text: bytes) -> Line | Fault:
+    try:
+        line: Line = _decode(text)
+    except msgspec.MsgspecError as error:
+        return Fault(number, f"is not a line of an export: {error}")
+    return line
 
 
 async def _records(store: Store) -> AsyncIterator[Record]:

@@ -33,7 +33,10 @@ def export(file: Path) -> tuple[object, str]:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @printing
 def import_state(file: Path) -> tuple[object, str]:
-    """Put what `mogate export` wrote into the store that the settings name. What is there already is left alone."""
+    """Put what `mogate export` wrote into the store that the settings name. What is there already is left alone.
+
+    A line that cannot be read is told with its number, and all others are taken.
+    """
     taken = asyncio.run(_import(file, file.stat().st_size))
     text = [f"{taken.households} households and {taken.events} events imported, and {taken.records} records"]
     text += [f"left alone, for it or an identity of its is there already: {one}" for one in taken.present]
@@ -41,6 +44,7 @@ def import_state(file: Path) -> tuple[object, str]:
         text.append(f"{taken.records_present} records left alone, for they are there already")
     if taken.events_left_out:
         text.append(f"{taken.events_left_out} events left out, for the log here has its own")
+    text += [f"{file}:{fault.line}: {fault.why}" for fault in taken.faults]
     return msgspec.to_builtins(taken), "\n".join(text)
 
 

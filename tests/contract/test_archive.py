@@ -148,7 +148,6 @@ async def test_an_import_is_run_again_and_leaves_alone_what_is_there(tmp_path: P
         (lambda text: text.replace(KEY.encode(), b"8899aabbccddeeff"), "sealed with key 8899aabbccddeeff"),
         (lambda text: text.replace(b'"format":2', b'"format":3'), "newer gateway"),
         (lambda text: text.split(b"\n", 1)[1], "not an export"),
-        (lambda text: text.replace(b'"subscriber":{', b'"subscriber":{]', 1), "line of an export"),
         (lambda text: text[: text.rindex(b'{"line":"end"')], "cut off"),
         (lambda text: text.replace(b'"households":4', b'"households":5'), "counts"),
         (lambda text: text.replace(b'"records":14', b'"records":15'), "counts"),
@@ -167,6 +166,44 @@ async def test_what_is_no_whole_export_is_refused(tmp_path: Path, mend: Callable
         await import_lines(other, KEY, stored("state.jsonl", octets))
     assert refused.value.file == "state.jsonl"
     await other.close()
+
+
+async def test_lines_that_say_nothing_are_told_and_the_others_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One broken line, or one without end, is named with its number; the same file can be imported again."""
+    monkeypatch.setattr(archive, "MAX_LINE_BYTES", 100_000)
+    store = await opened("sqlite", tmp_path / "a")
+    await fill(store, 3)
+    octets = await exported(store)
+    await store.close()
+    lines = octets.splitlines(keepends=True)
+    broken = [number for number, line in enumerate(lines, 1) if b'"id":"s001"' in line or b'"made-2"' in line]
+    lines[broken[0] - 1] = b'{"line":"household"' + b" " * archive.MAX_LINE_BYTES + b"}\n"
+    lines[broken[1] - 1] = b'{"line":"event"\n'
+    other = await opened("sqlite", tmp_path / "b")
+    heard: list[int] = []
+    taken = await import_lines(other, KEY, stored("state", b"".join(lines)), heard.append)
+    assert [fault.line for fault in taken.faults] == broken
+    assert "longer than" in taken.faults[0].why
+    assert "line of an export" in taken.faults[1].why
+    assert (taken.households, taken.events, taken.records) == (3, 2, len(RECORDS))
+    assert sum(heard) == len(b"".join(lines[:-1]))
+    assert await other.load_household("id", "s001") is None
+    assert await other.load_household("id", "s002") is not None
+    again = await import_lines(other, KEY, stored("state", b"".join(lines)))
+    assert (again.households, again.records, len(again.present)) == (0, 0, 3)
+    await other.close()
+
+
+async def test_a_file_of_nothing_but_broken_lines_is_refused(tmp_path: Path) -> None:
+    """A file that is broken throughout ends the import, with the line that was one too many."""
+    store = await opened("sqlite", tmp_path / "a")
+    head = (await exported(store)).splitlines(keepends=True)[0]
+    with pytest.raises(ConfigError, match="more than 1000 lines") as refused:
+        await import_lines(store, KEY, stored("state", head + b"{\n" * 2000))
+    assert refused.value.line == 1002
+    await store.close()
 
 
 async def test_an_export_goes_on_while_others_write(tmp_path: Path) -> None:
