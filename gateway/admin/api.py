@@ -19,7 +19,7 @@ from gateway.admin import openapi
 from gateway.admin.assets import add_console, load_assets
 from gateway.admin.caller import PROXIES, Asked, Caller, Callers, origin
 from gateway.admin.dispatch import CALLER, Dispatcher, Parts
-from gateway.admin.models import Problem
+from gateway.admin.models.base import Problem
 from gateway.admin.openid import OpenidFront
 from gateway.admin.routes import PUBLIC, Route
 from gateway.errors import (

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from gateway.access.audit import AuditLog
-from gateway.admin.models import AuditView
+from gateway.admin.models.audit import AuditView
 from gateway.admin.routes import MAX_LISTED, Call, Route
 from gateway.store.protocol import Store
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gateway.admin.devices import operation_of
-from gateway.admin.models import CampaignView, GroupView, MemberView, NewCampaign
+from gateway.admin.models.campaigns import CampaignView, GroupView, MemberView, NewCampaign
 from gateway.admin.routes import MAX_LISTED, Call, Route
 from gateway.errors import ConfigError
 from gateway.fleet.campaign import Campaign, Content, Group, Member, MemberState, Target

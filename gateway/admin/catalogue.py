@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gateway.admin.models import ObjectSummary, ObjectView, ProfileLeaf, ProfileView
+from gateway.admin.models.catalogue import ObjectSummary, ObjectView, ProfileLeaf, ProfileView
 from gateway.admin.routes import Call, Route
 from gateway.fleet.profile import Profile
 from gateway.mo.outline import as_json

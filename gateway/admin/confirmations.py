@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from gateway.admin.models import ConfirmationAck, ConfirmationAnswer
+from gateway.admin.models.confirmations import ConfirmationAck, ConfirmationAnswer
 from gateway.admin.routes import Call, Route
 from gateway.errors import NotFound
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from gateway.admin.models import NewReplay, NewSighting, ReplayView, RuleView, SightingView
+from gateway.admin.models.detections import NewReplay, NewSighting, ReplayView, RuleView, SightingView
 from gateway.admin.routes import JSON_LINES, Call, Route
 from gateway.detections import MAX_REPLAYED, Detections, Replayed, Report
 from gateway.errors import DecodeError, LimitExceeded

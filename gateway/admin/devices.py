@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from gateway.admin.jobs import job_view
-from gateway.admin.models import (
+from gateway.admin.models.devices import (
     CredentialReading,
     DeviceView,
     ImsCredentialView,
@@ -14,13 +14,12 @@ from gateway.admin.models import (
     NewAccount,
     NewDevice,
     NewDeviceState,
-    NewOperation,
     OmaDmView,
-    OperationView,
     Rcc14View,
     Revocation,
     SpeakingView,
 )
+from gateway.admin.models.operations import NewOperation, OperationView
 from gateway.admin.pushes import record_of
 from gateway.admin.routes import Call, Route
 from gateway.admin.subscribers import flat, owner_views, state_of

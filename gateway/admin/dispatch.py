@@ -22,7 +22,7 @@ from gateway.access.roles import EVERYTHING
 from gateway.admin.caller import SAFE_METHODS, Caller
 from gateway.admin.listing import EVENT_STREAM, asked_form, follow, next_link, stream
 from gateway.admin.masking import masked, plain
-from gateway.admin.models import Model
+from gateway.admin.models.base import Model
 from gateway.admin.routes import PUBLIC, SIGNED_IN, Call, Reply, Route
 from gateway.errors import ConfigError, Conflict, Forbidden, MogateError, NotFound, Outdated
 from gateway.inventory import Inventory, absent

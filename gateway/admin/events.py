@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gateway.admin.models import EventView
+from gateway.admin.models.events import EventView
 from gateway.admin.routes import MAX_LISTED, Call, Route
 from gateway.errors import Forbidden
 from gateway.store.protocol import Store

@@ -7,7 +7,9 @@ from typing import Any
 
 import pydantic
 
-from gateway.admin.models import BulkRow, Model, NewSubscriber, OldDevice
+from gateway.admin.models.base import Model
+from gateway.admin.models.imports import BulkRow, OldDevice
+from gateway.admin.models.subscribers import NewSubscriber
 from gateway.admin.routes import JSON_LINES, Call, Route
 from gateway.bulk import Bulk, Taken
 from gateway.errors import LimitExceeded

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from gateway.admin.models import ComponentView, JobView, NewJob, PackageView
+from gateway.admin.models.jobs import ComponentView, JobView, NewJob, PackageView
 from gateway.admin.routes import Call, Route
 from gateway.fleet.job import Job
 from gateway.inventory import Inventory

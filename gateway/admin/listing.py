@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import pydantic_core
 from aiohttp import web
 
-from gateway.admin.models import Model
+from gateway.admin.models.base import Model
 from gateway.admin.routes import JSON_LINES, MAX_LISTED, Call, Route
 
 CSV, EVENT_STREAM = "text/csv", "text/event-stream"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from gateway.admin.models import Model
+from gateway.admin.models.base import Model
 from gateway.observe.logs import mask
 
 _IDENTITY = re.compile(r"(?<![0-9])(?:[0-9]{14,16}|(?:\+|%2[Bb])[0-9]{7,15})(?![0-9])")

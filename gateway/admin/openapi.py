@@ -12,7 +12,7 @@ from pydantic.json_schema import models_json_schema
 from gateway.admin.caller import COOKIE, CSRF_HEADER, SAFE_METHODS
 from gateway.admin.dispatch import KEY_HEADER, MAX_REASON, REASON_HEADER
 from gateway.admin.listing import EVENT_STREAM, MEDIA_TYPES
-from gateway.admin.models import Model, Problem
+from gateway.admin.models.base import Model, Problem
 from gateway.admin.routes import PUBLIC, SIGNED_IN, Route
 
 _PROBLEMS = {

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from gateway.access.people import People, Token, User
 from gateway.access.roles import PERMISSIONS, Role
-from gateway.admin.models import IssuedToken, NewToken, NewUser, TokenView, UserChange, UserView
+from gateway.admin.models.people import IssuedToken, NewToken, NewUser, TokenView, UserChange, UserView
 from gateway.admin.passwords import hash_password
 from gateway.admin.routes import Call, Route
 from gateway.errors import ConfigError, Conflict, Forbidden

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from gateway.admin.models import DmMessage, Edits, Preview
+from gateway.admin.models.preview import DmMessage, Edits, Preview
 from gateway.admin.routes import Call, Route
 from gateway.admin.subscribers import DocumentRenderer
 from gateway.errors import NotFound

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from gateway.admin.models import (
-    CampaignGroup,
+from gateway.admin.models.campaigns import CampaignGroup
+from gateway.admin.models.publishing import (
     EditionFiles,
     EditionView,
     NewEdition,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.admin.models import CpDocument, NewBootstrap, PushRecord, PushView
+from gateway.admin.models.pushes import CpDocument, NewBootstrap, PushRecord, PushView
 from gateway.admin.routes import Call, Route
 from gateway.errors import ConfigError, NotFound
 from gateway.fleet.push import Push

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gateway.admin.models import NewReach, ReachView
+from gateway.admin.models.reaching import NewReach, ReachView
 from gateway.admin.routes import MAX_LISTED, Call, Route
 from gateway.errors import NotFound
 from gateway.fleet.reaching import Reaching

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from gateway.admin.models import ReloadView
+from gateway.admin.models.reload import ReloadView
 from gateway.admin.routes import Call, Route
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from gateway.access.roles import RESOURCES
 from gateway.admin.caller import SAFE_METHODS, Caller
-from gateway.admin.models import Model
+from gateway.admin.models.base import Model
 from gateway.errors import ConfigError
 
 MAX_LISTED = 1000

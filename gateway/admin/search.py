@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 
-from gateway.admin.models import DeviceRow
+from gateway.admin.models.devices import DeviceRow
 from gateway.admin.routes import MAX_LISTED, Call, Route
 from gateway.admin.subscribers import protocols_of
 from gateway.fleet.device import Device

@@ -15,7 +15,7 @@ from gateway.access.roles import RESOURCES, Role
 from gateway.admin.attempts import Attempts, Limit, limits
 from gateway.admin.auth import SETUP_FILE, read_setup_token
 from gateway.admin.caller import Caller, Callers, cookie_header
-from gateway.admin.models import Credentials, FirstUser, LogInWays, NewPassword, SessionView
+from gateway.admin.models.sessions import Credentials, FirstUser, LogInWays, NewPassword, SessionView
 from gateway.admin.passwords import hash_password, is_password
 from gateway.admin.routes import PUBLIC, SIGNED_IN, Call, Reply, Route
 from gateway.errors import AuthError, Forbidden, NotFound, TooMany

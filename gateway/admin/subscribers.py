@@ -8,7 +8,9 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from gateway.admin.models import (
+from gateway.admin.models.base import ProtocolName, StateName
+from gateway.admin.models.devices import OwnerView
+from gateway.admin.models.subscribers import (
     DeviceSummary,
     Document,
     ExplainedLeaf,
@@ -16,10 +18,7 @@ from gateway.admin.models import (
     NewSim,
     NewState,
     NewSubscriber,
-    OwnerView,
-    ProtocolName,
     Source,
-    StateName,
     SubscriberView,
     Values,
     ValuesChanged,

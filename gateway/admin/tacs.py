@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from gateway.admin.models import BulkRow, TacView
+from gateway.admin.models.imports import BulkRow
+from gateway.admin.models.tacs import TacView
 from gateway.admin.routes import JSON_LINES, MAX_LISTED, Call, Route
 from gateway.errors import DecodeError, LimitExceeded, NotFound
 from gateway.fleet.tac import PhoneModel, parse_model

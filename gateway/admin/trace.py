@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from gateway.admin.models import Armed, ExchangeView, MessageView, TraceArming
+from gateway.admin.models.trace import Armed, ExchangeView, MessageView, TraceArming
 from gateway.admin.routes import MAX_LISTED, Call, Route
 from gateway.errors import ConfigError
 from gateway.inventory import Inventory

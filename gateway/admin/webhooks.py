@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gateway.admin.models import DeliveryView, NewWebhook, Replayed, WebhookView
+from gateway.admin.models.webhooks import DeliveryView, NewWebhook, Replayed, WebhookView
 from gateway.admin.routes import MAX_LISTED, Call, Route
 from gateway.fleet.webhook import Message, Webhook
 from gateway.outreach.webhooks import Webhooks

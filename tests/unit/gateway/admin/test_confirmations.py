@@ -8,7 +8,7 @@ import pytest
 
 from gateway.admin.caller import Caller
 from gateway.admin.confirmations import ConfirmationRoutes
-from gateway.admin.models import ConfirmationAnswer
+from gateway.admin.models.confirmations import ConfirmationAnswer
 from gateway.admin.routes import Call
 from gateway.errors import NotFound
 

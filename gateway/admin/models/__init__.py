@@ -1,0 +1,1 @@
+"""What the admin API takes and gives, the source of validation and of the OpenAPI document: one module per topic."""

@@ -1,0 +1,139 @@
+"""Changes for many devices."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from datetime import time as datetime_time
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, model_validator
+
+from gateway.admin.models.base import Model, Name, Text
+from gateway.admin.models.operations import NewOperation
+
+
+class CampaignTarget(Model):
+    """Which devices: those listed (ids or IMEIs), first and in this order, and those that ``match`` as profiles do.
+
+    ``match`` is facet -> values: tenant, plan, group, manufacturer, model, tac, role, plmn, ``attributes.NAME``. With
+    ``dynamic``, devices that come to match while the campaign runs join its last group.
+    """
+
+    devices: Annotated[list[Name], Field(max_length=10_000)] = []
+    match: dict[str, list[str]] = {}
+    dynamic: bool = False
+
+
+class CampaignGroup(Model):
+    """So many devices (``size``), or so many in a hundred of all (``percent``).
+
+    It is a success when ``success_percent`` of it are ok, and an error when more than ``error_percent`` failed.
+    """
+
+    size: Annotated[int, Field(ge=1)] | None = None
+    percent: Annotated[int, Field(ge=1, le=100)] | None = None
+    success_percent: Annotated[int, Field(ge=0, le=100)] = 90
+    error_percent: Annotated[int, Field(ge=0, le=100)] = 10
+
+    @model_validator(mode="after")
+    def _check_size(self) -> CampaignGroup:
+        if (self.size is None) == (self.percent is None):
+            raise ValueError("a group has a size or a percent, and not both")
+        return self
+
+
+class CampaignWindow(Model):
+    """The hours, by the clock on the wall, at which devices are started; over midnight where ``end`` is the earlier."""
+
+    begin: datetime_time
+    end: datetime_time
+    timezone: str = "UTC"
+
+    @model_validator(mode="after")
+    def _check_window(self) -> CampaignWindow:
+        if self.begin == self.end:
+            raise ValueError("begin and end are the same; leave the window out for the whole day")
+        try:
+            ZoneInfo(self.timezone)
+        except (ValueError, OSError, KeyError):
+            raise ValueError(f"there is no timezone {self.timezone[:40]!r}") from None
+        return self
+
+
+class NewCampaign(Model):
+    """A change for many devices.
+
+    What they get: ``values`` set on each (``MO/path`` -> text), values taken back (``unset``), ``operations``, or a
+    firmware ``package``. Without ``groups`` there is one with all. With ``paused`` it waits to be resumed once it has
+    found its devices.
+    """
+
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    target: CampaignTarget
+    values: dict[str, Text] = {}
+    unset: list[str] = []
+    operations: Annotated[list[NewOperation], Field(max_length=20)] = []
+    package: str = ""
+    groups: Annotated[list[CampaignGroup], Field(max_length=100)] = []
+    after_success: Literal["next", "pause"] = "next"
+    on_error: Literal["pause", "stop", "undo"] = "pause"
+    rate_per_minute: Annotated[float, Field(gt=0, le=600_000)] = 60.0
+    window: CampaignWindow | None = None
+    device_deadline_seconds: Annotated[int, Field(ge=1, le=31_536_000)] = 604_800
+    retries: Annotated[int, Field(ge=0, le=10)] = 0
+    paused: bool = False
+
+
+class GroupView(Model):
+    """A group of a campaign: its size, and its devices by state."""
+
+    size: int
+    open: bool
+    pending: int
+    started: int
+    ok: int
+    failed: int
+    skipped: int
+    undone: int
+    success_percent: int
+    error_percent: int
+
+
+class CampaignView(Model):
+    """A campaign: building, running, paused, undoing, finished, stopped or undone, and ``why``.
+
+    ``errors`` are the devices that failed, by code.
+    """
+
+    id: str
+    name: str
+    state: str
+    why: str
+    total: int
+    created_at: datetime
+    ended_at: datetime | None
+    next_start_at: datetime | None
+    rate_per_minute: float
+    after_success: str
+    on_error: str
+    values: dict[str, str]
+    unset: list[str]
+    package: str
+    operations: int
+    groups: list[GroupView]
+    errors: dict[str, int]
+
+
+class MemberView(Model):
+    """A device of a campaign, with its place in the order and its group (from 1); ``code`` says why it failed."""
+
+    place: int
+    group: int
+    device_id: str
+    state: str
+    code: str
+    attempts: int
+    started_at: datetime | None
+    deadline_at: datetime | None
+    previous: dict[str, str | None]

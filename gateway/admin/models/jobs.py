@@ -1,0 +1,72 @@
+"""Jobs for devices, and packages that they fetch."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from gateway.admin.models.base import Model, Name
+
+
+class NewJob(Model):
+    """A job for a device. ``subject`` is a package, a component or a capability; ``items`` is what to wipe.
+
+    Grave actions are asked for twice: the answer to the first call has the ``confirm`` of the second.
+    """
+
+    kind: Literal["firmware", "software", "lock", "capability", "inventory", "account"]
+    action: Name
+    subject: Name = ""
+    items: Annotated[list[Name], Field(max_length=50)] = []
+    hours: Annotated[int, Field(ge=1, le=2160)] | None = None
+    confirm: Name | None = None
+
+
+class ComponentView(Model):
+    """One software component on a device."""
+
+    node: str
+    id: str
+    name: str
+    version: str
+    state: str
+
+
+class JobView(Model):
+    """One job: what runs, how far it is where that is known, and the code that ended it with its meaning.
+
+    ``state`` unconfirmed is no job yet: repeat the call with ``confirm`` before ``confirm_until``. ``read`` and
+    ``components`` are what it found on the device.
+    """
+
+    id: str = ""
+    kind: str
+    action: str
+    subject: str
+    state: Literal["unconfirmed", "running", "done", "failed", "expired", "cancelled"]
+    confirm: str | None = None
+    confirm_until: datetime | None = None
+    step: str = ""
+    percent: int | None = None
+    code: int | None = None
+    meaning: str = ""
+    created_at: datetime | None = None
+    deadline_at: datetime | None = None
+    ended_at: datetime | None = None
+    read: dict[str, str] = {}
+    components: list[ComponentView] = []
+
+
+class PackageView(Model):
+    """One package that devices can be told to fetch."""
+
+    id: str
+    kind: Literal["firmware", "software"]
+    name: str
+    version: str
+    file: str
+    size_bytes: int
+    sha256: str
+    added_at: datetime
