@@ -158,7 +158,7 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             ownership=_ownership(settings, models),
         )
         tracer = Tracer(store, settings.trace)
-        inventory = Inventory(store, configuration.catalogue, sealer, now)
+        inventory = Inventory(store, configuration.catalogue, sealer, now, service.breaches)
         terms = Terms(
             settings.rcc14.validity_seconds,
             settings.rcc14.validity_jitter_percent,

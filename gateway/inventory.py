@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from gateway.accounts import loc_uri_of, seal_login
 from gateway.errors import ConfigError, Conflict, NotFound
 from gateway.fleet.account import Login
+from gateway.fleet.consistency import Breach
 from gateway.fleet.device import AuthType, Credential, Device, OmaDmState
 from gateway.fleet.operation import Operation
 from gateway.fleet.profile import check_override
@@ -74,9 +75,20 @@ _Change = tuple[str, str, str | None]
 
 
 class Inventory:
-    """The operator's use cases over a store; ``clock`` gives aware UTC times."""
+    """The operator's use cases over a store; ``clock`` gives aware UTC times.
 
-    def __init__(self, store: Store, catalogue: Catalogue, sealer: Sealer, clock: Callable[[], datetime]) -> None:
+    ``breaches`` are the rules over several nodes that a device breaks: values that add one are refused.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        catalogue: Catalogue,
+        sealer: Sealer,
+        clock: Callable[[], datetime],
+        breaches: Callable[[Subscriber, Device], Sequence[Breach]] = lambda *_: (),
+    ) -> None:
+        self._breaches = breaches
         self._store = store
         self._catalogue = catalogue
         self._sealer = sealer
@@ -180,9 +192,10 @@ class Inventory:
         """Set values of a subscriber, or of one device when the reference is a device id; returns warnings.
 
         ``values`` is node address (``MO/path``) -> text, ``unset`` are addresses whose value here is taken back. What
-        is set already changes nothing and no version.
+        is set already changes nothing and no version. A rule that was broken before stands in nobody's way.
 
-        Raises: NotFound for an unknown node, ConfigError for a value that the node cannot have.
+        Raises: NotFound for an unknown node, ConfigError for a value that the node cannot have, or for values that
+        break a rule over several nodes on one of the devices; nothing is changed then.
         """
         changes, warnings = self._value_changes(ValueEdits(values, unset))
 
@@ -193,6 +206,7 @@ class Inventory:
             updated = _with_values(owner, changes)
             if updated is owner:
                 return
+            self._check_household(household, updated)
             write: Write = PutDevice(updated) if isinstance(updated, Device) else PutSubscriber(updated)
             detail = {f"{mo}/{path}": "" if text is None else text for mo, path, text in changes}
             event = self._event(
@@ -205,6 +219,27 @@ class Inventory:
 
         await _once_more(attempt)
         return warnings
+
+    def check_rules(
+        self, subscriber: Subscriber, device: Device, was: tuple[Subscriber, Device], *, where: str = ""
+    ) -> None:
+        """A device with these records breaks no rule over several nodes that it kept as it ``was``.
+
+        Raises: ConfigError naming the nodes and the mend; ``where`` is added to what it says.
+        """
+        old = [(breach.rule, breach.node) for breach in self._breaches(*was)]
+        for breach in self._breaches(subscriber, device):
+            if (breach.rule, breach.node) not in old:
+                raise ConfigError(f"{breach}{where}", key=breach.node)
+
+    def _check_household(self, household: Household, updated: Subscriber | Device) -> None:
+        was, devices = household.subscriber, household.devices or (Device(id=next_device_id(household)),)
+        for device in devices:
+            where = f" (on device {device.id})" if len(devices) > 1 else ""
+            if isinstance(updated, Subscriber):
+                self.check_rules(updated, device, (was, device), where=where)
+            elif updated.id == device.id:
+                self.check_rules(was, updated, (was, device), where=where)
 
     def checked_values(self, values: Mapping[str, str], *, unset: bool = False) -> dict[str, str]:
         """The values by the canonical addresses of their nodes, in their canonical form.

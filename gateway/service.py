@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from gateway.fleet import abilities
 from gateway.fleet.alert import CLIENT_EVENT, GENERIC, DeviceAlert
 from gateway.fleet.configuration import Configuration, ExplainedLeaf, configuration, configuration_key, explain
+from gateway.fleet.consistency import Breach
 from gateway.fleet.desired import DesiredMo, aligned
 from gateway.fleet.device import Device, imei_of, is_one_phone
 from gateway.fleet.mirror import Mirror, Outcome, Read
@@ -152,8 +153,8 @@ class Service:
         # Who owns what follows from what the device speaks.
         return f"{key}.{self._networks}.{'+'.join(spoken(device))}"
 
-    def breaches(self, subscriber: Subscriber, device: Device) -> list[str]:
-        """The rules over several nodes that this device's selection breaks, each with the node to look at."""
+    def breaches(self, subscriber: Subscriber, device: Device) -> list[Breach]:
+        """The rules over several nodes that this device's selection breaks."""
         return self._profiles.breaches(self.selection(subscriber, device))
 
     def explain(self, subscriber: Subscriber, device: Device, node: str = "") -> list[ExplainedLeaf]:

@@ -79,7 +79,7 @@ class PreviewRoutes:
             commands=commands,
             syncml=message,
             document=self._documents.preview(subscriber, device, "B").decode(),
-            warnings=warnings + self._service.breaches(subscriber, device),
+            warnings=warnings + [f"{breach.node}: {breach}" for breach in self._service.breaches(subscriber, device)],
         )
 
     async def _commands_of(self, subscriber: Subscriber, device: Device) -> tuple[list[str], str]:

@@ -138,14 +138,7 @@ class SubscriberRoutes:
     async def set_values(self, call: Call) -> ValuesChanged:
         """Set and take back values of a subscriber or, with a device id, of that device."""
         body: Values = call.body
-        warnings = await self._inventory.set_values(call.path["ref"], body.set, body.unset)
-        household = await self._inventory.find(call.path["ref"])
-        broken = [
-            f"device {device.id}: {breach}"
-            for device in household.devices
-            for breach in self._service.breaches(household.subscriber, device)
-        ]
-        return ValuesChanged(warnings=warnings + broken)
+        return ValuesChanged(warnings=await self._inventory.set_values(call.path["ref"], body.set, body.unset))
 
     async def set_sim(self, call: Call) -> None:
         """Keep the keys of one of the subscriber's SIMs; no answer ever holds them."""

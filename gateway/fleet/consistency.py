@@ -1,7 +1,8 @@
 """What values must be as a whole: rules over several nodes, from files beside the DDFs.
 
-A rule is checked against every merge of profiles that some device could get, not file by file. A value that a variable
-fills is not known here, and breaks no rule.
+A rule is checked against every merge of profiles that some device could get, not file by file, and against what a
+subscriber or device would hold with values of its own. A value that a variable fills is not known here, and breaks no
+rule.
 """
 
 from __future__ import annotations
@@ -26,8 +27,9 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One rule; nodes are written ``MO/path``.
 
     It holds where every node of ``when`` has that value (its default counts) and none of ``unless`` has. Then ``needs``
-    must be set, ``begins`` must begin so, ``absent`` must not be there nor anything below, ``not_over`` is at most the
-    other number (0 there is no limit), and ``same`` equals the other node where both are set.
+    must be set, ``begins`` must begin so, ``absent`` must not be there nor anything below, ``at_least`` is no smaller
+    number, ``not_over`` is at most the other number (0 there is no limit), and ``same`` equals the other node where
+    both are set.
     """
 
     says: str
@@ -37,6 +39,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     needs: tuple[str, ...] = ()
     begins: dict[str, str] = {}
     absent: tuple[str, ...] = ()
+    at_least: dict[str, int] = {}
     not_over: dict[str, str] = {}
     same: dict[str, str] = {}
 
@@ -44,20 +47,23 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def nodes(self) -> frozenset[str]:
         """Every node that the rule looks at."""
         pairs = itertools.chain(self.not_over.items(), self.same.items())
-        return frozenset(
-            (*self.when, *self.unless, *self.needs, *self.begins, *self.absent, *itertools.chain.from_iterable(pairs))
-        )
+        single = itertools.chain(self.when, self.unless, self.needs, self.begins, self.absent, self.at_least)
+        return frozenset((*single, *itertools.chain.from_iterable(pairs)))
 
 
 class Breach(NamedTuple):
-    """A rule that does not hold: the node to look at, and who set it; ``source`` is None when nobody did."""
+    """A rule that does not hold: the node to look at, and who set it; ``source`` is None when nobody did.
+
+    ``mend`` is what to do about it, naming the other nodes.
+    """
 
     rule: Rule
     node: str
     source: Source | None
+    mend: str
 
     def __str__(self) -> str:
-        return f"{self.rule.says} ({self.rule.clause})"
+        return f"{self.rule.says} ({self.rule.clause}): {self.mend}"
 
 
 class Candidate(NamedTuple):
@@ -96,10 +102,11 @@ def breaches(selection: Selection, rules: Iterable[Rule], catalogue: Catalogue) 
     """Every rule that this selection breaks."""
     for rule in rules:
         state = _State(selection, catalogue)
-        node = state.offender(rule)
-        if node is not None:
+        offence = state.offence(rule)
+        if offence is not None:
+            node, mend = offence
             blamed = node if state.is_set(node) else next(filter(state.is_set, (*rule.when, *rule.nodes)), "")
-            yield Breach(rule, node, state.winner(blamed))
+            yield Breach(rule, node, state.winner(blamed), mend)
 
 
 def breach_of_any_merge(candidates: Sequence[Candidate], rules: Iterable[Rule], catalogue: Catalogue) -> Breach | None:
@@ -128,33 +135,44 @@ class _State:
         self._leaves = selection.leaves
         self._catalogue = catalogue
 
-    def offender(self, rule: Rule) -> str | None:
-        """The node that breaks the rule; None when it holds or does not apply."""
-        if not any(self.is_set(node) for node in rule.nodes):
-            return None
-        if any(self._value(node) != value for node, value in rule.when.items()):
-            return None
-        if any(self._value(node) == value for node, value in rule.unless.items()):
-            return None
+    def offence(self, rule: Rule) -> tuple[str, str] | None:
+        """The node that breaks the rule, and what would mend it; None when the rule holds or does not apply."""
+        applies = (
+            any(self.is_set(node) for node in rule.nodes)
+            and all(self._value(node) == value for node, value in rule.when.items())
+            and all(self._value(node) != value for node, value in rule.unless.items())
+        )
+        return next(itertools.chain(self._of_one(rule), self._of_two(rule)), None) if applies else None
+
+    def _of_one(self, rule: Rule) -> Iterator[tuple[str, str]]:
+        """What is wrong with single nodes, now that the rule applies."""
+        otherwise = "".join(f", or let {node} not be {value}" for node, value in itertools.islice(rule.when.items(), 1))
         for node in rule.needs:
             if not self.is_set(node):
-                return node
+                yield node, f"set {node}{otherwise}"
         for node, start in rule.begins.items():
             template = self._template(node)
             if template is not None and not template.startswith((start, "{")):
-                return node
+                yield node, f"let {node} begin with {start}{otherwise}"
         for node in rule.absent:
-            if self.is_set(node):
-                return node
+            winner = self.winner(node)
+            if winner is not None:
+                yield node, f"take {node} away, which {_place(winner)} sets{otherwise}"
+        for node, least in rule.at_least.items():
+            number = self._value(node)
+            if number and number.isdecimal() and int(number) < least:
+                yield node, f"let {node} ({number}) be at least {least}{otherwise}"
+
+    def _of_two(self, rule: Rule) -> Iterator[tuple[str, str]]:
+        """What is wrong between two nodes, now that the rule applies."""
         for node, limit in rule.not_over.items():
             number, most = self._value(node), self._value(limit)
             if number and most and number.isdecimal() and most.isdecimal() and 0 < int(most) < int(number):
-                return node
+                yield node, f"let {node} ({number}) be at most {most}, or {limit} ({most}) at least {number}"
         for node, other in rule.same.items():
             one, two = self._template(node), self._template(other)
             if one is not None and two is not None and one != two:
-                return node
-        return None
+                yield node, f"let {node} ({one}) and {other} ({two}) be the same"
 
     def is_set(self, node: str) -> bool:
         """Whether the node, or one below it, has a value."""
@@ -184,6 +202,11 @@ class _State:
             return None if slots(template) else fill(template, {})
         _, _, definition = self._catalogue.find(node)
         return None if definition.default is None else definition.format.canonical(definition.default)
+
+
+def _place(source: Source) -> str:
+    """Where a value was set, for people."""
+    return f"{source.profile} ({source.place})" if source.profile else f"the {source.layer} itself"
 
 
 def _touching(candidate: Candidate, rule: Rule) -> Candidate | None:

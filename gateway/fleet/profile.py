@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from gateway.errors import ConfigError, NotFound
-from gateway.fleet.consistency import Candidate, Rule, breach_of_any_merge, breaches
+from gateway.fleet.consistency import Breach, Candidate, Rule, breach_of_any_merge, breaches
 from gateway.fleet.device import Device
 from gateway.fleet.owners import WORDS, OwnerRule
 from gateway.fleet.selection import Layer, Node, Selection, Source, Stratum, merge
@@ -103,13 +103,27 @@ class ProfileSet:
         """What is doubtful but taken as it stands, each with file, line and node."""
         return tuple(warning for profile in self.profiles for warning in profile.warnings)
 
-    def breaches(self, selection: Selection) -> list[str]:
-        """The rules that a selection breaks with what is set on the subscriber and device, each with its node."""
-        return [f"{breach.node}: {breach}" for breach in breaches(selection, self._rules, self._catalogue)]
+    def breaches(self, selection: Selection) -> list[Breach]:
+        """The rules that a selection breaks with what is set on the subscriber and device."""
+        return list(breaches(selection, self._rules, self._catalogue))
+
+    def check_values(self, match: Mapping[str, Iterable[str]], values: Mapping[str, str]) -> None:
+        """Devices that match can have these values of their own, by canonical address, whatever their profiles are.
+
+        Raises: ConfigError naming the node when some device could get a merge that breaks a rule.
+        """
+        own = {Node(*address.partition("/")[::2]): escape(text) for address, text in values.items()}
+        content = Stratum({node: Source(Layer.DEVICE, "", "", template) for node, template in own.items()}, {})
+        breach = self._breach(Candidate(_facets(match), content))
+        if breach is not None:
+            raise ConfigError(str(breach), key=breach.node)
+
+    def _breach(self, *more: Candidate) -> Breach | None:
+        candidates = [Candidate(profile.match, profile.content) for profile in self.profiles]
+        return breach_of_any_merge([*candidates, *more], self._rules, self._catalogue)
 
     def _check_merges(self) -> None:
-        candidates = [Candidate(profile.match, profile.content) for profile in self.profiles]
-        breach = breach_of_any_merge(candidates, self._rules, self._catalogue)
+        breach = self._breach()
         if breach is None:
             return
         files = {profile.name: profile.file for profile in self.profiles}
@@ -228,11 +242,15 @@ def check_match(match: Mapping[str, Iterable[str]]) -> None:
 
 def matches(match: Mapping[str, Sequence[str]], subscriber: Subscriber, device: Device) -> bool:
     """Whether the device is one that a profile with such a match would be for: all facets agree."""
-    for name, values in match.items():
-        wanted = {value.casefold() for value in values} if name in ANY_CASE else set(values)
-        if wanted.isdisjoint(look_at(name)(subscriber, device)):
-            return False
-    return True
+    return not any(wanted.isdisjoint(look_at(name)(subscriber, device)) for name, wanted in _facets(match).items())
+
+
+def _facets(match: Mapping[str, Iterable[str]]) -> dict[str, frozenset[str]]:
+    """What a match asks for, in the letters in which devices answer."""
+    return {
+        name: frozenset(value.casefold() if name in ANY_CASE else value for value in values)
+        for name, values in match.items()
+    }
 
 
 def look_at(name: str, known: Mapping[str, Facet] = FACETS) -> Facet:

@@ -54,6 +54,7 @@ POLL_SECONDS = 1.0
 CHECK_SECONDS = 2.0
 LONGEST_CHECK = timedelta(minutes=5)
 SEARCH_HOUSEHOLDS = 500
+MAX_CHECKED = 500
 ELSEWHERE = timedelta(seconds=5)
 """For how long a campaign is left to gateways that serve the profiles that it is about."""
 SEARCH_AGAIN = timedelta(minutes=5)
@@ -118,8 +119,8 @@ class Campaigns:
 
         With ``edition`` it rolls that edition of the profiles out.
 
-        Raises: NotFound, ConfigError for a device, match, value or package that is not there; Conflict while another
-        edition is rolled out.
+        Raises: NotFound, ConfigError for a device, match, value or package that is not there, and for values that break
+        a rule over several nodes; Conflict while another edition is rolled out.
         """
         check_match(target.match)
         if not target.devices and not target.match:
@@ -128,6 +129,7 @@ class Campaigns:
         if not (content.can_be_undone or content.operations or content.package or content.refresh):
             raise ConfigError("has nothing for the devices: give values, operations or a package", key="content")
         content = replace(content, values=self._inventory.checked_values(content.values))
+        await self._check_rules(target, content)
         self._inventory.checked_values(dict.fromkeys(content.unset, ""), unset=True)
         if content.package:
             self._jobs.check_package(content.package)
@@ -153,6 +155,25 @@ class Campaigns:
         await self._store.commit(PutRecord(record), self._event(campaign, "created"), *writes)
         self._background.call(WORK)
         return campaign
+
+    async def _check_rules(self, target: Target, content: Content) -> None:
+        """The values break no rule on the devices that are listed, nor with any profiles that matching ones could have.
+
+        Of a long list the first are looked at; every device is once more when its turn comes.
+
+        Raises: ConfigError naming the node.
+        """
+        if not content.values:
+            return
+        if target.match:
+            self._service.profiles.check_values(target.match, content.values)
+        for reference in target.devices[:MAX_CHECKED]:
+            household, device = await self._device(await self._known(reference))
+            if household is None or device is None:
+                continue
+            changed, _ = self._inventory.with_values(device, {**content.values, **dict.fromkeys(content.unset)})
+            where = f" (on device {device.id})"
+            self._inventory.check_rules(household.subscriber, changed, (household.subscriber, device), where=where)
 
     async def load(self, campaign_id: str) -> Campaign:
         """The campaign. Raises: NotFound."""
@@ -417,6 +438,11 @@ class Campaigns:
         if content.values or content.unset:
             changes = {**content.values, **dict.fromkeys(content.unset)}
             changed, previous = self._inventory.with_values(device, changes)
+            try:
+                self._inventory.check_rules(household.subscriber, changed, (household.subscriber, device))
+            except ConfigError as error:
+                failed = replace(started, state=MemberState.FAILED, code="rule")
+                return failed, [self._event(campaign, "device_failed", device.id, why=str(error))]
             if changed is not device:
                 writes.append(PutDevice(changed))
             if not member.previous:

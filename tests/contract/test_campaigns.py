@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from gateway.accounts import Accounts
 from gateway.errors import ConfigError, Conflict
 from gateway.fleet.campaign import Campaign, CampaignState, Content, Group, Target
+from gateway.fleet.consistency import load_rules
 from gateway.fleet.device import Credential, Device, OmaDmState
 from gateway.fleet.operation import Operation
 from gateway.fleet.profile import parse_profiles
@@ -37,7 +38,9 @@ from gateway.store.protocol import PutDevice, PutOperation, PutSubscriber, Store
 OpenStore = Callable[[], Awaitable[Store]]
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
-CATALOGUE = Catalogue.load(Path(__file__).parents[2] / "config" / "mo", identifiers={})
+MO = Path(__file__).parents[2] / "config" / "mo"
+CATALOGUE = Catalogue.load(MO, identifiers={})
+RULES = load_rules([MO], CATALOGUE)
 COUNT = 12
 LOGIN = Credential(name="n", secret=b"s")
 T1 = "ims/Timer_T1"
@@ -50,7 +53,7 @@ def profiles(timer: str) -> dict[str, str]:
 
 
 def profiles_of(files: dict[str, str]) -> Read:
-    return Read(CATALOGUE, (), parse_profiles(files, CATALOGUE), Edition.of(files))
+    return Read(CATALOGUE, RULES, parse_profiles(files, CATALOGUE, RULES), Edition.of(files))
 
 
 class Lab:
@@ -83,7 +86,7 @@ class Lab:
         self.watching.append(asyncio.create_task(rollouts.watch()))
         background = Background(store, self.clock, poll_seconds=0.01)
         sealer = Sealer(bytes(32))
-        inventory = Inventory(store, CATALOGUE, sealer, self.clock)
+        inventory = Inventory(store, CATALOGUE, sealer, self.clock, service.breaches)
         pushes = Pushes(inventory, None, *cast("tuple[Any, Any, Any]", (None, None, None)), Server("m", "M", ""))
         reachings = Reachings(store, service, pushes, Reach(), background, self.clock)
         accounts = Accounts(sealer, server_id="mogate", life_seconds=86_400)
@@ -253,6 +256,33 @@ async def test_a_campaign_for_nothing_or_nobody_is_refused(lab: Lab) -> None:
         with pytest.raises(ConfigError):
             await campaigns.create(name="x", target=target, content=content, groups=[])
     assert await campaigns.listed() == []
+
+
+async def test_values_that_break_a_rule_are_given_to_nobody(lab: Lab) -> None:
+    """Refused where a listed device or some profile shows it beforehand; a device that breaks it later fails as "rule".
+
+    Spec: RCC.07 Annex A
+    """
+    warn, most = "rcs/MESSAGING/FileTransfer/ftWarnSize", "rcs/MESSAGING/FileTransfer/MaxSizeFileTr"
+    lab.files = {"plan.toml": f'name = "p"\nlayer = "plan"\n[match]\nplan = "gold"\n[mo.rcs]\n"{most[4:]}" = 10\n'}
+    campaigns = await lab.begin()
+    content = Content(values={warn: "11"})
+    for target in (Target(devices=("s00.1",)), Target(match={"plan": ("gold",)}), Target(match={"model": ("X",)})):
+        with pytest.raises(ConfigError, match=most):
+            await campaigns.create(name="x", target=target, content=content, groups=[])
+    assert await campaigns.listed() == []
+    _, device = await lab.device(3)
+    await lab.store.commit(PutDevice(replace(device, overrides={"rcs": {most[4:]: "5"}})))
+    target = Target(devices=("s01.1",), match={"plan": ("silver",), "role": (device.role,)})
+    groups = [Group(percent=100, error_percent=100)]
+    made = await campaigns.create(name="x", target=target, content=content, groups=groups, **TERMS)
+    found = await lab.until(campaigns, made.id, lambda one: one.started == COUNT // 2)
+    assert found.errors == {"rule": 1}
+    events = await lab.store.load_events(device_id="s03.1")
+    (why,) = [event.detail["why"] for event in events if event.kind == "campaign.device_failed"]
+    assert most in why
+    assert (await lab.device(3))[1].overrides == {"rcs": {most[4:]: "5"}}
+    assert (await lab.device(5))[1].overrides == {"rcs": {warn[4:]: "11"}}
 
 
 async def test_orders_meet_steps(lab: Lab) -> None:

@@ -206,6 +206,7 @@ def test_the_admin_api_asks_for_the_token(gateway: Gateway) -> None:
         (("set", "alice", "ims/Timer_T9=1"), "Timer_T9"),
         (("set", "alice", "imz/Timer_T1=1"), "imz"),
         (("set", "alice", "ims/Timer_T1=soon"), "soon"),
+        (("set", "alice", "rcs/SERVICES/ChatAuth=0"), "rcs/MESSAGING/Chatbot"),
         (("set", "alice", "ims/Timer_T1"), "NODE=VALUE"),
         (("device", "show", "bob"), "bob"),
         (("mo", "show", "imz"), "ims"),

@@ -11,16 +11,20 @@ from msgspec.structs import replace
 
 from gateway.accounts import CREDENTIAL_PURPOSE
 from gateway.errors import ConfigError, Conflict, NotFound
+from gateway.fleet.consistency import load_rules
 from gateway.fleet.device import Device, Rcc14State, account_digest
+from gateway.fleet.profile import load_profiles
 from gateway.fleet.subscriber import ServiceState
 from gateway.inventory import Inventory, ValueEdits
 from gateway.mo.catalogue import Catalogue
 from gateway.sealing import Sealer
+from gateway.service import Service
 from gateway.store.protocol import PutDevice
 from gateway.store.sqlite import SqliteStore
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-CATALOGUE = Catalogue.load(Path(__file__).parents[3] / "config" / "mo", identifiers={})
+CONFIG = Path(__file__).parents[3] / "config"
+CATALOGUE = Catalogue.load(CONFIG / "mo", identifiers={})
 
 
 @pytest.fixture
@@ -120,6 +124,79 @@ async def test_impossible_values_are_refused(
     with pytest.raises(error, match=node.rpartition("/")[2] if "imz" not in node else "imz"):
         await inventory.set_values("ann", {"ims/Timer_T2": "20000", node: value})
     assert (await inventory.find("ann")).subscriber.overrides == {}
+
+
+@pytest.fixture
+def ruled(store: SqliteStore, sealer: Sealer, inventory: Inventory) -> Inventory:
+    """The same with the shipped profiles, and rules over several nodes."""
+    rules = load_rules([CONFIG / "mo"], CATALOGUE)
+    service = Service(CATALOGUE, load_profiles(CONFIG / "profiles", CATALOGUE, rules), plmns=["00101"], roots={})
+    return Inventory(store, CATALOGUE, sealer, lambda: NOW, service.breaches)
+
+
+SIZE, MOST = "rcs/MESSAGING/FileTransfer/ftWarnSize", "rcs/MESSAGING/FileTransfer/MaxSizeFileTr"
+
+
+@pytest.mark.parametrize("owner", ["ann", "ann.1"])
+@pytest.mark.parametrize(
+    ("values", "node", "other", "mend"),
+    [
+        ({SIZE: "200000"}, SIZE, MOST, "at least 200000"),
+        (
+            {"rcs/SERVICES/ChatAuth": "0"},
+            "rcs/MESSAGING/Chatbot",
+            "rcs/SERVICES/ChatAuth",
+            "which example-mobile (operator.toml:",
+        ),
+        (
+            {"rcs/MESSAGING/Chat/max_adhoc_group_size": "2"},
+            "rcs/MESSAGING/Chat/max_adhoc_group_size",
+            "rcs/SERVICES/GroupChatAuth",
+            "be at least 3",
+        ),
+        ({"rcs/To-AppRef": "other"}, "rcs/To-AppRef", "ims/Ext/GSMA/AppRef", "be the same"),
+        (
+            {"rcs/MESSAGING/FileTransfer/ftHTTPCSURI": "http://ft.example.net"},
+            "rcs/MESSAGING/FileTransfer/ftHTTPCSURI",
+            "rcs/SERVICES/ftAuth",
+            "begin with https://",
+        ),
+    ],
+)
+async def test_values_that_break_a_rule_are_refused(
+    ruled: Inventory, owner: str, values: dict[str, str], node: str, other: str, mend: str
+) -> None:
+    """The node, the other node and the mend are named, with the device where there are several; nothing is stored.
+
+    Spec: RCC.07 Annex A
+    """
+    for number in "12":
+        await ruled.add_omadm_device("ann", loc_uri=f"phone-{number}")
+    before = await ruled.find("ann")
+    with pytest.raises(ConfigError) as refusal:
+        await ruled.set_values(owner, {"ims/Timer_T1": "3000"} | values)
+    assert refusal.value.key == node
+    for said in (other, mend, "RCC.07 Annex A", "on device ann.1"):
+        assert said in refusal.value.reason
+    assert await ruled.find("ann") == before
+
+
+async def test_values_are_judged_together(ruled: Inventory) -> None:
+    """What breaks a rule alone is taken with what keeps it, and a subscriber without devices is judged too."""
+    with pytest.raises(ConfigError, match=MOST):
+        await ruled.set_values("ann", {SIZE: "200000"})
+    await ruled.set_values("ann", {SIZE: "200000", MOST: "300000"})
+    with pytest.raises(ConfigError, match=MOST):
+        await ruled.set_values("ann", {}, unset=[MOST])
+
+
+async def test_a_rule_that_was_broken_before_stands_in_nobodys_way(inventory: Inventory, ruled: Inventory) -> None:
+    """Values from before a rule was there can be mended one by one, and other values set meanwhile."""
+    await inventory.set_values("ann", {SIZE: "200000", "rcs/To-AppRef": "other"})
+    await ruled.set_values("ann", {"ims/Timer_T1": "3000"})
+    await ruled.set_values("ann", {}, unset=[SIZE])
+    with pytest.raises(ConfigError, match=MOST):
+        await ruled.set_values("ann", {SIZE: "200000"})
 
 
 async def test_a_new_account_keeps_no_password(inventory: Inventory, sealer: Sealer) -> None:

@@ -124,7 +124,10 @@ def test_profiles_are_checked_as_they_come_together(catalogue: Catalogue, rules:
     assert broken(catalogue, rules, base, other)[3] == ""
     one = profile("a", "group", 'group = "a"', switch[1], switch[0])
     two = profile("b", "group", 'group = "b"', '"SERVICES/ChatAuth" = false')
-    assert broken(catalogue, rules, one, two)[3] == "there are no chatbots without chat (RCC.07 Annex A, ChatAuth)"
+    assert broken(catalogue, rules, one, two)[3] == (
+        "there are no chatbots without chat (RCC.07 Annex A, ChatAuth): take rcs/MESSAGING/Chatbot away, which a "
+        "(a.toml:6) sets, or let rcs/SERVICES/ChatAuth not be false"
+    )
 
 
 def test_what_is_set_on_a_subscriber_is_told(catalogue: Catalogue, rules: tuple[Rule, ...]) -> None:
@@ -133,9 +136,8 @@ def test_what_is_set_on_a_subscriber_is_told(catalogue: Catalogue, rules: tuple[
     sound = Subscriber(id="a", imsis=("001010000000001",))
     odd = Subscriber(id="b", imsis=("001010000000002",), overrides={"rcs": {"SERVICES/ChatAuth": "false"}})
     assert profiles.breaches(profiles.select(sound, Device(id="a.1"))) == []
-    assert profiles.breaches(profiles.select(odd, Device(id="b.1"))) == [
-        "rcs/MESSAGING/Chatbot: there are no chatbots without chat (RCC.07 Annex A, ChatAuth)"
-    ]
+    (breach,) = profiles.breaches(profiles.select(odd, Device(id="b.1")))
+    assert (breach.node, breach.rule.clause) == ("rcs/MESSAGING/Chatbot", "RCC.07 Annex A, ChatAuth")
 
 
 @pytest.mark.parametrize(
