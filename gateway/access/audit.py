@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from gateway.store.protocol import AUDIT, PutRecord, Record, Store
+from gateway.store.protocol import AUDIT, LAST, PutRecord, Record, Store
 
 _PAGE = 500
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
@@ -44,8 +44,7 @@ _decode = msgspec.json.Decoder(Entry).decode
 
 def written(entry: Entry, nonce: str) -> PutRecord:
     """The write that adds the entry. ``nonce`` tells it from others of the same microsecond."""
-    entry_id = f"{(entry.at - _EPOCH) // timedelta(microseconds=1):020d}-{nonce}"
-    return PutRecord(Record(kind=AUDIT, id=entry_id, payload=_encode(entry)))
+    return PutRecord(Record(kind=AUDIT, id=f"{_place(entry.at)}-{nonce}", payload=_encode(entry)))
 
 
 class AuditLog:
@@ -59,21 +58,42 @@ class AuditLog:
         await self._store.commit(written(entry, nonce))
 
     async def load(
-        self, *, after: str = "", limit: int, who: str = "", subject: str = "", action: str = ""
+        self,
+        *,
+        after: str = "",
+        limit: int,
+        who: str = "",
+        subject: str = "",
+        action: str = "",
+        since: datetime | None = None,
+        until: datetime | None = None,
+        backwards: bool = False,
     ) -> Sequence[Entry]:
-        """Entries in the order of their time; empty filters match all."""
+        """Entries in the order of their time, or ``backwards``; empty filters match all.
+
+        ``since`` is the first moment wanted, ``until`` the first that is not. ``after`` is the last entry seen already.
+        """
         wanted = {"who": who, "subject": subject, "action": action}
+        first, end = _place(since) if since else "", _place(until) if until else LAST
+        after = min(after or end, end) if backwards else max(after, first)
         found: list[Entry] = []
         while len(found) < limit:
-            page = await self._store.load_records(AUDIT, after=after, limit=_PAGE)
+            page = await self._store.load_records(AUDIT, after=after, limit=_PAGE, backwards=backwards)
             for record in page:
                 entry = _decode(record.payload)
-                if all(getattr(entry, name) == value for name, value in wanted.items() if value):
+                if first <= record.id < end and all(
+                    getattr(entry, key) == value for key, value in wanted.items() if value
+                ):
                     found.append(replace(entry, id=record.id))
-            if len(page) < _PAGE:
+            if len(page) < _PAGE or not first <= page[-1].id < end:
                 break
             after = page[-1].id
         return found[:limit]
+
+
+def _place(at: datetime) -> str:
+    """What sorts before the ids of that moment and after all earlier ones."""
+    return f"{(at - _EPOCH) // timedelta(microseconds=1):020d}"
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

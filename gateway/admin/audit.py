@@ -28,6 +28,9 @@ class AuditRoutes:
                     "who": "by this user:NAME, token:NAME or admin.token",
                     "subject": "to this subscriber, device, user or token, by its id",
                     "action": "this operationId",
+                    "since": "no earlier than this time",
+                    "until": "before this time",
+                    "newest": "true: newest first; what comes after an id is then older",
                     "after": "after this id",
                     "limit": f"how many, at most {MAX_LISTED}",
                 },
@@ -37,5 +40,11 @@ class AuditRoutes:
     async def list_audit(self, call: Call) -> Sequence[AuditView]:
         """Entries, a page at a time."""
         wanted = {name: call.query.get(name, "") for name in ("who", "subject", "action", "after")}
-        found = await self._log.load(limit=call.limit, **wanted)
+        found = await self._log.load(
+            limit=call.limit,
+            since=call.time("since"),
+            until=call.time("until"),
+            backwards=call.flag("newest"),
+            **wanted,
+        )
         return [AuditView.model_validate(msgspec.structs.asdict(entry)) for entry in found]

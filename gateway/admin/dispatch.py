@@ -144,7 +144,8 @@ class Dispatcher:
         after = await self._view(view, request) if view else _without_secrets(answer)
         if isinstance(after, list):
             after = {"rows": len(after)}
-        subject = str({**(after or {}), **(before or {})}.get("id", entry.subject))
+        shown = {**(after or {}), **(before or {})}
+        subject = str(shown.get("id") or entry.subject or shown.get("name", ""))
         was, now = changes(before or {}, after or {})
         who = entry.who or f"user:{(entry.asked or {}).get('name', '')}"
         entry = msgspec.structs.replace(entry, who=who, subject=subject, before=was, after=now, status=route.status)

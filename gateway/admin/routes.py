@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from gateway.access.roles import RESOURCES
@@ -44,6 +45,15 @@ class Call(NamedTuple):
         if text not in ("true", "false"):
             raise ConfigError(f"{text[:40]!r} is neither true nor false", key=name)
         return text == "true"
+
+    def time(self, name: str) -> datetime | None:
+        """A query parameter that is a moment, in UTC unless it says otherwise. Raises: ConfigError when it is none."""
+        text = self.query.get(name, "")
+        try:
+            at = datetime.fromisoformat(text) if text else None
+        except ValueError:
+            raise ConfigError(f"{text[:40]!r} is not a time, such as 2026-01-31T12:00:00Z", key=name) from None
+        return at.replace(tzinfo=UTC) if at and not at.tzinfo else at
 
     @property
     def limit(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from gateway.admin.models.trace import Armed, ExchangeView, MessageView, TraceArming
 from gateway.admin.routes import MAX_LISTED, Call, Route
@@ -69,8 +69,8 @@ class TraceRoutes:
     async def list_newest(self, call: Call) -> Sequence[ExchangeView]:
         """The newest exchange with each device, or with a subscriber before a device was known; or all after a time."""
         wanted = _wanted(call)
-        if "after" in call.query:
-            found = await self._load_after(_time(call.query["after"]))
+        if after := call.time("after"):
+            found = await self._load_after(after)
         else:
             owners = await self._store.load_traced_owners(min(call.number("limit", 20), MAX_NEWEST))
             found = [entry for owner in owners for entry in await self._store.load_trace([owner], 1, self._clock())]
@@ -114,14 +114,6 @@ class TraceRoutes:
         """Trace this device in full for some minutes, or no more with 0."""
         body: TraceArming = call.body
         return Armed(traced_until=await self._inventory.arm_trace(call.path["ref"], body.minutes))
-
-
-def _time(text: str) -> datetime:
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        raise ConfigError(f"{text[:40]!r} is not a time, such as 2026-01-31T12:00:00Z", key="after") from None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _wanted(call: Call) -> Callable[[TraceEntry], bool]:

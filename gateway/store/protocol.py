@@ -25,6 +25,9 @@ from gateway.fleet.subscriber import Subscriber
 AUDIT = "access.audit"
 """The kind of record that can be added and nothing else, in any store."""
 
+LAST = "\U0010ffff"
+"""Text that sorts after every id."""
+
 IdentityKind = Literal["id", "imsi", "msisdn", "imei"]
 
 
@@ -256,8 +259,13 @@ class Store(Protocol):
         """The record, or None."""
         ...
 
-    async def load_records(self, kind: str, *, prefix: str = "", after: str = "", limit: int = 100) -> Sequence[Record]:
-        """Records of the kind whose ids begin so, by ascending id, starting after the given one."""
+    async def load_records(
+        self, kind: str, *, prefix: str = "", after: str = "", limit: int = 100, backwards: bool = False
+    ) -> Sequence[Record]:
+        """Records of the kind whose ids begin so, by ascending id, starting after the given one.
+
+        ``backwards`` they come by descending id, starting below the given one.
+        """
         ...
 
     async def load_due(self, kind: str, now: datetime, limit: int) -> Sequence[Record]:

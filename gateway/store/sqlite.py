@@ -29,6 +29,7 @@ from gateway.fleet.search import Search, terms_of_device, terms_of_subscriber
 from gateway.fleet.subscriber import Subscriber
 from gateway.store.group_commit import GroupCommit
 from gateway.store.protocol import (
+    LAST,
     Append,
     ClaimEphemeral,
     Contact,
@@ -228,8 +229,14 @@ class SqliteStore:
         rows = self._read(f"{_RECORD} AND id = ?", kind, record_id)
         return _record(rows[0]) if rows else None
 
-    async def load_records(self, kind: str, *, prefix: str = "", after: str = "", limit: int = 100) -> Sequence[Record]:
+    async def load_records(
+        self, kind: str, *, prefix: str = "", after: str = "", limit: int = 100, backwards: bool = False
+    ) -> Sequence[Record]:
         query = f"{_RECORD} AND id > ? AND substr(id, 1, length(?)) = ? ORDER BY id LIMIT ?"
+        if backwards:
+            query = query.replace("id > ?", "id < ?").replace("ORDER BY id", "ORDER BY id DESC")
+            below = after or f"{prefix}{LAST}"
+            return [_record(row) for row in self._read(query, kind, below, prefix, prefix, limit)]
         # What begins so is not smaller than the prefix itself, which the index finds.
         if after < prefix:
             query = query.replace("id > ?", "id >= ?")

@@ -728,6 +728,9 @@ async def test_records_are_listed_by_id(store: Store) -> None:
     assert [one.id for one in await store.load_records("chore")] == ["a", "a/10", "a/2", "b", "ä/1"]
     assert [one.id for one in await store.load_records("chore", prefix="a/")] == ["a/10", "a/2"]
     assert [one.id for one in await store.load_records("chore", prefix="a/", after="a/10", limit=1)] == ["a/2"]
+    assert [one.id for one in await store.load_records("chore", backwards=True)] == ["ä/1", "b", "a/2", "a/10", "a"]
+    assert [one.id for one in await store.load_records("chore", after="b", limit=2, backwards=True)] == ["a/2", "a/10"]
+    assert [one.id for one in await store.load_records("chore", prefix="a/", backwards=True)] == ["a/2", "a/10"]
     assert await store.count_waiting("chore") == 0
     (kept,) = await store.load_records("chore.part")
     await store.commit(DeleteRecord(kept))

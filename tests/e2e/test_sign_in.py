@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
 import signal
 import subprocess
 import sysconfig
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from live_gateway import Gateway
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 ROOT = Path(__file__).parents[2]
 # The command beside it is a script in between, which does not pass signals on.
@@ -28,7 +27,6 @@ ROLES = [
     {"group": "noc-people", "role": "noc"},
     {"group": "bluebird", "role": "viewer", "tenant": "bluebird"},
 ]
-expect.set_options(timeout=30_000)
 
 
 class Identity:
@@ -104,15 +102,6 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 @pytest.fixture(scope="module")
 def identity(gateway: Gateway) -> Identity:
     return gateway.identity  # type: ignore[attr-defined,no-any-return]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        # The sandbox of the browser does not work for root, and nothing but these two servers' pages is opened.
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

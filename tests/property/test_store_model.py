@@ -369,6 +369,7 @@ class StoreMachine(RuleBasedStateMachine):
             assert list(await store.load_records(kind)) == kept
             assert list(await store.load_records(kind, prefix="c/")) == [one for one in kept if one.id[:2] == "c/"]
             assert list(await store.load_records(kind, after="c", limit=2)) == [one for one in kept if one.id > "c"][:2]
+            assert list(await store.load_records(kind, backwards=True)) == kept[::-1]
             for key in RECORD_IDS:
                 assert await store.load_record(kind, key) == model.records.get((kind, key))
             waiting = [one for one in kept if one.due_at is not None]

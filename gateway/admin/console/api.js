@@ -44,6 +44,21 @@ export function giveReason(text) {
   reason = text.trim();
 }
 
+// Saves a whole list as a file: all pages of it, as CSV.
+export async function download(path, query, name) {
+  const search = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== undefined && value !== ""));
+  const headers = { Accept: "text/csv", ...(token && { Authorization: `Bearer ${token}` }) };
+  const response = await fetch(`${BASE}${path}?${search}`, { headers, cache: "no-store" });
+  if (!response.ok) throw new Refused(response.status, (await response.json()).detail);
+  save(await response.blob(), name);
+}
+
+export function save(blob, name) {
+  const address = URL.createObjectURL(blob);
+  Object.assign(document.createElement("a"), { href: address, download: name }).click();
+  URL.revokeObjectURL(address);
+}
+
 export const get = (path, query) => call("GET", path, { query });
 
 // The gateway's metrics in the Prometheus text format.

@@ -1,5 +1,7 @@
 // What several screens show alike.
+import { download } from "./api.js";
 import { html, useEffect, useRef, useState } from "./dom.js";
+import { to } from "./route.js";
 
 // Loads when `keys` change, and every `seconds` while the page can be seen. Gives { data, problem, loading, reload }.
 // What was loaded stays until it is replaced when only `again` has changed.
@@ -112,6 +114,10 @@ export const clock = {
   },
 };
 
+// A moment as a field for date and time holds it, and what is in such a field as a moment.
+export const toField = (moment) => (moment ? timeOf(moment).slice(0, 16).replace(" ", "T") : "");
+export const ofField = (text) => (text ? new Date(clock.utc ? `${text}Z` : text).toISOString() : "");
+
 export function timeOf(text, withDate = true) {
   const time = new Date(text);
   const shown = clock.utc ? time : new Date(time.getTime() - time.getTimezoneOffset() * 60_000);
@@ -171,6 +177,21 @@ export function Table({ head, children, label, empty = "Nothing yet." }) {
       <tbody>${rows}</tbody>
     </table>
   </div>`;
+}
+
+// The whole list as a file, of which a screen shows a page.
+export function Export({ path, query, name }) {
+  const [run, { busy, problem }] = useAction(() => download(path, query, name));
+  return html`<button type="button" class="quiet" disabled=${busy} onClick=${run}>${busy ? "Exporting …" : "Export as CSV"}</button><${Problem} of=${problem} />`;
+}
+
+// The ways to the other pages of a list: `page` is the present one, full when there are `size` of it.
+export function Pager({ path, query, page, size, first = "First page", next = "Next page" }) {
+  const { after, ...rest } = query;
+  return html`<p class="pager">
+    ${after && html`<a class="button" href=${to(path, rest)}>${first}</a>`}
+    ${page.length === size && html`<a class="button" href=${to(path, { ...rest, after: page.at(-1).id })}>${next}</a>`}
+  </p>`;
 }
 
 // The heading of a screen, which is also the title of the page.

@@ -27,6 +27,7 @@ from gateway.fleet.mirror import Mirror
 from gateway.fleet.operation import Operation
 from gateway.fleet.search import Search
 from gateway.store.protocol import (
+    LAST,
     Append,
     ClaimEphemeral,
     Contact,
@@ -217,12 +218,15 @@ class RedisStore:
         found = await self._records(kind, [record_id])
         return found[0] if found else None
 
-    async def load_records(self, kind: str, *, prefix: str = "", after: str = "", limit: int = 100) -> Sequence[Record]:
+    async def load_records(
+        self, kind: str, *, prefix: str = "", after: str = "", limit: int = 100, backwards: bool = False
+    ) -> Sequence[Record]:
         ids = self._keys.record_ids(kind)
-        low = f"({after}" if after >= prefix and after else f"[{prefix}"
-        (found,) = await self._servers.run(
-            [Errand(ids, ("ZRANGE", ids, low, f"({prefix}\U0010ffff" if prefix else "+", "BYLEX", "LIMIT", 0, limit))]
-        )
+        low, high = f"[{prefix}", f"({prefix}{LAST}"
+        places: tuple[str, ...] = (f"({after}" if after >= prefix and after else low, high, "BYLEX")
+        if backwards:
+            places = (f"({min(after or high[1:], high[1:])}", low, "BYLEX", "REV")
+        (found,) = await self._servers.run([Errand(ids, ("ZRANGE", ids, *places, "LIMIT", 0, limit))])
         return await self._records(kind, [one.decode() for one in found])
 
     async def load_due(self, kind: str, now: datetime, limit: int) -> Sequence[Record]:

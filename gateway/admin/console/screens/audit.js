@@ -1,19 +1,19 @@
 import { get } from "../api.js";
-import { html, useState } from "../dom.js";
-import { Badge, Filter, Heading, Loaded, Table, useLoad, When } from "../parts.js";
+import { html } from "../dom.js";
+import { Badge, clock, Command, Export, Heading, Loaded, ofField, Pager, Table, toField, useLoad, When } from "../parts.js";
+import { go } from "../route.js";
 
-const PAGE = 1000;
+const PAGE = 100;
 
 // Who changed what, newest first.
-export function Audit() {
-  const [filter, setFilter] = useState("");
-  const loaded = useLoad(() => get("/audit", { limit: PAGE }), []);
-  const fits = (entry) => `${entry.who} ${entry.action} ${entry.subject} ${entry.reason}`.toLowerCase().includes(filter.toLowerCase());
+export function Audit({ query }) {
+  const { after, ...filter } = query;
+  const loaded = useLoad(() => get("/audit", { ...query, newest: true, limit: PAGE }), [JSON.stringify(query)]);
   return html`<${Heading} title="Audit" />
-    <div class="tools"><${Filter} value=${filter} onInput=${setFilter} label="Filter by who, what or whose" /></div>
+    <${Filters} key=${`${JSON.stringify(filter)}${clock.utc}`} of=${filter} />
     <${Loaded} from=${loaded}>${(entries) => html`
       <${Table} label="Audit" head=${["When", "Who", "Did", "To", "Answer", "What changed"]} empty="Nobody has changed anything.">
-        ${entries.toReversed().filter(fits).map((entry) => html`<tr key=${entry.id}>
+        ${entries.map((entry) => html`<tr key=${entry.id}>
           <td><${When} at=${entry.at} exact /></td>
           <th scope="row">${entry.who.replace(/^user:/, "")} <span class="muted">${entry.address}</span></th>
           <td>${entry.action.replaceAll("_", " ")}${entry.reason && html`<span class="template">${entry.reason}</span>`}</td>
@@ -21,7 +21,33 @@ export function Audit() {
           <td><${Badge} tone=${entry.status < 400 ? "good" : "bad"}>${String(entry.status)}<//></td>
           <td class="value"><${Changes} before=${entry.before} after=${entry.after} asked=${entry.asked} /></td>
         </tr>`)}
-      <//>`}<//>`;
+      <//>
+      <${Pager} path=${["audit"]} query=${query} page=${entries} size=${PAGE} first="Newest" next="Older" />
+      <${Command} line="mogate audit list --newest" />`}<//>`;
+}
+
+function Filters({ of: filter }) {
+  const find = (event) => {
+    event.preventDefault();
+    const { who, action, subject, since, until } = Object.fromEntries(new FormData(event.target));
+    const name = who.trim();
+    go(["audit"], {
+      who: !name || name.includes(":") || name === "admin.token" ? name : `user:${name}`,
+      action: action.trim().toLowerCase().replaceAll(" ", "_"),
+      subject: subject.trim(),
+      since: ofField(since),
+      until: ofField(until),
+    });
+  };
+  return html`<form class="row fields" role="search" aria-label="Audit" onSubmit=${find}>
+    <label class="field"><span>Who</span><input name="who" defaultValue=${filter.who?.replace(/^user:/, "")} placeholder="ada, token:crm" autocomplete="off" spellcheck=${false} /></label>
+    <label class="field"><span>Did</span><input name="action" defaultValue=${filter.action?.replaceAll("_", " ")} placeholder="set values" autocomplete="off" spellcheck=${false} /></label>
+    <label class="field"><span>To</span><input name="subject" defaultValue=${filter.subject} placeholder="an id" autocomplete="off" spellcheck=${false} /></label>
+    <label class="field"><span>Since</span><input name="since" type="datetime-local" defaultValue=${toField(filter.since)} /></label>
+    <label class="field"><span>Before</span><input name="until" type="datetime-local" defaultValue=${toField(filter.until)} /></label>
+    <button type="submit" class="main">Find</button>
+    <${Export} path="/audit" query=${{ ...filter, newest: true }} name="audit.csv" />
+  </form>`;
 }
 
 function Changes({ before, after, asked }) {

@@ -1,7 +1,7 @@
 // Devices of the whole fleet by what they have in common, and one act for all that are chosen.
 import { call, get, may, segment } from "../api.js";
 import { html, useState } from "../dom.js";
-import { Badge, Command, Heading, Loaded, Panel, Problem, Table, useAction, useLoad, When } from "../parts.js";
+import { Badge, Command, Heading, Loaded, Pager, Panel, Problem, Table, useAction, useLoad, When } from "../parts.js";
 import { go, to } from "../route.js";
 
 const PAGE = 100;
@@ -40,10 +40,7 @@ export function Devices({ query: { match = "", after = "" } }) {
     <${Loaded} from=${loaded}>${(page) => html`
       <${Bulk} of=${[...chosen]} />
       <${Found} of=${page} chosen=${chosen} choose=${setChosen} />
-      <p class="pager">
-        ${after && html`<a class="button" href=${to(["devices"], { match })}>First page</a>`}
-        ${page.length === PAGE && html`<a class="button" href=${to(["devices"], { match, after: page.at(-1).id })}>Next page</a>`}
-      </p>
+      <${Pager} path=${["devices"]} query=${{ match, after }} page=${page} size=${PAGE} />
       <${Command} line=${`mogate device list${match && ` --match '${match}'`}`} />`}<//>`;
 }
 

@@ -1,6 +1,6 @@
 import { get } from "../api.js";
 import { html } from "../dom.js";
-import { Badge, Heading, Loaded, Table, useLoad, When } from "../parts.js";
+import { Badge, Heading, Loaded, Pager, Table, useLoad, When } from "../parts.js";
 import { to } from "../route.js";
 
 const PAGE = 50;
@@ -13,14 +13,10 @@ export function Subscribers({ query }) {
     ${q && html`<p class="notice">Nobody and nothing is called exactly <b>${q}</b>. These are the subscribers whose id begins with it.</p>`}
     <${Loaded} from=${loaded}>${(all) => {
       const shown = all.filter((one) => one.id.startsWith(q));
-      const last = shown.length === PAGE && shown[PAGE - 1].id;
       return html`<${Table} label="Subscribers" head=${["Subscriber", "MSISDN", "IMSI", "Plan", "State", "Devices", "Last seen"]} empty="No subscriber is called so.">
           ${shown.map((one) => html`<${Row} key=${one.id} of=${one} />`)}
         <//>
-        <p class="pager">
-          ${after && html`<a class="button" href=${to(["subscribers"], { q })}>First page</a>`}
-          ${last && html`<a class="button" href=${to(["subscribers"], { q, after: last })}>Next page</a>`}
-        </p>`;
+        <${Pager} path=${["subscribers"]} query=${{ q, after }} page=${shown} size=${PAGE} />`;
     }}<//>`;
 }
 

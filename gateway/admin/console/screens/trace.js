@@ -1,5 +1,5 @@
 // What was said with a device, session by session, decoded, with what the gateway decided in between.
-import { call, get, may, segment } from "../api.js";
+import { call, get, may, save, segment } from "../api.js";
 import { html, useState } from "../dom.js";
 import { Badge, Command, Copy, Loaded, Problem, timeOf, useAction, useLoad, When } from "../parts.js";
 import { kindOf, sessionsOf } from "../sessions.js";
@@ -65,10 +65,6 @@ function Message({ of: { direction, line, says, raw }, aside }) {
 }
 
 function Download({ name, of }) {
-  const save = () => {
-    const address = URL.createObjectURL(new Blob([JSON.stringify(of, null, 2)], { type: "application/json" }));
-    Object.assign(document.createElement("a"), { href: address, download: name }).click();
-    URL.revokeObjectURL(address);
-  };
-  return html`<button type="button" class="quiet" onClick=${save}>Download as JSON</button>`;
+  const keep = () => save(new Blob([JSON.stringify(of, null, 2)], { type: "application/json" }), name);
+  return html`<button type="button" class="quiet" onClick=${keep}>Download as JSON</button>`;
 }

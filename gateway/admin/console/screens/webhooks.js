@@ -1,7 +1,7 @@
 // Who is told of events over HTTP, and what came of each message.
 import { call, get, may, segment } from "../api.js";
 import { html } from "../dom.js";
-import { Badge, Command, Copy, Facts, Grave, Heading, Loaded, Panel, Problem, Table, useAction, useLoad, When } from "../parts.js";
+import { Badge, Command, Copy, Facts, Grave, Heading, Loaded, Pager, Panel, Problem, Table, useAction, useLoad, When } from "../parts.js";
 import { go, to } from "../route.js";
 
 const REFRESH_SECONDS = 3;
@@ -20,14 +20,7 @@ export function Webhooks({ query: { after = "" } }) {
           <td><${When} at=${createdAt} exact /></td>
         </tr>`)}
       <//>
-      <${Pager} path=${["webhooks"]} after=${after} page=${webhooks} />`}<//>`;
-}
-
-function Pager({ path, after, page }) {
-  return html`<p class="pager">
-    ${after && html`<a class="button" href=${to(path)}>First page</a>`}
-    ${page.length === PAGE && html`<a class="button" href=${to(path, { after: page.at(-1).id })}>Next page</a>`}
-  </p>`;
+      <${Pager} path=${["webhooks"]} query=${{ after }} page=${webhooks} size=${PAGE} />`}<//>`;
 }
 
 function NewWebhook({ reload }) {
@@ -88,6 +81,6 @@ export function Webhook({ path: [id], query: { after = "" } }) {
           <td><button type="button" class="quiet small" disabled=${disabled || replayed.busy} aria-label=${`Send ${message.kind} of ${message.created_at} again`} onClick=${() => replay(message.id)}>Send again</button></td>
         </tr>`)}
       <//>
-      <${Pager} path=${["webhooks", id]} after=${after} page=${messages} />`}<//>
+      <${Pager} path=${["webhooks", id]} query=${{ after }} page=${messages} size=${PAGE} />`}<//>
     <${Command} line=${`mogate webhook log ${id}`} />`}<//>`;
 }

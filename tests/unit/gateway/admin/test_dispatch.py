@@ -43,6 +43,32 @@ async def test_a_change_is_written_down(client: TestClient, clock: Any) -> None:
     assert (await ask(client, "GET", f"/audit?after={changed['id']}"))[1] == []
 
 
+async def test_the_newest_changes_come_first(client: TestClient, clock: Any) -> None:
+    """Page by page backwards where asked for, within a time, and whole as lines."""
+    for number in range(5):
+        await ask(client, "POST", "/subscribers", {"id": f"s{number}", "imsis": [f"00101000000000{number}"]})
+        clock.at += timedelta(minutes=1)
+
+    async def subjects(query: str) -> list[str]:
+        return [one["subject"] for one in (await ask(client, "GET", f"/audit?{query}"))[1]]
+
+    assert await subjects("newest=true") == ["s4", "s3", "s2", "s1", "s0"]
+    _, page, headers = await ask(client, "GET", "/audit?newest=true&limit=2")
+    assert [one["subject"] for one in page] == ["s4", "s3"]
+    assert f"after={page[-1]['id']}" in headers["Link"]
+    assert await subjects(f"newest=true&limit=2&after={page[-1]['id']}") == ["s2", "s1"]
+    during = "since=2026-01-02T03:05:05Z&until=2026-01-02T03:07:05"
+    assert await subjects(during) == ["s1", "s2"]
+    assert await subjects(f"newest=true&{during}") == ["s2", "s1"]
+    assert await subjects(f"newest=true&subject=s1&{during}") == ["s1"]
+    async with client.get(
+        "/api/v1/audit?newest=true&until=2026-01-02T03:05:05Z", headers={"Accept": "text/csv"}
+    ) as one:
+        assert [row["subject"] for row in csv.DictReader((await one.text()).splitlines())] == ["s0"]
+    status, problem, _ = await ask(client, "GET", "/audit?since=yesterday")
+    assert (status, problem["detail"]) == (422, "since: 'yesterday' is not a time, such as 2026-01-31T12:00:00Z")
+
+
 async def test_no_secret_is_written_down(client: TestClient, store: SqliteStore) -> None:
     """Not what was sent, nor what was answered."""
     k = "00112233445566778899AABBCCDDEEFF"

@@ -1,0 +1,95 @@
+"""The page of a subscriber's phones: why something does not work, and mending it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from browsing import visit
+from live_gateway import Gateway
+from playwright.sync_api import Page, expect
+
+
+def test_the_help_desk_finds_out_why(console: Page) -> None:
+    """By keyboard alone from a number to the value the phone refused, and to what was said on the wire. RepPro 405."""
+    console.keyboard.press("/")
+    console.keyboard.type("+15550100001")
+    console.keyboard.press("Enter")
+    expect(console.get_by_role("heading", name="alice")).to_be_visible()
+    expect(console.get_by_label("What stands out")).to_contain_text(
+        "The phone refused ims/Timer_T2: 405 command not allowed. It still holds 16000."
+    )
+    console.get_by_role("link", name="All, decoded").click()
+    session = console.locator(".session").first
+    expect(session).to_contain_text("1 refused")
+    answer = session.get_by_text("Status 405 to Replace ./3GPP_IMS/Timer_T2 = 8000: command not allowed")
+    expect(answer).to_be_visible()
+    session.get_by_role("button", name="Raw").last.click()
+    expect(session.get_by_label("As it travelled")).to_contain_text("<SyncML")
+
+
+def test_an_imei_leads_to_its_phone(console: Page) -> None:
+    """Each identity in the one search box; what is nobody's says so."""
+    search = console.get_by_label("Find a subscriber or device")
+    search.fill("001015000000023")
+    search.press("Enter")
+    expect(console.get_by_role("navigation", name="Devices").locator("[aria-current]")).to_contain_text("alice.2")
+    search.fill("ali")
+    search.press("Enter")
+    expect(console.get_by_text("Nobody and nothing is called exactly ali")).to_be_visible()
+    expect(console.get_by_role("row")).to_have_count(2)
+
+
+def test_why_a_value_is_what_it_is(console: Page) -> None:
+    """The layer that won beside the one that lost."""
+    visit(console, "#/subscribers/alice/alice.1?tab=values")
+    console.get_by_label("Only where layers disagree").check()
+    row = console.get_by_role("row", name="ims/Timer_T2")
+    expect(row).to_contain_text("8000")
+    expect(row.locator("s")).to_have_text("16000")
+    expect(row).to_contain_text("operator.toml:")
+
+
+def test_a_phone_is_reached(gateway: Gateway, console: Page, tmp_path: Path) -> None:
+    """One button sends the push; the page follows it until the phone has called. RCC.14 3"""
+    visit(console, "#/subscribers/alice/alice.2")
+    console.get_by_role("button", name="Preview").click()
+    expect(console.get_by_label("Octets of the short messages")).to_have_text(re.compile("^[0-9A-F]{40,}"))
+    console.get_by_role("button", name="Have RCC.14 clients ask anew").click()
+    progress = console.get_by_role("status")
+    expect(progress).to_contain_text("given to the bearer")
+    assert gateway.json("simulate", "rcc14", "--state", str(tmp_path / "new.json"))["result"] == "ok"
+    expect(progress).to_contain_text("the phone called")
+
+
+def test_a_value_is_changed_from_the_tree(gateway: Gateway, console: Page) -> None:
+    """Walked to by arrow keys, staged, looked at in both protocols, applied, sent, and asked back live."""
+    visit(console, "#/subscribers/alice/alice.1?tab=tree")
+    row = console.locator("tr[data-path='ims/Timer_T1']")
+    row.focus()
+    console.keyboard.press("ArrowDown")
+    console.keyboard.press("ArrowDown")
+    expect(console.locator("tr:focus")).to_have_attribute("data-path", "ims/Timer_T4")
+    console.keyboard.press("Enter")
+    expect(console.get_by_label("Timer_T4", exact=True)).to_contain_text("May hold")
+    console.get_by_label("New value").fill("9000")
+    console.get_by_role("button", name="Stage").click()
+    expect(row.locator("xpath=following-sibling::tr[2]")).to_contain_text("staged")
+    console.get_by_role("button", name="Preview").click()
+    expect(console.get_by_label("Commands")).to_contain_text("Replace ./3GPP_IMS/Timer_T4 = 9000")
+    console.get_by_role("button", name="SyncML").click()
+    expect(console.get_by_label("SyncML")).to_contain_text("<LocURI>./3GPP_IMS/Timer_T4</LocURI>")
+    console.get_by_role("button", name="RCC.14 document").click()
+    expect(console.get_by_label("RCC.14 document")).to_contain_text('<parm name="Timer_T4" value="9000"/>')
+    assert "ims/Timer_T4" not in gateway.json("subscriber", "show", "alice")["values"]
+    console.get_by_role("button", name="Apply").click()
+    expect(console.get_by_text("It goes out when the phone next calls.")).to_be_visible()
+    changed = console.locator("tr[data-path='ims/Timer_T4']")
+    expect(changed.get_by_role("gridcell")).to_have_text(["Timer_T4", "9000", "17000", "", "pending"])
+    changed.focus()
+    changed.click()
+    console.get_by_role("button", name="Get Timer_T4 now").click()
+    expect(changed).to_contain_text("asked …")
+    gateway.json("simulate", "omadm")
+    expect(changed.get_by_role("gridcell").nth(3)).to_contain_text("ago")
+    expect(changed.get_by_role("gridcell").nth(2)).to_have_text("9000")

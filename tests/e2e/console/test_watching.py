@@ -1,0 +1,119 @@
+"""What goes on and went on: live sessions, overview, events, messaging, webhooks and rules."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+from browsing import visit
+from live_gateway import Gateway
+from playwright.sync_api import Page, expect
+
+
+def test_what_goes_on_is_seen(gateway: Gateway, console: Page) -> None:
+    """The newest exchange of each device appears by itself and leads to its session; the overview counts it."""
+    visit(console, "#/live")
+    rows = console.get_by_role("table").get_by_role("row")
+    expect(rows.filter(has_text="alice.1")).to_have_count(1)
+    gateway.json("simulate", "omadm")
+    expect(rows.nth(1)).to_contain_text("nothing to send: the session is over")
+    rows.nth(1).get_by_role("link", name="alice.1").click()
+    expect(console.locator(".session").first).to_contain_text("OMA DM session")
+    visit(console, "#/overview")
+    expect(console.get_by_label("OMA DM sessions").locator(".figure")).to_have_text(re.compile("^[1-9]"))
+    expect(console.get_by_label("What went wrong last")).to_contain_text("status 405 command not allowed")
+    visit(console, "#/events")
+    console.get_by_label("Filter by kind, subscriber or detail").fill("value.refused alice")
+    expect(console.get_by_role("row").nth(1)).to_contain_text("./3GPP_IMS/Timer_T2")
+
+
+@pytest.fixture
+def receiver() -> Iterator[tuple[str, list[str]]]:
+    """Something that takes webhooks, by its address, and the ids of the messages that came."""
+    came: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            came.append(self.headers["webhook-id"])
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/events", came
+        server.shutdown()
+        thread.join()
+
+
+def test_a_receiver_is_told(gateway: Gateway, console: Page, receiver: tuple[str, list[str]]) -> None:
+    """Added, tested, told, told once more, removed; and why that was done is in the audit log."""
+    url, came = receiver
+    visit(console, "#/webhooks")
+    console.get_by_label("Reason for changes").fill("ticket 42 – Zoë asked")
+    console.get_by_label("Address of the receiver").fill(url)
+    console.get_by_label("Kinds of events").fill("push.*")
+    console.get_by_role("button", name="Add").click()
+    expect(console.get_by_role("status")).to_contain_text("whsec_")
+    console.get_by_role("link", name="Send a test").click()
+    console.get_by_role("button", name="Send a test").click()
+    expect(console.get_by_role("status")).to_contain_text("The receiver took the test: HTTP 204.")
+    gateway.run("push", "notify", "alice.1")
+    message = console.get_by_label("Messages").get_by_role("row", name="push.ordered")
+    expect(message).to_contain_text("delivered")
+    told = len(came)
+    message.get_by_role("button", name="again").click()
+    expect(console.get_by_role("status").last).to_contain_text("1 on its way again.")
+    expect(message).to_contain_text("delivered")
+    console.get_by_role("button", name="Remove").click()
+    console.get_by_role("button", name="Really remove?").click()
+    expect(console.get_by_text("Nobody is told of events.")).to_be_visible()
+    assert len(came) > told
+    visit(console, "#/audit")
+    expect(console.get_by_role("row", name="create webhook").last).to_contain_text("ticket 42 – Zoë asked")
+
+
+RULES = """
+[rules.welcome]
+causes = ["first-imei"]
+match.plan = "basic"
+join = ["newcomers"]
+reach = true
+"""
+
+
+def test_rules_are_tried_on_what_was_seen(gateway: Gateway, console: Page) -> None:
+    """What they would have done is shown and not done; what is wrong in them is said with its line."""
+    gateway.run("detect", "--imsi", "001010000000003", "--imei", "3512345600000107")
+    visit(console, "#/rules")
+    expect(console.get_by_text("No rule is in force.")).to_be_visible()
+    console.get_by_label("Rules to try").fill(RULES.replace("causes", "cause"))
+    console.get_by_role("button", name="Try").click()
+    expect(console.get_by_role("alert")).to_contain_text("rules:3")
+    console.get_by_label("Rules to try").fill(RULES)
+    console.get_by_role("button", name="Try").click()
+    seen = console.get_by_label("What would follow").get_by_role("row", name="carol")
+    expect(seen).to_contain_text("joins newcomers; is made to call")
+    assert gateway.json("subscriber", "show", "carol")["groups"] == []
+
+
+def test_a_test_message_is_followed(gateway: Gateway, console: Page) -> None:
+    """Looked at, sent, counted at its bearer, and listed with its tries."""
+    visit(console, "#/messaging")
+    console.get_by_label("To (MSISDN").fill("+15550100001")
+    console.get_by_role("combobox", name="Message").select_option("reconfiguration")
+    console.get_by_role("button", name="Preview").click()
+    expect(console.get_by_label("Octets of the test")).to_have_text(re.compile("^[0-9A-F]{40,}"))
+    console.get_by_role("button", name="Send").click()
+    expect(console.get_by_role("status")).to_contain_text("given to the bearer")
+    expect(console.get_by_label("Pushes since the start").get_by_role("row").nth(1)).to_contain_text("file")
+    push = console.get_by_role("region", name="Pushes", exact=True).last.get_by_role("row", name="rcscfg").first
+    push.get_by_text("Show").click()
+    expect(push).to_contain_text("Tries1")
