@@ -21,16 +21,17 @@ from urllib.parse import urlencode, urljoin, urlsplit
 import aiohttp
 
 from adapters.aka.packet import Type
+from adapters.simulator.confirming_phone import Phone, Question
 from adapters.simulator.memory import load_memory, save_memory
 from adapters.simulator.rcc14_document import Document, Elsewhere, Reader, Unreadable, read_document
 from adapters.simulator.rcc14_wire import Reply, Servers, Wire
+from adapters.simulator.sms_inbox import Inbox
 from adapters.simulator.soft_sim import SoftSim
 from adapters.simulator.transcript import Transcript
 from gateway.errors import Unavailable
 
 TIMEOUT_SECONDS = 30
-SMS_SECONDS = 10
-SMS_LOOKS_PER_SECOND = 20
+QUESTION_SECONDS = 10
 SMS_PORT = 37273
 MAX_STEPS = 20
 MAX_RESTARTS = 5
@@ -71,11 +72,13 @@ class Wifi(NamedTuple):
     """A network on which nobody vouches for the client.
 
     ``by`` is how it would prove itself: ``otp`` reads the code out of ``inbox``, the file of the gateway's bearer for
-    labs; ``eap`` and ``eap-prime`` use the SIM's keys; ``oidc`` leaves it to the gateway to redirect it.
+    labs, or off the ``phone`` that has the SIM; ``eap`` and ``eap-prime`` use the SIM's keys; ``oidc`` leaves it to the
+    gateway to redirect it.
     """
 
     by: Literal["otp", "eap", "eap-prime", "oidc"]
     inbox: Path
+    phone: Phone | None = None
 
 
 class _Habits(NamedTuple):
@@ -89,6 +92,7 @@ class _Habits(NamedTuple):
     reader: Reader
     apps: tuple[str, ...] = ()
     msisdn: str = ""
+    inbox: Path | None = None
 
 
 class _Gone(Exception):
@@ -108,11 +112,13 @@ async def run_query(
     reader: Reader = "strict",
     elsewhere: Mapping[str, Servers] = {},
     apps: tuple[str, ...] = (),
+    inbox: Path | None = None,
 ) -> Transcript:
     """One configuration query: the enriched plain leg, then the TLS leg with its cookie; later queries use the token.
 
-    With ``wifi`` the TLS leg is all there is, and the client proves itself by what it is asked for. ``additional`` is a
-    device without a SIM, whose user reads the code on the phone that has it: it needs ``wifi`` by ``otp``.
+    With ``wifi`` the TLS leg is all there is, and the client proves itself by what it is asked for; with an ``inbox``
+    it does so by a code where the plain leg answers that nobody vouches for it. ``additional`` is a device without a
+    SIM, whose user reads the code on the phone that has it: it needs ``wifi`` by ``otp``.
 
     The operator's gateway, which adds the identity headers on the way, is played here too. ``misbehave`` is ``repeat``
     (the TLS leg twice with one cookie), ``wrong-cookie`` or ``truncate`` (a query string that ends in the middle); such
@@ -126,7 +132,7 @@ async def run_query(
     """
     state = load_memory(state_file)
     transcript = Transcript()
-    habits = _Habits(profile, misbehave, wifi, additional, accept, reader, apps)
+    habits = _Habits(profile, misbehave, wifi, additional, accept, reader, apps, inbox=inbox)
     if accept:
         state.pop("rejected", None)
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
@@ -207,7 +213,9 @@ class _Client:
         self._transcript = transcript
         self._habits = habits
         self._wifi = habits.wifi
-        self._heard = len(_read_inbox(self._wifi.inbox)) if self._wifi else 0
+        inbox = self._wifi.inbox if self._wifi else habits.inbox
+        self._inbox = Inbox(inbox, subscription.msisdn) if inbox else None
+        self._names_its_number = self._wifi is not None and self._wifi.by == "otp"
         self._sim = sim
         self._release = _PROFILES.get(habits.profile, {}).get("provisioning_version", "")
         self._offers_sim = self._wifi is not None and self._wifi.by.startswith("eap")
@@ -222,6 +230,7 @@ class _Client:
             # Without the token that was no good, and without the SIM that did not agree with the network.
             self._state.pop("token", None)
             self._wire.cookie = ""
+            self._names_its_number |= self._offers_sim
             self._offers_sim = False
         raise _Gone("TLS leg answered 511")
 
@@ -247,6 +256,10 @@ class _Client:
             if reply.status not in _MOVED:
                 break
             reply = await self._moved(reply, headers)
+        if reply.status == 511 and self._habits.inbox is not None:
+            self._transcript.received(reply.line, "nobody vouches for the client here: it proves itself by a code")
+            self._wifi, self._names_its_number = Wifi("otp", self._habits.inbox), True
+            return
         self._transcript.received(reply.line, "cookie for the TLS leg" if self._wire.cookie else "no cookie")
         if reply.status != 200 or not self._wire.cookie:
             self._give_up(reply, "plain leg")
@@ -255,7 +268,8 @@ class _Client:
         """Ask, and do what the answers ask for until one is a document; None for 511."""
         reply = await self._ask()
         for _ in range(MAX_STEPS):
-            if reply.status == 511:
+            # Some take a request that timed out for one that was not proven.
+            if reply.status == 511 or (reply.status == 408 and self._habits.reader == "sloppy"):
                 again = ("tries again without its token",) if self._state.get("token") else ()
                 self._transcript.received(reply.line, *again)
                 return None
@@ -287,6 +301,10 @@ class _Client:
             return await self._eap(reply)
         if reply.status == 200 and not reply.body and self._wire.cookie and self._wifi:
             return await self._otp(reply)
+        if reply.status == 403 and self._wifi and not self._names_its_number:
+            self._transcript.received(reply.line, "asks its user for the number")
+            self._names_its_number, self._offers_sim, self._wire.cookie = True, False, ""
+            return await self._ask()
         if reply.status != 200 or not reply.body:
             self._transcript.received(reply.line)
             self._give_up(reply, "TLS leg")
@@ -313,11 +331,15 @@ class _Client:
             self._state.pop("token", None)
             self._transcript.facts["then"] = "configuration removed; asks no more until its next start or another SIM"
         elif reply.status == 403:
-            self._transcript.facts["then"] = "asks its user for the number"
+            self._transcript.facts["then"] = "asks its user for the number again, five times at most"
         elif reply.status == 503 and reply.headers.get("Retry-After", "").isdecimal():
             self._transcript.facts["then"] = f"would retry in {reply.headers['Retry-After']} s"
+        elif reply.status in (500, 503) and self._habits.profile.startswith("UP_"):
+            self._transcript.facts["then"] = "keeps its configuration; tries five times more, ever more rarely"
         elif reply.status >= 400 and reply.status != 511:
             self._transcript.facts["then"] = "keeps its configuration; asks no more until its next start"
+        elif reply.status < 300:
+            self._transcript.facts["then"] = "takes it for an error; tries again later"
         raise _Gone(f"{leg} answered {reply.status}")
 
     async def _moved(self, reply: Reply, headers: Mapping[str, str] = {}) -> Reply:
@@ -344,29 +366,38 @@ class _Client:
         return await self._ask()
 
     async def _otp(self, reply: Reply) -> Reply:
-        """Wait for the SMS and bring its code back."""
-        assert self._wifi is not None
-        self._transcript.received(reply.line, "a cookie, and no configuration: a code comes by SMS")
-        message = await self._receive_sms(self._wifi.inbox)
-        code = message["text"]
-        if self._port == "0":
-            digits = re.search("[0-9]{4,}", code)
-            code = digits[0] if digits else code
-        shown = "the code" if self._port != "0" else "text with the code, on the phone with the SIM"
-        self._transcript.received(f"SMS to port {message['port']}", shown)
+        """Bring back the code that comes by SMS, or in a question on the phone that has the SIM. Raises: _Gone."""
+        self._transcript.received(reply.line, "a cookie, and no configuration: a code comes")
+        phone = self._wifi.phone if self._wifi else None
+        code = await self._read_sms() if phone is None else await self._read_question(phone)
         self._transcript.sent(f"GET {self._servers.secure_url}/?OTP=…", "identity proven by cookie and code")
         return await self._wire.ask("GET", f"{self._servers.secure_url}/?{urlencode({'OTP': code})}")
 
-    async def _receive_sms(self, inbox: Path) -> dict[str, Any]:
-        """The first message to this number that was not there when the query began. Raises: _Gone when none comes."""
-        for _ in range(SMS_SECONDS * SMS_LOOKS_PER_SECOND):
-            messages = _read_inbox(inbox)
-            for number, message in enumerate(messages[self._heard :], self._heard + 1):
-                if message["to"] == self._subscription.msisdn:
-                    self._heard = number
-                    return message
-            await asyncio.sleep(1 / SMS_LOOKS_PER_SECOND)
-        raise _Gone("no SMS came")
+    async def _read_sms(self) -> str:
+        message = await self._inbox.receive() if self._inbox else None
+        if message is None:
+            raise _Gone("no SMS came")
+        shown = "the code" if self._port != "0" else "text with the code, on the phone with the SIM"
+        self._transcript.received(f"SMS to port {message['port']}", shown)
+        code = str(message["text"])
+        digits = re.search("[0-9]{4,}", code) if self._port == "0" else None
+        return digits[0] if digits else code
+
+    async def _read_question(self, phone: Phone) -> str:
+        """What the phone shows, answered there as the user does. Raises: _Gone when the user declines, or none came."""
+        try:
+            question: Question = await asyncio.wait_for(phone.questions.get(), QUESTION_SECONDS)
+        except TimeoutError:
+            raise _Gone("no question came") from None
+        buttons = f"[{question.accept} | {question.reject}]"
+        shown = f"shown on the phone with the SIM: {question.subject!r}: {question.text!r} {buttons}"
+        accepts = self._habits.accept is not False
+        self._transcript.received("End User Confirmation Request", shown)
+        await phone.answer(question, accepts=accepts)
+        self._transcript.sent("the phone's answer", "the user has accepted" if accepts else "the user has declined")
+        if not accepts:
+            raise _Gone("declined on the phone")
+        return question.code
 
     async def _eap(self, reply: Reply) -> Reply:
         """Let the SIM answer, and send that back."""
@@ -377,8 +408,10 @@ class _Client:
         return await self._wire.ask("POST", f"{self._servers.secure_url}/", {"Content-Type": EAP_TYPE}, body)
 
     async def _redirected(self, reply: Reply) -> Reply:
-        """Go where the reply sends the client, as one without a browser does."""
+        """Go where the reply sends the client, as one without a browser does, and over TLS alone. Raises: _Gone."""
         location = reply.headers.get("Location", "")
+        if urlsplit(location).scheme != "https":
+            raise _Gone(f"sent to {urlsplit(location).scheme or 'nowhere'}")
         self._transcript.received(reply.line, f"to {location.partition('?')[0]}")
         self._transcript.sent(f"GET {location.partition('?')[0]}?…")
         return await self._wire.ask("GET", location)
@@ -407,7 +440,7 @@ class _Client:
             parameters["token"] = state["token"]
         elif self._wifi and self._offers_sim:
             parameters["EAP_ID"] = self._sim.identity(Type.AKA_PRIME if self._wifi.by == "eap-prime" else Type.AKA)
-        if self._wifi and self._wifi.by != "oidc" and not self._offers_sim:
+        if self._names_its_number:
             parameters |= {"msisdn": subscription.msisdn, "SMS_port": self._port}
         if habits.msisdn:
             parameters["msisdn"] = habits.msisdn
@@ -487,9 +520,3 @@ class _Client:
             self._state["rejected"] = True
         self._transcript.facts["dialog"] = answer
         return [shown, f"the user has {answer}"]
-
-
-def _read_inbox(inbox: Path) -> list[dict[str, Any]]:
-    """The short messages that the gateway's bearer for labs has written so far."""
-    lines = inbox.read_text(encoding="utf-8").splitlines() if inbox.exists() else []
-    return [json.loads(line) for line in lines]

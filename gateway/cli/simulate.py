@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import functools
 import json
+import ssl
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, Literal, ParamSpec, TextIO
 
 import click
 
+from adapters.simulator.confirming_phone import Phone, switched_on
 from adapters.simulator.cp_phone import installed_account, receive_push
 from adapters.simulator.fleet import Clients, Outcome, Phones, run_fleet
 from adapters.simulator.omadm_device import MAX_MESSAGE_BYTES, run_session
@@ -20,8 +24,10 @@ from adapters.simulator.rcc14_client import Wifi, run_query
 from adapters.simulator.rcc14_document import Reader
 from adapters.simulator.rcc14_wire import Servers
 from adapters.simulator.rcscfg import receive_reconfiguration
+from adapters.simulator.transcript import Transcript
 from adapters.sms.bearer.file import SMS_FILE
 from gateway import datadir, report
+from gateway.admin import client
 from gateway.cli.common import printing, settings
 from gateway.errors import ConfigError
 from gateway.settings import Listener, ServiceName, Settings
@@ -248,6 +254,11 @@ def _read_segments(file: TextIO) -> list[bytes]:
     help="Be another device of the user's, without a SIM; the code comes to the user's phone.",
 )
 @click.option(
+    "--confirming",
+    is_flag=True,
+    help="With --additional: be the phone with the SIM and its messaging server too; it shows the code in a question.",
+)
+@click.option(
     "--accept/--reject", default=None, help="What the user does with a dialog. Rejecting lasts until accepted."
 )
 @click.option(
@@ -280,6 +291,7 @@ def simulate_rcc14(
     access: str,
     by: Literal["otp", "eap", "eap-prime", "oidc"],
     additional: bool,
+    confirming: bool,
     accept: bool | None,
     reader: Reader,
     apps: tuple[str, ...],
@@ -289,6 +301,8 @@ def simulate_rcc14(
     state: Path | None,
 ) -> tuple[object, str]:
     """Ask for a configuration as the demo client, and print what came."""
+    if confirming and not additional:
+        raise click.UsageError("--confirming is for --additional: only another device's code comes as a question")
     chosen = settings()
     here = _rcc14_servers(chosen)
     demo = datadir.load_demo(chosen).rcc14
@@ -299,27 +313,60 @@ def simulate_rcc14(
         if heard.result != "ok":
             return heard.as_json(), heard.text()
         told = heard.steps
-    on_wifi = additional or access == "wifi"
-    transcript = asyncio.run(
-        run_query(
-            demo,
-            here,
-            file,
-            profile=profile,
-            misbehave=misbehave,
-            wifi=Wifi("otp" if additional else by, chosen.data / SMS_FILE) if on_wifi else None,
-            additional=additional,
-            accept=accept,
-            reader=reader,
-            apps=apps,
-            elsewhere={
-                name: Servers(f"http://{plain}", f"https://{tls}", here.ca_file, name)
-                for name, (plain, tls) in elsewhere.items()
-            },
-        )
-    )
+    inbox = chosen.data / SMS_FILE
+    wifi = Wifi("otp" if additional else by, inbox) if additional or access == "wifi" else None
+
+    async def ask() -> Transcript:
+        async with contextlib.AsyncExitStack() as stack:
+            phone = None
+            if confirming:
+                phone = await stack.enter_async_context(_confirming_phone(chosen, demo.msisdn))
+            return await run_query(
+                demo,
+                here,
+                file,
+                profile=profile,
+                misbehave=misbehave,
+                wifi=wifi._replace(phone=phone) if wifi else None,
+                additional=additional,
+                accept=accept,
+                reader=reader,
+                apps=apps,
+                elsewhere={
+                    name: Servers(f"http://{plain}", f"https://{tls}", here.ca_file, name)
+                    for name, (plain, tls) in elsewhere.items()
+                },
+                inbox=inbox,
+            )
+
+    transcript = asyncio.run(ask())
     transcript.steps[:0] = told
     return transcript.as_json(), transcript.text()
+
+
+@contextlib.asynccontextmanager
+async def _confirming_phone(chosen: Settings, number: str) -> AsyncIterator[Phone]:
+    """The phone with that number, switched on; its user's answers go to the admin API.
+
+    Raises: ConfigError when nothing says where the messaging server is, or one cannot be there.
+    """
+
+    async def tell(id_: str, value: str) -> None:
+        path = f"/confirmations/{client.segment(id_)}"
+        await asyncio.to_thread(functools.partial(client.call, chosen, "POST", path, body={"value": value}))
+
+    url = chosen.confirmation.url
+    if not url:
+        reason = "nothing says where the messaging server is; set for example https://localhost:8444/"
+        raise ConfigError(reason, key="confirmation.url")
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            tls.load_cert_chain(chosen.data / "tls" / "server.pem", chosen.data / "tls" / "server.key")
+            phone = await stack.enter_async_context(switched_on(Phone(number, tell), url, tls))
+        except OSError as error:
+            raise ConfigError(f"no messaging server can be at {url}: {error}", key="confirmation.url") from None
+        yield phone
 
 
 @simulate.group("fleet")

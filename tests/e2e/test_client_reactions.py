@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp.test_utils import unused_port
 from live_gateway import Gateway
 
 SETTINGS = {
@@ -24,6 +25,8 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """One gateway with terms of use, that does not speak the client's own release."""
     gateway = Gateway(tmp_path_factory.mktemp("client"))
     gateway.environment |= SETTINGS
+    confirmation = {"url": f"https://localhost:{unused_port()}/eucr", "sender": "sip:confirm@rcs.example.net"}
+    gateway.environment["MOGATE_CONFIRMATION"] = json.dumps(confirmation | {"authority": "tls/ca.pem"})
     gateway.run("init", "--demo")
     gateway.start()
     yield gateway
@@ -87,6 +90,23 @@ def test_an_additional_device_comes_by_the_phone(gateway: Gateway) -> None:
     again = query(gateway, "tablet", "--additional", "--reader", "sloppy")
     assert (again["result"], "identity proven by token" in said(again)) == ("ok", True)
     assert again["facts"]["parameters"] == 0
+
+
+def test_another_devices_code_comes_as_a_question(gateway: Gateway) -> None:
+    """The phone that has the SIM shows it; a user who declines there ends it, and the events tell both.
+
+    Spec: RCC.07 (End User Confirmation Request), RCC.15 2.1.2
+    """
+    query(gateway, "phone", "--accept")
+    query(gateway, "phone")
+    first = query(gateway, "car", "--additional", "--confirming")
+    assert (first["result"], "the user has accepted" in said(first)) == ("ok", True), first
+    second = query(gateway, "stranger", "--additional", "--confirming", "--reject")
+    assert second["result"] == "declined on the phone"
+    kinds = [event["kind"] for event in gateway.json("events", "--subscriber", "alice")]
+    assert [kind for kind in kinds if kind.startswith("otp.")][-5:] == [
+        "otp.sent", "otp.accepted", "otp.verified", "otp.sent", "otp.denied"
+    ]  # fmt: skip
 
 
 def test_a_revoked_client_finds_its_way_back(gateway: Gateway) -> None:

@@ -13,6 +13,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer, unused_port
 
+from adapters.simulator.confirming_phone import Phone, Question
 from adapters.simulator.rcc14_client import MAX_RESTARTS, Wifi, run_query
 from adapters.simulator.rcc14_wire import Servers
 from gateway.errors import Unavailable
@@ -188,6 +189,105 @@ async def test_refusals_are_told_apart(legs: Legs, state: Path) -> None:
     assert [asked.query["vers"] for asked in legs.secure] == ["0", "3", "3", "3", "0"]
 
 
+async def test_without_enrichment_it_proves_itself_by_a_code(legs: Legs, state: Path, tmp_path: Path) -> None:
+    """511 on the plain leg: over TLS with number and port, though on the mobile network (RCC.14 2.2: 511)."""
+    inbox = tmp_path / "sms.jsonl"
+    legs.plain_status = 511
+    legs.answers = [(200, "", {"Set-Cookie": "acs=waiting"}), document(1, "t1")]
+    legs.on_secure = lambda: deliver(inbox, "481592", 37273)
+    transcript = await run_query(Subscription(), legs.servers, state, inbox=inbox)
+    assert transcript.result == "ok"
+    asked, brought = (one.query for one in legs.secure)
+    assert (asked["IMSI"], asked["msisdn"], asked["SMS_port"]) == ("001010000000001", "+15550100001", "37273")
+    assert dict(brought) == {"OTP": "481592"}
+
+
+def deliver(inbox: Path, text: str, port: int) -> None:
+    inbox.write_text(json.dumps({"to": "+15550100001", "port": port, "text": text}) + "\n")
+
+
+async def test_a_client_that_is_not_known_asks_its_user_for_the_number(legs: Legs, state: Path, tmp_path: Path) -> None:
+    """403 where no number was sent: once more with it; 403 again is the end of it (RCC.14 2.3: 403)."""
+    legs.answers = [(403, ""), document(1), (403, ""), (403, "")]
+    wifi = Wifi("eap", tmp_path / "sms.jsonl")
+    assert (await run_query(Subscription(), legs.servers, state, wifi=wifi)).result == "ok"
+    assert [("EAP_ID" in one.query, one.query.get("msisdn")) for one in legs.secure] == [
+        (True, None), (False, "+15550100001")
+    ]  # fmt: skip
+    again = await run_query(Subscription(), legs.servers, state, wifi=wifi)
+    assert (again.result, again.facts["then"]) == (
+        "TLS leg answered 403", "asks its user for the number again, five times at most"
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("profile", "status", "then"),
+    [
+        ("UP_2.4", 500, "keeps its configuration; tries five times more, ever more rarely"),
+        ("UP_2.4", 503, "keeps its configuration; tries five times more, ever more rarely"),
+        ("joyn_blackbird", 500, "keeps its configuration; asks no more until its next start"),
+        ("joyn_blackbird", 503, "keeps its configuration; asks no more until its next start"),
+        *(
+            ("UP_2.4", status, "keeps its configuration; asks no more until its next start")
+            for status in (400, 401, 404, 405, 408, 414, 501)
+        ),
+        ("UP_2.4", 200, "takes it for an error; tries again later"),
+    ],
+)
+async def test_what_a_client_does_after_each_status(
+    legs: Legs, state: Path, profile: str, status: int, then: str
+) -> None:
+    """Old clients stop where newer ones try again, and none gives up what it has; 200 with nothing in it is an error.
+
+    Spec: RCC.14 2.2 (responses), GSMA TS.43 2.8
+    """
+    legs.answers = [document(1, a="1"), (status, "")]
+    for _ in range(2):
+        transcript = await run_query(Subscription(), legs.servers, state, profile=profile)
+    assert (transcript.result, transcript.facts["then"]) == (f"TLS leg answered {status}", then)
+    assert transcript.values["APPLICATION[ap2002]/a"] == "1"
+
+
+async def test_some_take_408_for_511(legs: Legs, state: Path) -> None:
+    """A sloppy client begins again without its token."""
+    legs.answers = [document(1, token="t1"), (408, ""), document(1)]
+    for _ in range(2):
+        assert (await run_query(Subscription(), legs.servers, state, reader="sloppy")).result == "ok"
+    assert [asked.query.get("token") for asked in legs.secure] == [None, "t1", None]
+
+
+async def test_a_client_is_redirected_over_tls_alone(legs: Legs, state: Path, tmp_path: Path) -> None:
+    """302 leads to another server that proves the user, and never to plain HTTP (RCC.14 2.8)."""
+    legs.answers = [(302, "", {"Location": "http://localhost/"})]
+    wifi = Wifi("oidc", tmp_path / "sms.jsonl")
+    assert (await run_query(Subscription(), legs.servers, state, wifi=wifi)).result == "sent to http"
+
+
+@pytest.mark.parametrize(
+    ("accept", "result", "told"), [(None, "ok", "accept"), (False, "declined on the phone", "decline")]
+)
+async def test_another_devices_code_is_shown_on_the_phone(
+    legs: Legs, state: Path, tmp_path: Path, accept: bool | None, result: str, told: str
+) -> None:
+    """The user reads it in the question, answers there, and types it; who declines types nothing (RCC.15 2.1.2)."""
+    heard: list[tuple[str, str]] = []
+
+    async def tell(id_: str, value: str) -> None:
+        heard.append((id_, value))
+
+    phone = Phone("+15550100001", tell)
+    phone.questions.put_nowait(Question("q1", "A device", "Enter 481592 on it.", "OK", "No"))
+    legs.answers = [(200, "", {"Set-Cookie": "acs=waiting"}), document(1)]
+    wifi = Wifi("otp", tmp_path / "sms.jsonl", phone)
+    transcript = await run_query(
+        Subscription(), legs.servers, state, wifi=wifi, additional=True, accept=accept
+    )  # fmt: skip
+    assert (transcript.result, heard) == (result, [("q1", told)])
+    brought = [one.query["OTP"] for one in legs.secure if "OTP" in one.query]
+    assert brought == (["481592"] if accept is None else [])
+    assert any("[OK | No]" in line for step in transcript.steps for line in step.says)
+
+
 async def test_after_511_it_begins_again_without_its_token(legs: Legs, state: Path) -> None:
     """Both legs anew, by cookie; but only so many times (RCC.14 2.2: 511)."""
     legs.answers = [document(1, token="t1"), (511, ""), document(1, token="t2"), *[(511, "")] * (1 + MAX_RESTARTS)]
@@ -283,12 +383,9 @@ async def test_an_additional_device_has_no_sim(legs: Legs, state: Path, tmp_path
     """
     inbox = tmp_path / "sms.jsonl"
 
-    def deliver(text: str) -> None:
-        inbox.write_text(json.dumps({"to": "+15550100001", "port": 0, "text": text}) + "\n")
-
     policy = f'<wap-provisioningdoc version="1.1">{characteristic("POLICY", parm("SMS_port", 0))}</wap-provisioningdoc>'
     legs.answers = [(200, policy, {"Set-Cookie": "acs=waiting"}), document(1, "t1"), document(1)]
-    legs.on_secure = lambda: deliver("481592 is your code.")
+    legs.on_secure = lambda: deliver(inbox, "481592 is your code.", 0)
     wifi = Wifi("otp", inbox)
     first = await run_query(Subscription(), legs.servers, state, wifi=wifi, additional=True)
     assert first.result == "ok"
