@@ -71,7 +71,10 @@ class Home(msgspec.Struct, array_like=True, frozen=True):
 
     def place(self, device_id: str) -> Place | None:
         """The place of that device."""
-        return next((place for place in self.places if place.device.id == device_id), None)
+        for place in self.places:
+            if place.device.id == device_id:
+                return place
+        return None
 
 
 Pending = tuple[tuple[int, Operation], ...]
@@ -132,16 +135,20 @@ class Keys:
         self.schema = f"{namespace}v{{log}}"
 
     def home(self, subscriber_id: str) -> Address:
-        return Address("home", f"{self.namespace}h{{{_quoted(subscriber_id)}}}")
+        return _home(self.namespace, subscriber_id)
+
+    def home_of(self, device_id: str) -> Address:
+        """The household of a device."""
+        return _cells_of_device(self.namespace, device_id)[0]
 
     def mirror(self, device_id: str) -> Address:
         return Address("mirror", self._of_device("m", device_id))
 
     def session(self, device_id: str) -> Address:
-        return Address("session", self._of_device("x", device_id))
+        return _cells_of_device(self.namespace, device_id)[1]
 
     def pending(self, device_id: str) -> Address:
-        return Address("pending", self._of_device("o", device_id))
+        return _cells_of_device(self.namespace, device_id)[2]
 
     def final(self, device_id: str, operation_id: str) -> Address:
         return Address("final", self._of_device("f", device_id), f"o{operation_id}")
@@ -224,6 +231,20 @@ class Keys:
 
     def _bucket(self, field: str) -> tuple[str, str]:
         return f"{self.namespace}i{{b{zlib.crc32(field.encode()) % BUCKETS}}}", field
+
+
+@functools.lru_cache(8192)
+def _home(namespace: str, subscriber_id: str) -> Address:
+    return Address("home", f"{namespace}h{{{_quoted(subscriber_id)}}}")
+
+
+@functools.lru_cache(8192)
+def _cells_of_device(namespace: str, device_id: str) -> tuple[Address, Address, Address]:
+    """Household, session and pending operations: what every message of a device needs."""
+    subscriber_id, _, suffix = device_id.rpartition(".")
+    home = _home(namespace, subscriber_id)
+    end = f"{{{tag(home.key)}}}{suffix}"
+    return home, Address("session", f"{namespace}x{end}"), Address("pending", f"{namespace}o{end}")
 
 
 _HARMLESS = re.compile(r"[^%{}\n]+").fullmatch

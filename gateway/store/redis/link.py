@@ -1,7 +1,8 @@
-"""One connection of redis-py to one Redis server, shared by everybody.
+"""One connection to one Redis server, shared by everybody.
 
 Requests of one turn of the event loop leave in one write, and their answers come back in order: a request costs some
-microseconds instead of a connection of its own. Redis keeps the order, so a pipeline is a list and nothing more.
+microseconds instead of a connection of its own. Redis keeps the order, so a pipeline is a list and nothing more. The
+octets are hiredis's; redis-py, whose connections read one answer at a time under a lock and a timer, knows the errors.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from functools import partial
 from typing import Any, NamedTuple, cast
 
 import hiredis
-from redis.asyncio.connection import AbstractConnection, Connection, SSLConnection
+from redis.asyncio.connection import Connection, DefaultParser, SSLConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, BusyLoadingError, RedisError, ResponseError
@@ -23,10 +24,12 @@ from gateway.errors import Unavailable
 from gateway.observe import metrics
 from gateway.store.redis import scripts
 
-Request = Sequence[str | bytes | int]
+Request = tuple[str | bytes | int, ...]
 
 REFUSALS = (ResponseError, BusyLoadingError, AuthenticationError)
-"""Errors that a server answered; of redis-py's others the connection dies."""
+"""Errors that a server answered."""
+_NAME = "mogate"
+_UNFINISHED = object()
 
 
 class Access(NamedTuple):
@@ -39,14 +42,21 @@ class Access(NamedTuple):
     timeout_seconds: float = 2.0
     replicas: int = 0
 
+    def introduction(self) -> list[Request]:
+        """What a connection says first: who we are, and which database is ours."""
+        password = (self.username, self.password) if self.username else (self.password,)
+        requests: list[Request] = [("AUTH", *password)] if self.password else []
+        requests.append(("CLIENT", "SETNAME", _NAME))
+        return [*requests, ("SELECT", self.database)] if self.database else requests
+
     def options(self) -> dict[str, Any]:
-        """What redis-py wants to know of a connection, its class too; all but host and port."""
+        """What redis-py wants to know of its own connections, their class too; all but host and port."""
         options: dict[str, Any] = {
             "connection_class": Connection,
             "username": self.username or None,
             "password": self.password or None,
             "db": self.database,
-            "client_name": "mogate",
+            "client_name": _NAME,
             # Plain lists, as scripts and store know them, and nothing that comes unasked.
             "protocol": 2,
             "socket_timeout": self.timeout_seconds,
@@ -75,23 +85,23 @@ class Server(NamedTuple):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-class Link:
+class Link(asyncio.Protocol):
     """A live connection. Once it is lost every request on it, answered or not, ends in Unavailable."""
 
-    def __init__(self, server: Server, access: Access, connection: AbstractConnection) -> None:
+    def __init__(self, server: Server, access: Access) -> None:
         self.server = server
         self.alive = True
         self.requests = 0
         self._access = access
-        self._connection = connection
         self._loop = asyncio.get_running_loop()
+        self._reader = hiredis.Reader(replyError=DefaultParser.parse_error, notEnoughData=_UNFINISHED)
         self._unsent: list[bytes] = []
-        self._wanted = asyncio.Event()
         self._unsure: list[tuple[asyncio.Future[Any], asyncio.Future[Any]]] = []
         self._waiting: deque[asyncio.Future[Any]] = deque()
         self._answered_at = 0.0
         self._watch: asyncio.TimerHandle | None = None
-        self._task = asyncio.create_task(self._run())
+        self._closing = False
+        self._ended = asyncio.Event()
 
     @classmethod
     async def open(cls, server: Server, access: Access) -> Link:
@@ -99,19 +109,18 @@ class Link:
 
         Raises: Unavailable.
         """
-        # Who waits how long for an answer is known here, not in each read.
-        options = access.options() | {"socket_timeout": None}
-        connection = options.pop("connection_class")(host=server.host, port=server.port, **options)
+        loop = asyncio.get_running_loop()
         link = None
         try:
             async with asyncio.timeout(access.timeout_seconds):
-                await connection.connect()
-                link = cls(server, access, connection)
+                making = partial(cls, server, access)
+                _, link = await loop.create_connection(making, server.host, server.port, ssl=access.tls)
+                await asyncio.gather(*map(link.request, access.introduction()))
                 await link.load_scripts()
         except BaseException as error:
             if link is not None:
                 await link.close()
-            if not isinstance(error, RedisError | TimeoutError):
+            if not isinstance(error, OSError | RedisError | TimeoutError):
                 raise
             why = error if str(error) else "it does not answer"
             metrics.count(metrics.store_failures, "redis")
@@ -131,8 +140,9 @@ class Link:
         if not self.alive:
             future.set_exception(self._gone())
             return future
-        self._unsent.append(hiredis.pack_command(cast("Any", tuple(request))))
-        self._wanted.set()
+        if not self._unsent:
+            self._loop.call_soon(self._flush)
+        self._unsent.append(hiredis.pack_command(cast("Any", request)))
         if not self._waiting:
             self._answered_at = self._loop.time()
             if self._watch is None:
@@ -152,62 +162,61 @@ class Link:
 
     async def close(self) -> None:
         """End the connection; what is under way ends in Unavailable."""
-        self._task.cancel()
-        await asyncio.wait([self._task])
+        self._closing = True
+        self._transport.abort()
+        await self._ended.wait()
 
-    def _gone(self) -> Unavailable:
-        return Unavailable(f"Redis at {self.server} is gone or does not answer", retry_after_seconds=5)
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
 
-    async def _run(self) -> None:
-        """Write and read until one of both fails."""
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._write())
-                tasks.create_task(self._read())
-        except* RedisError:
-            metrics.count(metrics.store_failures, "redis")  # those who wait are told
-        finally:
-            self.alive = False
-            if self._watch is not None:
-                self._watch.cancel()
-            for future in self._waiting:
-                if not future.done():
-                    future.set_exception(self._gone())
-            self._waiting.clear()
-            for answer, sure in self._unsure:
-                error = answer.exception()
-                if not sure.done():
-                    sure.set_exception(error or self._gone())
-            await self._connection.disconnect(nowait=True)
-
-    async def _write(self) -> None:
+    def data_received(self, data: bytes) -> None:
+        reader, waiting = self._reader, self._waiting
+        reader.feed(data)
+        self._answered_at = self._loop.time()
         while True:
-            await self._wanted.wait()
-            if self._unsure:
-                # One WAIT covers all writes before it on this connection.
-                milliseconds = int(self._access.timeout_seconds * 500)
-                wait = self.request(("WAIT", self._access.replicas, milliseconds))
-                wait.add_done_callback(partial(self._settle, self._unsure))
-                self._unsure = []
-            self._wanted.clear()
-            batch, self._unsent = self._unsent, []
-            await self._connection.send_packed_command(b"".join(batch), check_health=False)
-
-    async def _read(self) -> None:
-        while True:
-            answer: Any
             try:
-                answer = await self._connection.read_response(disconnect_on_error=False)
-            except REFUSALS as error:
-                answer = error
-            self._answered_at = self._loop.time()
-            future = self._waiting.popleft()
+                answer = reader.gets()
+            except hiredis.ProtocolError:
+                self._transport.abort()
+                return
+            if answer is _UNFINISHED:
+                return
+            future = waiting.popleft()
             if future.done():  # its caller was cancelled
                 continue
             if isinstance(answer, RedisError):
                 future.set_exception(answer)
             else:
                 future.set_result(answer)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.alive = False
+        if self._watch is not None:
+            self._watch.cancel()
+        if not self._closing:
+            metrics.count(metrics.store_failures, "redis")  # those who wait are told
+        for future in self._waiting:
+            if not future.done():
+                future.set_exception(self._gone())
+        self._waiting.clear()
+        for answer, sure in self._unsure:
+            if not sure.done():
+                sure.set_exception(answer.exception() or self._gone())
+        self._ended.set()
+
+    def _gone(self) -> Unavailable:
+        return Unavailable(f"Redis at {self.server} is gone or does not answer", retry_after_seconds=5)
+
+    def _flush(self) -> None:
+        if self._unsure:
+            # One WAIT covers all writes before it on this connection.
+            milliseconds = int(self._access.timeout_seconds * 500)
+            wait = self.request(("WAIT", self._access.replicas, milliseconds))
+            wait.add_done_callback(partial(self._settle, self._unsure))
+            self._unsure = []
+        batch, self._unsent = self._unsent, []
+        if self.alive:
+            self._transport.write(b"".join(batch))
 
     def _settle(
         self, pairs: Sequence[tuple[asyncio.Future[Any], asyncio.Future[Any]]], wait: asyncio.Future[Any]
@@ -232,6 +241,6 @@ class Link:
             return
         silent = self._loop.time() - self._answered_at
         if silent >= self._access.timeout_seconds:
-            self._task.cancel()
+            self._transport.abort()
         else:
             self._watch = self._loop.call_later(self._access.timeout_seconds - silent, self._check)

@@ -68,6 +68,8 @@ class Plan(NamedTuple):
     commands: Sequence[Command]
     ends: Sequence[tuple[str, int]]
     missing: frozenset[Address]
+    after: Mapping[Address, Cell] = {}
+    """What stands in the cells without a field that are written, once it is carried out."""
 
 
 def reads_of(keys: Keys, writes: Iterable[Write]) -> list[Address]:
@@ -80,18 +82,18 @@ def reads_of(keys: Keys, writes: Iterable[Write]) -> list[Address]:
             case PutDevice(device):
                 found[keys.home(device.subscriber_id)] = None
             case PutMirror(mirror):
-                found[_home_of(keys, mirror.device_id)] = None
+                found[keys.home_of(mirror.device_id)] = None
                 found[keys.mirror(mirror.device_id)] = None
             case PutSession(session, _):
-                found[_home_of(keys, session.device_id)] = None
+                found[keys.home_of(session.device_id)] = None
                 found[keys.session(session.device_id)] = None
             case PutOperation(device_id, _):
-                found[_home_of(keys, device_id)] = None
+                found[keys.home_of(device_id)] = None
                 found[keys.pending(device_id)] = None
             case DeleteSubscriber(subscriber_id):
                 found[keys.home(subscriber_id)] = None
             case DeleteDevice(device_id):
-                found[_home_of(keys, device_id)] = None
+                found[keys.home_of(device_id)] = None
             case TakeEphemeral(key) | ClaimEphemeral(key):
                 found[keys.ephemeral(key)] = None
             case PutRecord(record) | DeleteRecord(record):
@@ -128,10 +130,6 @@ def make_plan(
     return draft.finish(now_milliseconds, stamp, kept_events)
 
 
-def _home_of(keys: Keys, device_id: str) -> Address:
-    return keys.home(device_id.rpartition(".")[0])
-
-
 class _Draft:
     """The cells as they become, write by write."""
 
@@ -142,6 +140,7 @@ class _Draft:
         self._bodies: dict[Address, bytes] = {}
         self._checks: dict[Address, bytes] = {}
         self._dropped: dict[str, None] = {}
+        self._emptied: dict[Address, None] = {}
         self._forgotten: dict[tuple[str, str], None] = {}
         self._listed: dict[str, bool] = {}
         self._events: list[Event] = []
@@ -190,6 +189,7 @@ class _Draft:
         commands: list[Command] = [("DEL", key) for key in self._dropped]
         commands += [("HDEL", key, field) for key, field in self._forgotten]
         ends = []
+        after: dict[Address, Cell] = dict.fromkeys(self._emptied, (b"", None))
         for address, value in self._changed.items():
             if address.field:
                 known = self._cells.get(address, (b"", None))[1]
@@ -200,8 +200,10 @@ class _Draft:
                     body = value if isinstance(value, str) else encode(value)
                     commands.append(("HSET", address.key, address.field, body))
             elif value is None or value == ():
+                after[address] = (b"", None)
                 commands.append(("DEL", address.key))
             elif isinstance(value, Head):
+                after[address] = (stamp, value)
                 body = encode_headed(stamp, value, self._bodies[address])
                 if value.end and address.kind != "record":
                     gone_at = max(value.end // 1000, now_milliseconds) + GRACE_MILLISECONDS
@@ -211,6 +213,7 @@ class _Draft:
                 else:
                     commands.append(("SET", address.key, body))
             else:
+                after[address] = (stamp, value)
                 commands.append(("SET", address.key, encode_stamped(stamp, value)))
             if address.kind == "home":
                 commands += self._reindexing(self._cells[address][1], value)
@@ -219,7 +222,7 @@ class _Draft:
             commands.append(("ZADD", name, 0, subscriber_id) if listed else ("ZREM", name, subscriber_id))
         commands += self._indexed.values()
         commands += [self._log(event, kept_events) for event in self._events]
-        return Plan(self._checks, commands, ends, frozenset())
+        return Plan(self._checks, commands, ends, frozenset(), after)
 
     def _reindexing(self, before: Home | None, after: Home | None) -> list[Command]:
         """What lets the household be found by what it is now, and no more by what it was."""
@@ -289,7 +292,7 @@ class _Draft:
 
     def _home(self, device_id: str) -> tuple[Address, Home, Place]:
         """The household of the device, and its place there."""
-        address = _home_of(self._keys, device_id)
+        address = self._keys.home_of(device_id)
         home: Home | None = self._read(address)
         place = home.place(device_id) if home is not None else None
         if home is None or place is None:
@@ -393,6 +396,7 @@ class _Draft:
         self._drop_traces(device_id)
         for address in (keys.mirror(device_id), keys.session(device_id), keys.pending(device_id)):
             self._dropped[address.key] = None
+            self._emptied[address] = None
             self._changed.pop(address, None)
         history = keys.final(device_id, "").key
         self._dropped[history] = None

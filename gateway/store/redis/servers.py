@@ -108,8 +108,18 @@ class Servers(ABC):
         answers: list[Any] = []
         failure: Unavailable | None = None
         for errand, future in zip(errands, futures, strict=True):
+            refusal: RedisError | None = None
             try:
-                answers.append(await (self._insist(errand) if future is None else self._answer(errand, future)))
+                if future is not None:
+                    answers.append(await future)
+                    continue
+            except REFUSALS as error:
+                refusal = error
+            except Unavailable as error:
+                failure = error
+                continue
+            try:
+                answers.append(await self._insist(errand, refusal))
             except Unavailable as error:
                 failure = error
         if failure is not None:
@@ -134,12 +144,6 @@ class Servers(ABC):
         """Take in that a server said it cannot serve the key; returns who is to be asked this once, if it said so."""
         del error, key
         return None
-
-    async def _answer(self, errand: Errand, future: asyncio.Future[Any]) -> Any:
-        try:
-            return await future
-        except REFUSALS as error:
-            return await self._insist(errand, error)
 
     async def _insist(self, errand: Errand, error: RedisError | None = None) -> Any:
         """The answer of whoever has the key, followed through redirections; only what was not done is asked again."""

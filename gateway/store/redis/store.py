@@ -16,7 +16,7 @@ from contextlib import suppress
 from datetime import datetime
 from itertools import chain
 from operator import attrgetter
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import msgspec
 from msgspec.structs import replace
@@ -54,9 +54,11 @@ from gateway.store.protocol import (
 from gateway.store.redis import scripts
 from gateway.store.redis.kinds import kinds_of, leading
 from gateway.store.redis.layout import (
+    HEAD_BYTES,
     SCHEMA_VERSION,
     STAMP_BYTES,
     Address,
+    Head,
     Home,
     Keys,
     Pending,
@@ -152,32 +154,29 @@ class RedisStore:
                 if device_id is None:
                     return None
             home_at, session_at, pending_at = (
-                self._keys.home(device_id.rpartition(".")[0]),
+                self._keys.home_of(device_id),
                 self._keys.session(device_id),
                 self._keys.pending(device_id),
             )
-            raw_home, raw_session, raw_pending = raws or await self._get(home_at.key, session_at.key, pending_at.key)
+            raw_home, raw_session, raw_pending = raws or await self._get_together(
+                home_at.key, session_at.key, pending_at.key
+            )
             home: Home | None = self._learn(home_at, raw_home)
             place = home.place(device_id) if home else None
-            if (
-                home is None
-                or place is None
-                or ("loc_uri", loc_uri, device_id) not in identities_of_device(place.device)
-            ):
+            account = place.device.omadm if place else None
+            if home is None or place is None or account is None or account.loc_uri != loc_uri:
                 self._owners.pop(("loc_uri", loc_uri), None)
                 continue
             pending: Pending = self._learn(pending_at, raw_pending) or ()
-            self._learn(session_at, raw_session)
+            head: Head | None = self._learn(session_at, raw_session)
             session = None
-            if raw_session:
-                head, payload = split_headed(raw_session)
-                if head.end > to_integer(now):
-                    session = SessionRecord(
-                        device_id=device_id,
-                        payload=payload,
-                        expires_at=to_datetime(head.end),
-                        revision=head.revision,
-                    )
+            if head is not None and raw_session and head.end > to_integer(now):
+                session = SessionRecord(
+                    device_id=device_id,
+                    payload=raw_session[HEAD_BYTES:],
+                    expires_at=to_datetime(head.end),
+                    revision=head.revision,
+                )
             return Contact(home.subscriber, place.device, session, tuple(one for _, one in pending))
         return None
 
@@ -479,7 +478,7 @@ class RedisStore:
             try:
                 plan = await self._plan(writes, cells)
                 if await self._transactions.commit(plan):
-                    self._forget(plan.checks)
+                    self._remember(plan)
                     return
             except Conflict:
                 if fresh:
@@ -599,17 +598,31 @@ class RedisStore:
                 found.append(Record(kind=kind, id=record_id, payload=payload, due_at=due_at, revision=head.revision))
         return found
 
+    async def _get_together(self, *keys: str) -> list[bytes | None]:
+        """The values under keys of one tag, for the price of one."""
+        (raws,) = await self._servers.run([Errand(keys[0], ("MGET", *keys))])
+        return cast("list[bytes | None]", raws)
+
     async def _get(self, *keys: str) -> list[bytes | None]:
         return await self._servers.run([Errand(key, ("GET", key)) for key in keys])
 
     def _learn(self, address: Address, raw: bytes | None) -> Any:
         """The value of a cell, which is remembered for the commit that follows."""
-        cell = parse_cell(address, raw)
-        self._known.pop(address, None)
+        known = self._known.pop(address, None)
+        if known is not None and address.kind == "home" and raw is not None and raw.startswith(known[0] or b" "):
+            cell = known  # most devices call again before others have pushed them out
+        else:
+            cell = parse_cell(address, raw)
         self._known[address] = cell
         if len(self._known) > _REMEMBERED:
             del self._known[next(iter(self._known))]
         return cell[1]
+
+    def _remember(self, plan: Plan) -> None:
+        """What stands in the cells now that the plan is carried out. Those it only looked at are as they were."""
+        self._known.update(plan.after)
+        while len(self._known) > _REMEMBERED:
+            del self._known[next(iter(self._known))]
 
     def _forget(self, addresses: Iterable[Address]) -> None:
         for address in addresses:

@@ -60,16 +60,20 @@ class Transactions:
         Raises: Unavailable; whether the plan is carried out is then unknown, but it is so wholly or not at all.
         """
         hints = [Errand(self._keys.ends(key), ("ZADD", self._keys.ends(key), end, key)) for key, end in plan.ends]
-        groups = self._split(plan)
-        if len(groups) > 1:
-            if hints:
-                await self._servers.run(hints)
-            return await self._commit_several(groups)
-        ((name, group),) = groups.items()
+        group: Plan | _Group
+        if self._servers.spans:
+            groups = self._split(plan)
+            if len(groups) > 1:
+                if hints:
+                    await self._servers.run(hints)
+                return await self._commit_several(groups)
+            ((name, group),) = groups.items()
+        else:
+            name, group = "", plan
         lock = self._keys.lock(name)
         script = _evaluate(scripts.COMMIT, [lock], (), group)
         *_, outcome = await self._servers.run([*hints, Errand(lock, script, write=True)])
-        return await self._settled([(name, outcome)])
+        return outcome == b"OK" or await self._settled([(name, outcome)])
 
     async def repair(self) -> int:
         """Finish what others left open; returns how many transactions that were."""
@@ -84,8 +88,6 @@ class Transactions:
         return count
 
     def _split(self, plan: Plan) -> dict[str, _Group]:
-        if not self._servers.spans:
-            return {"": _Group(dict(plan.checks), list(plan.commands))}
         groups: dict[str, _Group] = {}
         for address, expected in plan.checks.items():
             groups.setdefault(tag(address.key), _Group({}, [])).checks[address] = expected
@@ -147,7 +149,7 @@ class Transactions:
 
 
 def _evaluate(
-    script: scripts.Script, keys: Sequence[str], arguments: Sequence[str], group: _Group
+    script: scripts.Script, keys: Sequence[str], arguments: Sequence[str], group: _Group | Plan
 ) -> tuple[str | bytes | int, ...]:
     """The call of a script that makes the checks of a group and carries out or keeps its commands."""
     names = list(keys)
