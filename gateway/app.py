@@ -35,6 +35,8 @@ from adapters.rcc14.proving.page import CodePage
 from adapters.rcc14.proving.token import Tokens
 from adapters.rcc14.reconfiguration import Reconfigurations
 from adapters.rcc14.session import Terms
+from adapters.rcc14.shadow import Rcc14Shadow
+from adapters.rcc14.upstream import Upstream
 from adapters.sms.bearer.opening import open_bearer, open_reach
 from adapters.sms.bearer.receipts import PATH as RECEIPT_PATH
 from adapters.sms.bearer.receipts import ReceiptAddress, ReceiptFront
@@ -61,6 +63,7 @@ from gateway.admin.reaching import ReachRoutes
 from gateway.admin.reload import ReloadRoutes
 from gateway.admin.search import SearchRoutes
 from gateway.admin.sessions import SessionRoutes
+from gateway.admin.shadow import ShadowRoutes
 from gateway.admin.subscribers import SubscriberRoutes
 from gateway.admin.tacs import TacRoutes
 from gateway.admin.trace import TraceRoutes
@@ -99,6 +102,7 @@ from gateway.serving import front
 from gateway.serving.download import PackageFront
 from gateway.serving.tls import Certificates
 from gateway.settings import Events, Listener, PeopleOpenid, Settings, read_password
+from gateway.shadow import Findings
 from gateway.store.opening import open_store, served_alone
 from gateway.store.protocol import Store
 from gateway.tacs import Tacs
@@ -203,6 +207,15 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             | set(settings.rcc14.additional.hosts if settings.rcc14.additional else ()),
             methods=methods,
         )
+        findings = Findings(store, settings.shadow, now)
+        background.every(HOUSEKEEPING_SECONDS, "shadow", findings.expire)
+        shadow = None
+        if settings.rcc14.old_server is not None:
+            old = settings.rcc14.old_server
+            upstreams = {secure: Upstream(to, old) for secure, to in ((False, old.http), (True, old.https)) if to}
+            shadow = Rcc14Shadow(store, documents, settings.rcc14, findings, upstreams=upstreams, clock=now)
+            stack.push_async_callback(shadow.close)
+            stack.push_async_callback(_stop, asyncio.create_task(shadow.watch()))
         link_key = sealer.derive("package-link")
         jobs = Jobs(
             store,
@@ -309,6 +322,7 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             ReloadRoutes(reload.reload).routes(),
             AuditRoutes(store).routes(),
             SearchRoutes(store, now).routes(),
+            ShadowRoutes(findings).routes(),
             ImportRoutes(Bulk(store, inventory)).routes(),
             callers=callers,
             parts=Parts(inventory, store, sealer, now, settings.admin.reason == "required"),
@@ -321,7 +335,7 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             stack.push_async_callback(siblings.close)
         bound = []
         for listener in settings.listeners:
-            runner = _runner(listener, settings, omadm, rcc14, page, fetch, admin, health, brought)
+            runner = _runner(listener, settings, omadm, rcc14, page, fetch, admin, health, brought, shadow)
             await runner.setup()
             stack.push_async_callback(runner.cleanup)
             address = listener.address
@@ -414,6 +428,7 @@ def _runner(
     admin: AdminApi,
     health: Health,
     brought: ReceiptFront | None,
+    shadow: Rcc14Shadow | None,
 ) -> web.BaseRunner:
     if "admin" in listener.serves:
         if len(listener.serves) > 1:
@@ -441,8 +456,24 @@ def _runner(
                 ("GET", settings.page.path, page.handle_get),
                 ("POST", settings.page.path, page.handle_post(listener.trusted_proxies)),
             ]
-    server = front.server(routes, settings.omadm.max_message_bytes, health)
+    otherwise = _passing_on(listener, shadow)
+    server = front.server(routes, settings.omadm.max_message_bytes, health, otherwise)
     return web.ServerRunner(server, shutdown_timeout=SHUTDOWN_SECONDS)
+
+
+def _passing_on(listener: Listener, shadow: Rcc14Shadow | None) -> front.Handler | None:
+    """What answers on a listener that stands beside another server; None for any other."""
+    secure = {"rcc14-shadow-http": False, "rcc14-shadow-https": True}.get(listener.serves[0])
+    if secure is None:
+        return None
+    if shadow is None or secure not in shadow.legs:
+        leg = "https" if secure else "http"
+        raise ConfigError(
+            f"{listener.serves[0]} passes requests on to another server: set rcc14.old_server.{leg}",
+            key=f"listeners.{listener.name}",
+        )
+    ends_tls = listener.certificate is not None
+    return shadow.handler(Leg(secure, listener.trusted_gateways, listener.trusted_proxies, ends_tls))
 
 
 def _open_provider(chosen: PeopleOpenid) -> OpenidProvider:

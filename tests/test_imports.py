@@ -39,6 +39,7 @@ TIERS = (
         "gateway.jobs",
         "gateway.detections",
         "gateway.tacs",
+        "gateway.shadow",
         "gateway.admin",
         "gateway.report",
     ),
@@ -78,6 +79,8 @@ IMPURE_ADAPTER_PARTS = {
     "spool",
     "eir",
     "journal",
+    "shadow",
+    "upstream",
 }  # handlers, what they ask the service with or hand to the tracer, clients, and what asks other servers
 IMPURE_LIBRARIES = {
     "aiohttp", "asyncio", "http", "os", "random", "redis", "secrets", "socket", "sqlite3", "structlog", "subprocess",

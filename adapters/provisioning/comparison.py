@@ -16,6 +16,7 @@ Kind = Literal["missing", "added", "changed", "order", "case", "version", "token
 """``missing`` is what only the old server has, ``added`` what only this one has. ``order`` is another order of the same
 values, ``case`` a name in another case. ``version`` and ``token`` differ between any two servers."""
 
+DIFFER_ANYWAY: tuple[Kind, ...] = ("version", "token")
 HIDDEN = "(secret)"
 _OF_THE_ANSWER: dict[str, Kind] = {"vers": "version", "token": "token"}
 _NAMES = ("appid", "name")

@@ -177,12 +177,25 @@ class Documents:
             parts.append(self._notice(delivery.message, choose_language(accept_language, tuple(notice.title))))
         return template.document(*parts, content)
 
-    def preview(self, subscriber: Subscriber, device: Device, layout: Layout) -> bytes:
-        """The document this device would get while its service is active, but for its TOKEN and its passwords."""
+    def preview(
+        self,
+        subscriber: Subscriber,
+        device: Device,
+        layout: Layout,
+        *,
+        apps: tuple[str, ...] = (),
+        additional: bool | None = None,
+    ) -> bytes:
+        """The document this device would get while its service is active, but for its TOKEN and its passwords.
+
+        It is that for a client that asks for ``apps``, and of the additional server if the gateway is one under every
+        name, or as ``additional`` says.
+        """
         version = max(device.rcc14.version, 1) if device.rcc14 else 1
         vers = template.vers(version, validity_for(device.id, self._terms))
-        is_additional = self._additional is not None and not self._additional.hosts
-        scope = self._scope(self._service.selection(subscriber, device), layout, (), is_additional)
+        if additional is None:
+            additional = self._additional is not None and not self._additional.hosts
+        scope = self._scope(self._service.selection(subscriber, device), layout, apps, additional)
         variables = self._variables(subscriber, device)
         shown = {name: "…" if name in _PASSWORDS else text for name, text in variables.items()}
         return template.document(vers, self._content(subscriber, device, layout, scope, shown))

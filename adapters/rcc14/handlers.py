@@ -228,7 +228,7 @@ class Rcc14Front:
 
     async def _provide(self, request: web.BaseRequest, leg: Leg, host: str, address: str) -> Answer:
         """The TLS leg: a document for a client that proves who it is."""
-        posted = await _read_body(request) if request.method == "POST" else b""
+        posted = await read_body(request) if request.method == "POST" else b""
         call = self._call(request, posted, host, address)
         asked = call.asked
         moved = self._moved(request, "https", host, asked.imsi or asked.imei or asked.msisdn or address)
@@ -366,7 +366,8 @@ class Rcc14Front:
         )
 
 
-async def _read_body(request: web.BaseRequest) -> bytes:
+async def read_body(request: web.BaseRequest) -> bytes:
+    """The body of a request to an RCC.14 server. Raises: LimitExceeded."""
     body = await request.content.read(MAX_BODY_BYTES + 1)
     while not request.content.at_eof() and len(body) <= MAX_BODY_BYTES:
         body += await request.content.read(MAX_BODY_BYTES + 1 - len(body))

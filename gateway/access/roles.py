@@ -27,6 +27,7 @@ RESOURCES = {
     "profiles": "profiles, and what they make of a subscriber",
     "files": "profiles, mappings, DDFs, rules and certificates as they are on disk, to be taken up (write)",
     "campaigns": "campaigns",
+    "shadow": "what another server answers, beside what this gateway would",
     "webhooks": "webhooks",
     "detections": "sightings of subscribers in devices",
     "users": "people who may use this API",
@@ -54,14 +55,16 @@ def _all(verb: str, resources: str) -> frozenset[str]:
     return frozenset(f"{resource}:{verb}" for resource in resources.split())
 
 
-_VIEWER = _all("read", "subscribers devices operations jobs pushes reach events packages profiles campaigns detections")
+_VIEWER = _all(
+    "read", "subscribers devices operations jobs pushes reach events packages profiles campaigns detections shadow"
+)
 _HELPDESK = _VIEWER | _all("read", "identities documents trace") | _all("write", "pushes reach jobs")
 PERMISSIONS = {
     Role.VIEWER: _VIEWER,
     Role.HELPDESK: _HELPDESK,
     Role.PROVISIONING: _HELPDESK
-    | _all("write", "subscribers devices operations packages profiles files campaigns detections"),
-    Role.NOC: _VIEWER | _all("read", "trace webhooks") | _all("write", "trace files campaigns"),
+    | _all("write", "subscribers devices operations packages profiles files campaigns detections shadow"),
+    Role.NOC: _VIEWER | _all("read", "trace webhooks") | _all("write", "trace files campaigns shadow"),
     Role.ADMIN: EVERYTHING,
 }
 """What each role may do."""

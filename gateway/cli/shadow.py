@@ -10,7 +10,7 @@ from typing import Any, Literal
 import click
 import msgspec
 
-from adapters.provisioning.comparison import compare_documents, has_configuration
+from adapters.provisioning.comparison import DIFFER_ANYWAY, compare_documents, has_configuration
 from adapters.provisioning.document import MAX_BYTES, parse_document
 from adapters.rcc14.messages import parse_request
 from gateway.admin.client import Refused, segment
@@ -66,8 +66,7 @@ def shadow_rcc14(file: Path) -> tuple[object, str]:
             if found is None:
                 outcomes["without configuration"] += 1
                 continue
-            # Versions and tokens differ between any two servers.
-            outcomes["differing" if any(one["kind"] not in ("version", "token") for one in found) else "same"] += 1
+            outcomes["differing" if any(one["kind"] not in DIFFER_ANYWAY for one in found) else "same"] += 1
             for one in found:
                 key = (one["kind"], one["place"])
                 counts[key] += 1
@@ -80,9 +79,52 @@ def shadow_rcc14(file: Path) -> tuple[object, str]:
     text = [f"{file}: " + ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())]
     for difference in differences:
         text.append(f"{difference['pairs']} x {difference['kind']}: {difference['place']}")
-        text += [f"  line {at['line']}: {at['theirs']!r} there, {at['ours']!r} here" for at in difference["samples"]]
+        text += [f"  line {at['line']}: {_beside(at)}" for at in difference["samples"]]
     text += [f"{file}:{one['line']}: {one['why']}" for one in skipped]
     return {"file": str(file), "outcomes": outcomes, "differences": differences, "skipped": skipped}, "\n".join(text)
+
+
+@shadow.command("summary")
+@printing
+def summary() -> tuple[object, str]:
+    """Show how many clients of the server before would get something else here, and in what."""
+    found = api("GET", "/shadow/summary")
+    text = [
+        "clients: " + ", ".join(f"{count} {outcome.replace('_', ' ')}" for outcome, count in found["outcomes"].items())
+    ]
+    for one in found["places"]:
+        text.append(f"{one['clients']} x {one['kind']}: {one['place']}")
+        text += [f"  {at['subscriber']}: {_beside(at)}" for at in one["samples"]]
+    return found, "\n".join(text)
+
+
+@shadow.command("list")
+@click.option("--outcome", default="", help="Only these: same, differing, unknown, unchanged or not_compared.")
+@click.option("--place", default="", help="Only those that differ in this place.")
+@click.option("--after", default="", help="Go on after this finding.")
+@printing
+def list_(outcome: str, place: str, after: str) -> tuple[object, str]:
+    """List what clients of the server before got, beside what they would get here."""
+    asked = {"outcome": outcome, "place": place, "after": after, "limit": "1000"}
+    found = api("GET", "/shadow", query={name: value for name, value in asked.items() if value})
+    text = []
+    for one in found:
+        whose = " ".join(filter(None, (one["subscriber"], one["device"])))
+        text.append(f"{one['id']}  {one['at'][:19]}  {one['outcome']}  {whose}  {one['why']}".rstrip())
+        text += [f"  {at['kind']}: {at['place']}: {_beside(at)}" for at in one["differences"]]
+    return found, "\n".join(text) or "nothing was compared"
+
+
+@shadow.command("clear")
+@printing
+def clear() -> tuple[object, str]:
+    """Forget what was found, to begin anew."""
+    found = api("DELETE", "/shadow")
+    return found, f"{found['count']} findings are forgotten"
+
+
+def _beside(at: dict[str, Any]) -> str:
+    return f"{at['theirs']!r} there, {at['ours']!r} here"
 
 
 def _lines(file: Path) -> Iterator[tuple[int, bytes]]:

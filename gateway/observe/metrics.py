@@ -103,6 +103,13 @@ acs_enrichment = Counter(
     ["result"],
     registry=registry,
 )
+shadow = Counter(
+    "mogate_shadow", "Answers of the server before, by how they compare with what the gateway would have said.",
+    ["outcome"], registry=registry,
+)  # fmt: skip
+shadow_differences = Counter(
+    "mogate_shadow_differences", "Places in which such answers differ, by how.", ["kind"], registry=registry
+)
 tokens = Counter("mogate_tokens", "RCC.14 tokens.", ["event"], registry=registry)
 otp = Counter("mogate_otp", "One-time passwords by SMS, by what became of them.", ["stage"], registry=registry)
 otp_verify_seconds = Histogram(
@@ -233,7 +240,7 @@ build_info = Gauge("mogate_build_info", "The running build.", ["version", "pytho
 
 VERSIONS = ("current", "behind", "ahead", "none", "unreported")
 JOB_KINDS = ("firmware", "software", "lock", "capability", "inventory", "account")
-BACKENDS = ("aaa", "openid", "bsf", "confirmation")
+BACKENDS = ("aaa", "openid", "bsf", "confirmation", "old_acs")
 KNOWN_LABELS: tuple[tuple[Counter | Histogram | Gauge, tuple[tuple[str, ...], ...]], ...] = (
     (
         sightings,
@@ -292,6 +299,14 @@ KNOWN_LABELS: tuple[tuple[Counter | Histogram | Gauge, tuple[tuple[str, ...], ..
             ("mismatch",),
             ("unknown_subscriber",),
         ),
+    ),
+    (
+        shadow,
+        tuple((outcome,) for outcome in ("same", "differing", "unknown", "unchanged", "not_compared", "left_out")),
+    ),
+    (
+        shadow_differences,
+        tuple((kind,) for kind in ("missing", "added", "changed", "order", "case", "state", "status")),
     ),
     (otp, (("sent",), ("failed",), ("verified",), ("wrong",), ("expired",), ("denied",), ("throttled",))),
     (acs_devices, tuple((version,) for version in VERSIONS)),

@@ -85,8 +85,10 @@ def query_of(request: web.BaseRequest) -> str:
     return target.partition("?")[2] if _is_plain(target) else request.rel_url.raw_query_string
 
 
-def server(routes: Iterable[Route], max_body_bytes: int, health: Health | None = None) -> web.Server:
-    """The server of one listener, for the running loop.
+def server(
+    routes: Iterable[Route], max_body_bytes: int, health: Health | None = None, otherwise: Handler | None = None
+) -> web.Server:
+    """The server of one listener, for the running loop; ``otherwise`` answers what is at none of the paths.
 
     While ``health`` is draining, each answer is the last of its connection.
     What is not served is 404 or 405, without a body: RCC.14 clients take one for a document. A handler that reads more
@@ -101,7 +103,7 @@ def server(routes: Iterable[Route], max_body_bytes: int, health: Health | None =
         target = request.raw_path
         methods = table.get(target.partition("?")[0] if _is_plain(target) else request.rel_url.path_safe)
         if methods is None:
-            return _refused(404)
+            return _refused(404) if otherwise is None else otherwise(request)
         handler = methods.get(request.method)
         if handler is None:
             return _refused(405, Allow=", ".join(methods))

@@ -18,6 +18,7 @@ from gateway.settings.people import PeopleOpenid
 from gateway.settings.proofs import PAGE_TEXTS, Aaa, Confirmation, EapAka, Gba, Openid, Otp, Page
 from gateway.settings.reach import Reach
 from gateway.settings.reading import find_settings_file, load_origins, load_settings, read_password
+from gateway.settings.shadow import OldServer, Shadow
 from gateway.settings.whole import Settings
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "Load",
     "Logging",
     "Notice",
+    "OldServer",
     "OmaCp",
     "OmaDm",
     "OmaDmModel",
@@ -57,6 +59,7 @@ __all__ = [
     "Server",
     "ServiceName",
     "Settings",
+    "Shadow",
     "SmppLink",
     "Sms",
     "SmsHttp",

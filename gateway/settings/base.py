@@ -7,7 +7,9 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_settings import NoDecode
 
-ServiceName = Literal["omadm", "rcc14-http", "rcc14-https", "sms-receipts", "admin"]
+ServiceName = Literal[
+    "omadm", "rcc14-http", "rcc14-https", "rcc14-shadow-http", "rcc14-shadow-https", "sms-receipts", "admin"
+]  # fmt: skip
 Seconds = Annotated[int, Field(gt=0)]
 Bytes = Annotated[int, Field(gt=0)]
 

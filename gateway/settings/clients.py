@@ -8,6 +8,7 @@ import pydantic
 from pydantic import Field
 
 from gateway.settings.base import Seconds, Table
+from gateway.settings.shadow import OldServer
 
 
 class Redirect(Table):
@@ -115,6 +116,7 @@ class Rcc14(Table):
     app_ids: tuple[str, ...] = ()
     servers: tuple[Server, ...] = ()
     additional: AdditionalServer | None = None
+    old_server: OldServer | None = None
     reconfiguration_word: Literal["rcscfg", "rcsconfiguration"] = "rcscfg"
     reconfiguration_separator: Annotated[str, Field(pattern="^[,; ]$")] = ","
 

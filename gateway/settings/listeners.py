@@ -42,9 +42,11 @@ class Listener(Table):
     def _check(self) -> Listener:
         if (self.certificate is None) != (self.key is None):
             raise ValueError("certificate and key belong together: set both or neither")
-        if "rcc14-https" in self.serves and self.certificate is None and not self.trusted_proxies:
+        secure = {"rcc14-https", "rcc14-shadow-https"} & set(self.serves)
+        if secure and self.certificate is None and not self.trusted_proxies:
             raise ValueError(
-                "rcc14-https hands out configurations: it needs certificate and key, or trusted_proxies that end TLS"
+                f"{secure.pop()} hands out configurations: it needs certificate and key, or trusted_proxies that"
+                " end TLS"
             )
         if "admin" in self.serves and not (
             self.certificate or self.trusted_proxies or self.tls_outside or _is_loopback(self.address.host)
@@ -54,8 +56,10 @@ class Listener(Table):
                 " or an address on loopback, or name in trusted_proxies the proxies that end TLS;"
                 " tls_outside = true says that something else does"
             )
-        if self.trusted_gateways and "rcc14-http" not in self.serves:
-            raise ValueError("trusted_gateways only means something where rcc14-http is served")
+        if self.trusted_gateways and not {"rcc14-http", "rcc14-shadow-http"} & set(self.serves):
+            raise ValueError("trusted_gateways only means something where rcc14-http or rcc14-shadow-http is served")
+        if any(service.startswith("rcc14-shadow") for service in self.serves) and len(self.serves) > 1:
+            raise ValueError(f"{self.name} passes on whatever is asked: serve nothing else there")
         return self
 
 

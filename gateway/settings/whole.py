@@ -16,6 +16,7 @@ from gateway.settings.messages import Sms
 from gateway.settings.owners import Owners
 from gateway.settings.proofs import Aaa, Confirmation, EapAka, Gba, Openid, Otp, Page
 from gateway.settings.reach import Reach
+from gateway.settings.shadow import Shadow
 
 
 class Settings(BaseSettings):
@@ -40,6 +41,7 @@ class Settings(BaseSettings):
     omadm: OmaDm = OmaDm()
     omacp: OmaCp = OmaCp()
     rcc14: Rcc14 = Rcc14()
+    shadow: Shadow = Shadow()
     sms: Sms = Sms()
     otp: Otp = Otp()
     page: Page = Page()
