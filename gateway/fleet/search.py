@@ -8,8 +8,9 @@ Pure.
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple, Self
 
@@ -29,8 +30,10 @@ SEARCHED: Mapping[str, Facet] = {
 """What can be asked for: what profiles match by, and what they do not. ``version`` is that of the configuration."""
 
 MAX_TERM_CHARACTERS = 200
-_OF_SUBSCRIBER = ("tenant", "plan", "group", "plmn", "state")
-_OF_DEVICE = ("manufacturer", "model", "tac", "role", "software", "version")
+_CACHED_TERMS = 2048
+_OF_SUBSCRIBER = {name: SEARCHED[name] for name in ("tenant", "plan", "group", "plmn", "state")}
+_OF_DEVICE = {name: SEARCHED[name] for name in ("manufacturer", "model", "tac", "role", "software", "version")}
+_OF_DEVICE_AND_STATE = {**_OF_DEVICE, "state": SEARCHED["state"]}
 _SEEN = re.compile(r"seen\s*([<>])\s*(\d{1,6})\s*([mhdw])", re.ASCII)
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _NOBODY = Subscriber(id="")
@@ -106,21 +109,26 @@ def parse_search(text: str, now: datetime) -> Search:
     return search._replace(match={name: frozenset(values) for name, values in match.items()})
 
 
-def terms_of_subscriber(subscriber: Subscriber) -> list[str]:
+def terms_of_subscriber(subscriber: Subscriber) -> tuple[str, ...]:
     """The terms that each device of the subscriber has from them. They hold whatever the device is."""
-    names = (*_OF_SUBSCRIBER, *(f"{ATTRIBUTES}.{name}" for name in subscriber.attributes))
-    return _terms(names, subscriber, _NOTHING)
+    attributes = {name: look_at(name) for name in (f"{ATTRIBUTES}.{own}" for own in subscriber.attributes)}
+    return _terms(_OF_SUBSCRIBER | attributes, subscriber, _NOTHING)
 
 
-def terms_of_device(device: Device) -> list[str]:
+def terms_of_device(device: Device) -> tuple[str, ...]:
     """The terms that the device has from itself."""
-    return _terms(_OF_DEVICE if device.state is None else (*_OF_DEVICE, "state"), _NOBODY, device)
+    return _terms(_OF_DEVICE if device.state is None else _OF_DEVICE_AND_STATE, _NOBODY, device)
 
 
-def _terms(names: Iterable[str], subscriber: Subscriber, device: Device) -> list[str]:
-    found = {f"{name}={value}": None for name in names for value in look_at(name, SEARCHED)(subscriber, device)
-             if _is_term(value)}  # fmt: skip
-    return list(found)
+def _terms(facets: Mapping[str, Facet], subscriber: Subscriber, device: Device) -> tuple[str, ...]:
+    return _format(tuple(facets), tuple([look(subscriber, device) for look in facets.values()]))
+
+
+@functools.lru_cache(_CACHED_TERMS)
+def _format(names: tuple[str, ...], values: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
+    """The terms of these facets. Every write of a device asks, and those of one model have the same."""
+    found = [f"{name}={value}" for name, some in zip(names, values, strict=True) for value in some if _is_term(value)]
+    return tuple(dict.fromkeys(found))
 
 
 def _is_term(value: str) -> bool:
