@@ -159,6 +159,7 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             roots=settings.omadm.roots,
             models=models,
             read_back=msgspec.convert(settings.omadm.read_back.model_dump(), ReadBack),
+            tnds=settings.omadm.tnds,
             ownership=_ownership(settings, models),
         )
         tracer = Tracer(store, settings.trace)

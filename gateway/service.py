@@ -22,7 +22,7 @@ from gateway.fleet.device import Device, imei_of, is_one_phone
 from gateway.fleet.mirror import Mirror, Outcome, Read
 from gateway.fleet.model import NEVER, Model, ReadBack, model_of
 from gateway.fleet.offer import Offer, offered
-from gateway.fleet.operation import Operation
+from gateway.fleet.operation import Operation, TndsForm
 from gateway.fleet.owners import Owner, Ownership, ProtocolWord, owners, spoken
 from gateway.fleet.plan import is_given_up, one_in_doubt, plan, read_backs
 from gateway.fleet.profile import ProfileSet
@@ -30,6 +30,7 @@ from gateway.fleet.queue import MAX_ATTEMPTS
 from gateway.fleet.roots import find, searches
 from gateway.fleet.selection import Selection
 from gateway.fleet.subscriber import Subscriber
+from gateway.fleet.subtrees import gathered
 from gateway.fleet.variables import variables_of
 from gateway.mo.catalogue import Catalogue
 from gateway.status import StatusCode
@@ -69,10 +70,12 @@ class Service:
         roots: Mapping[str, str],
         models: Sequence[Model] = (),
         read_back: ReadBack = NEVER,
+        tnds: TndsForm = "wbxml",
         ownership: Ownership = Ownership(),  # noqa: B008 - a constant
     ) -> None:
         """``plmns`` are the operator's networks; ``roots`` says where each MO is mounted, and ``read_back`` when a
         device is asked for what it holds, unless one of ``models``, or a device itself, differs.
+        ``tnds`` is how subtrees are serialized for devices of which no model says otherwise.
         ``ownership`` is which protocol writes an MO of which no profile says so."""
         self._catalogue = catalogue
         self._profiles = profiles
@@ -81,6 +84,7 @@ class Service:
         self._roots = dict(roots)
         self._models = tuple(models)
         self._read_back = read_back
+        self._tnds: TndsForm = tnds
         self._rollout, self._rolled_out = "", profiles
         self._ownership = ownership
         self._owned = functools.lru_cache(MAX_OWNED)(self._owners)
@@ -203,6 +207,9 @@ class Service:
         if read_back:
             ids = {operation.id for operation in planned}
             planned += tuple(one for one in read_backs(desired, device.omadm, now) if one.id not in ids)
+        form = self._serializes(device) if planned else None
+        if form is not None:
+            planned = gathered(planned, mirror, form)
         planned = tuple(operation for operation in planned if operation.id not in unanswered)
         if planned and not abilities.is_known(device.omadm):
             asks = [ask for ask in abilities.ASKS if ask.id not in unanswered and not is_given_up(mirror, ask.uri)]
@@ -225,6 +232,16 @@ class Service:
             return False
         last = device.omadm.read_back_at
         return last is None or now - last >= timedelta(seconds=seconds)
+
+    def _serializes(self, device: Device) -> TndsForm | None:
+        """How a whole new subtree is added to this device in one command; None for node by node."""
+        state = device.omadm
+        if state is None or abilities.TNDS in state.refused_verbs:
+            return None
+        declared = model_of(self._models, device).subtrees if self._models else "auto"
+        if declared == "auto":
+            return self._tnds if state.serializes else None
+        return None if declared == "off" else declared
 
     def _policy(self, device: Device) -> ReadBack:
         return (model_of(self._models, device).read_back if self._models else None) or self._read_back

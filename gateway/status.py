@@ -66,6 +66,9 @@ _MEANINGS = {
 }
 
 
+_PASSING = frozenset((215, 216, 417, 420, 503, 516))
+
+
 class StatusCode(enum.IntEnum):
     """An outcome code. Any integer is accepted: codes the specifications do not name are kept and shown as such."""
 
@@ -121,6 +124,11 @@ class StatusCode(enum.IntEnum):
     def is_success(self) -> bool:
         """True for a final 2xx code that says the command was carried out or taken on."""
         return 200 <= self < 300 and self not in (self.CANCELLED, self.NOT_EXECUTED, self.ROLLED_BACK)
+
+    @property
+    def is_passing(self) -> bool:
+        """True for a refusal that speaks of the moment: what was asked for may be tried again later."""
+        return self in _PASSING
 
     @property
     def known(self) -> str:

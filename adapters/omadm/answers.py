@@ -17,6 +17,7 @@ from adapters.omadm.reports import read
 from adapters.omadm.tnds import absorb_subtree
 from gateway.fleet.mirror import Outcome, Read
 from gateway.fleet.operation import Operation
+from gateway.fleet.subtrees import outcome_of
 from gateway.status import StatusCode
 
 _NOT_FINAL = (101, StatusCode.CHUNK_ACCEPTED)
@@ -98,6 +99,8 @@ def settle(outstanding: Outstanding) -> tuple[tuple[Outcome, ...], tuple[Operati
 
 def _outcome(outstanding: Outstanding, cmd_id: str) -> Outcome | None:
     sent = outstanding[cmd_id]
+    if sent.operation.tnds is not None:
+        return outcome_of(sent.operation, StatusCode(sent.status)) if sent.status is not None else None
     if sent.operation.members:
         return _group_outcome(outstanding, cmd_id)
     if sent.status is not None:

@@ -9,29 +9,22 @@ import base64
 import enum
 import hmac
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from adapters.omadm.codec import encode, encoding_of
-from adapters.omadm.messages import Command, Data, Item, Meta, SyncHdr, SyncML
-from adapters.omadm.tnds import Leaf, Subtree, render_subtrees
-from adapters.omadm.xml import encode_xml
+from adapters.omadm.messages import Command, Item, SyncHdr, SyncML
+from adapters.omadm.tnds import Leaf, Subtree, carried, render_subtrees
 from adapters.sms.pdu import ImsiForm, imsi_octets
 from adapters.sms.wsp import Push
-from adapters.wbxml.codec import Header
-from adapters.wbxml.codec import encode as encode_wbxml
 from gateway.errors import ConfigError
 from gateway.fleet.account import Account, values_of
+from gateway.fleet.operation import TndsForm
 from gateway.tree.format import Format
 from gateway.tree.node import Acl
-
-TndsForm = Literal["wbxml", "inline", "xml"]
 
 CONTENT_TYPE = "application/vnd.syncml.dm+wbxml"
 DMACC = "urn:oma:mo:oma-dm-dmacc:1.0"
 INBOX = "./Inbox"
-
-_TNDS_HEADER = Header(2, 0, "-//OMA//DTD-DM-DDF 1.2//EN")
-_TNDS_TYPE = "application/vnd.syncml.dmtnds+"
 
 
 class Method(enum.IntEnum):
@@ -71,13 +64,7 @@ def bootstrap_message(account: Account, loc_uri: str, subtrees: Sequence[Subtree
 
     Spec: OMA-TS-DM_Bootstrap-V1_2 (DM profile)
     """
-    tree = render_subtrees(subtrees, octets=form != "xml")
-    data: Data = (tree,)
-    if form == "xml":
-        data = encode_xml(tree).decode()
-    elif form == "wbxml":
-        data = encode_wbxml(tree, _TNDS_HEADER)
-    meta = Meta(format="xml", type=_TNDS_TYPE + ("xml" if form == "xml" else "wbxml"))
+    meta, data = carried(render_subtrees(subtrees, octets=form != "xml"), form)
     add = Command(verb="Add", cmd_id="1", items=(Item(target=INBOX, meta=meta, data=data),))
     header = SyncHdr(session_id="0", msg_id=1, target=loc_uri, source=account.server_id)
     return encode(SyncML(header, (add,)), encoding_of(CONTENT_TYPE))

@@ -12,6 +12,7 @@ from urllib.parse import quote_plus
 
 from adapters.omadm.messages import Alert, AnyCommand, Command, Data, Group, Item, Meta
 from adapters.omadm.reports import AlertCode
+from adapters.omadm.tnds import carried, render_added
 from gateway.fleet.operation import Operation, Prompt, package_named
 
 _VALUELESS = ("node", "null")
@@ -51,14 +52,14 @@ def numbered(operation: Operation, first: int, parent: str = "") -> Iterator[Num
     """
     yield Numbered(str(first), operation, parent)
     following = first + 1
-    for member in operation.members:
+    for member in operation.members if operation.tnds is None else ():
         yield from numbered(member, following, str(first))
         following += size(member)
 
 
 def size(operation: Operation) -> int:
     """How many commands the operation is."""
-    return 1 + sum(map(size, operation.members))
+    return 1 if operation.tnds is not None else 1 + sum(map(size, operation.members))
 
 
 def command_for(operation: Operation, first: int, contents: Contents = no_contents) -> AnyCommand:
@@ -76,6 +77,10 @@ def command_for(operation: Operation, first: int, contents: Contents = no_conten
             members.append(command_for(member, following, contents))
             following += size(member)
         return Group(verb=verb, cmd_id=str(first), commands=tuple(members))
+    if operation.tnds is not None:
+        # Only WBXML of its own has bare octets whatever the message is in.
+        meta, data = carried(render_added(operation, octets=operation.tnds == "wbxml"), operation.tnds)
+        return Command(verb="Add", cmd_id=str(first), items=(Item(target=operation.uri, meta=meta, data=data),))
     if verb == "Alert":
         return _alert(operation.prompt or Prompt(kind="display", text=operation.value or ""), str(first))
     item = Item(

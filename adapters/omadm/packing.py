@@ -6,7 +6,7 @@ Spec: OMA-TS-DM_RepPro-V1_2 (commands); OMA-TS-SyncML_MetaInfo-V1_2 (MaxMsgSize)
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeGuard
 
 from msgspec.structs import replace
@@ -18,6 +18,9 @@ from gateway.fleet.abilities import refusal
 from gateway.fleet.operation import Operation
 from gateway.status import StatusCode
 from gateway.tree.uri import NO_LIMITS, UriLimits
+
+_MANY = 99_999
+"""A CmdID as long as any."""
 
 MAX_COMMANDS = 100
 """Per message; an answer with a Status and Results for each is still well within what the decoder takes."""
@@ -83,15 +86,29 @@ def pack(
     would be too large even next to that one Status goes out in parts when its turn comes, to a device that takes
     them; to others it is refused with 413, as is a value over the MaxObjSize of the device. A value that is not of
     its format is refused with 415, a URI that is too long for the device with 414, a command that it lacks with
-    406. A message that has no room for commands although some are planned is not the last of its package, so that
+    406. A whole subtree is laid open where the device does not take it so, and its nodes go out one by one. A message
+    that has no room for commands although some are planned is not the last of its package, so that
     the device asks for the next.
 
     Spec: OMA-TS-DM_Protocol-V1_2 6 (multiple messages in a package), 7 (large objects)
     """
+    # Beside one Status there is the most room a command will ever get: what fits there can wait for a later message.
+    roomiest = replace(frame, commands=frame.commands[:1])
+
+    def is_taken(operation: Operation) -> bool:
+        if frame.header.ver_dtd == "1.1" or refusal(operation, limits.uris, limits.lacks) is not None:
+            return False
+        try:
+            command = command_for(operation, _MANY)
+        except ValueError:
+            return False
+        small = limits.max_bytes is None or _largest(command, limits) <= limits.max_bytes
+        return small and bool(_count_fitting(roomiest, [(operation, command)], max_bytes, measure))
+
     refused: list[tuple[Operation, StatusCode]] = []
     queue: list[tuple[Operation, AnyCommand]] = []
     cmd_id = len(frame.commands) + 1
-    for operation in operations:
+    for operation in _laid_open(operations, is_taken):
         if (status := refusal(operation, limits.uris, limits.lacks)) is not None:
             refused.append((operation, status))
             continue
@@ -111,8 +128,6 @@ def pack(
                 queue.append((operation, command))
         cmd_id += size(operation)
 
-    # Beside one Status there is the most room a command will ever get: what fits there can wait for a later message.
-    roomiest = replace(frame, commands=frame.commands[:1])
     while not (fitting := _count_fitting(frame, queue, max_bytes, measure)) and queue:
         if _count_fitting(roomiest, queue[:1], max_bytes, measure):
             break
@@ -131,6 +146,15 @@ def pack(
         planned=tuple(operation for operation, _ in queue[fitting:]),
         refused=tuple(refused),
     )
+
+
+def _laid_open(operations: Iterable[Operation], is_taken: Callable[[Operation], bool]) -> Iterator[Operation]:
+    """The operations, with the nodes of each subtree that cannot go out as a whole in its place."""
+    for operation in operations:
+        if operation.tnds is None or is_taken(operation):
+            yield operation
+        else:
+            yield from operation.members
 
 
 def pack_part(

@@ -9,20 +9,30 @@ import base64
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from adapters.omadm.xml import decode_xml
+from adapters.omadm.messages import Data, Meta
+from adapters.omadm.xml import decode_xml, encode_xml
+from adapters.wbxml.codec import Header
 from adapters.wbxml.codec import decode as decode_wbxml
+from adapters.wbxml.codec import encode as encode_wbxml
 from adapters.wbxml.element import AnyElement
 from gateway.errors import DecodeError
 from gateway.fleet.mirror import Read
+from gateway.fleet.operation import Operation, TndsForm
 from gateway.tree.format import Format
+
+TYPE = "application/vnd.syncml.dmtnds"
+"""What the Type of a serialized subtree begins with: ``+xml`` or ``+wbxml`` follows."""
+
+_HEADER = Header(2, 0, "-//OMA//DTD-DM-DDF 1.2//EN")
 
 
 class Leaf(NamedTuple):
-    """One leaf: its path below the root, its format, and its value (octets for ``bin``)."""
+    """One leaf: its path below the root, its format, its value (octets for ``bin``), and its type where it has one."""
 
     path: tuple[str, ...]
     format: Format
     value: str | bytes
+    type: str = ""
 
 
 class Subtree(NamedTuple):
@@ -37,6 +47,43 @@ class Subtree(NamedTuple):
 def render_subtrees(subtrees: Sequence[Subtree], *, octets: bool) -> AnyElement:
     """The ``MgmtTree`` of these MOs. ``octets`` says that binary values may stand as they are, as in WBXML."""
     return "MgmtTree", [("VerDTD", "1.2"), *(_subtree(one, octets) for one in subtrees)]
+
+
+def render_added(operation: Operation, *, octets: bool) -> AnyElement:
+    """The ``MgmtTree`` of the nodes that an Add of a subtree adds; its root has the name that the target ends with.
+
+    Raises: ValueError when a ``bin`` value is not base64.
+    """
+    contents: dict[str, list[AnyElement]] = {}
+    for node in operation.members:
+        parent, _, name = node.uri.rpartition("/")
+        if node.format == Format.NODE:
+            type_: list[AnyElement] = [("Type", [("DDFName", node.type)])] if node.type else []
+            properties: AnyElement = ("RTProperties", [("Format", [("node", "")]), *type_])
+            element: AnyElement = ("Node", [("NodeName", name), properties])
+        else:
+            fmt, text = Format.parse(node.format), node.value or ""
+            value = base64.b64decode(text, validate=True) if fmt is Format.BIN else text
+            element = _leaf(Leaf((name,), fmt, value, node.type), octets)
+        inner = element[1]
+        if isinstance(inner, list):
+            contents[node.uri] = inner
+        if parent in contents:
+            contents[parent].append(element)
+    return "MgmtTree", [("VerDTD", "1.2"), ("Node", contents[operation.uri])]
+
+
+def carried(tree: AnyElement, form: TndsForm) -> tuple[Meta, Data]:
+    """A serialized subtree as an item has it: what it is, and its data.
+
+    Spec: OMA-TS-DM_TNDS-V1_2 (MIME types)
+    """
+    data: Data = (tree,)
+    if form == "xml":
+        data = encode_xml(tree).decode()
+    elif form == "wbxml":
+        data = encode_wbxml(tree, _HEADER)
+    return Meta(format="xml", type=f"{TYPE}+{'xml' if form == 'xml' else 'wbxml'}"), data
 
 
 def _subtree(subtree: Subtree, octets: bool) -> AnyElement:
@@ -58,9 +105,10 @@ def _leaf(leaf: Leaf, octets: bool) -> AnyElement:
     fmt, value = leaf.format, leaf.value
     if isinstance(value, bytes) and not octets:
         fmt, value = Format.B64, base64.b64encode(value).decode()
-    mime = "application/octet-stream" if leaf.format is Format.BIN else "text/plain"
+    mime = leaf.type or ("application/octet-stream" if leaf.format is Format.BIN else "text/plain")
     properties: list[AnyElement] = [("Format", [(fmt.value, "")]), ("Type", [("MIME", mime)])]
-    return "Node", [("NodeName", leaf.path[-1]), ("RTProperties", properties), ("Value", value)]
+    held: list[AnyElement] = [] if fmt is Format.NULL else [("Value", value)]
+    return "Node", [("NodeName", leaf.path[-1]), ("RTProperties", properties), *held]
 
 
 def absorb_subtree(data: str | bytes | tuple[AnyElement, ...], root: str) -> tuple[Read, ...] | None:

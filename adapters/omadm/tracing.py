@@ -14,8 +14,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
 from adapters.omadm.codec import Encoding
-from adapters.omadm.messages import AnyCommand, Command, Group, Results, Status, SyncML
+from adapters.omadm.messages import AnyCommand, Command, Group, Item, Results, Status, SyncML
 from adapters.omadm.session import Received, Reply, Turn
+from adapters.omadm.tnds import TYPE, absorb_subtree
 from adapters.omadm.xml import decode_xml
 from adapters.syncml.readable import Conversation, Side, child, header, text
 from adapters.wbxml.codec import decode as decode_wbxml
@@ -145,17 +146,30 @@ def _secrets_of(commands: Iterable[AnyCommand]) -> Iterator[str | bytes]:
             yield from _secrets_of(command.commands)
         elif isinstance(command, Command | Results):
             for item in command.items:
-                if is_secret(item.target or item.source) and isinstance(item.data, str | bytes) and item.data:
-                    yield item.data
+                yield from _secrets_in(item)
+
+
+def _secrets_in(item: Item) -> Iterator[str | bytes]:
+    """A secret value; of a subtree those in it, or all of it where they do not stand in the message themselves."""
+    data = item.data
+    if is_secret(item.target or item.source) and isinstance(data, str | bytes) and data:
+        yield data
+    elif item.meta is not None and item.meta.type.startswith(TYPE) and data:
+        nodes = absorb_subtree(data, item.target or item.source) or ()
+        secrets = [node.value for node in nodes if node.value and is_secret(node.uri)]
+        if isinstance(data, tuple):
+            yield from secrets
+        elif secrets or not nodes:
+            yield data
 
 
 def _cover(octets: bytes, secret: str | bytes) -> bytes:
     """The octets without the secret, which stands between tags, in an inline string or in opaque octets."""
     for form in _forms(secret):
-        escaped = escape(form.decode("utf-8", "replace")).encode()
-        stars = b"*" * len(form)
-        if escaped in octets:
-            octets = _TEXT.sub(functools.partial(_starred, escaped, stars), octets)
+        text, stars = form.decode("utf-8", "replace"), b"*" * len(form)
+        for escaped in {escape(text, quote=quote).encode() for quote in (True, False)}:
+            if escaped in octets:
+                octets = _TEXT.sub(functools.partial(_starred, escaped, stars), octets)
         octets = octets.replace(b"\x03" + form + b"\x00", b"\x03" + stars + b"\x00")
         opaque = b"\xc3" + _length(len(form))
         octets = octets.replace(opaque + form, opaque + stars)

@@ -60,14 +60,14 @@ async def run_session(
 ) -> Transcript:
     """One session from package 1 to the end, as a transcript; the phone's tree and nonces are kept in ``state_file``.
 
-    ``refuse`` is URI -> status the phone answers to writes of that node, ``lacks`` what it answers 406 to (verbs, and
-    ``list`` for the Get of a whole subtree). ``misbehave`` is ``repeat`` (every message twice), ``reorder`` (a MsgID
-    out of order), ``truncate`` (half a message) or ``wrong-nonce``. ``called_for`` is the SessionID of the notification
-    that made the phone call, empty when it calls by itself. ``auth`` is how it proves itself and what it asks of the
-    gateway. No message in either direction is to be over ``max_message_bytes``. Prompts are for the ``user``. With
-    ``uri_limits`` the phone takes only URIs of so many segments, characters, and characters in a segment. ``tls``
-    has what it trusts and the certificate that it shows; credentials it keeps to itself until it is asked for them.
-    ``asks`` are nodes that the phone asks the gateway for.
+    ``refuse`` is URI -> status the phone answers to writes of that node, ``lacks`` what it cannot do (verbs, ``list``
+    for the Get of a whole subtree, ``TNDS`` for the Add of one). ``misbehave`` is ``repeat`` (every message twice),
+    ``reorder`` (a MsgID out of order), ``truncate`` (half a message) or ``wrong-nonce``. ``called_for`` is the
+    SessionID of the notification that made the phone call, empty when it calls by itself. ``auth`` is how it proves
+    itself and what it asks of the gateway. No message in either direction is to be over ``max_message_bytes``.
+    Prompts are for the ``user``. With ``uri_limits`` the phone takes only URIs of so many segments, characters, and
+    characters in a segment. ``tls`` has what it trusts and the certificate that it shows; credentials it keeps to
+    itself until it is asked for them. ``asks`` are nodes that the phone asks the gateway for.
 
     Raises: Unavailable when no gateway answers.
     """

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
-from adapters.simulator import phone_tree
+from adapters.simulator import phone_tree, subtree
 from adapters.simulator.large_objects import Assembly
 from adapters.simulator.objects import Objects, Tree
 from adapters.simulator.prompts import CANCELLED, PROMPTS, REFUSALS, User
 from adapters.simulator.syncml_markup import Markup, child, children, has, text
 
-OK, BUFFERED, NOT_EXECUTED, ROLLED_BACK, NOT_SUPPORTED, URI_TOO_LONG = 200, 213, 215, 216, 406, 414
+OK, BUFFERED, NOT_EXECUTED, ROLLED_BACK, NOT_SUPPORTED, URI_TOO_LONG, UNSUPPORTED = 200, 213, 215, 216, 406, 414, 415
 INVALID_CREDENTIALS, COMMAND_FAILED, ATOMIC_FAILED = 401, 500, 507
 
 _GROUPS = ("Atomic", "Sequence")
@@ -25,7 +25,8 @@ NEXT_MESSAGE, NO_END_OF_DATA = "1222", "1225"
 class Commands:
     """What one phone does with commands; ``refuse`` is URI -> status for writes there.
 
-    ``lacks`` are verbs it answers 406 to; ``list`` stands for the Get of a whole subtree. ``types`` are the Type
+    ``lacks`` are verbs it answers 406 to; ``list`` stands for the Get of a whole subtree, and ``TNDS`` for the Add of
+    one, which it answers 415 to. ``types`` are the Type
     properties of interior nodes.
     """
 
@@ -155,6 +156,10 @@ class Commands:
             return self._refuse[node]
         if name == "Exec":
             return self._objects.execute(node, correlator)
+        if name == "Add" and subtree.is_subtree(item):
+            if "TNDS" in self._lacks:
+                return UNSUPPORTED
+            return subtree.add(self._tree, self._types, node, item, self._judge)
         data = text(item, "Data") if has(item, "Data") else None
         if name == "Add" and fmt == "node" and has(child(item, "Meta"), "Type"):
             self._types[node] = text(child(item, "Meta"), "Type")
@@ -162,6 +167,10 @@ class Commands:
         if code == OK:
             self._objects.written(node)
         return code
+
+    def _judge(self, uri: str) -> int:
+        """What the phone thinks of a node that is to be added with others."""
+        return self._refuse.get(uri, OK) if phone_tree.takes(self._tree, uri) else URI_TOO_LONG
 
 
 def status_of(command: Markup, msg_ref: str, code: int, *, target: str = "", items: Iterable[str] = ()) -> Markup:

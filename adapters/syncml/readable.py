@@ -35,6 +35,7 @@ ALERTS = {
 }
 
 _GROUPS = ("Atomic", "Sequence")
+_SUBTREE = "application/vnd.syncml.dmtnds"
 _NO_COMMANDS = ("Final", "CmdID", "NoResp", "Meta", "Correlator")
 
 Side = Literal["device", "server"]
@@ -153,12 +154,22 @@ def _item(item: AnyElement) -> str:
     if data is None:
         return place
     value = plain(data[1])
+    if text(child(item, "Meta"), "Type").strip().startswith(_SUBTREE):
+        # Whatever is in it, secrets may be.
+        value = _subtree(data[1])
     if is_secret(target or source):
         value = COVER
     if len(value) > MAX_VALUE:
         value = f"{value[:MAX_VALUE]}… ({len(value)} characters)"
     more = " (more to come)" if child(item, "MoreData") else ""
     return f"{place} = {value}{more}"
+
+
+def _subtree(content: str | bytes | list[AnyElement]) -> str:
+    """A serialized subtree in a few words."""
+    if isinstance(content, list):
+        return "a subtree in the message"
+    return f"a subtree of {len(content)} {'octets' if isinstance(content, bytes) else 'characters'}"
 
 
 def _uri(place: AnyElement | None) -> str:

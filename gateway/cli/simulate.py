@@ -101,8 +101,8 @@ def _read_limits(_: click.Context, __: click.Parameter, entry: str | None) -> tu
 @click.option(
     "--lacks",
     multiple=True,
-    type=click.Choice(["list", "Atomic", "Sequence", "Copy", "Exec"]),
-    help="Answer that command with 406, or every Get of a whole subtree; may be given again.",
+    type=click.Choice(["list", "TNDS", "Atomic", "Sequence", "Copy", "Exec"]),
+    help="Answer that command with 406, every Get (list) or Add (TNDS) of a whole subtree; may be given again.",
 )
 @click.option("--ask", "asks", multiple=True, metavar="URI", help="Ask the gateway for that node; may be given again.")
 @click.option(

@@ -20,6 +20,9 @@ from gateway.tree.uri import NO_LIMITS, UriLimits
 LIST = "list"
 """Stands in ``OmaDmState.refused_verbs`` for a Get of a whole subtree (``?list=…``)."""
 
+TNDS = "TNDS"
+"""Stands there for an Add of a whole subtree."""
+
 _OPTIONAL = ("Copy", "Atomic", "Sequence")
 """Commands that a device may lack altogether. 406 to any other says something of one node only."""
 
@@ -53,7 +56,10 @@ def learn(state: OmaDmState, outcome: Outcome) -> OmaDmState:
     if operation.verb == "Get":
         state = _learn_from_reading(state, outcome)
     lacking = ""
-    if operation.verb == "Get" and "?list=" in operation.uri:
+    if operation.tnds is not None:
+        refused = not (status.is_success or status.is_passing or status == StatusCode.ALREADY_EXISTS)
+        lacking = TNDS if refused else ""
+    elif operation.verb == "Get" and "?list=" in operation.uri:
         lacking = LIST if status in (StatusCode.NOT_ALLOWED, StatusCode.NOT_SUPPORTED) else ""
     elif operation.verb in _OPTIONAL and status == StatusCode.NOT_SUPPORTED:
         lacking = operation.verb
@@ -66,6 +72,8 @@ def refusal(operation: Operation, limits: UriLimits, lacks: Collection[str]) -> 
     """With what an operation is refused in place of the device, which would do so: None when it can be sent."""
     if operation.verb in lacks or (LIST in lacks and operation.verb == "Get" and "?list=" in operation.uri):
         return StatusCode.NOT_SUPPORTED
+    if operation.tnds is not None and TNDS in lacks:
+        return StatusCode.NOT_SUPPORTED
     if limits != NO_LIMITS and (limits.breach(operation.uri) or (operation.source and limits.breach(operation.source))):
         return StatusCode.URI_TOO_LONG
     refusals = (refusal(member, limits, lacks) for member in operation.members)
@@ -74,7 +82,15 @@ def refusal(operation: Operation, limits: UriLimits, lacks: Collection[str]) -> 
 
 def forgotten(state: OmaDmState) -> OmaDmState:
     """The state of a device that is another now, by what it says of itself: it may have learnt something."""
-    return replace(state, refused_verbs=(), large_objects=None, uri_limits=None, roots_sought=False, names_sought=())
+    return replace(
+        state,
+        refused_verbs=(),
+        large_objects=None,
+        uri_limits=None,
+        serializes=False,
+        roots_sought=False,
+        names_sought=(),
+    )
 
 
 def _learn_from_reading(state: OmaDmState, outcome: Outcome) -> OmaDmState:
@@ -85,6 +101,9 @@ def _learn_from_reading(state: OmaDmState, outcome: Outcome) -> OmaDmState:
     said = {node: text for node, text in told if text is not None}
     if asked:
         said.setdefault(uri, "")
+    if "?list=TNDS" in uri and len(outcome.reads) > 1 and not state.serializes:
+        # More than one node is only told where the serialized subtree could be read.
+        state = replace(state, serializes=True)
     limits = state.uri_limits or NO_LIMITS
     for node, text in said.items():
         if node == _LARGE_OBJECTS:

@@ -99,7 +99,7 @@ class OmaDmState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ``certificate_subject`` the subject of any that does, as RFC 4514 writes it; with ``certificate_required`` nothing
     else does. ``resync_at`` is when the device was last called to agree on nonces
     anew. ``large_objects`` says whether it takes values in parts, ``uri_limits`` how long its URIs may be (None: it was
-    not asked).
+    not asked), ``serializes`` that it has shown a subtree as TNDS.
     """
 
     loc_uri: str
@@ -113,6 +113,7 @@ class OmaDmState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     resync_at: datetime | None = None
     large_objects: bool | None = None
     uri_limits: UriLimits | None = None
+    serializes: bool = False
     roots: dict[str, str] = {}
     roots_sought: bool = False
     names_sought: tuple[str, ...] = ()

@@ -174,7 +174,8 @@ class Mirror(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         facts, to_read = dict(self.facts), self.to_read
         for operation, status in answers:
             uri = _node(operation.uri)
-            answer = _ANSWERS.get(operation.verb)
+            # That a subtree was refused as a whole says nothing of the nodes in it.
+            answer = _ANSWERS.get(operation.verb) if operation.tnds is None else None
             if uri is not None and answer is not None:
                 answer(facts, uri, operation, StatusCode(status), now)
                 if uri in facts and facts[uri].tries:

@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from gateway.fleet.device import Device
+from gateway.fleet.operation import TndsForm
 
 
 class ReadBack(msgspec.Struct, frozen=True):
@@ -25,7 +26,8 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     """Devices whose manufacturer and model match two patterns (``Acme``, ``A*``), in either case of letters.
 
     ``roots`` says where MOs are mounted on them, by key; ``read_back`` is the policy for them where it is another.
-    ``packages`` go to them in their tree, or they fetch them by URL.
+    ``packages`` go to them in their tree, or they fetch them by URL. ``subtrees`` says how new ones are added in one
+    command: node by node with "off", with "auto" only to a device that has shown that it serializes them.
     """
 
     manufacturer: str = "*"
@@ -33,6 +35,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     roots: dict[str, str] = {}
     read_back: ReadBack | None = None
     packages: Literal["url", "tree"] = "url"
+    subtrees: Literal["auto", "off"] | TndsForm = "auto"
 
     def matches(self, device: Device) -> bool:
         """Whether the device is one of these."""

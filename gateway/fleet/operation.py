@@ -14,6 +14,9 @@ import msgspec
 Verb = Literal["Get", "Add", "Replace", "Delete", "Copy", "Exec"]
 GroupVerb = Literal["Atomic", "Sequence"]
 
+TndsForm = Literal["wbxml", "inline", "xml"]
+"""How a serialized subtree stands in a command: as WBXML of its own, as markup of the message, or as XML text."""
+
 ACCEPTED_SECONDS = 7 * 86_400
 """How long what a device only accepted may run before it counts as lost, unless the operation says otherwise."""
 
@@ -52,7 +55,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ``origin`` is ``diff`` for what brings the device to its desired tree, ``queue`` for what an operator asked for,
     ``discover`` for the gateway's own reads. ``results`` are the (URI, value) pairs a Get returned.
 
-    Atomic and Sequence have ``members`` instead of a ``uri``; Alert has a ``prompt``, and the user's ``answers``:
+    Atomic and Sequence have ``members`` instead of a ``uri``. An Add with ``members`` and ``tnds`` adds them all in one
+    command; the first of them is the root. Alert has a ``prompt``, and the user's ``answers``:
     ``accept`` or ``reject``, the text, or the numbers of the choices. An Exec that the device only took on was
     ``accepted_at`` then and stays open until the device reports its ``result`` code, or ``deadline_seconds`` pass.
     """
@@ -65,6 +69,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     value: str | None = None
     source: str = ""
     members: tuple[Operation, ...] = ()
+    tnds: TndsForm | None = None
     prompt: Prompt | None = None
     condition: Condition | None = None
     origin: Literal["diff", "queue", "discover"] = "queue"

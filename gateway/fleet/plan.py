@@ -30,9 +30,6 @@ QUARANTINE = timedelta(days=1)
 _WHOLE = ("",)
 """The paths to compare of an MO as a whole."""
 
-_PASSING = frozenset(map(StatusCode, (215, 216, 417, 420, 503, 516)))
-"""Refusals that speak of the moment and not of the value."""
-
 
 def plan(
     desired: Sequence[DesiredMo],
@@ -166,7 +163,8 @@ def _refused(edit: Edit, mirror: Mirror, now: datetime, *, parent_absent: bool) 
         return False
     if fact.status == StatusCode.NOT_FOUND and parent_absent:
         return False
-    return fact.status not in _PASSING or fact.status_at is None or now - fact.status_at < RETRY_AFTER
+    passing = StatusCode(fact.status or 0).is_passing
+    return not passing or fact.status_at is None or now - fact.status_at < RETRY_AFTER
 
 
 def _is_kept_otherwise(fact: Fact, edit: Edit, now: datetime) -> bool:

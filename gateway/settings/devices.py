@@ -25,6 +25,9 @@ class OmaDmModel(Table):
 
     ``roots`` says where MOs are mounted on them (key of the MO -> URI); ``read_back`` goes before that of all others.
     With ``packages`` "tree" firmware and software is handed to them as large objects, and not fetched by URL.
+    ``subtrees`` is how a whole new subtree is added in one command: as TNDS in WBXML of its own, inline in the message,
+    or in XML; "auto" does so, as ``omadm.tnds`` has it, for a device that has once answered with a subtree as TNDS,
+    "off" for none. A device that refuses one gets its nodes one by one from then on.
     """
 
     manufacturer: Annotated[str, Field(min_length=1)] = "*"
@@ -32,6 +35,7 @@ class OmaDmModel(Table):
     roots: dict[str, str] = {}
     read_back: ReadBack | None = None
     packages: Literal["url", "tree"] = "url"
+    subtrees: Literal["auto", "off", "wbxml", "inline", "xml"] = "auto"
 
 
 class OmaDm(Table):
@@ -40,8 +44,8 @@ class OmaDm(Table):
 
     What a new account tells a device: ``server_id``, ``server_name`` for its user, and ``server_address``, the URL it
     posts to (empty: the first listener's, which only does for trials). ``notification_version`` is what package 0 says
-    of itself, times ten; ``resync_nonce`` how the nonce 0x00000000 is understood. ``tnds`` is how a bootstrap message
-    carries objects: WBXML of its own, inline in the message, or XML.
+    of itself, times ten; ``resync_nonce`` how the nonce 0x00000000 is understood. ``tnds`` is how a message
+    carries serialized objects: WBXML of its own, inline in the message, or XML.
     ``account_seconds`` is how long an account that was handed out in an RCC.14 document is good for; the first query
     after that brings a new one.
 

@@ -354,3 +354,27 @@ def test_a_device_is_read_back_by_policy() -> None:
     held = EMPTY.read([Read("./IMS", "node"), Read("./IMS/Timer_T1", "int", value="2000")], NOW)
     asked = service.next_operations(SUBSCRIBER, DEVICE, held, [], NOW, read_back=True)
     assert [operation.uri for operation in asked if operation.verb == "Get"] == ["./IMS?list=StructData"]
+
+
+@pytest.mark.parametrize(
+    ("declared", "state", "form"),
+    [
+        ("auto", ASKED, None),
+        ("auto", replace(ASKED, serializes=True), "inline"),
+        ("xml", ASKED, "xml"),
+        ("off", replace(ASKED, serializes=True), None),
+        ("xml", replace(ASKED, refused_verbs=("TNDS",)), None),
+    ],
+)
+def test_whole_subtrees_go_to_devices_that_take_them(declared: str, state: OmaDmState, form: str | None) -> None:
+    """The model says so, or the device has shown it; one that refused a subtree gets none whatever the model says."""
+    profiles = ProfileSet([parse_profile(PROFILE, "all.toml", CATALOGUE)], CATALOGUE)
+    models = [Model(manufacturer="Acme", subtrees=declared)]  # type: ignore[arg-type]
+    service = Service(CATALOGUE, profiles, plmns=["00101"], roots={"ims": "./3GPP_IMS"}, models=models, tnds="inline")
+    device = replace(DEVICE, manufacturer="Acme", omadm=replace(state, roots_sought=True))
+    absent = EMPTY.acknowledged([(Operation(id="g", verb="Get", uri="./3GPP_IMS"), 404)], NOW)
+    operations = service.next_operations(SUBSCRIBER, device, absent, (), NOW)
+    assert (len(operations) == 1) == (form is not None)
+    assert {operation.tnds for operation in operations} == {form}
+    # What it passed over in silence is not sent again in the same session.
+    assert form is None or service.next_operations(SUBSCRIBER, device, absent, (), NOW, [operations[0].id]) == ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from adapters.omadm import codec
 from adapters.omadm.messages import Command, Status, SyncHdr, SyncML
@@ -142,3 +143,50 @@ def test_a_package_is_put_in_as_it_goes_out(encoding: codec.Encoding) -> None:
     assert (travelled, parts > 2) == (octets, True)
     for gone in (pack(FRAME, [handing], 4000, measure, limits), pack_part(FRAME, Chunking(handing, 1), 4000, measure)):
         assert gone.refused == ((handing, StatusCode.GONE),)
+
+
+LAID_OPEN = Operation(
+    id="whole",
+    verb="Add",
+    uri="./A",
+    format="node",
+    tnds="xml",
+    members=(
+        Operation(id="root", verb="Add", uri="./A", format="node"),
+        Operation(id="leaf", verb="Add", uri="./A/B", format="chr", value="v" * 40),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("limits", "room", "version"),
+    [
+        (Limits(lacks=("TNDS",)), 10_000, "1.2"),
+        (Limits(max_bytes=100, in_parts=True), 10_000, "1.2"),
+        (Limits(in_parts=True), 620, "1.2"),
+        (Limits(), 10_000, "1.1"),
+    ],
+    ids=["refused once", "over MaxObjSize", "over MaxMsgSize", "OMA DM 1.1.2"],
+)
+def test_a_subtree_that_cannot_go_out_as_one_is_laid_open(limits: Limits, room: int, version: str) -> None:
+    """Its nodes go out one by one, whatever of them has room, and none is refused for what all of them are.
+
+    Spec: OMA-TS-DM_RepPro-V1_2 6.6.1
+    """
+    frame = replace(FRAME, header=replace(FRAME.header, ver_dtd=version))
+    encoding = codec.encoding_of("application/vnd.syncml.dm+xml")
+
+    def measure(message: SyncML) -> int:
+        return len(codec.encode(message, encoding))
+
+    package = pack(frame, [LAID_OPEN], room, measure, limits)
+    assert ids((*package.sent.values(), *package.planned)) == ["root", "leaf"]
+    assert package.refused == ()
+    assert package.chunking is None
+
+
+def test_a_subtree_that_has_room_goes_out_as_one() -> None:
+    """It is one command, and its octets are measured as such."""
+    encoding = codec.encoding_of("application/vnd.syncml.dm+wbxml")
+    package = pack(FRAME, [LAID_OPEN, ACL], None, lambda message: len(codec.encode(message, encoding)))
+    assert package.sent == {"2": LAID_OPEN, "3": ACL}

@@ -3,14 +3,16 @@
 import base64
 
 import pytest
+from msgspec.structs import replace
 
 from adapters.omadm.answers import Sent, hear
-from adapters.omadm.messages import Item, Results, SyncHdr, SyncML
-from adapters.omadm.tnds import Leaf, Subtree, absorb_subtree, render_subtrees
+from adapters.omadm.commands import command_for, numbered, size
+from adapters.omadm.messages import Command, Item, Meta, Results, SyncHdr, SyncML
+from adapters.omadm.tnds import Leaf, Subtree, absorb_subtree, render_added, render_subtrees
 from adapters.omadm.xml import encode_xml
 from adapters.wbxml import codec as wbxml
 from gateway.fleet.mirror import Read
-from gateway.fleet.operation import Operation
+from gateway.fleet.operation import Operation, TndsForm
 from gateway.tree.format import Format
 
 # The example of the specification's section on serialization, with white space added.
@@ -80,3 +82,60 @@ def test_the_answer_to_a_get_is_laid_open() -> None:
         message = SyncML(SyncHdr("1", 2, "s", "d"), (Results("1", "1", "4", (item,)),))
         heard = hear(sent, 1, message, challenged=False)["4"].reads
         assert [replaced.value for replaced in heard] == [one.value for one in expected]
+
+
+ADDED = Operation(
+    id="d:1",
+    verb="Add",
+    uri="./Vendor/X",
+    format="node",
+    tnds="xml",
+    members=(
+        Operation(id="1", verb="Add", uri="./Vendor/X", format="node", type="urn:x"),
+        Operation(id="2", verb="Add", uri="./Vendor/X/Name", format="chr", type="text/plain", value="a<b"),
+        Operation(id="3", verb="Add", uri="./Vendor/X/Sub", format="node"),
+        Operation(id="4", verb="Add", uri="./Vendor/X/Sub/Key", format="bin", value="AP8="),
+        Operation(id="5", verb="Add", uri="./Vendor/X/Sub/Flag", format="null"),
+        Operation(id="6", verb="Add", uri="./Vendor/X/Size", format="int", value="7"),
+    ),
+)
+
+
+def test_an_added_subtree_is_serialized_with_all_that_its_nodes_are() -> None:
+    """Names, formats, identifiers and values; octets as base64 in XML, and no value for nodes that have none.
+
+    Spec: OMA-TS-DM_TNDS-V1_2 5
+    """
+    assert encode_xml(render_added(ADDED, octets=False)).decode().partition("?>")[2] == (
+        '<MgmtTree xmlns="syncml:dmddf1.2"><VerDTD>1.2</VerDTD><Node><NodeName>X</NodeName>'
+        "<RTProperties><Format><node/></Format><Type><DDFName>urn:x</DDFName></Type></RTProperties>"
+        "<Node><NodeName>Name</NodeName><RTProperties><Format><chr/></Format><Type><MIME>text/plain</MIME></Type>"
+        "</RTProperties><Value>a&lt;b</Value></Node>"
+        "<Node><NodeName>Sub</NodeName><RTProperties><Format><node/></Format></RTProperties>"
+        "<Node><NodeName>Key</NodeName><RTProperties><Format><b64/></Format>"
+        "<Type><MIME>application/octet-stream</MIME></Type></RTProperties><Value>AP8=</Value></Node>"
+        "<Node><NodeName>Flag</NodeName><RTProperties><Format><null/></Format><Type><MIME>text/plain</MIME></Type>"
+        "</RTProperties></Node></Node>"
+        "<Node><NodeName>Size</NodeName><RTProperties><Format><int/></Format><Type><MIME>text/plain</MIME></Type>"
+        "</RTProperties><Value>7</Value></Node></Node></MgmtTree>"
+    )
+
+
+@pytest.mark.parametrize("form", ["wbxml", "inline", "xml"])
+def test_a_subtree_is_added_by_one_command(form: TndsForm) -> None:
+    """One Add of one item, of format xml and the type of the serialization; what is in it is what was to be added.
+
+    Spec: OMA-TS-DM_RepPro-V1_2 6.6.1; OMA-TS-DM_TNDS-V1_2 (MIME types)
+    """
+    operation = replace(ADDED, tnds=form)
+    command = command_for(operation, 4)
+    assert isinstance(command, Command)
+    assert size(operation) == len(list(numbered(operation, 4))) == 1
+    (item,) = command.items
+    assert (command.verb, command.cmd_id, item.target) == ("Add", "4", "./Vendor/X")
+    assert item.meta == Meta("xml", f"application/vnd.syncml.dmtnds+{'xml' if form == 'xml' else 'wbxml'}")
+    assert {"wbxml": bytes, "inline": tuple, "xml": str}[form] is type(item.data)
+    reads = absorb_subtree(item.data or "", "./Vendor/X") or ()
+    assert [(read.uri, read.format, read.value) for read in reads] == [
+        (member.uri, member.format, member.value) for member in ADDED.members
+    ]

@@ -8,8 +8,11 @@ from datetime import UTC, datetime
 import pytest
 
 from adapters.omadm import codec, tracing
+from adapters.omadm.commands import command_for
 from adapters.omadm.messages import Chal, Command, Cred, Item, Meta, Status, SyncHdr, SyncML
+from adapters.omadm.tnds import absorb_subtree
 from adapters.omadm.tracing import WBXML, XML, cover, read_exchanges
+from gateway.fleet.operation import Operation, TndsForm
 from gateway.status import StatusCode
 from gateway.store.protocol import TraceEntry
 
@@ -81,3 +84,27 @@ def test_exchanges_read_as_one_conversation() -> None:
     assert received.raw == second.request.hex()
     assert missing.line == "not kept: a secret in it could not be covered"
     assert tracing.protocol_of(WBXML_ENCODING) == WBXML
+
+
+@pytest.mark.parametrize("form", ["wbxml", "inline", "xml"])
+@pytest.mark.parametrize("encoding", [XML_ENCODING, WBXML_ENCODING])
+def test_secrets_in_a_subtree_are_covered(encoding: codec.Encoding, form: TndsForm) -> None:
+    """A secret in a serialized subtree is covered where it stands in the message, else the subtree as a whole is."""
+    secret = "p<'w&d"
+    nodes = (
+        Operation(id="1", verb="Add", uri="./NAP", format="node"),
+        Operation(id="2", verb="Add", uri="./NAP/Name", format="chr", value="plain"),
+        Operation(id="3", verb="Add", uri="./NAP/AuthSecret", format="chr", value=secret),
+    )
+    add = Operation(id="0", verb="Add", uri="./NAP", format="node", tnds=form, members=nodes)
+    message = SyncML(SyncHdr(session_id="1", msg_id=2, target="IMEI:1", source="mogate"), (command_for(add, 1),))
+    covered = cover(codec.encode(message, encoding), message)
+    read, _ = codec.decode(covered, encoding)
+    (command,) = read.commands
+    assert isinstance(command, Command)
+    data = command.items[0].data
+    if form == "inline":
+        values = {one.uri: one.value for one in absorb_subtree(data or "", "./NAP") or ()}
+        assert values == {"./NAP": None, "./NAP/Name": "plain", "./NAP/AuthSecret": "*" * len(secret)}
+    else:
+        assert set(str(data)) == {"*"}

@@ -1,0 +1,140 @@
+"""Whole subtrees in one Add: what goes together, and what the answer says of each node."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from gateway.fleet.abilities import TNDS, forgotten, learn, refusal
+from gateway.fleet.desired import DesiredMo
+from gateway.fleet.device import Credential, OmaDmState
+from gateway.fleet.mirror import Mirror, Outcome, Read
+from gateway.fleet.operation import Operation
+from gateway.fleet.plan import plan
+from gateway.fleet.subtrees import gathered, outcome_of
+from gateway.mo.definition import Definition
+from gateway.service import record_outcomes
+from gateway.status import StatusCode
+from gateway.tree.format import Format
+from gateway.tree.uri import NO_LIMITS, Uri
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+STATE = OmaDmState(loc_uri="IMEI:490154203237518", client=Credential(name="d", secret=b""))
+MOI = "urn:oma:mo:ext-3gpp-ims:1.0"
+ENTRY = Definition("", (Format.NODE,), children=(Definition("Address", (Format.CHR,)),))
+IMS = Definition("", (Format.NODE,), children=(Definition("PCSCF", (Format.NODE,), children=(ENTRY,)),))
+MO = DesiredMo(MOI, Uri.parse("./Vendor/IMS"), IMS, {"Domain": "example.net", "PCSCF/1/Address": "a.example.net"})
+ABSENT = Mirror(device_id="s.1").acknowledged(
+    [(Operation(id="g", verb="Get", uri=uri), 404) for uri in ("./Vendor", "./Vendor/IMS")], NOW
+)
+NODES = [
+    "./Vendor", "./Vendor/IMS", "./Vendor/IMS/Domain", "./Vendor/IMS/PCSCF", "./Vendor/IMS/PCSCF/1",
+    "./Vendor/IMS/PCSCF/1/Address",
+]  # fmt: skip
+
+
+def planned(mirror: Mirror) -> tuple[Operation, ...]:
+    return plan([MO], mirror, STATE, (), NOW)
+
+
+def whole(mirror: Mirror) -> Operation:
+    (one,) = gathered(planned(mirror), mirror, "xml")
+    return one
+
+
+def after(mirror: Mirror, status: int) -> Mirror:
+    """The mirror after everything that is planned went out as one Add, which was answered so."""
+    add = whole(mirror)
+    return record_outcomes(mirror.sent([add], NOW), [outcome_of(add, StatusCode(status))], NOW)
+
+
+def test_all_that_is_added_below_an_added_node_goes_with_it() -> None:
+    """One Add has the topmost node that is lacking for its root; the same nodes make the same operation."""
+    add = whole(ABSENT)
+    assert (add.verb, add.uri, add.format, add.tnds, add.origin) == ("Add", "./Vendor", "node", "xml", "diff")
+    assert [member.uri for member in add.members] == NODES
+    assert add.id == whole(ABSENT).id
+    assert {member.id for member in add.members}.isdisjoint({add.id})
+
+
+def test_what_changes_what_is_there_stays_alone() -> None:
+    """Replace, Delete, Get, a leaf beside others and operators' own operations are left as they are, in their order."""
+    others = (
+        Operation(id="q", verb="Add", uri="./Q", format="node", origin="queue"),
+        Operation(id="r", verb="Add", uri="./Q/A", value="1", origin="queue"),
+        Operation(id="1", verb="Replace", uri="./A/B", value="1", origin="diff"),
+        Operation(id="2", verb="Add", uri="./A/C", value="1", origin="diff"),
+        Operation(id="3", verb="Add", uri="./A/D", format="node", origin="diff"),
+        Operation(id="4", verb="Delete", uri="./A/E", origin="diff"),
+    )
+    assert gathered(others, ABSENT, "xml") == others
+    beside = (
+        *(
+            Operation(id=f"{uri}", verb="Add", uri=uri, format="node", origin="diff")
+            for uri in ("./A", "./A/B", "./AB")
+        ),
+        Operation(id="v", verb="Add", uri="./AB/C", value="1", origin="diff"),
+    )
+    assert [[member.uri for member in add.members] for add in gathered(beside, ABSENT, "xml")] == [
+        ["./A", "./A/B"],
+        ["./AB", "./AB/C"],
+    ]
+
+
+def test_success_is_that_of_every_node() -> None:
+    """After 200 each node counts as acknowledged with its own value, and nothing is left to do.
+
+    Spec: OMA-TS-DM_RepPro-V1_2 6.6.1
+    """
+    mirror = after(ABSENT, 200)
+    assert [(mirror.facts[uri].status, mirror.facts[uri].exists) for uri in NODES] == [(200, True)] * len(NODES)
+    assert mirror.facts["./Vendor/IMS"].type == MOI
+    assert mirror.facts["./Vendor/IMS/Domain"].effective == "example.net"
+    assert planned(mirror) == ()
+
+
+@pytest.mark.parametrize("status", [400, 404, 405, 406, 413, 415, 424, 425, 500, 501])
+def test_a_refusal_makes_the_device_one_that_takes_no_subtrees(status: int) -> None:
+    """None of its nodes is held to be refused: they go out one by one, to this device from then on."""
+    mirror = after(ABSENT, status)
+    assert [operation.uri for operation in planned(mirror)] == NODES
+    add = whole(ABSENT)
+    state = learn(STATE, outcome_of(add, StatusCode(status)))
+    assert state.refused_verbs == (TNDS,)
+    assert refusal(add, NO_LIMITS, state.refused_verbs) == 406
+    assert refusal(add.members[0], NO_LIMITS, state.refused_verbs) is None
+    assert forgotten(state).refused_verbs == ()
+
+
+def test_a_root_that_was_there_is_corrected() -> None:
+    """After 418 the root exists, the rest of it is added below, and the device still takes subtrees."""
+    mirror = after(ABSENT, 418)
+    assert learn(STATE, outcome_of(whole(ABSENT), StatusCode.ALREADY_EXISTS)) is STATE
+    above, rest = gathered(planned(mirror), mirror, "xml")
+    assert (above.uri, above.tnds) == ("./Vendor", None)
+    assert [member.uri for member in rest.members] == NODES[1:]
+
+
+def test_a_refusal_of_the_moment_waits() -> None:
+    """After 420 the root is left alone for a while, and all below it; nothing is learnt of the device."""
+    mirror = after(ABSENT, 420)
+    assert learn(STATE, outcome_of(whole(ABSENT), StatusCode.DEVICE_FULL)) is STATE
+    assert planned(mirror) == ()
+
+
+def test_what_got_no_answer_is_sent_node_by_node() -> None:
+    """A device that passes an Add of a subtree over in silence gets its nodes alone, so that the bad one is found."""
+    mirror = ABSENT.passed_over([whole(ABSENT)])
+    assert gathered(planned(mirror), mirror, "xml") == planned(mirror)
+
+
+def test_a_device_that_shows_a_subtree_is_known_for_it() -> None:
+    """Who answers ``?list=TNDS`` with nodes serializes subtrees, until it says something new of itself."""
+    get = Operation(id="g", verb="Get", uri="./A?list=TNDS")
+    shown = (Read("./A", "node"), Read("./A/B", value="1"))
+    state = learn(STATE, Outcome(get, StatusCode.OK, shown))
+    assert state.serializes
+    assert not forgotten(state).serializes
+    assert learn(STATE, Outcome(get, StatusCode.OK, shown[:1])) is STATE
+    assert not learn(STATE, Outcome(get, StatusCode.NOT_SUPPORTED)).serializes
