@@ -60,6 +60,7 @@ from gateway.admin.preview import PreviewRoutes
 from gateway.admin.publishing import PublishingRoutes
 from gateway.admin.pushes import PushRoutes
 from gateway.admin.reaching import ReachRoutes
+from gateway.admin.registrations import RegistrationRoutes
 from gateway.admin.reload import ReloadRoutes
 from gateway.admin.search import SearchRoutes
 from gateway.admin.sessions import SessionRoutes
@@ -86,6 +87,7 @@ from gateway.observe.logs import logger
 from gateway.observe.siblings import Siblings
 from gateway.openid.flow import Client
 from gateway.openid.provider import OpenidProvider
+from gateway.outreach.activations import Activations
 from gateway.outreach.background import Background
 from gateway.outreach.campaigns import Campaigns
 from gateway.outreach.census import COUNT_SECONDS, Census
@@ -95,6 +97,7 @@ from gateway.outreach.reach import Reachings
 from gateway.outreach.rollouts import Read, Rollouts
 from gateway.outreach.webhooks import Webhooks
 from gateway.packages import PACKAGES_FOLDER, Packages
+from gateway.registrations import Registrations
 from gateway.reload import Reload
 from gateway.sealing import Sealer
 from gateway.service import Service
@@ -312,6 +315,11 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             CampaignRoutes(campaigns).routes(),
             PublishingRoutes(publishing, editions).routes(),
             DetectionRoutes(detections, decode_message).routes(),
+            RegistrationRoutes(
+                Registrations(store, lambda name: service.catalogue.get(name).key, now),
+                Activations(store, service, reachings),
+                inventory,
+            ).routes(),
             TacRoutes(Tacs(store)).routes(),
             PreviewRoutes(
                 store, service, inventory, documents, CommandPreviews(settings.omadm.server_id), now

@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple, Protocol
 
 import msgspec
 
-from gateway.errors import Conflict, MogateError, Unavailable
+from gateway.errors import MogateError, Unavailable
 from gateway.fleet.detection import MAX_DEVICES, Cause, Detection, Sighting, detail_of, detect, phone_of
 from gateway.fleet.detection_rules import Rule, follow
 from gateway.fleet.device import Device, format_imei
@@ -23,6 +23,7 @@ from gateway.fleet.tac import PhoneModel
 from gateway.inventory import next_device_id
 from gateway.observe import metrics
 from gateway.settings import Detection as DetectionSettings
+from gateway.store.conflicts import try_again
 from gateway.store.protocol import (
     Append,
     DeleteRecord,
@@ -41,7 +42,6 @@ EVENT = "device.detected"
 MATCHED = "detection.matched"
 """A rule that is to be told elsewhere was for a detection."""
 WORK = "detection"
-SAVES = 8
 MAX_AT_ONCE = 64
 MAX_REPLAYED = 1000
 EVENTS_AT_ONCE = 1000
@@ -263,29 +263,28 @@ class Detections:
         await self._store.commit(*writes, DeleteRecord(record))
 
     async def _report(self, sighting: Sighting, household: Household | None) -> Report:
-        for attempt in range(SAVES):
-            if attempt:
-                await asyncio.sleep(0.01 * attempt)
-                household = await self._find(sighting)
-            now, created = self._clock(), household is None
-            if household is None:
-                if self._settings.unknown_subscribers == "ignore" or sighting.removed:
-                    return counted(Report("unknown"), sighting)
-                household = _stranger(sighting)
-            new = bool(sighting.imei) and phone_of(household.devices, sighting.imei) is None
-            model = await self._tacs.find(sighting.imei) if new else None
-            step = self.step(household, sighting, now, model=model)
-            if step.subscriber is household.subscriber:
-                return counted(step.report, sighting)
+        found = [household]
+
+        async def change() -> Report:
+            # What was found for the first attempt is out of date for another one.
+            return await self._take(sighting, found.pop() if found else await self._find(sighting))
+
+        busy = Unavailable("others write this subscriber again and again, or an identity of theirs is another's")
+        return counted(await try_again(change, busy), sighting)
+
+    async def _take(self, sighting: Sighting, household: Household | None) -> Report:
+        now, created = self._clock(), household is None
+        if household is None:
+            if self._settings.unknown_subscribers == "ignore" or sighting.removed:
+                return Report("unknown")
+            household = _stranger(sighting)
+        new = bool(sighting.imei) and phone_of(household.devices, sighting.imei) is None
+        model = await self._tacs.find(sighting.imei) if new else None
+        step = self.step(household, sighting, now, model=model)
+        if step.subscriber is not household.subscriber:
             told = Event(at=now, kind="subscriber.created", subscriber_id=step.subscriber.id)
-            try:
-                await self._store.commit(
-                    PutSubscriber(step.subscriber), *([Append(told)] if created else []), *step.writes
-                )
-            except Conflict:
-                continue
-            return counted(step.report, sighting)
-        raise Unavailable("others write this subscriber again and again, or an identity of theirs is another's")
+            await self._store.commit(PutSubscriber(step.subscriber), *([Append(told)] if created else []), *step.writes)
+        return step.report
 
     async def _find(self, sighting: Sighting) -> Household | None:
         """Whose sighting it is: the SIM says, else the number, else the SIM that was there before."""

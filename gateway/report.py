@@ -53,7 +53,15 @@ def subscriber(found: Mapping[str, Any]) -> str:
         model = f"{device['manufacturer']} {device['model']}".strip() or "-"
         lines.append(f"  device {device['id']}{named}{role}   IMEI {device['imei'] or '-'}   {_printable(model)}   "
                      f"{' '.join(device['protocols']) or '-'}   {device['activation']}   seen {seen}")  # fmt: skip
+        lines += [_service(one) for one in found["services"] if one["device_id"] == device["id"]]
+    lines += [_service(one) for one in found["services"] if not one["device_id"]]
     return "\n".join(lines)
+
+
+def _service(found: Mapping[str, Any]) -> str:
+    since = f" since {found['at']}" if found["at"] else ""
+    why = f": {_printable(found['why'])}" if found["why"] else ""
+    return f"    {found['service']}   {found['step']}{since}{why}"
 
 
 def device(found: Mapping[str, Any]) -> str:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Sequence
 
 import msgspec
 from msgspec.structs import replace
 
-from gateway.errors import Conflict, Unavailable
+from gateway.errors import Unavailable
 from gateway.fleet.tac import PhoneModel
+from gateway.store.conflicts import try_again
 from gateway.store.protocol import PutRecord, Record, Store, Write
 
 KIND = "tac"
 ROWS_AT_ONCE = 200
-TRIES = 5
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(PhoneModel).decode
@@ -43,24 +44,20 @@ class Tacs:
         newest = list({model.tac: model for model in models}.values())
         changed = 0
         for start in range(0, len(newest), ROWS_AT_ONCE):
-            changed += await self._put(newest[start : start + ROWS_AT_ONCE])
+            rows = newest[start : start + ROWS_AT_ONCE]
+            busy = Unavailable("others write these rows of the table again and again")
+            changed += await try_again(functools.partial(self._put, rows), busy)
         return changed
 
     async def _put(self, models: Sequence[PhoneModel]) -> int:
-        for attempt in range(TRIES):
-            known = await asyncio.gather(*(self._store.load_record(KIND, model.tac) for model in models))
-            writes: list[Write] = []
-            for model, record in zip(models, known, strict=True):
-                payload = _encode(model)
-                if record is None:
-                    writes.append(PutRecord(Record(kind=KIND, id=model.tac, payload=payload)))
-                elif record.payload != payload:
-                    writes.append(PutRecord(replace(record, payload=payload)))
-            try:
-                if writes:
-                    await self._store.commit(*writes)
-            except Conflict:
-                await asyncio.sleep(0.01 * attempt)
-                continue
-            return len(writes)
-        raise Unavailable("others write these rows of the table again and again")
+        known = await asyncio.gather(*(self._store.load_record(KIND, model.tac) for model in models))
+        writes: list[Write] = []
+        for model, record in zip(models, known, strict=True):
+            payload = _encode(model)
+            if record is None:
+                writes.append(PutRecord(Record(kind=KIND, id=model.tac, payload=payload)))
+            elif record.payload != payload:
+                writes.append(PutRecord(replace(record, payload=payload)))
+        if writes:
+            await self._store.commit(*writes)
+        return len(writes)

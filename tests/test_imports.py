@@ -38,6 +38,7 @@ TIERS = (
         "gateway.packages",
         "gateway.jobs",
         "gateway.detections",
+        "gateway.registrations",
         "gateway.tacs",
         "gateway.shadow",
         "gateway.admin",

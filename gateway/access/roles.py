@@ -30,6 +30,7 @@ RESOURCES = {
     "shadow": "what another server answers, beside what this gateway would",
     "webhooks": "webhooks",
     "detections": "sightings of subscribers in devices",
+    "registrations": "what the IMS core says of services",
     "users": "people who may use this API",
     "tokens": "programs that may use this API",
     "audit": "who did what",
@@ -63,7 +64,10 @@ PERMISSIONS = {
     Role.VIEWER: _VIEWER,
     Role.HELPDESK: _HELPDESK,
     Role.PROVISIONING: _HELPDESK
-    | _all("write", "subscribers devices operations packages profiles files campaigns detections shadow"),
+    | _all(
+        "write",
+        "subscribers devices operations packages profiles files campaigns detections registrations shadow",
+    ),
     Role.NOC: _VIEWER | _all("read", "trace webhooks") | _all("write", "trace files campaigns shadow"),
     Role.ADMIN: EVERYTHING,
 }

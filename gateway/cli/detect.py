@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import click
 
 from gateway import report
-from gateway.cli.common import api, printing
+from gateway.cli.common import api, printing, send_rows
 from gateway.fleet.detection_csv import read_csv
-
-ROWS_AT_ONCE = 1000
 
 
 @click.command()
@@ -59,20 +54,8 @@ def detect(
         return found, report.sighting(found)
     if apns or any(fields.values()):
         raise click.UsageError("--from takes everything from the file; leave the other options out")
-    counts: Counter[str] = Counter()
-    failed: list[dict[str, Any]] = []
-    with file.open(encoding="utf-8-sig", newline="") as lines_of_file:
-        read = read_csv(lines_of_file, file)
-        while rows := list(islice(read, ROWS_AT_ONCE)):
-            lines = "\n".join(json.dumps(row) for _, row in rows).encode()
-            found = api("POST", "/detections/bulk", body=lines, query={"source": "csv"})
-            for one in found:
-                counts[one["outcome"]] += 1
-                if one["outcome"] == "failed":
-                    failed.append({"line": rows[one["row"] - 1][0], "error": one["error"]})
-    text = [f"{file}: " + (", ".join(f"{number} {outcome}" for outcome, number in counts.items()) or "no rows")]
-    text += [f"{file}:{one['line']}: {one['error']}" for one in failed]
-    return {"file": str(file), "outcomes": counts, "failed": failed}, "\n".join(text)
+    with file.open(encoding="utf-8-sig", newline="") as lines:
+        return send_rows(file, read_csv(lines, file), "/detections/bulk", {"source": "csv"})
 
 
 def _replay(hours: float, rules: Path | None) -> tuple[object, str]:

@@ -39,8 +39,9 @@ def subscriber_list(after: str, limit: int) -> tuple[object, str]:
 @click.argument("ref")
 @printing
 def subscriber_show(ref: str) -> tuple[object, str]:
-    """Show the subscriber that an id, IMSI, MSISDN or IMEI names."""
+    """Show the subscriber that an id, IMSI, MSISDN or IMEI names, and how far each service of theirs has come."""
     found = api("GET", f"/subscribers/{segment(ref)}")
+    found["services"] = api("GET", f"/subscribers/{segment(ref)}/services")
     return found, report.subscriber(found)
 
 

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from gateway.errors import DecodeError
 from gateway.fleet.device import Device, is_one_phone
+from gateway.fleet.fields import fault_of
 from gateway.fleet.subscriber import Seen, Subscriber
 
 SourceName = Literal["rest", "csv", "map", "s13", "rcc14", "omadm"]
@@ -71,7 +72,7 @@ def parse_line(line: bytes | str, source: SourceName | None = "rest") -> Sightin
         sighting = _from_json(line)
         return _named(sighting if source is None else replace(sighting, source=source))
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise DecodeError(_readable(error)) from None
+        raise fault_of(error) from None
 
 
 def parse_fields(fields: Mapping[str, Any], source: SourceName = "rest") -> Sighting:
@@ -83,18 +84,13 @@ def parse_fields(fields: Mapping[str, Any], source: SourceName = "rest") -> Sigh
     try:
         return _named(replace(msgspec.convert(given, Sighting, strict=False), source=source))
     except msgspec.ValidationError as error:
-        raise DecodeError(_readable(error)) from None
+        raise fault_of(error) from None
 
 
 def _named(sighting: Sighting) -> Sighting:
     if not sighting.imsi and not sighting.msisdn:
         raise DecodeError("a sighting needs an imsi or an msisdn to say whose it is")
     return sighting
-
-
-def _readable(error: Exception) -> str:
-    what, _, where = str(error).partition(" - at `$.")
-    return f"{where.rstrip('`')}: {what}" if where else what
 
 
 class Detection(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from datetime import datetime
+from typing import Literal
 
 import msgspec
 
@@ -51,13 +52,27 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     removed_at: datetime | None = None
 
 
+class Registration(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the IMS core last said of one service: that it is registered, is so no more, or that it failed, and why.
+
+    ``at`` is since when that is so. ``serial`` names the phone it is about, empty where the core does not say.
+    """
+
+    service: str
+    state: Literal["registered", "deregistered", "failed"]
+    at: datetime
+    serial: str = ""
+    why: str = ""
+
+
 class Subscriber(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One subscription. ``id`` is opaque and stable; IMSIs and MSISDN are strings and may change.
 
     ``application_states`` are those of single applications, by key of the MO, while ``state`` is active. ``sims`` are
     the SIMs, by IMSI, that the gateway itself can authenticate. ``pushes`` are the newest to their phones. ``seen`` is
-    what detection knows, by IMSI. ``content_revision`` grows with every change that could alter a configuration;
-    ``revision`` is the store's compare-and-set counter (0 until first saved).
+    what detection knows, by IMSI, ``registrations`` what the IMS core said of services. ``content_revision`` grows with
+    every change that could alter a configuration; ``revision`` is the store's compare-and-set counter (0 until first
+    saved).
     """
 
     id: str
@@ -73,6 +88,7 @@ class Subscriber(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     application_states: dict[str, ServiceState] = {}
     pushes: tuple[Push, ...] = ()
     seen: dict[str, Seen] = {}
+    registrations: tuple[Registration, ...] = ()
     content_revision: int = 1
     revision: int = 0
 

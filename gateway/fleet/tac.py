@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from gateway.errors import DecodeError
+from gateway.fleet.fields import fault_of
 
 COLUMNS = ("tac", "manufacturer", "model", "protocols", "capabilities")
 SPOKEN = ("omadm", "rcc14", "omacp")
@@ -42,5 +42,4 @@ def parse_model(fields: Mapping[str, Any]) -> PhoneModel:
     try:
         return msgspec.convert(given, PhoneModel)
     except msgspec.ValidationError as error:
-        what, _, where = str(error).partition(" - at `$.")
-        raise DecodeError(f"{where.rstrip('`')}: {what}" if where else what) from None
+        raise fault_of(error) from None

@@ -152,6 +152,14 @@ reach = Counter(
     "mogate_reach", "Devices that should call, by the way they were last pushed to and what came of it.",
     ["way", "result"], registry=registry,
 )  # fmt: skip
+activation = Counter(
+    "mogate_activation_steps", "Steps of devices on the way to their services, as the events tell them.", ["step"],
+    registry=registry,
+)  # fmt: skip
+registrations = Counter(
+    "mogate_registrations", "Words of the IMS core on services, by what they say and what they were worth.",
+    ["state", "outcome"], registry=registry,
+)  # fmt: skip
 campaign_devices = Counter(
     "mogate_campaign_devices", "Devices of campaigns by the state they came to.", ["state"], registry=registry
 )
@@ -251,6 +259,29 @@ KNOWN_LABELS: tuple[tuple[Counter | Histogram | Gauge, tuple[tuple[str, ...], ..
     (detections, tuple((source, cause.value) for source in SOURCES for cause in Cause)),
     (waiting, (("push",), ("reach",), ("campaign",), ("webhook",))),
     (webhook_deliveries, (("delivered",), ("retried",), ("failed",))),
+    (
+        activation,
+        tuple(
+            (step,)
+            for step in (
+                "requested",
+                "reached",
+                "configured",
+                "registered",
+                "deregistered",
+                "failed",
+                "cancelled",
+            )
+        ),
+    ),
+    (
+        registrations,
+        tuple(
+            (state, outcome)
+            for state in ("registered", "deregistered", "failed")
+            for outcome in ("changed", "known", "stale", "unknown")
+        ),
+    ),
     (campaign_devices, (("started",), ("ok",), ("failed",), ("skipped",), ("undone",))),
     (campaign_ends, (("finished",), ("paused",), ("stopped",), ("undoing",), ("undone",))),
     (

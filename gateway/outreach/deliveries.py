@@ -26,6 +26,7 @@ from gateway.observe.logs import logger
 from gateway.outreach.background import Background
 from gateway.sealing import Sealer
 from gateway.settings import Sms
+from gateway.store.conflicts import try_again
 from gateway.store.protocol import (
     Append,
     DeleteRecord,
@@ -46,7 +47,6 @@ MAX_AT_ONCE = 64
 MAX_WAITING_RECEIPTS = 10_000
 RECEIPT_WAITS = (0.0, 0.2, 1.0, 5.0)
 """A receipt can be here before the answer to the message is kept: so long it is looked for."""
-SAVES = 5
 
 P = ParamSpec("P")
 
@@ -112,7 +112,8 @@ class Reach:
         """
         now, mark = self._clock(), secrets.token_hex(MARK_BYTES)
         coding = self._settings.octet_coding if prepared.coding == OCTETS else prepared.coding
-        for attempt in range(SAVES):
+
+        async def keep() -> Push:
             household = await self._store.load_household("id", subscriber_id)
             number = household.subscriber.msisdn if household else ""
             if household is None or not number:
@@ -131,16 +132,14 @@ class Reach:
                 payload=self._sealer.seal(_encode(messages), PURPOSE),
             ).claimed(now, LEASE_SECONDS)
             kept = replace(household.subscriber, pushes=remembered(household.subscriber.pushes, push))
-            work = Record(kind=WORK, id=push.id, payload=b"", due_at=push.due_at)
             ordered = _event(push, "push.ordered", now)
-            try:
-                await self._store.commit(*writes, PutSubscriber(kept), PutRecord(work), ordered)
-            except Conflict:
-                await asyncio.sleep(0.01 * attempt)
-                continue
-            self._begin(self._try, push, replace(work, revision=1))
+            await self._store.commit(*writes, PutSubscriber(kept), PutRecord(_work_of(push)), ordered)
             return push
-        raise Conflict(f"subscriber {subscriber_id}, or a device of theirs, was changed meanwhile; try again")
+
+        changed = Conflict(f"subscriber {subscriber_id}, or a device of theirs, was changed meanwhile; try again")
+        push = await try_again(keep, changed)
+        self._begin(self._try, push, replace(_work_of(push), revision=1))
+        return push
 
     def hear(self, receipt: Receipt) -> None:
         """Note a receipt."""
@@ -280,19 +279,17 @@ class Reach:
 
         Raises: NotFound, Conflict when others write the subscriber again and again.
         """
-        for attempt in range(SAVES):
+
+        async def once() -> Push:
             subscriber, push = await find_push(self._store, push_id)
             after = change(push)
             if after == push and not writes:
                 return push
             kept = replace(subscriber, pushes=remembered(subscriber.pushes, after))
-            try:
-                await self._store.commit(PutSubscriber(kept), *writes)
-            except Conflict:
-                await asyncio.sleep(0.01 * attempt)
-                continue
+            await self._store.commit(PutSubscriber(kept), *writes)
             return after
-        raise Conflict(f"push {push_id}: others write its subscriber again and again")
+
+        return await try_again(once, Conflict(f"push {push_id}: others write its subscriber again and again"))
 
     def _count(self, push: Push, result: str) -> None:
         metrics.count(metrics.push, self._bearer.channel, push.kind, result)
@@ -323,6 +320,10 @@ async def find_push(store: Store, push_id: str) -> tuple[Subscriber, Push]:
             if push.id == push_id and household is not None:
                 return household.subscriber, push
     raise NotFound(f"there is no push {push_id!r}; of each subscriber the newest are kept")
+
+
+def _work_of(push: Push) -> Record:
+    return Record(kind=WORK, id=push.id, payload=b"", due_at=push.due_at)
 
 
 def _event(push: Push, event: str, now: datetime, **detail: str) -> Append:

@@ -26,6 +26,8 @@ from gateway.settings import Reach
 from gateway.store.protocol import Append, DeleteRecord, Event, Household, PutRecord, Record, Store, Write
 
 WORK = "reach"
+ACTIVATION = "activation"
+"""What the kinds of events begin with that tell how far it came with a device."""
 LEASE_SECONDS = 60
 MAX_AT_ONCE = 32
 
@@ -229,11 +231,12 @@ class Reachings:
         subscriber = household.subscriber
         device = next((one for one in household.devices if one.id == reaching.device_id), None)
         services = self._service.selection(subscriber, device).leaves if device else ()
+        metrics.count(metrics.activation, how)
         said = {"reason": reaching.reason, "services": ",".join(services), "way": reaching.way} | detail
         return Append(
             Event(
                 at=self._clock(),
-                kind=f"activation.{how}",
+                kind=f"{ACTIVATION}.{how}",
                 subscriber_id=subscriber.id,
                 device_id=reaching.device_id,
                 detail={name: text for name, text in said.items() if text},

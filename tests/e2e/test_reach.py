@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -60,6 +61,30 @@ def test_a_device_is_pushed_to_calls_and_is_done(gateway: Gateway) -> None:
     assert "ims" in told[-1]["detail"]["services"].split(",")
     assert gateway.json("reach", "list") == []
     assert "nothing makes device alice.1 call" in gateway.run("reach", "show", "alice.1", fails=True)
+
+
+def test_a_service_is_followed_until_the_ims_core_registers_it(gateway: Gateway, tmp_path: Path) -> None:
+    """Configured by the session before; then registered, or refused, as the core says over the API or in a file."""
+
+    def ims() -> tuple[str, str]:
+        shown = gateway.json("subscriber", "show", "alice")["services"]
+        return next(
+            (one["step"], one["why"]) for one in shown if (one["device_id"], one["service"]) == ("alice.1", "ims")
+        )
+
+    assert ims()[0] == "configured"
+    told = gateway.run("registration", "--impi", "001010000000001@ims.example", "--state", "registered")
+    assert told.strip() == "changed   subscriber alice   device alice.1"
+    assert ims()[0] == "registered"
+    file = tmp_path / "core.csv"
+    file.write_text("msisdn,state,why\n+15550100001,failed,403 Forbidden\n+15550199999,registered,\n,registered,\n")
+    counted = gateway.run("registration", "--from", str(file))
+    assert counted.startswith(f"{file}: ")
+    assert {"1 changed", "1 unknown", "1 failed"} <= set(counted.splitlines()[0].partition(": ")[2].split(", "))
+    assert f"{file}:4: names nobody" in counted
+    assert ims() == ("failed", "the IMS core refused it: 403 Forbidden")
+    assert "ims   failed since" in gateway.run("subscriber", "show", "alice")
+    assert [one["kind"] for one in events(gateway)][-2:] == ["activation.registered", "activation.failed"]
 
 
 def test_who_calls_by_itself_is_not_pushed_to(gateway: Gateway) -> None:

@@ -54,7 +54,7 @@ def test_the_welcome_says_where_and_what_to_try(demo: bool) -> None:
 
 
 def test_a_subscriber_is_shown_with_devices_and_values() -> None:
-    """What is not known is a dash; own values and each device have a line."""
+    """What is not known is a dash; own values, each device and how far each service came have a line."""
     device = {
         "id": "ann.1", "imei": "", "manufacturer": "", "model": "B7", "protocols": [], "last_seen_at": None,
         "friendly_name": "Ann's\x1b[2J", "role": "additional", "activation": "offered",
@@ -62,6 +62,10 @@ def test_a_subscriber_is_shown_with_devices_and_values() -> None:
     found = {
         "id": "ann", "state": "active", "msisdn": "", "imsis": ["1", "2"], "tenant": "", "plan": "basic", "groups": [],
         "application_states": {"rcs": "dormant"}, "values": {"ims/T1": "3000"}, "devices": [device],
+        "services": [
+            {"device_id": "ann.1", "service": "ims", "step": "failed", "at": "2026-05-01", "why": "no\x1bway"},
+            {"device_id": "", "service": "rcs", "step": "registered", "at": None, "why": ""},
+        ],
     }  # fmt: skip
     assert report.subscriber(found).splitlines() == [
         "subscriber ann   active",
@@ -70,6 +74,8 @@ def test_a_subscriber_is_shown_with_devices_and_values() -> None:
         "  rcs is dormant",
         "  ims/T1 = 3000",
         "  device ann.1   Ann's\ufffd[2J   additional   IMEI -   B7   -   offered   seen never",
+        "    ims   failed since 2026-05-01: no\ufffdway",
+        "    rcs   registered",
     ]
 
 
