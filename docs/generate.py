@@ -52,11 +52,14 @@ worker is asked answers for all. Names and labels are a contract: the changelog 
 """
 
 LATE_LABELS = {
-    "mogate_smpp_bound": "link",
-    "mogate_tls_cert_expiry_timestamp_seconds": "listener",
-    "mogate_detection_rules": "rule",
+    "mogate_http_requests": ("route",),
+    "mogate_smpp_bound": ("link",),
+    "mogate_tls_cert_expiry_timestamp_seconds": ("listener",),
+    "mogate_detection_rules": ("rule",),
+    "mogate_campaign_state": ("campaign", "state"),
+    "mogate_campaign_error_ratio": ("campaign",),
 }
-"""Series that begin with what the operator's settings and files name, by the label that names it."""
+"""Series that begin with what settings, files and operators name, by the labels that name it."""
 
 _SHOWN_AS = {"Address": "`host:port`"}
 Row = tuple[str, ...]
@@ -94,8 +97,8 @@ def metrics_page() -> str:
             for label, value in sample.labels.items():
                 if label != "le" and value not in values.setdefault(label, []):
                     values[label].append(value)
-        for named in set(LATE_LABELS) & {family.name}:
-            values[LATE_LABELS[named]] = []
+        late = LATE_LABELS.get(family.name, ())
+        values |= {label: [] for label in late}
         name = f"{family.name}_total" if family.type == "counter" else family.name
         labels = "; ".join(f"`{label}`: {_label_values(label, known)}" for label, known in values.items())
         rows.append((f"`{name}`", family.type, labels or "none", family.documentation))
@@ -105,7 +108,7 @@ def metrics_page() -> str:
 def _label_values(label: str, known: list[str]) -> str:
     if label == "code":
         return "each code"
-    if label in LATE_LABELS.values():
+    if not known:
         return f"each {label}"
     if label in ("version", "python"):
         return "one"

@@ -84,13 +84,14 @@ from gateway.observe import metrics
 from gateway.observe.health import Health
 from gateway.observe.load import Load
 from gateway.observe.logs import logger
-from gateway.observe.siblings import Siblings
+from gateway.observe.siblings import METRICS, Siblings
 from gateway.openid.flow import Client
 from gateway.openid.provider import OpenidProvider
 from gateway.outreach.activations import Activations
 from gateway.outreach.background import Background
 from gateway.outreach.campaigns import Campaigns
 from gateway.outreach.census import COUNT_SECONDS, Census
+from gateway.outreach.gauges import Gauges
 from gateway.outreach.publishing import Draft, Publishing
 from gateway.outreach.pushes import Pushes, Server
 from gateway.outreach.reach import Reachings
@@ -296,6 +297,7 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             frame=lambda: reload.frame,
             clock=now,
         )
+        scrape = functools.partial(metrics.scrape, Gauges(store, campaigns, webhooks).refresh)
         admin = AdminApi(
             SessionRoutes(
                 store,
@@ -336,10 +338,11 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             callers=callers,
             parts=Parts(inventory, store, sealer, now, settings.admin.reason == "required"),
             health=health,
-            siblings=siblings,
+            scrape=scrape if siblings is None else siblings.render,
             openid=at_provider,
         )
         if siblings is not None:
+            siblings.answers[METRICS] = scrape
             await siblings.start()
             stack.push_async_callback(siblings.close)
         bound = []
@@ -452,14 +455,13 @@ def _runner(
         routes += [("POST", path, omadm.handle) for path in settings.omadm.paths]
         routes += [(method, settings.omadm.package_path, fetch.handle) for method in ("GET", "HEAD")]
     if "rcc14-http" in listener.serves:
-        introduce = rcc14.handler(
-            Leg(secure=False, gateways=listener.trusted_gateways, proxies=listener.trusted_proxies)
-        )
-        routes += [("GET", path, introduce) for path in settings.rcc14.paths]
+        plain = Leg(secure=False, gateways=listener.trusted_gateways, proxies=listener.trusted_proxies)
+        routes += [("GET", path, rcc14.handler(plain, path)) for path in settings.rcc14.paths]
     elif "rcc14-https" in listener.serves:
         ends_tls = listener.certificate is not None
-        provide = rcc14.handler(Leg(secure=True, proxies=listener.trusted_proxies, ends_tls=ends_tls))
-        routes += [(method, path, provide) for path in settings.rcc14.paths for method in ("GET", "POST")]
+        secure = Leg(secure=True, proxies=listener.trusted_proxies, ends_tls=ends_tls)
+        for path in settings.rcc14.paths:
+            routes += [(method, path, rcc14.handler(secure, path)) for method in ("GET", "POST")]
         if page is not None:
             routes += [
                 ("GET", settings.page.path, page.handle_get),

@@ -42,6 +42,7 @@ from gateway.jobs import was_reset, work_jobs
 from gateway.observe import metrics
 from gateway.observe.load import Load, spread
 from gateway.observe.logs import logger
+from gateway.observe.requests import OTHER, http_route
 from gateway.outreach.deliveries import note_call
 from gateway.sealing import Sealer
 from gateway.service import (
@@ -86,6 +87,7 @@ REPLY_PURPOSE = "omadm-reply"
 MAC_HEADER = "x-syncml-hmac"
 _TOLD_ALERTS = {GENERIC: "generic", CLIENT_EVENT: "client_event"}
 
+_NO_ROUTE = http_route("dm", OTHER)
 _TEXT = {"Content-Type": "text/plain; charset=utf-8"}
 
 
@@ -160,6 +162,7 @@ class OmaDmFront:
         self._settings = settings
         self._clock = clock
         self._told_failures: dict[str, datetime] = {}
+        self._routes = {path: http_route("dm", path) for path in settings.paths}
 
     async def handle(self, request: web.BaseRequest) -> Response:
         """Answer one message, in the encoding it came in."""
@@ -171,14 +174,15 @@ class OmaDmFront:
 
     async def _answered(self, request: web.BaseRequest) -> Response:
         started = time.perf_counter()
-        exchange, status, reason, headers = None, 200, "", _TEXT
+        exchange, status, reason, headers, size = None, 200, "", _TEXT, 0
         try:
             if self._load.is_swamped:
                 raise _shed()
             encoding = codec.encoding_of(request.headers.get("Content-Type", ""))
             # Nearly every body has come with its head, and then there is nothing to wait for.
             body = request.content.read_nowait() if request.content.is_eof() else await request.read()
-            if len(body) > self._settings.max_message_bytes:
+            size = len(body)
+            if size > self._settings.max_message_bytes:
                 raise LimitExceeded(f"over {self._settings.max_message_bytes} octets")
             message, encoding = codec.decode(body, encoding)
             if self._load.is_overloaded and begins_session(message):
@@ -206,7 +210,9 @@ class OmaDmFront:
             logger().exception("request_failed", frontend="dm", fault=fault)
             status, reason = 500, f"fault {fault}"
         seconds = time.perf_counter() - started
-        metrics.observe_http("dm", status, seconds)
+        target = request.raw_path
+        route = self._routes.get(target) or self._routes.get(target.partition("?")[0], _NO_ROUTE)
+        route.observe(request.method, status, len(target) + size, seconds)
         logger().info(
             "message_answered",
             frontend="dm",
@@ -251,8 +257,6 @@ class OmaDmFront:
             arrival = arrival._replace(proof=arrival.proof._replace(certified=True))
         offer = functools.partial(self._service.offered, contact.subscriber, contact.device)
         received = receive(session, message, peer, nonce=nonce, arrival=arrival, offer=offer)
-        if received.started and session is not None and not session.ended:
-            metrics.count(metrics.dm_sessions, "replaced")
         step = await self._work(contact, received, peer, writer, now)
         message_out = self._with_secrets(step.reply.message, step.device)
         octets = writer.encode(message_out)
@@ -270,14 +274,11 @@ class OmaDmFront:
                 revision=record.revision if record else 0,
             )
             writes.append(PutSession(saved, now))
-            if step.reply.session.ended:
-                metrics.count(metrics.dm_sessions, "aborted" if received.turn is Turn.ABORT else "ok")
-                if step.device.omadm and step.device.omadm.last_session_at:
-                    metrics.dm_session_seconds.observe((now - step.device.omadm.last_session_at).total_seconds())
-        elif received.turn is Turn.END and received.statuses[0].code == StatusCode.INVALID_CREDENTIALS:
-            metrics.count(metrics.dm_sessions, "auth_failed")
         if writes:
             await self._store.commit(*writes)
+        if session is not None and received.started and not session.ended:
+            _count_end(known, "replaced", now)
+        _count_turn(received, step, now)
         if received.authenticated:
             self._store.touch(contact.device.id, now)
         if self._tracer.wants(failed=tracing.is_failure(received), armed=is_armed(contact.device, now)):
@@ -446,6 +447,27 @@ def _count_start(received: Received, device: Device) -> None:
     metrics.count(metrics.dm_sessions_started, "server" if called else "client")
     if device.omadm is not None and device.omadm.resync_at is not None:
         metrics.count(metrics.dm_nonce_resync)
+
+
+def _count_turn(received: Received, step: Step, now: datetime) -> None:
+    """Count the session that begins or ends with this message, once that is kept."""
+    if received.started:
+        metrics.dm_sessions_active.began(now)
+    if step.reply.session is None:
+        if received.turn is Turn.END and received.statuses[0].code == StatusCode.INVALID_CREDENTIALS:
+            metrics.count(metrics.dm_sessions, "auth_failed")
+    elif step.reply.session.ended:
+        _count_end(step.device, "aborted" if received.turn is Turn.ABORT else "ok", now)
+
+
+def _count_end(device: Device, result: str, now: datetime) -> None:
+    """Count the end of the session that the device is in."""
+    metrics.count(metrics.dm_sessions, result)
+    began_at = device.omadm.last_session_at if device.omadm else None
+    if began_at is not None:
+        metrics.dm_sessions_active.ended(began_at)
+        if result != "replaced":
+            metrics.dm_session_seconds.observe((now - began_at).total_seconds())
 
 
 def _count_answers(received: Received) -> None:

@@ -29,6 +29,7 @@ from gateway.errors import AuthError, Conflict, DecodeError, LimitExceeded, Unav
 from gateway.observe import metrics
 from gateway.observe.load import Load, spread
 from gateway.observe.logs import logger
+from gateway.observe.requests import OTHER, HttpRoute, http_route
 from gateway.peers import Network, client_address, is_trusted
 from gateway.serving.front import Handler, Response, query_of
 from gateway.settings import Rcc14
@@ -107,12 +108,12 @@ class Rcc14Front:
         self._restarts = Guard(settings.max_restarts, settings.restart_seconds)
         self._alarms = Guard(1, ALARM_SECONDS)
 
-    def handler(self, leg: Leg) -> Handler:
-        """The handler of a listener's GET, and on a TLS leg POST."""
+    def handler(self, leg: Leg, path: str = OTHER) -> Handler:
+        """The handler of a listener's GET at that path, and on a TLS leg POST."""
 
-        return functools.partial(self._handle, leg)
+        return functools.partial(self._handle, leg, http_route("acs", path))
 
-    async def _handle(self, leg: Leg, request: web.BaseRequest) -> Response:
+    async def _handle(self, leg: Leg, route: HttpRoute, request: web.BaseRequest) -> Response:
         """The answer as a response. Bodies of errors stay empty: clients take them for documents."""
         started = time.perf_counter()
         headers = {"Cache-Control": "no-cache, no-store"}
@@ -148,7 +149,8 @@ class Rcc14Front:
             self._trace(request, answer, answer.traced, headers)
         response = Response(answer.status, answer.document, headers)
         elapsed = time.perf_counter() - started
-        metrics.observe_http("acs", answer.status, elapsed)
+        size = len(request.raw_path) + ((request.content_length or 0) if request.method == "POST" else 0)
+        route.observe(request.method, answer.status, size, elapsed)
         logger().info(
             "request_answered",
             frontend="acs",

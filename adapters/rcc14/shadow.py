@@ -37,6 +37,7 @@ from gateway.inventory import next_device_id
 from gateway.observe import metrics
 from gateway.observe.load import spread
 from gateway.observe.logs import logger
+from gateway.observe.requests import OTHER, http_route
 from gateway.peers import client_address, is_trusted
 from gateway.serving.front import Handler, Response, query_of
 from gateway.settings import Rcc14
@@ -45,6 +46,8 @@ from gateway.store.protocol import Store
 
 MAX_WAITING = 1000
 MAX_KNOWN = 50_000
+
+_ROUTE = http_route("acs_shadow", OTHER)
 
 
 class Exchange(NamedTuple):
@@ -107,7 +110,8 @@ class Rcc14Shadow:
             address = client_address(peer, request.headers.getall("X-Forwarded-For", ()), leg.proxies)
         response = await self._answer(leg, upstream, request, peer, address)
         elapsed = time.perf_counter() - started
-        metrics.observe_http("acs_shadow", response.status, elapsed)
+        size = len(request.raw_path) + (request.content_length or 0)
+        _ROUTE.observe(request.method, response.status, size, elapsed)
         logger().info(
             "request_answered",
             frontend="acs_shadow",

@@ -36,7 +36,7 @@ from gateway.errors import (
 from gateway.observe import metrics
 from gateway.observe.health import Health
 from gateway.observe.logs import logger
-from gateway.observe.siblings import Siblings
+from gateway.observe.requests import OTHER, http_route
 from gateway.peers import Network
 
 MAX_BODY_BYTES = 1 << 20
@@ -56,8 +56,8 @@ _STATUS_OF: tuple[tuple[type[MogateError], HTTPStatus], ...] = (
 class AdminApi:
     """The admin API over tables of routes, for those that ``callers`` knows.
 
-    ``parts`` are what dispatching needs; ``health`` tells whether it is ready, ``siblings`` what others count;
-    ``openid`` is how people log in elsewhere.
+    ``parts`` are what dispatching needs; ``health`` tells whether it is ready, ``scrape`` gives the metrics; ``openid``
+    is how people log in elsewhere.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class AdminApi:
         callers: Callers,
         parts: Parts,
         health: Health,
-        siblings: Siblings | None = None,
+        scrape: Callable[[], Awaitable[bytes]] = metrics.scrape,
         openid: OpenidFront | None = None,
     ) -> None:
         self._routes = tuple(route._replace(path="/api/v1" + route.path) for table in tables for route in table)
@@ -74,7 +74,7 @@ class AdminApi:
         self._callers = callers
         self._parts = parts
         self._health = health
-        self._siblings = siblings
+        self._scrape = scrape
         self._openid = openid
 
     def application(self, proxies: tuple[Network, ...] = ()) -> web.Application:
@@ -106,7 +106,8 @@ class AdminApi:
         started = time.perf_counter()
         response = await self._guarded(request, handler)
         seconds = time.perf_counter() - started
-        metrics.observe_http("admin", response.status, seconds)
+        size = len(request.raw_path) + (request.content_length or 0)
+        http_route("admin", _route(request) or OTHER).observe(request.method, response.status, size, seconds)
         if request.path.startswith("/api/"):
             logger().info(
                 "request_answered",
@@ -149,8 +150,7 @@ class AdminApi:
         return await self._callers.identify(asked)
 
     async def _handle_metrics(self, _: web.Request) -> web.Response:
-        body = metrics.render() if self._siblings is None else await self._siblings.render()
-        return web.Response(body=body, headers={"Content-Type": metrics.CONTENT_TYPE})
+        return web.Response(body=await self._scrape(), headers={"Content-Type": metrics.CONTENT_TYPE})
 
     async def _handle_readyz(self, _: web.Request) -> web.Response:
         reasons = await self._health.reasons()

@@ -35,6 +35,7 @@ from gateway.fleet.subscriber import ServiceState, Subscriber
 from gateway.ims_credentials import ImsCredentials
 from gateway.inventory import Inventory
 from gateway.jobs import standings as job_standings
+from gateway.observe import metrics
 from gateway.service import Service
 from gateway.status import StatusCode
 from gateway.store.protocol import Store
@@ -151,11 +152,14 @@ class DeviceRoutes:
     async def revoke_device(self, call: Call) -> None:
         """Take one device's token away, and unless that is to be all its service too."""
         body: Revocation = call.body
+        _, device = await self._inventory.find_device(call.path["ref"])
         if body.token_only:
-            await self._inventory.revoke_token(call.path["ref"])
+            await self._inventory.revoke_token(device.id)
         else:
             gone = ServiceState.DISABLED_PERMANENTLY
-            await self._inventory.set_device_state(call.path["ref"], gone, revoke=True)
+            await self._inventory.set_device_state(device.id, gone, revoke=True)
+        if device.rcc14 is not None and device.rcc14.token_issued_at is not None:
+            metrics.count(metrics.tokens, "revoked")
 
     async def read_credential(self, call: Call) -> ImsCredentialView:
         """The device's Digest credential, made anew before if that is wanted."""

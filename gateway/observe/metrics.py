@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import platform
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from importlib.metadata import version
-from typing import Any
 
 from prometheus_client import (
     CONTENT_TYPE_PLAIN_0_0_4,
@@ -26,6 +24,8 @@ from prometheus_client.registry import Collector
 
 from gateway.errors import Unavailable
 from gateway.fleet.detection import SOURCES, Cause
+from gateway.observe.requests import requests
+from gateway.observe.under_way import UnderWay
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
@@ -51,14 +51,7 @@ class _Counted(Collector):
 registry.register(_Counted())
 ProcessCollector(namespace="mogate", registry=registry)
 
-http_requests = Counter("mogate_http_requests", "HTTP requests answered.", ["frontend", "code"], registry=registry)
-http_seconds = Histogram(
-    "mogate_http_request_duration_seconds",
-    "Time from a parsed request to its answer.",
-    ["frontend"],
-    buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5),
-    registry=registry,
-)
+registry.register(requests)
 dm_messages = Counter("mogate_dm_messages", "OMA DM messages answered.", ["encoding"], registry=registry)
 dm_sessions = Counter("mogate_dm_sessions", "OMA DM sessions by how they ended.", ["result"], registry=registry)
 dm_sessions_started = Counter(
@@ -67,6 +60,11 @@ dm_sessions_started = Counter(
     ["initiator"],
     registry=registry,
 )
+dm_sessions_active = UnderWay(
+    "mogate_dm_sessions_active",
+    "OMA DM sessions that began in the last 15 minutes and have not ended; the sum over all workers and gateways.",
+)
+registry.register(dm_sessions_active)
 dm_session_seconds = Histogram(
     "mogate_dm_session_duration_seconds",
     "Time from the first message of an OMA DM session that a device proved itself in to its last.",
@@ -109,6 +107,12 @@ shadow = Counter(
 )  # fmt: skip
 shadow_differences = Counter(
     "mogate_shadow_differences", "Places in which such answers differ, by how.", ["kind"], registry=registry
+)
+acs_reconfig_lag_seconds = Histogram(
+    "mogate_acs_reconfig_lag_seconds",
+    "Time from the order that makes a client of RCC.14 call until it has its new document.",
+    buckets=(1, 5, 10, 30, 60, 300, 900, 3600, 14_400, 43_200, 86_400, 259_200, 604_800),
+    registry=registry,
 )
 tokens = Counter("mogate_tokens", "RCC.14 tokens.", ["event"], registry=registry)
 otp = Counter("mogate_otp", "One-time passwords by SMS, by what became of them.", ["stage"], registry=registry)
@@ -163,6 +167,16 @@ registrations = Counter(
 campaign_devices = Counter(
     "mogate_campaign_devices", "Devices of campaigns by the state they came to.", ["state"], registry=registry
 )
+campaign_state = Gauge(
+    "mogate_campaign_state", "1 for the state that a campaign is in, as long as it has not ended.",
+    ["campaign", "state"], registry=registry,
+)  # fmt: skip
+campaign_error_ratio = Gauge(
+    "mogate_campaign_error_ratio",
+    "Share of failed devices of those with an outcome, of a campaign that has not ended.",
+    ["campaign"],
+    registry=registry,
+)
 campaign_ends = Counter(
     "mogate_campaign_turns", "Campaigns by the state they came to by themselves.", ["state"], registry=registry
 )
@@ -170,6 +184,11 @@ webhook_deliveries = Counter(
     "mogate_webhook_deliveries", "Attempts to deliver events to webhooks, by what came of them.", ["result"],
     registry=registry,
 )  # fmt: skip
+event_stream_lag = Gauge(
+    "mogate_event_stream_lag",
+    "Events that the webhook which is furthest behind has not looked at yet; disabled ones do not count.",
+    registry=registry,
+)
 waiting = Gauge(
     "mogate_work_waiting", "Pieces of work in the background, due now or later, by kind.", ["kind"], registry=registry
 )
@@ -249,6 +268,7 @@ build_info = Gauge("mogate_build_info", "The running build.", ["version", "pytho
 VERSIONS = ("current", "behind", "ahead", "none", "unreported")
 JOB_KINDS = ("firmware", "software", "lock", "capability", "inventory", "account")
 BACKENDS = ("aaa", "openid", "bsf", "confirmation", "old_acs")
+OTP_STAGES = ("sent", "delivered", "failed", "verified", "wrong", "expired", "denied", "throttled")
 KNOWN_LABELS: tuple[tuple[Counter | Histogram | Gauge, tuple[tuple[str, ...], ...]], ...] = (
     (
         sightings,
@@ -293,8 +313,6 @@ KNOWN_LABELS: tuple[tuple[Counter | Histogram | Gauge, tuple[tuple[str, ...], ..
         ),
     ),
     (traces, (("kept",), ("left_out",))),
-    (http_requests, (("dm", "200"), ("acs", "200"), ("admin", "200"))),
-    (http_seconds, (("dm",), ("acs",), ("admin",))),
     (dm_messages, (("xml",), ("wbxml",))),
     (dm_sessions, (("ok",), ("auth_failed",), ("aborted",), ("replaced",))),
     (dm_sessions_started, (("server",), ("client",))),
@@ -339,7 +357,7 @@ KNOWN_LABELS: tuple[tuple[Counter | Histogram | Gauge, tuple[tuple[str, ...], ..
         shadow_differences,
         tuple((kind,) for kind in ("missing", "added", "changed", "order", "case", "state", "status")),
     ),
-    (otp, (("sent",), ("failed",), ("verified",), ("wrong",), ("expired",), ("denied",), ("throttled",))),
+    (otp, tuple((stage,) for stage in OTP_STAGES)),
     (acs_devices, tuple((version,) for version in VERSIONS)),
     (push_receipts, (("matched",), ("unknown",), ("unreadable",))),
     (push_seconds, (("submit",), ("dlr",), ("session",))),
@@ -363,7 +381,7 @@ KNOWN_LABELS: tuple[tuple[Counter | Histogram | Gauge, tuple[tuple[str, ...], ..
     (config_reloads, (("taken",), ("refused",))),
     (eap_aka, (("ok",), ("sync_failure",), ("mac_failure",), ("reject",), ("backend_error",))),
     (admin_logins, (("ok",), ("refused",), ("throttled",))),
-    (tokens, (("issued",), ("accepted",), ("refused",))),
+    (tokens, (("issued",), ("accepted",), ("refused",), ("expired",), ("revoked",))),
 )
 """The series that are there from the first scrape, so that rates and absence alerts work. Other codes follow."""
 
@@ -371,12 +389,6 @@ KNOWN_LABELS: tuple[tuple[Counter | Histogram | Gauge, tuple[tuple[str, ...], ..
 def count(counter: Counter, *values: str) -> None:
     """Count one in the series of these label values."""
     _counted[counter, values] += 1
-
-
-def observe_http(frontend: str, status: int, seconds: float) -> None:
-    """Count one answered request of a front end."""
-    _counted[http_requests, (frontend, str(status))] += 1
-    _durations(frontend).observe(seconds)
 
 
 @contextlib.contextmanager
@@ -394,15 +406,16 @@ def asking(backend: str) -> Iterator[None]:
         backend_seconds.labels(backend).observe(time.perf_counter() - started)
 
 
-@functools.cache
-def _durations(frontend: str) -> Any:
-    """The series of this front end: looking it up by its label costs more than counting in it."""
-    return http_seconds.labels(frontend)
-
-
 def render() -> bytes:
     """All metrics in the text exposition format."""
     return generate_latest(registry)
+
+
+async def scrape(refresh: Callable[[], Awaitable[None]] | None = None) -> bytes:
+    """The same, after what has gauges that are read from the store has read them."""
+    if refresh is not None:
+        await refresh()
+    return render()
 
 
 for _metric, _known in KNOWN_LABELS:

@@ -26,7 +26,7 @@ class Siblings:
         self._folder = folder
         self._number = number
         self._server: asyncio.Server | None = None
-        self.answers: dict[str, Callable[[], Awaitable[bytes]]] = {METRICS: _own_metrics}
+        self.answers: dict[str, Callable[[], Awaitable[bytes]]] = {METRICS: metrics.scrape}
 
     async def start(self) -> None:
         """Answer the others."""
@@ -41,7 +41,7 @@ class Siblings:
 
     async def render(self) -> bytes:
         """The metrics of all workers; those of one that does not answer are left out."""
-        found = {self._number: metrics.render()} | {
+        found = {self._number: await self.answers[METRICS]()} | {
             number: answer for number, answer in (await self.ask_all(METRICS)).items() if answer
         }
         return merge({str(number): found[number] for number in sorted(found)})
@@ -75,10 +75,6 @@ class Siblings:
             return b""
         except OSError:
             return None
-
-
-async def _own_metrics() -> bytes:
-    return metrics.render()
 
 
 def merge(expositions: Mapping[str, bytes]) -> bytes:

@@ -45,6 +45,8 @@ LEASE_SECONDS = 120
 MARK_BYTES = 6
 MAX_AT_ONCE = 64
 MAX_WAITING_RECEIPTS = 10_000
+CODE = b"otp"
+"""What a receipt is for that no push waits for: a message with a one-time password."""
 RECEIPT_WAITS = (0.0, 0.2, 1.0, 5.0)
 """A receipt can be here before the answer to the message is kept: so long it is looked for."""
 
@@ -203,9 +205,7 @@ class Reach:
         now, message_ids = self._clock(), tuple(names)
         keep_until = now + timedelta(seconds=2 * self._settings.validity_seconds)
         notes = [
-            PutEphemeral(_receipt_key(name), push.id.encode(), keep_until)
-            for name in message_ids[len(push.message_ids) :]
-            if name
+            note_awaited(name, push.id.encode(), keep_until) for name in message_ids[len(push.message_ids) :] if name
         ]
         if error is None:
             self._count(push, "accepted")
@@ -257,6 +257,11 @@ class Reach:
         metrics.count(metrics.push_receipts, "matched")
         if receipt.fate is None:
             return
+        if known == CODE:
+            metrics.count(metrics.push, self._bearer.channel, "otp", receipt.fate.value)
+            if receipt.fate is Fate.DELIVERED:
+                metrics.count(metrics.otp, "delivered")
+            return
         now, push_id, changed = self._clock(), known.decode(), False
 
         def heard(push: Push) -> Push:
@@ -293,6 +298,11 @@ class Reach:
 
     def _count(self, push: Push, result: str) -> None:
         metrics.count(metrics.push, self._bearer.channel, push.kind, result)
+
+
+def note_awaited(message_id: str, what: bytes, until: datetime) -> PutEphemeral:
+    """The write by which a receipt for that message finds what it is for: a push's id, or ``CODE``."""
+    return PutEphemeral(_receipt_key(message_id), what, until)
 
 
 def note_call(subscriber: Subscriber, device_id: str, kinds: tuple[PushKind, ...], now: datetime) -> list[Write]:

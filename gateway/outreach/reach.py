@@ -160,6 +160,8 @@ class Reachings:
         else:
             how = "configured" if step.do == "done" else "failed"
             metrics.count(metrics.reach, reaching.way or "wait", how)
+            if step.do == "done" and reaching.way == "rcscfg":
+                metrics.acs_reconfig_lag_seconds.observe((now - reaching.ordered_at).total_seconds())
             why = "" if step.do == "done" else _why(reaching)
             await self._store.commit(DeleteRecord(record), *writes, self._event(household, reaching, how, why=why))
 

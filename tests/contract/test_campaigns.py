@@ -24,11 +24,14 @@ from gateway.fleet.subscriber import Subscriber
 from gateway.inventory import Inventory
 from gateway.jobs import Jobs
 from gateway.mo.catalogue import Catalogue
+from gateway.observe import metrics
 from gateway.outreach.background import LEASE_SECONDS, Background
 from gateway.outreach.campaigns import Campaigns
+from gateway.outreach.gauges import Gauges
 from gateway.outreach.pushes import Pushes, Server
 from gateway.outreach.reach import Reachings
 from gateway.outreach.rollouts import Read, Rollouts
+from gateway.outreach.webhooks import Webhooks
 from gateway.packages import Packages
 from gateway.sealing import Sealer
 from gateway.service import Service
@@ -368,3 +371,31 @@ async def test_undoing_brings_the_edition_before_back(lab: Lab, after: CampaignS
     await lab.store.commit(*await lab.rollouts.end())
     with pytest.raises(Conflict, match="other profiles were published since"):
         await lab.rollouts.turn(made.id, RolloutState.ROLLING)
+
+
+async def test_metrics_follow_campaigns_until_they_end(lab: Lab) -> None:
+    """The state of one that goes on, and how many of its devices failed; nothing of one that has ended."""
+    campaigns = await lab.begin()
+    webhooks = Webhooks(lab.store, Sealer(bytes(32)), Background(lab.store, lab.clock), lab.clock)
+    gauges = Gauges(lab.store, campaigns, webhooks)
+    made = await campaigns.create(
+        name="timers", target=Target(devices=("s00.1", "s01.1")), content=Content(values={T1: "2500"}), groups=(),
+        on_error="pause", **TERMS,
+    )  # fmt: skip
+    await lab.until(campaigns, made.id, lambda one: one.started == 2)
+    await lab.answer(0)
+    await lab.until(campaigns, made.id, lambda one: one.counts[0].get("ok") == 1)
+    lab.now += timedelta(seconds=3600)
+    await lab.until(campaigns, made.id, lambda one: one.state is CampaignState.PAUSED)
+
+    def scraped(name: str, **labels: str) -> float | None:
+        return metrics.registry.get_sample_value(name, {"campaign": made.id, **labels})
+
+    await gauges.refresh()
+    assert scraped("mogate_campaign_state", state="paused") == 1
+    assert scraped("mogate_campaign_state", state="running") == 0
+    assert scraped("mogate_campaign_error_ratio") == 0.5
+    await campaigns.stop(made.id)
+    await gauges.refresh()
+    assert scraped("mogate_campaign_state", state="paused") is None
+    assert scraped("mogate_campaign_error_ratio") is None

@@ -9,13 +9,16 @@ import hmac
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from aiohttp import web
 
 from gateway.errors import ConfigError, NotFound
+from gateway.observe import metrics
 from gateway.outreach.background import Background
+from gateway.outreach.campaigns import Campaigns
+from gateway.outreach.gauges import Gauges
 from gateway.outreach.webhooks import Webhooks
 from gateway.sealing import Sealer
 from gateway.store.protocol import Append, Event, Store
@@ -207,3 +210,25 @@ async def test_a_receiver_that_is_gone_is_left_alone(lab: Lab, receiver: Receive
     ):
         with pytest.raises(ConfigError):
             await webhooks.add(url, events)
+
+
+async def test_metrics_tell_how_far_the_slowest_is_behind(lab: Lab) -> None:
+    """Events that the one furthest behind has not looked at; nothing once all were, and with no webhook at all."""
+    store = await lab.open_store()
+    webhooks = Webhooks(store, Sealer(bytes(32)), Background(store, lambda: lab.now), lambda: lab.now)
+    campaigns = Campaigns(store, *cast("tuple[Any, Any, Any, Any]", (None,) * 4), Background(store, lambda: lab.now),
+                          lambda: lab.now, cast("Any", None))  # fmt: skip
+    gauges = Gauges(store, campaigns, webhooks)
+
+    async def lag() -> float | None:
+        await gauges.refresh()
+        return metrics.registry.get_sample_value("mogate_event_stream_lag", {})
+
+    assert await lag() == 0
+    await webhooks.add(lab.url, ["*"])
+    await store.commit(*(event(f"e.{n}") for n in range(7)))
+    assert await lag() == 7
+    await lab.begin()
+    async with asyncio.timeout(15):
+        while await lag():  # noqa: ASYNC110 - the store tells nobody
+            await asyncio.sleep(0.01)

@@ -28,7 +28,7 @@ NAME = re.compile(r"(?<![\w:.])mogate[_:]\w[\w:]*")
 
 
 def _promtool(*arguments: str, cwd: Path = PROMETHEUS) -> None:
-    done = subprocess.run(["promtool", *arguments], cwd=cwd, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(["promtool", *arguments], cwd=cwd, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -64,11 +64,12 @@ async def open_methods(
                 clock=clock,
                 page=settings.page.url,
                 confirmations=confirmations,
+                receipts=settings.sms.receipts,
             )
             stack.push_async_callback(codes.close)
             methods.append(codes)
             if settings.page.path:
-                page = CodePage(codes, settings.page.texts, clock)
+                page = CodePage(codes, settings.page.texts, clock, settings.page.path)
         if settings.openid.issuer:
             provider = _open_provider(settings)
             stack.push_async_callback(provider.close)

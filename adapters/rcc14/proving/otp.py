@@ -12,6 +12,7 @@ import asyncio
 import ipaddress
 import secrets
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -27,7 +28,7 @@ from gateway.errors import AuthError, ConfigError, Conflict, Rejected, Unavailab
 from gateway.fleet.activation import Activation, activation
 from gateway.observe import metrics
 from gateway.observe.logs import logger
-from gateway.outreach.deliveries import Bearer
+from gateway.outreach.deliveries import CODE, Bearer, note_awaited
 from gateway.settings import Otp
 from gateway.store.protocol import Append, Event, Household, PutEphemeral, Store, TakeEphemeral, Write
 
@@ -49,7 +50,8 @@ class Claim(NamedTuple):
 class OneTimePasswords:
     """The method of codes by SMS. ``page`` is the address of the page to enter one on, for the operator's texts.
 
-    With ``confirmations`` the code for an additional device is shown by the RCS client of the phone instead.
+    With ``confirmations`` the code for an additional device is shown by the RCS client of the phone instead. With
+    ``receipts`` the bearer is asked for a word on each message's delivery.
     """
 
     name = "otp"
@@ -64,6 +66,7 @@ class OneTimePasswords:
         clock: Callable[[], datetime],
         page: str = "",
         confirmations: Confirmations | None = None,
+        receipts: bool = False,
     ) -> None:
         self._store = store
         self._bearer = bearer
@@ -71,6 +74,7 @@ class OneTimePasswords:
         self._key = key
         self._page = page
         self._confirmations = confirmations
+        self._receipts = receipts
         self._clock = clock
         self._sending: set[asyncio.Task[None]] = set()
         for language in settings.texts:
@@ -276,8 +280,9 @@ class OneTimePasswords:
             else:
                 metrics.count(metrics.otp, "sent")
                 return
+        seconds = self._settings.seconds
         try:
-            await self._bearer.send(submission(message), self._settings.seconds)
+            name = await self._bearer.send(submission(message), seconds, receipt=self._receipts)
         except (Unavailable, Rejected) as error:
             metrics.count(metrics.otp, "failed")
             metrics.count(metrics.push, self._bearer.channel, "otp", "failed")
@@ -285,6 +290,10 @@ class OneTimePasswords:
         else:
             metrics.count(metrics.otp, "sent")
             metrics.count(metrics.push, self._bearer.channel, "otp", "accepted")
+            if name:
+                until = self._clock() + timedelta(seconds=2 * seconds)
+                with suppress(Unavailable):  # then its receipt is one of nothing known
+                    await self._store.commit(note_awaited(name, CODE, until))
 
 
 def _count_verified(waiting: otp.Waiting, now: datetime) -> None:

@@ -28,8 +28,8 @@ from adapters.rcc14.language import choose_language
 from adapters.rcc14.messages import parse_msisdn
 from adapters.rcc14.proving.otp import OneTimePasswords
 from gateway.errors import DecodeError, MogateError, Unavailable
-from gateway.observe import metrics
 from gateway.observe.logs import logger
+from gateway.observe.requests import OTHER, http_route
 from gateway.peers import Network, client_address
 
 MAX_FORM_BYTES = 2048
@@ -77,14 +77,19 @@ Handler = Callable[[web.BaseRequest], Awaitable[web.Response]]
 
 
 class CodePage:
-    """The page with its two methods; ``texts`` are the operator's, by language and name."""
+    """The page with its two methods; ``texts`` are the operator's, by language and name, ``path`` is where it is."""
 
     def __init__(
-        self, codes: OneTimePasswords, texts: Mapping[str, Mapping[str, str]], clock: Callable[[], datetime]
+        self,
+        codes: OneTimePasswords,
+        texts: Mapping[str, Mapping[str, str]],
+        clock: Callable[[], datetime],
+        path: str = OTHER,
     ) -> None:
         self._codes = codes
         self._texts = texts
         self._clock = clock
+        self._route = http_route("acs", path)
 
     async def handle_get(self, request: web.BaseRequest) -> web.Response:
         """Show the form."""
@@ -144,7 +149,8 @@ class CodePage:
                 shown = _filled(shown, waiting, entry.number, texts["unnamed"])
         page = _PAGE.format(language=escape(language), title=texts["title"], style=_STYLE, says=shown, form=form)
         elapsed = time.perf_counter() - started
-        metrics.observe_http("acs", status, elapsed)
+        size = len(request.raw_path) + (request.content_length or 0)
+        self._route.observe(request.method, status, size, elapsed)
         logger().info("request_answered", frontend="acs", leg="page", status=status, what=says)
         return web.Response(
             status=status, body=page.encode(), content_type="text/html", charset="utf-8", headers=headers

@@ -39,14 +39,21 @@ class Tokens:
         try:
             proof = self._proof(household, device_id, call)
         except AuthError:
-            metrics.count(metrics.tokens, "refused")
+            metrics.count(metrics.tokens, "expired" if self._has_expired(household, device_id, call) else "refused")
             raise
         metrics.count(metrics.tokens, "accepted")
         return proof
 
+    def _has_expired(self, household: Household | None, device_id: str, call: Call) -> bool:
+        device = _device(household, device_id)
+        state = device.rcc14 if device else None
+        if state is None or state.token_issued_at is None:
+            return False
+        return tokens.remaining_seconds(state, now=call.now, life_seconds=self._life_seconds) <= 0
+
     def _proof(self, household: Household | None, device_id: str, call: Call) -> Proof:
         asked = call.asked
-        device = next((one for one in household.devices if one.id == device_id), None) if household else None
+        device = _device(household, device_id)
         if household is None or device is None or device.rcc14 is None:
             raise AuthError("the token is no device's")
         if not tokens.is_valid(
@@ -57,6 +64,11 @@ class Tokens:
         if other:
             raise AuthError(f"the token comes with another {other}")
         return Proof(household, asked, (), device, "token")
+
+
+def _device(household: Household | None, device_id: str) -> Device | None:
+    """The device of the household that has this id."""
+    return next((one for one in household.devices if one.id == device_id), None) if household else None
 
 
 def _other(subscriber: Subscriber, device: Device, imsi: str, asked: Request) -> str:

@@ -31,6 +31,7 @@ from gateway.detections import Detections
 from gateway.errors import AuthError
 from gateway.fleet.device import Device
 from gateway.fleet.subscriber import Subscriber
+from gateway.observe import metrics
 from gateway.observe.load import Load
 from gateway.settings import Detection, Rcc14, Trace
 from gateway.store.protocol import DeleteSubscriber, Event, Household, PutSubscriber, TakeEphemeral
@@ -258,6 +259,11 @@ async def test_an_unchanged_client_costs_no_write(phone: Phone) -> None:
     assert await phone.devices(ANN) == before
 
 
+def counted(name: str, **labels: str) -> float:
+    metrics.render()
+    return metrics.registry.get_sample_value(name, labels) or 0.0
+
+
 async def test_tokens_are_renewed_and_the_old_one_still_opens(phone: Phone) -> None:
     """From half its life on a token is replaced; until the client shows the new one, each answer brings it again."""
     token = await phone.start(ANN)
@@ -270,7 +276,9 @@ async def test_tokens_are_renewed_and_the_old_one_still_opens(phone: Phone) -> N
     _, shown = await phone.ask(f"vers=1&token={renewed['TOKEN/token']}")
     assert "TOKEN/token" not in shown
     phone.now += timedelta(seconds=900)
+    before = counted("mogate_tokens_total", event="expired")
     assert (await phone.ask(f"vers=1&token={renewed['TOKEN/token']}"))[0] == 511
+    assert counted("mogate_tokens_total", event="expired") == before + 1
 
 
 async def test_devices_are_told_apart(phone: Phone) -> None:

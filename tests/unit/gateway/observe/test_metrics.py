@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,10 @@ from generate import LATE_LABELS
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.observe import metrics
+from gateway.observe.requests import http_route
+from gateway.observe.under_way import LONGEST_SECONDS, UnderWay
 
 PAGE = Path(__file__).parents[4] / "docs" / "reference" / "metrics.md"
-LATE = set(LATE_LABELS.values())
 ROW = re.compile(r"^\| `(mogate_\w+)` \| (\w+) \| (.*?) \|", re.MULTILINE)
 
 
@@ -41,8 +43,9 @@ def test_the_documented_series_are_exported_and_no_others(first_scrape: str) -> 
     for name, (kind, labels) in exported.items():
         said = dict(re.findall(r"`(\w+)`: ([^;]*)", documented[name][1]))
         assert kind == documented[name][0]
-        assert labels.keys() - {"le"} == said.keys() - LATE
-        for label in said.keys() - {"code", "version", "python"} - LATE:
+        late = set(LATE_LABELS.get(name.removesuffix("_total"), ()))
+        assert labels.keys() - {"le"} | late == said.keys()
+        for label in said.keys() - {"code", "version", "python"} - late:
             assert set(labels[label]) == set(said[label].split(", ")), name
 
 
@@ -56,14 +59,67 @@ def test_names_follow_the_conventions(first_scrape: str) -> None:
             assert not sample.labels.keys() & {"imsi", "msisdn", "imei", "device", "subscriber", "path", "uri"}
 
 
-def test_a_request_is_counted_and_timed() -> None:
-    """One answered request is one more of its front end and code, in the bucket of its duration."""
+def scraped(sample: str, **labels: str) -> float:
+    return metrics.registry.get_sample_value(sample, labels) or 0
 
-    def scraped(sample: str, **labels: str) -> float:
-        return metrics.registry.get_sample_value(sample, labels) or 0
 
-    timed = "mogate_http_request_duration_seconds_bucket"
-    before = scraped("mogate_http_requests_total", frontend="dm", code="413"), scraped(timed, frontend="dm", le="0.025")
-    metrics.observe_http("dm", 413, 0.02)
-    after = scraped("mogate_http_requests_total", frontend="dm", code="413"), scraped(timed, frontend="dm", le="0.025")
-    assert after == (before[0] + 1, before[1] + 1)
+def test_a_request_is_counted_timed_and_weighed() -> None:
+    """One answered request is one more of its route, method and code, in the buckets of its duration and size."""
+
+    def found() -> tuple[float, ...]:
+        return (
+            scraped("mogate_http_requests_total", frontend="dm", route="/tried", method="POST", code="413"),
+            scraped("mogate_http_request_duration_seconds_bucket", frontend="dm", le="0.025"),
+            scraped("mogate_http_request_duration_seconds_bucket", frontend="dm", le="0.01"),
+            scraped("mogate_http_request_bytes_bucket", frontend="dm", le="1024.0"),
+            scraped("mogate_http_request_bytes_bucket", frontend="dm", le="256.0"),
+            scraped("mogate_http_request_bytes_sum", frontend="dm"),
+        )
+
+    before = found()
+    http_route("dm", "/tried").observe("POST", 413, 1024, 0.02)
+    assert found() == (before[0] + 1, before[1] + 1, before[2], before[3] + 1, before[4], before[5] + 1024)
+
+
+def test_sizes_of_any_size_are_counted() -> None:
+    """An empty request is in the first bucket, one above the last bound in the last alone."""
+    bounds = ("64.0", "1.6777216e+07", "+Inf")
+    before = [scraped_sizes(bound) for bound in bounds]
+    route = http_route("dm", "/tried")
+    route.observe("POST", 200, 0, 0.001)
+    route.observe("POST", 200, 1 << 40, 99.0)
+    assert [scraped_sizes(bound) - was for bound, was in zip(bounds, before, strict=True)] == [1, 1, 2]
+
+
+def scraped_sizes(bound: str) -> float:
+    return scraped("mogate_http_request_bytes_bucket", frontend="dm", le=bound)
+
+
+def test_a_method_that_nobody_knows_makes_no_series() -> None:
+    """Whoever asks with made-up methods is counted as one."""
+    before = scraped("mogate_http_requests_total", frontend="admin", route="other", method="other", code="405")
+    for method in ("BREW", "TEA"):
+        http_route("admin", "other").observe(method, 405, 20, 0.001)
+    after = scraped("mogate_http_requests_total", frontend="admin", route="other", method="other", code="405")
+    assert after == before + 2
+
+
+def test_sessions_are_under_way_from_their_beginning_to_their_end() -> None:
+    """A session counts until it ends, in whichever process that is, or is too old to be anything but given up."""
+    now = 1_000_000.0
+    here = UnderWay("mogate_x", "X.", lambda: now)
+    there = UnderWay("mogate_x", "X.", lambda: now)
+
+    def total() -> float:
+        return sum(metric.samples[0].value for one in (here, there) for metric in one.collect())
+
+    first, second = (datetime.fromtimestamp(now - age, UTC) for age in (30, 10))
+    here.began(first)
+    here.began(second)
+    assert total() == 2
+    there.ended(first)
+    assert total() == 1
+    now += LONGEST_SECONDS
+    assert total() == 0
+    here.ended(second)
+    assert total() == 0

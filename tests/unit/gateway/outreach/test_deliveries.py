@@ -16,7 +16,7 @@ from gateway.fleet.push import Fate, PreparedPush, Push, Receipt, Submission
 from gateway.fleet.subscriber import Subscriber
 from gateway.observe import metrics
 from gateway.outreach.background import Background
-from gateway.outreach.deliveries import LEASE_SECONDS, Reach, find_push, note_call
+from gateway.outreach.deliveries import CODE, LEASE_SECONDS, Reach, find_push, note_awaited, note_call
 from gateway.sealing import Sealer
 from gateway.settings import Sms
 from gateway.store.protocol import PutDevice, PutSubscriber
@@ -187,6 +187,29 @@ async def test_a_receipt_of_failure_says_why(lab: Lab) -> None:
     reach.hear(Receipt("/m1", Fate.EXPIRED, "EXPIRED, error 001"))
     after = await lab.settled(reach, push.id)
     assert (after.state, after.why) == ("failed", "EXPIRED, error 001")
+
+
+async def test_a_receipt_for_a_code_is_counted(lab: Lab) -> None:
+    """One that arrived is delivered; whatever came of it, it is no push's."""
+
+    def found() -> tuple[float | None, ...]:
+        metrics.render()
+        pushes = [
+            metrics.registry.get_sample_value("mogate_push_total", {"channel": "smpp", "kind": "otp", "result": result})
+            for result in ("delivered", "failed")
+        ]
+        return (metrics.registry.get_sample_value("mogate_otp_total", {"stage": "delivered"}), *pushes)
+
+    def grown(before: tuple[float | None, ...]) -> list[float]:
+        return [(after or 0) - (was or 0) for after, was in zip(found(), before, strict=True)]
+
+    before, reach = found(), lab.reach(Outbox())
+    until = lab.now + timedelta(hours=1)
+    await lab.store.commit(note_awaited("/c1", CODE, until), note_awaited("/c2", CODE, until))
+    reach.hear(Receipt("/c1", Fate.DELIVERED, ""))
+    reach.hear(Receipt("/c2", Fate.FAILED, "UNDELIV"))
+    await asyncio.wait_for(reach.settled(), 10)
+    assert grown(before) == [1, 1, 1]
 
 
 async def test_a_receipt_for_nothing_known_is_counted(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

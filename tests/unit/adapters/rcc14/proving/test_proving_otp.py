@@ -18,6 +18,7 @@ from adapters.sms.message import ShortMessage, submission
 from gateway.errors import AuthError, ConfigError, Conflict, Unavailable
 from gateway.fleet.push import Submission
 from gateway.fleet.subscriber import Subscriber
+from gateway.outreach.deliveries import CODE
 from gateway.settings import Otp
 from gateway.store.protocol import PutSubscriber
 from gateway.store.sqlite import SqliteStore
@@ -43,7 +44,7 @@ class Outbox:
         if self.down:
             raise Unavailable("the link is down")
         self.sent.append(message)
-        return ""
+        return f"/m{len(self.sent)}" if receipt else ""
 
 
 class Lab:
@@ -88,6 +89,18 @@ async def test_a_code_completes_the_request_it_was_sent_for(open_lab: Callable[.
     assert lab.outbox.sent == [submission(ShortMessage(ANN.msisdn, lab.code(), 37273))]
     proof = await lab.check(lab.code(), "other", answer.cookie)
     assert (proof.household.subscriber.id, proof.asked) == ("ann", ASKED)
+
+
+async def test_the_receipt_of_a_code_finds_what_it_is_for(open_lab: Callable[..., Lab]) -> None:
+    """Where receipts are wanted one is asked for, and known when it comes."""
+    lab = open_lab()
+    codes = OneTimePasswords(lab.store, lab.outbox, Otp(), key=KEY, clock=lambda: NOW, receipts=True)
+    await codes.challenge(Call(ASKED, {}, (), "192.0.2.1", NOW))
+    async with asyncio.timeout(10):
+        while not (known := await lab.store.load_ephemeral("receipt:/m1", NOW)):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    assert known == CODE
+    await codes.close()
 
 
 async def test_otp_replay(open_lab: Callable[..., Lab]) -> None:
