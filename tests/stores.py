@@ -32,6 +32,7 @@ def open_redis(locate: Callable[[], str]) -> Callable[[Path], Awaitable[Store]]:
 OPENERS: dict[str, Callable[[Path], Awaitable[Store]]] = {
     "sqlite": open_sqlite,
     "redis": open_redis(lambda: redis_servers.single().url),
+    "valkey": open_redis(lambda: redis_servers.valkey().url),
     "sentinel": open_redis(lambda: redis_servers.watched().url),
     "cluster": open_redis(lambda: redis_servers.cluster().url),
 }
