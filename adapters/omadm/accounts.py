@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from adapters.omadm.auth import Account, verify
 from adapters.omadm.codec import Encoding
-from adapters.omadm.messages import SyncHdr, SyncML
+from adapters.omadm.messages import SyncHdr
 from adapters.omadm.notification import RESYNC_NONCES
 from adapters.omadm.session import Arrival, Peer
 from gateway.accounts import CREDENTIAL_PURPOSE
@@ -90,14 +90,14 @@ class Accounts:
             lacks=state.refused_verbs,
         )
 
-    def in_force(self, state: OmaDmState, message: SyncML, arrival: Arrival, now: datetime) -> OmaDmState:
+    def in_force(self, state: OmaDmState, header: SyncHdr, arrival: Arrival, now: datetime) -> OmaDmState:
         """The state with the newest account in force as soon as the device shows that it has it."""
-        if state.pending is None or (message.header.cred is None and arrival.proof.mac is None):
+        if state.pending is None or (header.cred is None and arrival.proof.mac is None):
             return state
         # It answers the challenge that it got, whichever account it has.
         client = replace(state.pending.client, nonce=state.client.nonce, previous_nonce=state.client.previous_nonce)
-        account = replace(self._account(client), challenges=self._challenges(message.header, state.client.nonce, now))
-        if not verify(message.header.cred, account, state.auth, arrival.proof).is_accepted:
+        account = replace(self._account(client), challenges=self._challenges(header, state.client.nonce, now))
+        if not verify(header.cred, account, state.auth, arrival.proof).is_accepted:
             return state
         return replace(state, client=client, server=state.pending.server, pending=None)
 

@@ -33,7 +33,7 @@ from adapters.omadm.messages import (
     Unknown,
 )
 from adapters.omadm.xml import decode_xml, encode_xml
-from adapters.wbxml.codec import DEFAULT_HEADER, Header
+from adapters.wbxml.codec import DEFAULT_HEADER, Header, decode_first
 from adapters.wbxml.codec import decode as decode_wbxml
 from adapters.wbxml.codec import encode as encode_wbxml
 from adapters.wbxml.element import AnyElement
@@ -110,6 +110,19 @@ def decode(body: bytes, encoding: Encoding) -> tuple[SyncML, Encoding]:
     return _message(root, in_wbxml=True), Encoding(encoding.media_type, wbxml=True, header=header)
 
 
+def decode_header(body: bytes, encoding: Encoding) -> tuple[SyncHdr, Encoding]:
+    """The header of a message alone, and the encoding its answer should have: nothing behind the header is looked at.
+
+    Raises: as ``decode`` does.
+    """
+    if encoding.wbxml:
+        header, root = decode_first(body)
+        encoding = Encoding(encoding.media_type, wbxml=True, header=header)
+    else:
+        root = decode_xml(body, until="SyncHdr")
+    return _sync_hdr(_required(_root(root), "SyncHdr")), encoding
+
+
 def encode(message: SyncML, encoding: Encoding) -> bytes:
     """The octets of a message.
 
@@ -126,16 +139,20 @@ def encode(message: SyncML, encoding: Encoding) -> bytes:
 
 
 def _message(root: AnyElement, in_wbxml: bool) -> SyncML:
-    tag, content = root
-    if tag != "SyncML":
-        raise DecodeError(f"the root element is {tag[:40]!r}, not SyncML")
-    fields = _fields(content)
+    fields = _root(root)
     header = _sync_hdr(_required(fields, "SyncHdr"))
     body = _required(fields, "SyncBody")
     commands = _commands(body if isinstance(body, list) else (), in_wbxml)
     if _count(commands) > MAX_COMMANDS:
         raise LimitExceeded(f"more than {MAX_COMMANDS} commands")
     return SyncML(header, commands, final="Final" in _fields(body))
+
+
+def _root(root: AnyElement) -> _Fields:
+    tag, content = root
+    if tag != "SyncML":
+        raise DecodeError(f"the root element is {tag[:40]!r}, not SyncML")
+    return _fields(content)
 
 
 def _sync_hdr(content: _Content) -> SyncHdr:

@@ -21,14 +21,24 @@ from msgspec.structs import replace
 
 from adapters.omadm import codec, tracing
 from adapters.omadm.accounts import NONCE_BYTES, Accounts, certifies
-from adapters.omadm.auth import NO_PROOF, Proof, body_digest, format_mac, parse_mac
+from adapters.omadm.auth import NO_PROOF, Proof, body_digest, format_mac, parse_mac, verify
 from adapters.omadm.codec import Encoding, UnsupportedMediaType
 from adapters.omadm.commands import Contents, no_contents
-from adapters.omadm.messages import SyncML
+from adapters.omadm.messages import SyncHdr, SyncML
 from adapters.omadm.packing import fill_in
 from adapters.omadm.reports import AlertCode
-from adapters.omadm.session import Arrival, Peer, Received, Reply, Turn, begins_session, receive, respond
-from adapters.omadm.session_record import decode_session, encode_session, remember
+from adapters.omadm.session import (
+    Arrival,
+    Peer,
+    Received,
+    Reply,
+    Turn,
+    begins_session,
+    receive,
+    refuse_forged,
+    respond,
+)
+from adapters.omadm.session_record import Session, decode_session, encode_session, remember
 from gateway.detections import Detections
 from gateway.errors import Conflict, DecodeError, LimitExceeded, Unavailable
 from gateway.fleet.alert import CLIENT_EVENT, GENERIC
@@ -184,11 +194,13 @@ class OmaDmFront:
             size = len(body)
             if size > self._settings.max_message_bytes:
                 raise LimitExceeded(f"over {self._settings.max_message_bytes} octets")
-            message, encoding = codec.decode(body, encoding)
-            if self._load.is_overloaded and begins_session(message):
-                # Sessions under way are let finish: a device that is cut off has to begin anew.
-                raise _shed()
-            exchange = await self._exchange(message, body, _arrival(request, body), encoding, _certificate(request))
+            arrival = _arrival(request, body)
+            told: SyncML | SyncHdr
+            if arrival.proof.mac is None:
+                told, encoding = self._decode(body, encoding)
+            else:
+                told, encoding = codec.decode_header(body, encoding)
+            exchange = await self._exchange(told, body, arrival, encoding, _certificate(request))
             headers = {"Content-Type": encoding.media_type, "Cache-Control": "no-store"}
             if exchange.mac:
                 headers[MAC_HEADER] = exchange.mac
@@ -224,39 +236,50 @@ class OmaDmFront:
         )
         return Response(status, exchange.octets if exchange else reason.encode(), headers)
 
+    def _decode(self, body: bytes, encoding: Encoding) -> tuple[SyncML, Encoding]:
+        message, encoding = codec.decode(body, encoding)
+        if self._load.is_overloaded and begins_session(message):
+            # Sessions under way are let finish: a device that is cut off has to begin anew.
+            raise _shed()
+        return message, encoding
+
     async def _exchange(
-        self, message: SyncML, body: bytes, arrival: Arrival, encoding: Encoding, certificate: bytes
+        self, told: SyncML | SyncHdr, body: bytes, arrival: Arrival, encoding: Encoding, certificate: bytes
     ) -> Exchange:
         for _ in range(2):
             try:
-                return await self._step(message, body, arrival, encoding, certificate)
+                return await self._step(told, body, arrival, encoding, certificate)
             except Conflict:
                 # Another message of this device was quicker: look again, once.
                 continue
         raise Unavailable("two messages of one device at once", RETRY_AFTER_SECONDS)
 
     async def _step(
-        self, message: SyncML, body: bytes, arrival: Arrival, encoding: Encoding, certificate: bytes
+        self, told: SyncML | SyncHdr, body: bytes, arrival: Arrival, encoding: Encoding, certificate: bytes
     ) -> Exchange:
-        """Load, take the two steps, save. Raises: Conflict when another message of the device was saved meanwhile."""
+        """Load, take the two steps, save; of a signed message only the header is ``told`` before its MAC is checked.
+
+        Raises: Conflict when another message of the device was saved meanwhile.
+        Spec: OMA-TS-DM_Security-V1_2 5.4
+        """
         now, nonce = self._clock(), secrets.token_bytes(NONCE_BYTES)
-        loc_uri = message.header.source
-        contact = await self._store.load_contact(loc_uri, now)
+        header = told.header if isinstance(told, SyncML) else told
+        contact = await self._store.load_contact(header.source, now)
         if contact is None or contact.device.omadm is None:
-            return self._meet_stranger(message, arrival, encoding, nonce, now)
+            return self._meet_stranger(told, arrival, encoding, nonce, now)
         record, state = contact.session, contact.device.omadm
         session = decode_session(record.payload) if record else None
         if session is not None and session.last_request == arrival.digest:
             return Exchange(self._open_reply(session.last_reply), contact.device.id, "repeated", 0, session.last_mac)
 
-        known, state = contact.device, self._accounts.in_force(state, message, arrival, now)
+        known, state = contact.device, self._accounts.in_force(state, header, arrival, now)
         if state is not known.omadm:
             contact = contact._replace(device=replace(known, omadm=state))
-        peer, writer = self._accounts.peer(message.header, state, encoding, nonce, now), Writer(encoding)
+        peer, writer = self._accounts.peer(header, state, encoding, nonce, now), Writer(encoding)
         if certificate and certifies(certificate, state):
             arrival = arrival._replace(proof=arrival.proof._replace(certified=True))
-        offer = functools.partial(self._service.offered, contact.subscriber, contact.device)
-        received = receive(session, message, peer, nonce=nonce, arrival=arrival, offer=offer)
+        told = self._proven(told, body, encoding, peer, arrival)
+        received = self._heard(contact, session, told, peer, nonce, arrival)
         step = await self._work(contact, received, peer, writer, now)
         message_out = self._with_secrets(step.reply.message, step.device)
         octets = writer.encode(message_out)
@@ -283,8 +306,30 @@ class OmaDmFront:
             self._store.touch(contact.device.id, now)
         if self._tracer.wants(failed=tracing.is_failure(received), armed=is_armed(contact.device, now)):
             reply = step.reply._replace(message=message_out)
-            self._trace(contact.device, message, body, encoding, received, reply, octets, now)
+            self._trace(contact.device, told, body, encoding, received, reply, octets, now)
         return Exchange(octets, contact.device.id, received.turn.name.lower(), len(step.reply.sent), mac)
+
+    def _proven(
+        self, told: SyncML | SyncHdr, body: bytes, encoding: Encoding, peer: Peer, arrival: Arrival
+    ) -> SyncML | SyncHdr:
+        """The whole message, unless its MAC does not prove the sender: then the header, for the rest is not read."""
+        if isinstance(told, SyncML) or not verify(told.cred, peer.client, peer.auth, arrival.proof).is_accepted:
+            return told
+        return self._decode(body, encoding)[0]
+
+    def _heard(
+        self,
+        contact: Contact,
+        session: Session | None,
+        told: SyncML | SyncHdr,
+        peer: Peer,
+        nonce: bytes,
+        arrival: Arrival,
+    ) -> Received:
+        if isinstance(told, SyncHdr):
+            return refuse_forged(session, told, peer, nonce)
+        offer = functools.partial(self._service.offered, contact.subscriber, contact.device)
+        return receive(session, told, peer, nonce=nonce, arrival=arrival, offer=offer)
 
     def _with_secrets(self, message: SyncML, device: Device) -> SyncML:
         """The message with the passwords of the device's newest account where its operations only name them."""
@@ -387,7 +432,7 @@ class OmaDmFront:
     def _trace(
         self,
         device: Device,
-        message: SyncML,
+        told: SyncML | SyncHdr,
         body: bytes,
         encoding: Encoding,
         received: Received,
@@ -400,7 +445,8 @@ class OmaDmFront:
                 owner=device.id,
                 at=now,
                 protocol=tracing.protocol_of(encoding),
-                request=tracing.cover(body, message),
+                # What nobody has read cannot be searched for secrets either.
+                request=tracing.cover(body, told) if isinstance(told, SyncML) else b"",
                 answer=tracing.cover(octets, reply.message),
                 decisions=tracing.decisions(received, reply),
                 proven=received.authenticated,
@@ -415,11 +461,15 @@ class OmaDmFront:
         )
 
     def _meet_stranger(
-        self, message: SyncML, arrival: Arrival, encoding: Encoding, nonce: bytes, now: datetime
+        self, told: SyncML | SyncHdr, arrival: Arrival, encoding: Encoding, nonce: bytes, now: datetime
     ) -> Exchange:
         """The answer to a device nobody knows: the challenge a known one would get, and nothing stored."""
-        peer, writer = self._accounts.peer(message.header, None, encoding, nonce, now), Writer(encoding)
-        received = receive(None, message, peer, nonce=nonce, arrival=arrival)
+        header = told.header if isinstance(told, SyncML) else told
+        peer, writer = self._accounts.peer(header, None, encoding, nonce, now), Writer(encoding)
+        if isinstance(told, SyncML):
+            received = receive(None, told, peer, nonce=nonce, arrival=arrival)
+        else:
+            received = refuse_forged(None, header, peer, nonce)
         reply = self._respond(received, (), peer, writer, now)
         return Exchange(writer.encode(reply.message), "", "stranger", 0)
 

@@ -212,6 +212,16 @@ def receive(
     return _listen(session, message, peer, challenge, nonce, offer)
 
 
+def refuse_forged(session: Session | None, header: SyncHdr, peer: Peer, nonce: bytes) -> Received:
+    """The answer to a message whose MAC does not prove its sender: of it nothing but the header was read.
+
+    Spec: OMA-TS-DM_Security-V1_2 5.4
+    """
+    continues = session is not None and session.id == header.session_id and session.client_msg_id < header.msg_id
+    after = session.client_msg_id if session is not None and continues else 0
+    return _demand_credentials(SyncML(header, ()), peer, nonce, Verdict.WRONG, after)
+
+
 def begins_session(message: SyncML) -> bool:
     """Whether the message asks for a session to begin."""
     return _has_alert(message, *_STARTS)

@@ -6,7 +6,7 @@ Spec: OMA-TS-SyncML_RepPro-V1_2 5; W3C XML 1.0
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NoReturn
 from xml.parsers import expat
 
@@ -25,11 +25,16 @@ _NAMESPACES = {"SyncML": ' xmlns="SYNCML:SYNCML1.2"', "MgmtTree": ' xmlns="syncm
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def decode_xml(data: bytes) -> AnyElement:
+class _ReachedError(Exception):
+    """The element is complete up to which a document was to be read."""
+
+
+def decode_xml(data: bytes, until: str = "") -> AnyElement:
     """The root element. Tags are local names; comments, and white space between children, are gone.
 
     The character set is what the byte-order mark or the XML declaration says, UTF-8 without either. A DOCTYPE may name
     a DTD, which is never read; one that declares anything is refused, as are entities and processing instructions.
+    With ``until`` nothing is read behind the first element of that name: the root element ends with it.
 
     Raises: DecodeError; LimitExceeded over 256 KiB, 20 000 elements, or 32 levels (64 where a MgmtTree is open).
     """
@@ -75,12 +80,14 @@ def decode_xml(data: bytes) -> AnyElement:
     parser.buffer_text = True
     parser.StartElementHandler = start
     parser.CharacterDataHandler = characters
-    parser.EndElementHandler = end
+    parser.EndElementHandler = _ending_at(until, end, open_elements) if until else end
     parser.StartDoctypeDeclHandler = _check_doctype
     parser.SkippedEntityHandler = _refuse_entity
     parser.ProcessingInstructionHandler = _refuse_instruction
     try:
         parser.Parse(data, True)
+    except _ReachedError:
+        return open_elements[0][0], children
     except (expat.ExpatError, LookupError, ValueError) as error:  # the last two: a character set Python cannot map
         raise DecodeError(f"not XML: {error}", parser.ErrorByteIndex) from None
     return children[0]
@@ -124,6 +131,17 @@ def _escape(text: str | bytes) -> str:
     elif "&" in text:
         text = text.replace("&", "&amp;")
     return text.replace("<", "&lt;").replace(">", "&gt;") if "<" in text or ">" in text else text
+
+
+def _ending_at(until: str, end: Callable[[str], None], open_elements: Sequence[object]) -> Callable[[str], None]:
+    """The handler of end tags that ends the parse behind an element of that name below the root."""
+
+    def end_at(tag: str) -> None:
+        end(tag)
+        if open_elements and tag.rpartition(":")[2] == until:
+            raise _ReachedError
+
+    return end_at
 
 
 def _check_blank(text: str) -> None:

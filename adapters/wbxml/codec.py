@@ -34,6 +34,7 @@ NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _NAME = re.compile(r"[^\W\d][\w.-]*")
 
 _END = bytes((END,))
+_FRAGMENTS = frozenset((STR_I, STR_T, OPAQUE, ENTITY))
 _END_TEXT = bytes((0, END))
 _OPAQUE = bytes((OPAQUE,))
 _SWITCH_PAGE = tuple(bytes((SWITCH_PAGE, page)) for page in range(len(TAGS)))
@@ -92,6 +93,20 @@ def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[Header, AnyEle
         return header, _decode_body(data, start, strings, limits)
     except (UnicodeDecodeError, ValueError, IndexError) as error:
         raise malformed(error, len(data) - 1) from None
+
+
+def decode_first(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[Header, AnyElement]:
+    """The header and the root element with its first child alone: what stands behind that is not looked at.
+
+    Raises: as ``decode`` does.
+    Spec: WAP-192-WBXML 5
+    """
+    try:
+        _, strings, start = decode_header(data, limits)
+        end = _end_of_first(data, start, strings)
+    except (UnicodeDecodeError, ValueError, IndexError) as error:
+        raise malformed(error, len(data)) from None
+    return decode(data[:end] + _END, limits)
 
 
 def encode(root: AnyElement, header: Header = DEFAULT_HEADER) -> bytes:
@@ -276,6 +291,25 @@ def _decode_body(data: bytes, pos: int, strings: Strings, limits: Limits) -> Any
     if pos != len(data) or len(children) != 1 or fragments:
         raise DecodeError("the document is not exactly one element", pos)
     return children[0]
+
+
+def _end_of_first(data: bytes, pos: int, strings: Strings) -> int:
+    """The position behind the first child of the element at ``pos``, or behind that when it has none."""
+    level = 0
+    while True:
+        token = data[pos]
+        pos += 1
+        if token == SWITCH_PAGE:
+            pos += 1
+        elif token in _FRAGMENTS:
+            _, pos = read_fragment(token, data, pos, strings)
+        elif token != END and token & WITH_CONTENT:
+            pos = read_literal(data, pos, strings)[1] if token & ~WITH_CONTENT == LITERAL else pos
+            level += 1
+        else:
+            level -= token == END
+            if level <= 1:
+                return pos
 
 
 def decode_uint(data: bytes, pos: int) -> tuple[int, int]:

@@ -9,7 +9,7 @@ import libwbxml
 import pytest
 from lxml import etree
 
-from adapters.omadm.codec import UnsupportedMediaType, decode, encode, encoding_of
+from adapters.omadm.codec import Encoding, UnsupportedMediaType, decode, decode_header, encode, encoding_of
 from adapters.omadm.messages import (
     Alert,
     AnyCommand,
@@ -400,3 +400,31 @@ def test_an_unknown_command_is_kept() -> None:
     """What nobody knows survives as it came."""
     commands = body("<Bend><Sharply><To>the left</To></Sharply></Bend>")
     assert commands == (Unknown("Bend", "", ("Bend", [("Sharply", [("To", "the left")])])),)
+
+
+@pytest.mark.parametrize("encoding", [XML, WBXML], ids=["XML", "WBXML"])
+@pytest.mark.parametrize("message", [PACKAGE_1, PACKAGE_3], ids=["package 1", "package 3"])
+def test_a_header_is_read_by_itself(message: SyncML, encoding: Encoding) -> None:
+    """Whatever stands behind it is not looked at; a document that ends within it, or begins otherwise, is refused.
+
+    Spec: OMA-TS-DM_Security-V1_2 5.4 (the MAC is verified before the message is parsed)
+    """
+    octets = encode(message, encoding)
+    header, answered = decode_header(octets, encoding)
+    assert (header, answered) == (message.header, decode(octets, encoding)[1])
+    bare = encode(SyncML(message.header, (), final=False), encoding)
+    rest = octets.index(b"<SyncBody") if encoding is XML else len(bare) - 2
+    assert decode_header(octets[:rest] + b"\xff<<<", encoding)[0] == message.header
+    for broken in (octets[: rest - 4], octets[:4], b"", encode_wbxml(("Add", [("CmdID", "1"), ("Data", "x")]))):
+        with pytest.raises(DecodeError):
+            decode_header(broken, encoding)
+
+
+def test_a_header_may_be_written_with_prefixes() -> None:
+    """Names are local, and a root of another name, or one that is the header itself, is no message."""
+    text = encode(PACKAGE_3, XML).decode()
+    prefixed = text.replace("SyncHdr", "s:SyncHdr").replace('<SyncML xmlns="', '<SyncML xmlns:s="x" xmlns="')
+    assert decode_header(prefixed.encode(), XML)[0] == PACKAGE_3.header
+    for root in (b"<SyncHdr/>", b"<SyncHdr><a/></SyncHdr>", b"<Other><SyncHdr/></Other>"):
+        with pytest.raises(DecodeError):
+            decode_header(root, XML)

@@ -240,3 +240,31 @@ async def test_nonces_are_agreed_on_anew_when_the_device_was_called_for_it(
     assert (await lab.post(start)).head == "212 chal"
     again = message(1, Alert("1", 1200), cred=lab.md5(nonce))
     assert (await lab.post(again)).head == "401 chal"
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["a device", "a stranger"])
+async def test_a_forged_body_is_never_parsed(open_lab: Opening, *, known: bool) -> None:
+    """With a MAC that is not right the body may be anything: the header is answered, with a challenge for a MAC.
+
+    What does not decode behind a right MAC is an error; so it is the MAC that is looked at first.
+
+    Spec: OMA-TS-DM_Security-V1_2 5.4
+    """
+    lab = await open_lab({"auth": "mac"}, auth="mac")
+    challenged = await lab.post(message(1, *START))
+    said = message(2, *START)
+    octets = codec.encode(said if known else replace(said, header=replace(said.header, source="IMEI:2")), XML)
+    broken = octets[: octets.index(b"<SyncBody>")] + b"<SyncBody><<< no XML"
+    signed = format_mac(Account(PHONE, lab.digest, nonce_of(challenged)), broken)
+    headers = {"Content-Type": XML.media_type}
+    for mac, status in ((format_mac(Account(PHONE, lab.digest, b"another"), broken), 200), (signed, 400)):
+        async with lab.http.post("/omadm", data=broken, headers={**headers, "x-syncml-hmac": mac}) as response:
+            assert response.status == (status if known else 200)
+            if response.status == 200:
+                answer, _ = codec.decode(await response.read(), XML)
+                (refusal,) = answer.commands
+                assert isinstance(refusal, Status)
+                assert (refusal.cmd, refusal.code) == ("SyncHdr", 401)
+                assert refusal.chal is not None
+                assert refusal.chal.type == "syncml:auth-MAC"
+    assert (await lab.signed(said, nonce_of(challenged))).head == "200 chal"
