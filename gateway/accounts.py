@@ -37,7 +37,7 @@ def seal_login(sealer: Sealer, login: Login, *, in_clear: bool = False) -> Crede
 
     With ``in_clear`` the password itself is kept as well, sealed: for basic, where it has to be shown.
     """
-    digest = account_digest(login.name, login.password)
+    digest = login.digest or account_digest(login.name, login.password)
     return Credential(
         name=login.name,
         secret=sealer.seal(digest.encode(), CREDENTIAL_PURPOSE),

@@ -334,7 +334,7 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             AuditRoutes(store).routes(),
             SearchRoutes(store, now).routes(),
             ShadowRoutes(findings).routes(),
-            ImportRoutes(Bulk(store, inventory)).routes(),
+            ImportRoutes(Bulk(store, inventory, now)).routes(),
             callers=callers,
             parts=Parts(inventory, store, sealer, now, settings.admin.reason == "required"),
             health=health,

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from gateway.errors import ConfigError, Conflict, NotFound
+from gateway.fleet import old_token
 from gateway.inventory import Inventory
-from gateway.store.protocol import IdentityKind, Store
+from gateway.store.protocol import Household, IdentityKind, PutEphemeral, Store
 
 AT_ONCE = 200
+OLD_TOKEN_LIFE = timedelta(days=30)
+"""Of a token whose end the other server did not tell."""
 
 Outcome = Literal["created", "present", "failed"]
 Row = TypeVar("Row")
@@ -31,9 +35,10 @@ class Taken(NamedTuple):
 class Bulk:
     """Takes rows over. With a ``tenant``, only subscribers of theirs."""
 
-    def __init__(self, store: Store, inventory: Inventory) -> None:
+    def __init__(self, store: Store, inventory: Inventory, clock: Callable[[], datetime]) -> None:
         self._store = store
         self._inventory = inventory
+        self._clock = clock
 
     async def subscribers(self, rows: Sequence[dict[str, Any]], tenant: str = "") -> list[Taken]:
         """Subscribers, with the arguments of ``Inventory.create_subscriber``."""
@@ -68,11 +73,31 @@ class Bulk:
                 taken[number] = one
         return taken
 
+    async def tokens(self, rows: Sequence[dict[str, Any]], tenant: str = "") -> list[Taken]:
+        """Tokens of another RCC.14 server, with ``subscriber``, ``token``, ``imei`` and ``expires_at``."""
+
+        async def take(row: dict[str, Any]) -> Taken:
+            subscriber = (await self._found(row["subscriber"], tenant)).subscriber
+            now, key = self._clock(), old_token.key_of(row["token"])
+            ends_at = row["expires_at"] or now + OLD_TOKEN_LIFE
+            if ends_at <= now:
+                return Taken("failed", why="expires_at: the token has ended")
+            known = await self._store.load_ephemeral(key, now)
+            value = old_token.encode(old_token.OldToken(subscriber.id, row["imei"]))
+            await self._store.commit(PutEphemeral(key, value, ends_at))
+            return Taken("present" if known else "created", subscriber.id)
+
+        return await _each(rows, take)
+
+    async def _found(self, reference: str, tenant: str) -> Household:
+        household = await self._inventory.find(reference)
+        if tenant not in ("", household.subscriber.tenant):
+            raise NotFound(f"no subscriber of {tenant} is called {reference!r}")
+        return household
+
     async def _device(self, row: dict[str, Any], tenant: str) -> Taken:
         fields = dict(row)
-        household = await self._inventory.find(fields.pop("subscriber"))
-        if tenant not in ("", household.subscriber.tenant):
-            raise NotFound(f"no subscriber of {tenant} is called {row['subscriber']!r}")
+        household = await self._found(fields.pop("subscriber"), tenant)
         for device in household.devices:
             if device.omadm is not None and device.omadm.loc_uri == row["loc_uri"]:
                 return Taken("present", device.id)

@@ -416,9 +416,15 @@ class Inventory:
         server_name: str = "",
         client_password: str = "",
         server_password: str = "",
+        client_digest: str = "",
+        server_digest: str = "",
+        client_nonce: bytes = b"",
+        server_nonce: bytes = b"",
     ) -> Issued:
         """A device of the subscriber with a new OMA DM account; passwords not given are made here and shown this once.
 
+        An account that the device has already may come with digests of its passwords in their place, and with the
+        nonces that were last agreed.
         A device of that IMEI that another protocol already knows gets the account added. ``certificate`` is the SHA-256
         fingerprint of the device's TLS certificate in hexadecimal, with or without colons, ``certificate_subject`` the
         subject of its certificates as RFC 4514 writes it.
@@ -427,8 +433,12 @@ class Inventory:
         """
         subject = _canonical_subject(certificate_subject)
         household = await self.find(reference)
-        client = Login(client_name or loc_uri, client_password or secrets.token_urlsafe(18))
-        server = Login(server_name or "mogate", server_password or secrets.token_urlsafe(18))
+        client = Login(
+            client_name or loc_uri, client_password or secrets.token_urlsafe(18), client_nonce, client_digest
+        )
+        server = Login(
+            server_name or "mogate", server_password or secrets.token_urlsafe(18), server_nonce, server_digest
+        )
         known = next((device for device in household.devices if imei and device.imei == imei), None)
         device = known or Device(id=next_device_id(household), imei=imei)
         device = msgspec.structs.replace(

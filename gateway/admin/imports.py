@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import pydantic
 
 from gateway.admin.models.base import Model
-from gateway.admin.models.imports import BulkRow, OldDevice
+from gateway.admin.models.imports import BulkRow, OldDevice, OldToken
 from gateway.admin.models.subscribers import NewSubscriber
 from gateway.admin.routes import JSON_LINES, Call, Route
 from gateway.bulk import Bulk, Taken
@@ -18,7 +19,7 @@ MAX_ROWS = 5000
 
 
 class ImportRoutes:
-    """Rows of subscribers and devices."""
+    """Rows of subscribers, devices and tokens."""
 
     def __init__(self, bulk: Bulk) -> None:
         self._bulk = bulk
@@ -36,6 +37,11 @@ class ImportRoutes:
                 f"Add devices with the accounts they have, as lines of JSON; at most {MAX_ROWS}",
                 takes=JSON_LINES, gives=BulkRow, many=True, confined=True,
             ),
+            Route(
+                "POST", "/rcc14/tokens/bulk", self.import_tokens,
+                f"Let clients in with tokens of another server, as lines of JSON; at most {MAX_ROWS}",
+                takes=JSON_LINES, gives=BulkRow, many=True, confined=True, needs="devices:write",
+            ),
         )  # fmt: skip
 
     async def import_subscribers(self, call: Call) -> Sequence[BulkRow]:
@@ -51,9 +57,19 @@ class ImportRoutes:
         """Add devices; those that are there stay as they are."""
 
         async def take(rows: Sequence[dict[str, Any]]) -> list[Taken]:
-            return await self._bulk.devices(rows, call.caller.tenant)
+            nonces = ("client_nonce", "server_nonce")
+            octets = [row | {name: base64.b64decode(row[name]) for name in nonces} for row in rows]
+            return await self._bulk.devices(octets, call.caller.tenant)
 
         return await _take(call.body, OldDevice, take)
+
+    async def import_tokens(self, call: Call) -> Sequence[BulkRow]:
+        """Take tokens in; those that are there get the end that is said now."""
+
+        async def take(rows: Sequence[dict[str, Any]]) -> list[Taken]:
+            return await self._bulk.tokens(rows, call.caller.tenant)
+
+        return await _take(call.body, OldToken, take)
 
 
 async def _take(

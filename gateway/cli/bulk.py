@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
 from gateway.cli.common import api, printing, progress
 from gateway.cli.tables import read_rows
 from gateway.errors import ConfigError
+from gateway.fleet.row_mapping import ATTRIBUTE, FIELDS, LISTS, Kind
 
 ROWS_AT_ONCE = 2000
-_SUBSCRIBER = ("id", "imsis", "msisdn", "tenant", "plan", "groups")
-_DEVICE = (
-    "subscriber", "loc_uri", "imei", "manufacturer", "model", "auth", "server_auth", "client_name", "client_password",
-    "server_name", "server_password",
-)  # fmt: skip
-_ATTRIBUTE = "attribute."
+MAX_PART_BYTES = 900_000
+JSON_LINES = (".jsonl", ".ndjson")
 _file_argument = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 
 
@@ -34,7 +30,7 @@ def import_subscribers(file: Path) -> tuple[object, str]:
     The columns are id, imsis, msisdn, tenant, plan, groups and attribute.NAME; several IMSIs or groups have spaces
     between them. Those who are there already are counted and stay as they are: an import that was cut off is run again.
     """
-    return _send(file, "/subscribers/bulk", _rows(file, _SUBSCRIBER))
+    return send(file, "/subscribers/bulk", _rows(file, "subscribers"))
 
 
 @click.command("devices")
@@ -44,26 +40,55 @@ def import_devices(file: Path) -> tuple[object, str]:
     """Add the devices of FILE with the OMA DM accounts they have: CSV or JSON lines.
 
     A row has subscriber (anything that names one), loc_uri, imei, manufacturer, model, auth, server_auth, client_name,
-    client_password, server_name and server_password. Devices that are there already stay as they are.
+    client_password or client_digest, client_nonce, and the same of the server. A digest is B64(MD5(name:password)), and
+    nonces are in base64. Devices that are there already stay as they are.
     """
-    return _send(file, "/devices/bulk", _rows(file, _DEVICE))
+    return send(file, "/devices/bulk", _rows(file, "devices"))
 
 
-def _send(file: Path, path: str, rows: Iterator[tuple[int, str]]) -> tuple[object, str]:
+class Fault(NamedTuple):
+    """A row that is not sent, by its line, and why."""
+
+    line: int
+    why: str
+
+
+def send(
+    file: Path, path: str, rows: Iterator[tuple[int, str]], faults: Sequence[Fault] = ()
+) -> tuple[dict[str, Any], str]:
+    """What became of the rows, for machines and for people; ``faults`` fills up as they are read."""
     counts: Counter[str] = Counter()
     failed: list[dict[str, Any]] = []
     done = 0
     with progress(file.name, _count_lines(file)) as went:
-        while part := list(islice(rows, ROWS_AT_ONCE)):
+        for part in _parts(rows):
             for one in api("POST", path, body="\n".join(line for _, line in part).encode()):
                 counts[one["outcome"]] += 1
                 if one["outcome"] == "failed":
                     failed.append({"line": part[one["row"] - 1][0], "why": one["why"]})
             went(part[-1][0] - done)
             done = part[-1][0]
+    if faults:
+        counts["failed"] += len(faults)
+        failed = sorted([*failed, *(one._asdict() for one in faults)], key=lambda one: int(one["line"]))
     text = [f"{file}: " + (", ".join(f"{number} {outcome}" for outcome, number in counts.items()) or "no rows")]
     text += [f"{file}:{one['line']}: {one['why']}" for one in failed]
     return {"file": str(file), "outcomes": counts, "failed": failed}, "\n".join(text)
+
+
+def _parts(rows: Iterator[tuple[int, str]]) -> Iterator[list[tuple[int, str]]]:
+    """The rows in parts that fit into one request."""
+    part: list[tuple[int, str]] = []
+    size = 0
+    for number, line in rows:
+        octets = len(line.encode()) + 1
+        if part and (len(part) == ROWS_AT_ONCE or size + octets > MAX_PART_BYTES):
+            yield part
+            part, size = [], 0
+        part.append((number, line))
+        size += octets
+    if part:
+        yield part
 
 
 def _count_lines(file: Path) -> int:
@@ -71,18 +96,18 @@ def _count_lines(file: Path) -> int:
         return sum(chunk.count(b"\n") for chunk in iter(lambda: octets.read(1 << 20), b""))
 
 
-def _rows(file: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, str]]:
+def _rows(file: Path, kind: Kind) -> Iterator[tuple[int, str]]:
     """Each row of the file as a line of JSON, with the line it is from."""
-    if file.suffix in (".jsonl", ".ndjson"):
+    if file.suffix in JSON_LINES:
         try:
             with file.open(encoding="utf-8") as lines:
                 yield from ((number, line.strip()) for number, line in enumerate(lines, 1) if line.strip())
         except UnicodeDecodeError as error:
             raise ConfigError(f"is not in UTF-8: {error}", file=file) from None
         return
-    for number, row in read_rows(file, columns, free=_ATTRIBUTE if columns is _SUBSCRIBER else ""):
-        given: dict[str, Any] = {name: text for name, text in row.items() if not name.startswith(_ATTRIBUTE)}
-        for name in {"imsis", "groups"} & given.keys():
+    for number, row in read_rows(file, FIELDS[kind], free=ATTRIBUTE if kind == "subscribers" else ""):
+        given: dict[str, Any] = {name: text for name, text in row.items() if not name.startswith(ATTRIBUTE)}
+        for name in set(LISTS) & given.keys():
             given[name] = given[name].split()
-        attributes = {name.removeprefix(_ATTRIBUTE): one for name, one in row.items() if name.startswith(_ATTRIBUTE)}
+        attributes = {name.removeprefix(ATTRIBUTE): one for name, one in row.items() if name.startswith(ATTRIBUTE)}
         yield number, json.dumps(given | ({"attributes": attributes} if attributes else {}))

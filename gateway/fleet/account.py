@@ -19,11 +19,15 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class Login(NamedTuple):
-    """One direction: who says it is whom. ``nonce`` are raw octets, empty where none is agreed."""
+    """One direction: who says it is whom. ``nonce`` are raw octets, empty where none is agreed.
+
+    ``digest`` is there in place of a password that nobody knows, as ``account_digest`` gives it.
+    """
 
     name: str
     password: str
     nonce: bytes = b""
+    digest: str = ""
 
 
 class Account(NamedTuple):

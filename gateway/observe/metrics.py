@@ -330,7 +330,7 @@ KNOWN_LABELS: tuple[tuple[Counter | Histogram | Gauge, tuple[tuple[str, ...], ..
     (
         acs_proofs,
         (
-            *((method, result) for method in ("cookie", "token") for result in ("accepted", "refused")),
+            *((method, result) for method in ("cookie", "token", "old_token") for result in ("accepted", "refused")),
             *(
                 (method, result)
                 for method in ("otp", "eap", "oidc", "gba")

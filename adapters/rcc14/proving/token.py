@@ -9,10 +9,11 @@ from adapters.rcc14.identity import token as tokens
 from adapters.rcc14.messages import Request
 from adapters.rcc14.proving.proof import Call, Proof
 from gateway.errors import AuthError
+from gateway.fleet import old_token
 from gateway.fleet.device import Device, is_one_phone
 from gateway.fleet.subscriber import Subscriber
 from gateway.observe import metrics
-from gateway.store.protocol import Household, Store
+from gateway.store.protocol import Household, Store, TakeEphemeral
 
 
 class Tokens:
@@ -37,7 +38,7 @@ class Tokens:
         device_id = tokens.device_of(call.asked.token)
         household = await self._store.load_household("id", device_id.rpartition(".")[0])
         try:
-            proof = self._proof(household, device_id, call)
+            proof = self._proof(household, device_id, call) if household else await self._old(call)
         except AuthError:
             metrics.count(metrics.tokens, "expired" if self._has_expired(household, device_id, call) else "refused")
             raise
@@ -51,10 +52,27 @@ class Tokens:
             return False
         return tokens.remaining_seconds(state, now=call.now, life_seconds=self._life_seconds) <= 0
 
-    def _proof(self, household: Household | None, device_id: str, call: Call) -> Proof:
+    async def _old(self, call: Call) -> Proof:
+        """Whose a token of the server before is. It counts once: with the document comes one of this server's.
+
+        Raises: AuthError.
+        """
+        key, asked = old_token.key_of(call.asked.token), call.asked
+        kept = await self._store.load_ephemeral(key, call.now)
+        if kept is None:
+            raise AuthError("the token is no device's")
+        whose = old_token.decode(kept)
+        household = await self._store.load_household("id", whose.subscriber_id)
+        if household is None:
+            raise AuthError("the token is no device's")
+        if whose.imei and asked.imei and not is_one_phone(asked.imei, whose.imei):
+            raise AuthError("the token comes with another IMEI")
+        return Proof(household, asked, (TakeEphemeral(key, call.now),), by="old_token")
+
+    def _proof(self, household: Household, device_id: str, call: Call) -> Proof:
         asked = call.asked
         device = _device(household, device_id)
-        if household is None or device is None or device.rcc14 is None:
+        if device is None or device.rcc14 is None:
             raise AuthError("the token is no device's")
         if not tokens.is_valid(
             asked.token, device_id, device.rcc14, self._key, now=call.now, life_seconds=self._life_seconds

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field, model_validator
 
-from gateway.admin.models.base import Model, Name, Secret
+from gateway.admin.models.base import Model, Name
+
+Digest = Annotated[str, Field(pattern="^([A-Za-z0-9+/]{22}==)?$", repr=False, json_schema_extra={"writeOnly": True})]
+Password = Annotated[str, Field(max_length=200, repr=False, json_schema_extra={"writeOnly": True})]
+Nonce = Annotated[
+    str,
+    Field(max_length=200, pattern="^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$", repr=False),
+]
 
 
 class OldDevice(Model):
     """A device of another server with the OMA DM account it has, both directions of it.
 
-    ``subscriber`` is anything that names one.
+    ``subscriber`` is anything that names one. In place of a password a direction may have its digest, which is
+    ``B64(MD5(name ":" password))``; the nonces are those that were last agreed, in base64.
     """
 
     subscriber: Annotated[Name, Field(min_length=1)]
@@ -23,9 +31,37 @@ class OldDevice(Model):
     auth: Literal["basic", "md5", "mac"] = "md5"
     server_auth: Literal["basic", "md5", "mac"] = "md5"
     client_name: Name = ""
-    client_password: Secret
+    client_password: Password = ""
+    client_digest: Digest = ""
+    client_nonce: Nonce = ""
     server_name: Name = ""
-    server_password: Secret
+    server_password: Password = ""
+    server_digest: Digest = ""
+    server_nonce: Nonce = ""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        for side, password, digest in (
+            ("client", self.client_password, self.client_digest),
+            ("server", self.server_password, self.server_digest),
+        ):
+            if bool(password) == bool(digest):
+                raise ValueError(f"{side}_password or {side}_digest is needed, and only one of them")
+        if self.server_auth == "basic" and not self.server_password:
+            raise ValueError("server_password is needed: with server_auth basic it is sent")
+        return self
+
+
+class OldToken(Model):
+    """A token that another RCC.14 server gave a client: who shows it is that subscriber's, until it ends.
+
+    ``subscriber`` is anything that names one. With ``imei`` the token counts for that phone alone.
+    """
+
+    subscriber: Annotated[Name, Field(min_length=1)]
+    token: Annotated[str, Field(min_length=4, max_length=1024, repr=False, json_schema_extra={"writeOnly": True})]
+    imei: Annotated[str, Field(pattern="^([0-9]{14,16})?$")] = ""
+    expires_at: AwareDatetime | None = None
 
 
 class BulkRow(Model):

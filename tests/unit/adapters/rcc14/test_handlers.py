@@ -29,12 +29,14 @@ from adapters.rcc14.session import Terms
 from gateway.accounts import Accounts
 from gateway.detections import Detections
 from gateway.errors import AuthError
+from gateway.fleet import old_token
 from gateway.fleet.device import Device
+from gateway.fleet.old_token import OldToken
 from gateway.fleet.subscriber import Subscriber
 from gateway.observe import metrics
 from gateway.observe.load import Load
 from gateway.settings import Detection, Rcc14, Trace
-from gateway.store.protocol import DeleteSubscriber, Event, Household, PutSubscriber, TakeEphemeral
+from gateway.store.protocol import DeleteSubscriber, Event, Household, PutEphemeral, PutSubscriber, TakeEphemeral
 from gateway.store.sqlite import SqliteStore
 from gateway.trace import Tracer
 
@@ -522,3 +524,25 @@ async def test_a_method_has_its_turn(open_front: Opening) -> None:
     # What the proof would use up is not there: nothing is given out, and nothing is left behind.
     assert (await phone.ask("OTP=yes"))[0] == 503
     assert await phone.devices(ANN) == []
+
+
+async def test_a_token_of_the_server_before_is_good_for_one_document(phone: Phone) -> None:
+    """Whoever shows one that was taken over gets the document with a token of this server; the old one is used up, and
+    counts from its own phone and SIM alone (RCC.14 TOKEN)."""
+    ends_at = phone.now + timedelta(days=1)
+    for token, whose in (
+        ("0ld", OldToken(ANN.id, IMEI)),
+        ("stolen", OldToken(ANN.id, IMEI)),
+        ("any", OldToken(BEA.id)),
+    ):
+        await phone.store.commit(PutEphemeral(old_token.key_of(token), old_token.encode(whose), ends_at))
+    assert (await phone.ask(f"token=stolen&IMEI={OTHER_IMEI}"))[0] == 511
+    assert (await phone.ask(f"token=stolen&IMEI={IMEI}&IMSI={BEA.imsi}"))[0] == 403
+    status, document = await phone.ask(f"token=0ld&IMEI={IMEI}&IMSI={ANN.imsi}&vers=0")
+    assert status == 200
+    assert document["TOKEN/token"].startswith("ann.1.")
+    assert (await phone.ask(f"token={document['TOKEN/token']}&IMEI={IMEI}"))[0] == 200
+    assert (await phone.ask(f"token=0ld&IMEI={IMEI}"))[0] == 511
+    assert (await phone.ask("token=any"))[0] == 200
+    phone.now += timedelta(days=2)
+    assert (await phone.ask("token=stolen"))[0] == 511

@@ -92,7 +92,7 @@ def api(store: SqliteStore, tmp_path: Path, clock: Clock, held_back: list[float]
         SessionRoutes(store, callers, tmp_path, clock, pause=pause).routes(),
         AuditRoutes(store).routes(),
         SearchRoutes(store, clock).routes(),
-        ImportRoutes(Bulk(store, inventory)).routes(),
+        ImportRoutes(Bulk(store, inventory, clock)).routes(),
         callers=callers,
         parts=Parts(inventory, store, Sealer(bytes(32)), clock, needs_reason=False),
         health=Health(store),

@@ -56,6 +56,40 @@ async def test_devices_come_with_the_accounts_they_have(client: TestClient) -> N
     assert "c1ient" not in json.dumps([told, await show(client, "/devices/ann.1"), await show(client, "/audit")])
 
 
+async def test_an_account_comes_with_digests_and_nonces_in_place_of_passwords(client: TestClient) -> None:
+    """MD5(name:password) is all that md5 needs; a side with neither or both, or basic without one, is refused."""
+    await send(client, "subscribers", [{"id": "ann", "msisdn": "+15550100001"}])
+    digest = "lHkHUBQBQpuMqGzW0/7q2g=="
+    both = {"client_digest": digest, "client_nonce": "bm9uY2U=", "server_digest": digest}
+    phone = {"subscriber": "ann"}
+    told = await send(client, "devices", [
+        phone | both | {"loc_uri": "A"},
+        phone | both | {"loc_uri": "B", "client_password": "x"},
+        phone | {"loc_uri": "C", "client_digest": digest},
+        phone | both | {"loc_uri": "D", "client_digest": "short"},
+        phone | both | {"loc_uri": "E", "server_auth": "basic"},
+        phone | both | {"loc_uri": "F", "client_nonce": "%"},
+    ])  # fmt: skip
+    assert [one["outcome"] for one in told] == ["created", *["failed"] * 5]
+    assert "only one of them" in told[1]["why"]
+    assert "server_password" in told[2]["why"]
+    assert digest not in json.dumps([told, await show(client, "/devices/ann.1"), await show(client, "/audit")])
+
+
+async def test_tokens_of_another_server_are_taken_in(client: TestClient) -> None:
+    """Each for a subscriber who is there; told again it is there already, and one that has ended is refused."""
+    await send(client, "subscribers", [{"id": "ann", "msisdn": "+15550100001"}])
+    rows = [
+        {"subscriber": "ann", "token": "f3a9c1", "imei": "490154203237518"},
+        {"subscriber": "nobody", "token": "f3a9c2"},
+        {"subscriber": "ann", "token": "f3a9c3", "expires_at": "2001-01-01T00:00:00Z"},
+    ]
+    told = await send(client, "rcc14/tokens", rows)
+    assert [(one["outcome"], one["id"]) for one in told] == [("created", "ann"), ("failed", ""), ("failed", "")]
+    assert (await send(client, "rcc14/tokens", rows))[0]["outcome"] == "present"
+    assert "f3a9c1" not in json.dumps([told, await show(client, "/audit")])
+
+
 async def test_thousands_take_seconds(client: TestClient) -> None:
     """Commits are shared, so 2,000 take no longer than a person waits; sent again, all are there."""
     rows = [{"imsis": [f"0010100{number:08}"], "msisdn": f"+1555{number:07}"} for number in range(2000)]
