@@ -18,6 +18,7 @@ from gateway.errors import MogateError, Unavailable
 from gateway.fleet.detection import MAX_DEVICES, Cause, Detection, Sighting, detail_of, detect, phone_of
 from gateway.fleet.detection_rules import Rule, follow
 from gateway.fleet.device import Device, format_imei
+from gateway.fleet.reaching import Way
 from gateway.fleet.subscriber import Subscriber
 from gateway.fleet.tac import PhoneModel
 from gateway.inventory import next_device_id
@@ -58,6 +59,7 @@ class Call(msgspec.Struct, frozen=True, array_like=True):
     device_id: str
     rule: str
     within_seconds: float
+    way: Way | Literal[""] = ""
 
 
 _decode = msgspec.msgpack.Decoder(Call).decode
@@ -67,7 +69,13 @@ class Caller(Protocol):
     """What makes devices call."""
 
     async def writes(
-        self, household: Household, device_id: str, reason: str, *, within_seconds: float = 0.0
+        self,
+        household: Household,
+        device_id: str,
+        reason: str,
+        *,
+        within_seconds: float = 0.0,
+        way: Way | Literal[""] = "",
     ) -> tuple[list[Write], object]:
         """What keeps the order that a device should call."""
         ...
@@ -208,7 +216,9 @@ class Detections:
                 detail["rules"] = " ".join(rule.name for rule in following.rules)
             writes.append(_event(EVENT, subscriber_id, device_id, detail, now))
         if reach and device_id:
-            order = Call(device_id, reach[0].name, min(rule.within_seconds for rule in reach))
+            within_seconds = min(rule.within_seconds for rule in reach)
+            way: Way | Literal[""] = next((rule.way for rule in reach if rule.way), "")
+            order = Call(device_id, reach[0].name, within_seconds, way)
             writes.append(PutRecord(Record(
                 kind=WORK, id=f"{device_id}-{secrets.token_hex(4)}", payload=_encode(order), due_at=now
             )))  # fmt: skip
@@ -259,7 +269,9 @@ class Detections:
         writes: list[Write] = []
         if household is not None and any(device.id == call.device_id for device in household.devices):
             reason = f"detection rule {call.rule}"
-            writes, _ = await caller.writes(household, call.device_id, reason, within_seconds=call.within_seconds)
+            writes, _ = await caller.writes(
+                household, call.device_id, reason, within_seconds=call.within_seconds, way=call.way
+            )
         await self._store.commit(*writes, DeleteRecord(record))
 
     async def _report(self, sighting: Sighting, household: Household | None) -> Report:

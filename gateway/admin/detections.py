@@ -91,7 +91,7 @@ class DetectionRoutes:
 
 
 def _rule_view(rule: Rule) -> RuleView:
-    same = ("name", "plan", "reach", "within_seconds", "webhook")
+    same = ("name", "plan", "reach", "way", "within_seconds", "webhook")
     return RuleView(
         causes=sorted(rule.causes),
         sources=sorted(rule.sources or ()),

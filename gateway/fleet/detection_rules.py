@@ -9,7 +9,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta
@@ -19,6 +19,7 @@ from gateway.errors import ConfigError
 from gateway.fleet.detection import Cause, Detection, SourceName
 from gateway.fleet.device import Device
 from gateway.fleet.profile import ATTRIBUTES, FACETS
+from gateway.fleet.reaching import Way
 from gateway.fleet.subscriber import Subscriber
 from gateway.fleet.toml_lines import key_lines, line_of
 
@@ -42,6 +43,7 @@ class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     plan: Name | None = None
     attributes: dict[Name, Annotated[str, Meta(max_length=200)]] = {}
     reach: bool = False
+    way: Literal["rcscfg", "dm_notify", "bootstrap", "cp"] | None = None
     within_seconds: Annotated[float, Meta(ge=0, le=604_800)] = 0.0
     webhook: bool = False
 
@@ -53,7 +55,8 @@ class Rule(NamedTuple):
     """One rule: the causes it is for, whom it is for, and what follows.
 
     ``join`` and ``leave`` are groups; ``plan`` and ``attributes`` are set where they say something. With ``reach`` the
-    phone is made to call, within ``within_seconds``; with ``webhook`` the match is told as an event of its own.
+    phone is made to call, within ``within_seconds``, by ``way`` as long as that leads to it (empty: by any); with
+    ``webhook`` the match is told as an event of its own.
     ``match`` is what ``tests`` were made of, for people to read.
     """
 
@@ -69,6 +72,7 @@ class Rule(NamedTuple):
     within_seconds: float = 0.0
     webhook: bool = False
     match: Mapping[str, tuple[str, ...]] = {}
+    way: Way | Literal[""] = ""
 
     def applies(self, subscriber: Subscriber, device: Device, detection: Detection, source: str) -> bool:
         """Whether the rule is for this detection."""
@@ -155,6 +159,8 @@ def parse_rules(source: str, file: str) -> tuple[Rule, ...]:
             path = found[1].partition("[")[0].split(".") if found and found[1] else []
             path += _UNKNOWN.findall(str(error))
             raise fault(_PLACE.sub("", str(error)), "rules", name, *path) from None
+        if stated.way and not stated.reach:
+            raise fault("says how a phone is to be reached that is not: add reach = true", "rules", name, "way")
         tests = []
         for facet, choices in stated.match.items():
             try:
@@ -179,6 +185,7 @@ def _rule(name: str, stated: _Table, tests: Sequence[Test]) -> Rule:
         stated.within_seconds,
         stated.webhook,
         dict(_said(stated.match)),
+        stated.way or "",
     )
 
 

@@ -182,6 +182,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One device. ``id`` is ``<subscriber id>.<n>``, so that all of a subscriber's data is found from any device id.
 
     ``edition`` is the campaign that gave it a new edition of the profiles, while not everybody has that.
+    ``disproved`` are protocols that it did not come over in spite of pushes; where it did since, that counts.
     ``jobs`` are those that run and the last that ended, oldest first.
     ``state`` is the network's wish for this device alone (None: the subscriber's). ``traced_until`` is the end of the
     time for which somebody asked to see everything said with this device. ``revision`` is the store's compare-and-set
@@ -199,6 +200,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     omadm: OmaDmState | None = None
     rcc14: Rcc14State | None = None
     edition: str = ""
+    disproved: tuple[str, ...] = ()
     jobs: tuple[Job, ...] = ()
     traced_until: datetime | None = None
     content_revision: int = 1

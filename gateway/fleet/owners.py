@@ -5,12 +5,18 @@ Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from gateway.fleet.device import Device
+from gateway.fleet.tac import SPOKEN
 
 ProtocolWord = Literal["omadm", "rcc14", "omacp"]
+
+CALLED_BY: tuple[ProtocolWord, ...] = ("omadm", "rcc14")
+"""The protocols that a push can make a device come over."""
+DISPROVING_PUSHES = 2
+"""So many pushes that a device has, without coming, say that it does not speak their protocol."""
 
 ALL = "all"
 """In place of a protocol: every protocol writes the MO, whatever the order says."""
@@ -82,6 +88,29 @@ def owners(
     return found
 
 
+def newly_disproved(device: Device, unanswered: Mapping[str, int]) -> tuple[ProtocolWord, ...]:
+    """The protocols that the device turns out not to speak: it had pushes by them, and came over others alone.
+
+    Of one that never came at all nothing is known: it may be off.
+    """
+    speaks = spoken(device)
+    found: list[ProtocolWord] = [
+        one
+        for one in CALLED_BY
+        if speaks and one not in speaks and one not in device.disproved and unanswered.get(one, 0) >= DISPROVING_PUSHES
+    ]
+    return tuple(found)
+
+
+def unspoken(device: Device, declared: Collection[str]) -> frozenset[str]:
+    """The protocols that the device is known not to speak: its pushes disproved them, or its model is not said to.
+
+    What it was met over it speaks, whatever is said of it; of a model that nothing is said of, nothing follows.
+    """
+    said = {one for one in SPOKEN if declared and one not in declared}
+    return frozenset(said | set(device.disproved)) - frozenset(spoken(device))
+
+
 def speaking(device: Device, declared: Sequence[str], unanswered: Mapping[str, int]) -> list[Speaking]:
     """What is known of every protocol that the device speaks or is said to speak.
 
@@ -97,6 +126,8 @@ def speaking(device: Device, declared: Sequence[str], unanswered: Mapping[str, i
             why = f"it did, last at {at.isoformat(timespec='seconds')}" if at else "it did"
             correction = "" if said or not declared else "; its model is not said to"
             found.append(Speaking(protocol, True, said, why + correction))
+        elif protocol in device.disproved:
+            found.append(Speaking(protocol, False, said, "pushes led to no contact, and it came over another"))
         elif said and pushed and spoken(device):
             why = f"its model is said to, but {pushed} {'push' if pushed == 1 else 'pushes'} led to no contact"
             found.append(Speaking(protocol, False, True, why))

@@ -5,6 +5,7 @@ Pure: what is known of the device and the time are arguments.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, time, timedelta, tzinfo
 from typing import Literal, NamedTuple
 
@@ -57,7 +58,8 @@ class Policy(NamedTuple):
 class Reaching(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """That one device should call, and what was done about it.
 
-    ``protocol`` is the one it should call by (empty: any that it speaks). ``way`` and ``push`` are those of the newest
+    ``protocol`` is the one it should call by (empty: any that it speaks), ``chosen`` the way that whoever
+    ordered it wants (empty: the one that leads to it). ``way`` and ``push`` are those of the newest
     attempt. ``called_at`` is its first call since the order. ``why`` is the newest thing that went wrong.
     """
 
@@ -66,6 +68,7 @@ class Reaching(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ordered_at: datetime
     deadline_at: datetime
     protocol: DeviceProtocol = ""
+    chosen: Way | Literal[""] = ""
     attempts: int = 0
     way: Way | Literal[""] = ""
     push: str = ""
@@ -80,7 +83,14 @@ class Reaching(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             return "contacted"
         return "waiting" if self.pushed_at is None else "pushed"
 
-    def again(self, reason: str, now: datetime, deadline_at: datetime, protocol: DeviceProtocol) -> Reaching:
+    def again(
+        self,
+        reason: str,
+        now: datetime,
+        deadline_at: datetime,
+        protocol: DeviceProtocol,
+        chosen: Way | Literal[""] = "",
+    ) -> Reaching:
         """The same with something new to call for: a push that is on its way does for that, too."""
         return replace(
             self,
@@ -88,6 +98,7 @@ class Reaching(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             ordered_at=now,
             deadline_at=max(deadline_at, self.deadline_at),
             protocol=protocol if protocol == self.protocol else "",
+            chosen=chosen or self.chosen,
             called_at=None,
             attempts=min(self.attempts, 1),
         )
@@ -151,29 +162,58 @@ def _check(policy: Policy, since: datetime, now: datetime) -> datetime:
     return now + max(timedelta(seconds=policy.check_seconds), min(passed, LONGEST_CHECK))
 
 
+_NEEDS: Mapping[Way, str] = {"rcscfg": "rcc14", "dm_notify": "omadm", "bootstrap": "omadm", "cp": "omacp"}
+"""The protocol that a device has to speak for a way to lead to it."""
+_FIRST: tuple[Way, ...] = ("rcscfg", "bootstrap", "cp")
+"""The ways to a phone that speaks nothing yet, in the order in which they take the place of ``policy.first``."""
+
+
 def choose_way(
-    subscriber: Subscriber, device: Device, policy: Policy, *, behind: frozenset[str], protocol: DeviceProtocol = ""
+    subscriber: Subscriber,
+    device: Device,
+    policy: Policy,
+    *,
+    behind: frozenset[str],
+    protocol: DeviceProtocol = "",
+    chosen: Way | Literal[""] = "",
+    unspoken: frozenset[str] = frozenset(),
 ) -> Way:
     """The way this device is reached by; ``behind`` are the protocols over which it lacks something.
 
     A phone that speaks nothing yet gets what ``policy.first`` says, or the settings themselves where it is known to
-    take nothing else. One without an account that proves the server cannot be notified.
+    take nothing else. One without an account that proves the server cannot be notified. ``chosen`` goes before all of
+    that as long as it can be gone; no way leads over protocols of ``unspoken``.
     """
     if not subscriber.msisdn:
         return "wait"
-    notifiable = device.omadm is not None and device.omadm.server is not None
+    open_ways = {way for way in _NEEDS if _NEEDS[way] not in unspoken and _leads(way, subscriber, device)}
+    if chosen in open_ways:
+        return chosen
     if device.omadm is None and device.rcc14 is None:
         if device.tac in policy.legacy:
             return "cp" if subscriber.imsi else "wait"
-        bootable = bool(device.imei and subscriber.imsi)
-        if policy.first in ("bootstrap", "cp") and not bootable:
+        if policy.first == "wait":
             return "wait"
-        return policy.first if policy.first != "rcscfg" or subscriber.imsi else "wait"
-    asks = device.rcc14 is not None and bool(subscriber.imsi)
+        # Another way than the first only where that is known to lead nowhere.
+        ways = (policy.first, *_FIRST) if _NEEDS[policy.first] in unspoken else (policy.first,)
+        return next((way for way in ways if way in open_ways), "wait")
     wanted = [protocol] if protocol else [one for one in ("rcc14", "omadm") if one in behind] or ["rcc14", "omadm"]
+    # A client that never came is asked to where its phone speaks nothing else.
+    asks = device.rcc14 is not None or "omadm" in unspoken
     for one in wanted:
-        if one == "rcc14" and asks:
+        if one == "rcc14" and asks and "rcscfg" in open_ways:
             return "rcscfg"
-        if one == "omadm" and notifiable:
+        if one == "omadm" and "dm_notify" in open_ways:
             return "dm_notify"
     return "wait"
+
+
+def _leads(way: Way, subscriber: Subscriber, device: Device) -> bool:
+    """Whether there is all that the way needs, but for the protocol."""
+    if way == "rcscfg":
+        return bool(subscriber.imsi)
+    if way == "dm_notify":
+        return device.omadm is not None and device.omadm.server is not None
+    # To one that has an account another one would only be in the way.
+    free = device.omadm is None or way == "cp"
+    return free and bool(device.imei and subscriber.imsi)

@@ -9,6 +9,7 @@ import asyncio
 import random
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -16,6 +17,8 @@ from msgspec.structs import replace
 
 from gateway.errors import ConfigError, Conflict, NotFound, Unavailable
 from gateway.fleet.device import Device
+from gateway.fleet.owners import newly_disproved, spoken, unspoken
+from gateway.fleet.push import unanswered
 from gateway.fleet.reaching import DeviceProtocol, Policy, Quiet, Reaching, Seen, Way, choose_way, next_step
 from gateway.fleet.subscriber import Subscriber
 from gateway.observe import metrics
@@ -23,7 +26,8 @@ from gateway.outreach.background import Background
 from gateway.outreach.pushes import Ordered, Pushes
 from gateway.service import Service
 from gateway.settings import Reach
-from gateway.store.protocol import Append, DeleteRecord, Event, Household, PutRecord, Record, Store, Write
+from gateway.store.protocol import Append, DeleteRecord, Event, Household, PutDevice, PutRecord, Record, Store, Write
+from gateway.tacs import Tacs
 
 WORK = "reach"
 ACTIVATION = "activation"
@@ -52,6 +56,7 @@ class Reachings:
         self._pushes = pushes
         self._settings = settings
         self._policy = policy_of(settings)
+        self._tacs = Tacs(store)
         self._background = background
         self._clock = clock
         self._pace = Pace(settings.per_second)
@@ -96,6 +101,7 @@ class Reachings:
         within_seconds: float = 0.0,
         deadline_seconds: float | None = None,
         protocol: DeviceProtocol = "",
+        way: Way | Literal[""] = "",
     ) -> tuple[list[Write], Reaching]:
         """What keeps such an order, to be committed with what the device is to call for."""
         now = self._clock()
@@ -105,10 +111,11 @@ class Reachings:
         if record is None:
             record = Record(kind=WORK, id=device_id, payload=b"", due_at=due_at)
             reaching = Reaching(
-                device_id=device_id, reason=reason, ordered_at=now, deadline_at=deadline_at, protocol=protocol
-            )
+                device_id=device_id, reason=reason, ordered_at=now, deadline_at=deadline_at, protocol=protocol,
+                chosen=way,
+            )  # fmt: skip
         else:
-            reaching = _decode(record.payload).again(reason, now, deadline_at, protocol)
+            reaching = _decode(record.payload).again(reason, now, deadline_at, protocol, way)
             due_at = min(due_at, record.due_at or due_at)
         record = replace(record, payload=_encode(reaching), due_at=due_at)
         return [PutRecord(record), self._event(household, reaching, "requested")], reaching
@@ -147,9 +154,10 @@ class Reachings:
             return
         device = next(one for one in household.devices if one.id == reaching.device_id)
         subscriber, now = household.subscriber, self._clock()
-        way = self._way(subscriber, device, reaching)
+        device, writes = self._learned(subscriber, device)
+        known = await self._tacs.find(device.imei)
+        way = self._way(subscriber, device, reaching, unspoken(device, known.protocols if known else ()))
         step = next_step(reaching, await self._seen(subscriber, device, reaching), self._policy, way, now)
-        writes: list[Write] = []
         if step.reaching.called_at is not None and reaching.called_at is None:
             writes.append(self._event(household, step.reaching, "reached"))
         reaching = step.reaching
@@ -211,11 +219,34 @@ class Reachings:
         spread = random.uniform(0.75, 1.25)  # noqa: S311 - spreads, hides nothing
         return now + timedelta(seconds=self._policy.check_seconds * spread)
 
-    def _way(self, subscriber: Subscriber, device: Device, reaching: Reaching) -> Way:
+    def _learned(self, subscriber: Subscriber, device: Device) -> tuple[Device, list[Write]]:
+        """The device with the protocols that its pushes have disproved by now, and the writes that keep and tell it."""
+        found = newly_disproved(device, unanswered(subscriber.pushes, device.id))
+        if not found:
+            return device, []
+        device = replace(device, disproved=(*device.disproved, *found))
+        detail = {"protocols": " ".join(found), "speaks": " ".join(spoken(device))}
+        event = Event(
+            at=self._clock(),
+            kind="device.protocol_disproved",
+            subscriber_id=subscriber.id,
+            device_id=device.id,
+            detail=detail,
+        )
+        return device, [PutDevice(device), Append(event)]
+
+    def _way(self, subscriber: Subscriber, device: Device, reaching: Reaching, unspoken: frozenset[str]) -> Way:
         if not self._pushes.can_send:
             return "wait"
-        lacking = frozenset(behind(self._service, subscriber, device))
-        return choose_way(subscriber, device, self._policy, behind=lacking, protocol=reaching.protocol)
+        return choose_way(
+            subscriber,
+            device,
+            self._policy,
+            behind=frozenset(behind(self._service, subscriber, device)),
+            protocol=reaching.protocol,
+            chosen=reaching.chosen,
+            unspoken=unspoken,
+        )
 
     async def _seen(self, subscriber: Subscriber, device: Device, reaching: Reaching) -> Seen:
         if reaching.way == "cp":

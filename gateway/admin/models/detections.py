@@ -48,6 +48,7 @@ class RuleView(Model):
     plan: str | None
     attributes: dict[str, str]
     reach: bool
+    way: str
     within_seconds: float
     webhook: bool
 

@@ -91,6 +91,8 @@ def test_what_follows_adds_up() -> None:
         ('[rules.a]\ncauses = ["first-use"]', 2, "first-use"),
         ('[rules.a]\ncauses = ["first-imei"]\ncolour = 1', 3, "colour"),
         ('[rules.a]\ncauses = ["first-imei"]\nreach = "yes"', 3, "bool"),
+        ('[rules.a]\ncauses = ["first-imei"]\nway = "cp"', 3, "reach = true"),
+        ('[rules.a]\ncauses = ["first-imei"]\nreach = true\nway = "pigeon"', 4, "pigeon"),
         ('[rules.a]\ncauses = ["first-imei"]\nmatch.colour = "red"', 3, "tac"),
         ('[rules.a]\ncauses = ["first-imei"]\nmatch.imsi = "5-1"', 3, "range"),
         ('[rules.a]\ncauses = ["first-imei"]\n[rules.a.match]\ntac = []', 3, "length"),

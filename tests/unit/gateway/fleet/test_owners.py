@@ -10,7 +10,7 @@ import pytest
 from gateway.errors import ConfigError
 from gateway.fleet.device import Credential, Device, OmaDmState, Rcc14State
 from gateway.fleet.mirror import Mirror
-from gateway.fleet.owners import Ownership, speaking, spoken
+from gateway.fleet.owners import Ownership, newly_disproved, speaking, spoken, unspoken
 from gateway.fleet.profile import ProfileSet, parse_profile
 from gateway.fleet.subscriber import Subscriber
 from gateway.mo.catalogue import Catalogue
@@ -133,6 +133,36 @@ def test_what_a_device_does_corrects_what_its_model_is_said_to_speak() -> None:
     assert told["rcc14"].why == "it did, last at 2026-01-02T00:00:00+00:00; its model is not said to"
     assert told["omacp"].speaks
     assert speaking(Device(id="ann.2"), ("omadm",), {"omadm": 3})[0].speaks
+
+
+def test_pushes_that_lead_to_no_contact_disprove_a_protocol() -> None:
+    """Two of them that it had, of a device that came over another protocol; one that never came may be off."""
+    phone = Device(id="ann.1", rcc14=SENT)
+    assert newly_disproved(phone, {"omadm": 1}) == ()
+    assert newly_disproved(phone, {"omadm": 2, "rcc14": 5}) == ("omadm",)
+    assert newly_disproved(Device(id="ann.2"), {"omadm": 9}) == ()
+    known = Device(id="ann.1", rcc14=SENT, disproved=("omadm",))
+    assert newly_disproved(known, {"omadm": 3}) == (), "it is told once"
+    assert [(one.protocol, one.speaks) for one in speaking(known, ("omadm",), {})] == [
+        ("omadm", False),
+        ("rcc14", True),
+    ]
+    assert speaking(Device(id="ann.1", rcc14=SENT, omadm=MET, disproved=("omadm",)), (), {})[0].speaks
+
+
+@pytest.mark.parametrize(
+    ("device", "declared", "found"),
+    [
+        (Device(id="ann.1"), (), set()),
+        (Device(id="ann.1"), ("omacp",), {"omadm", "rcc14"}),
+        (Device(id="ann.1", rcc14=SENT), ("omadm", "omacp"), set()),
+        (Device(id="ann.1", rcc14=SENT, disproved=("omadm",)), ("omadm", "omacp"), {"omadm"}),
+        (Device(id="ann.1", rcc14=SENT, omadm=MET, disproved=("omadm",)), ("omacp",), set()),
+    ],
+)
+def test_what_a_device_is_known_not_to_speak(device: Device, declared: tuple[str, ...], found: set[str]) -> None:
+    """What its model is not said to, and what was disproved; but what it came over it speaks."""
+    assert unspoken(device, declared) == found
 
 
 def test_a_second_protocol_is_an_event() -> None:

@@ -45,6 +45,36 @@ def test_the_way_follows_from_what_a_device_speaks(device: Device, behind: set[s
     assert choose_way(Subscriber(id="ann"), device, policy, behind=frozenset(behind)) == "wait"
 
 
+MET = Device(id="ann.1", imei="001015000000098", omadm=OMADM, rcc14=Rcc14State())
+NEW = Device(id="ann.1", imei="001015000000098")
+
+
+@pytest.mark.parametrize(
+    ("device", "first", "unspoken", "chosen", "way"),
+    [
+        (MET, "wait", {"rcc14"}, "", "dm_notify"),
+        (MET, "wait", {"omadm"}, "", "rcscfg"),
+        (MET, "wait", {"omadm", "rcc14"}, "", "wait"),
+        (MET, "wait", {"rcc14"}, "rcscfg", "dm_notify"),
+        (MET, "wait", set(), "dm_notify", "dm_notify"),
+        (MET, "wait", set(), "cp", "cp"),
+        (MET, "wait", set(), "bootstrap", "rcscfg"),
+        (NEW, "bootstrap", {"omadm"}, "", "rcscfg"),
+        (NEW, "bootstrap", {"omadm", "rcc14"}, "", "cp"),
+        (NEW, "bootstrap", {"omadm", "rcc14", "omacp"}, "", "wait"),
+        (NEW, "wait", {"omadm"}, "", "wait"),
+        (NEW, "wait", set(), "rcscfg", "rcscfg"),
+        (Device(id="ann.1", omadm=OMADM), "wait", {"omadm"}, "", "rcscfg"),
+    ],
+)
+def test_no_way_leads_over_a_protocol_that_a_device_does_not_speak(
+    device: Device, first: Way, unspoken: set[str], chosen: Way, way: Way
+) -> None:
+    """Nor one that somebody chose, which goes before any other; nobody gets a second account."""
+    policy = POLICY._replace(first=first)
+    assert choose_way(ANN, device, policy, behind=BOTH, chosen=chosen, unspoken=frozenset(unspoken)) == way
+
+
 def test_a_silent_device_is_pushed_to_ever_more_rarely_and_given_up() -> None:
     """Attempts are an hour apart, then two; after the last the device has until the deadline to call by itself."""
     reaching, now, pushed = ORDER, NOW, []

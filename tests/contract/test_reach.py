@@ -1,0 +1,126 @@
+"""Orders that devices should call, over every store."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from gateway.fleet.device import Credential, Device, OmaDmState, Rcc14State
+from gateway.fleet.profile import ProfileSet
+from gateway.fleet.push import Push
+from gateway.fleet.subscriber import Subscriber
+from gateway.fleet.tac import PhoneModel
+from gateway.mo.catalogue import Catalogue
+from gateway.outreach.background import Background
+from gateway.outreach.reach import WORK, Reachings
+from gateway.service import Service
+from gateway.settings import Reach
+from gateway.store.protocol import PutDevice, PutSubscriber, Store
+from gateway.tacs import Tacs
+
+NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
+CATALOGUE = Catalogue.load(Path(__file__).parents[2] / "config" / "mo", identifiers={})
+LOGIN = Credential(name="n", secret=b"s")
+MET = Rcc14State(version=1, sent_version=1, sent_at=NOW)
+
+
+class Sent:
+    """Takes the place of a bearer: what was pushed, and by which way."""
+
+    can_send = True
+
+    def __init__(self) -> None:
+        self.ways: list[str] = []
+
+    async def notify(self, device: Device) -> Any:
+        return self._took("dm_notify")
+
+    async def reconfigure(self, subscriber: Subscriber, imsi: str, *, by_impi: bool) -> Any:
+        return self._took("rcscfg")
+
+    def _took(self, way: str) -> Any:
+        self.ways.append(way)
+        return type("Ordered", (), {"push": None})()
+
+
+class House:
+    """One process over the store: its clock, what it sent, and its orders."""
+
+    def __init__(self, store: Store, **settings: Any) -> None:
+        self.store, self.now, self.sent = store, NOW, Sent()
+        service = Service(CATALOGUE, ProfileSet([], CATALOGUE), plmns=["00101"], roots={})
+        self.background = Background(store, lambda: self.now)
+        self.reachings = Reachings(
+            store, service, self.sent, Reach(**settings), self.background, lambda: self.now  # type: ignore[arg-type]
+        )  # fmt: skip
+
+    async def turn(self) -> None:
+        """Do what is due, as a process does that finds it."""
+        for record in await self.store.load_due(WORK, self.now, 10):
+            claimed = await self.background._claim(self.background._kinds[0], record)
+            if claimed is not None:
+                await self.reachings._work(claimed)
+
+    async def told(self) -> list[str]:
+        return [event.kind for event in await self.store.load_events(subscriber_id="ann")]
+
+
+@pytest.fixture
+async def house(store: Store) -> House:
+    pushes = tuple(
+        Push(id=f"ann.1-{n}", kind="dm_notify", ordered_at=NOW, parts=1, device_id="ann.1", delivered_at=NOW)
+        for n in range(2)
+    )
+    ann = Subscriber(id="ann", imsis=("001010000000001",), msisdn="+15550100001", pushes=pushes)
+    state = OmaDmState(loc_uri="IMEI:351234560000010", client=LOGIN, server=LOGIN)
+    phone = Device(id="ann.1", imei="351234560000010", omadm=state, rcc14=MET)
+    await store.commit(PutSubscriber(ann), PutDevice(phone))
+    return House(store)
+
+
+async def test_a_protocol_that_pushes_disproved_is_told_once_and_avoided(house: House) -> None:
+    """Two notifications that the phone had led nowhere, and it came over RCC.14: that is the way from now on."""
+    await house.reachings.order("ann.1", "test", protocol="omadm")
+    await house.turn()
+    assert house.sent.ways == []
+    await house.reachings.order("ann.1", "test")
+    house.now += timedelta(hours=1)
+    await house.turn()
+    assert house.sent.ways == ["rcscfg"]
+    told = await house.told()
+    assert told.count("device.protocol_disproved") == 1
+    device = await house.store.load_device("ann.1")
+    assert device is not None
+    assert device.disproved == ("omadm",)
+
+
+async def test_what_a_model_is_not_said_to_speak_is_avoided(house: House) -> None:
+    """Until the phone comes over it all the same."""
+    device = await house.store.load_device("ann.1")
+    assert device is not None
+    await house.store.commit(PutDevice(replace(device, rcc14=Rcc14State())))
+    await Tacs(house.store).put([PhoneModel(tac="35123456", protocols=("omadm",))])
+    await house.reachings.order("ann.1", "test", protocol="rcc14")
+    await house.turn()
+    assert house.sent.ways == []
+
+
+@pytest.mark.parametrize("step", [timedelta(days=-400), timedelta(days=400)])
+async def test_a_clock_that_jumps_sends_nothing_twice_and_wedges_nothing(house: House, step: timedelta) -> None:
+    """Set back, it waits no longer than until the clock has caught up; set ahead, the deadline ends the order."""
+    await house.reachings.order("ann.1", "test", protocol="rcc14")
+    await house.turn()
+    assert house.sent.ways == ["rcscfg"]
+    house.now += step
+    await house.turn()
+    await house.turn()
+    assert house.sent.ways == ["rcscfg"]
+    house.now = NOW + timedelta(days=8)
+    await house.turn()
+    assert house.sent.ways == ["rcscfg"]
+    assert await house.reachings.load("ann.1") is None
+    assert (await house.told())[-1] == "activation.failed"
