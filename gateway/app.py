@@ -181,6 +181,18 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
         tokens = Tokens(store, key=sealer.derive("rcc14-token"), life_seconds=terms.token_seconds)
         detections = Detections(store, settings.detection, now, configuration.detection_rules)
         packages = Packages(settings.data / PACKAGES_FOLDER)
+        link_key = sealer.derive("package-link")
+        jobs = Jobs(
+            store,
+            inventory,
+            packages,
+            accounts,
+            key=link_key,
+            roots=settings.omadm.roots,
+            package_url=settings.package_url(),
+            clock=now,
+            models=models,
+        )
         omadm = OmaDmFront(
             store,
             service,
@@ -191,6 +203,7 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             secrets_of=accounts.variables,
             detections=detections,
             contents=packages.content,
+            requested=jobs.requested,
             load=load,
         )
         receipt_url = settings.sms.http.receipt_url
@@ -221,18 +234,6 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             shadow = Rcc14Shadow(store, documents, settings.rcc14, findings, upstreams=upstreams, clock=now)
             stack.push_async_callback(shadow.close)
             stack.push_async_callback(_stop, asyncio.create_task(shadow.watch()))
-        link_key = sealer.derive("package-link")
-        jobs = Jobs(
-            store,
-            inventory,
-            packages,
-            accounts,
-            key=link_key,
-            roots=settings.omadm.roots,
-            package_url=settings.package_url(),
-            clock=now,
-            models=models,
-        )
         dm_pushes = OmaDmPushes(service, configuration.catalogue, sealer, settings.omadm, settings.omacp, settings.sms)
         cp_documents = CpDocuments(
             configuration.mapping, configuration.cp_mapping, service, settings.omacp, settings.sms

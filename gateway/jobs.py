@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from gateway.accounts import Accounts
 from gateway.errors import ConfigError, Conflict, NotFound
+from gateway.fleet.alert import GENERIC, DeviceAlert
 from gateway.fleet.device import Device
 from gateway.fleet.job import Job, JobState, kept
 from gateway.fleet.model import Model, model_of
@@ -23,7 +24,9 @@ from gateway.inventory import Inventory
 from gateway.objects.account import refused
 from gateway.objects.work import USUAL_ROOTS, begin, standing, work
 from gateway.observe import metrics
+from gateway.observe.logs import logger
 from gateway.packages import Link, PackageKind, Packages, format_link
+from gateway.service import ALERT_EVENTS
 from gateway.status import StatusCode
 from gateway.store.protocol import Append, Event, PutDevice, PutOperation, Store, Write
 
@@ -31,6 +34,9 @@ CONFIRM_SECONDS = 300
 CANCELLED = StatusCode(514)
 MAX_HANDED_BYTES = 16 << 20
 """Of a package that goes to a device in its tree: it is at hand as long as that takes."""
+
+ASK_AGAIN_AFTER = timedelta(days=1)
+"""A device that asks for a package that it could not install is not given it again before that."""
 
 DEADLINES = {
     "firmware": timedelta(days=7),
@@ -146,6 +152,35 @@ class Jobs:
             return await attempt()
         except Conflict:
             return await attempt()
+
+    def requested(
+        self, device: Device, alerts: Sequence[DeviceAlert], now: datetime
+    ) -> tuple[Device, tuple[Operation, ...], list[Write]]:
+        """The device with a firmware update that starts because it, or its user, asked for one, and what follows.
+
+        Which package it gets is said by its model for the software that it has; without that, while another update
+        runs, and after that package was installed or was tried within a day, nothing starts.
+
+        Spec: OMA-TS-DM_FUMO-V1_0 (client-initiated firmware update)
+        """
+        nothing: tuple[Device, tuple[Operation, ...], list[Write]] = (device, (), [])
+        if not any(alert.code == GENERIC and alert.kind.lower() in ALERT_EVENTS for alert in alerts):
+            return nothing
+        subject = model_of(self._models, device).update_for(device.software)
+        if not subject:
+            return nothing
+        jobs = tuple(standing(job, now) for job in device.jobs)
+        try:
+            asked = self._asked(device, "firmware", "update", subject, (), now, now + DEADLINES["firmware"])
+        except (NotFound, ConfigError) as error:
+            logger().warning("update_unavailable", device=device.id, package=subject, why=str(error))
+            return nothing
+        if any(_forbids(job, asked, now) for job in jobs):
+            return nothing
+        job, operations = begin(asked, now)
+        device = replace(device, jobs=kept((*jobs, job)))
+        writes: list[Write] = [PutOperation(device.id, operation) for operation in operations]
+        return device, operations, [*writes, _event(device, job, "job.started", now)]
 
     def check_package(self, subject: str) -> None:
         """There is such a firmware package. Raises: NotFound."""
@@ -296,6 +331,14 @@ def was_reset(before: Device, after: Device) -> bool:
     return any(
         job.action == "factory-reset" and job.state is JobState.DONE and job.id not in ended for job in after.jobs
     )
+
+
+def _forbids(job: Job, asked: Job, now: datetime) -> bool:
+    """Whether a job is a reason not to start another update because the device asks for one."""
+    if job.kind != "firmware" or job.running:
+        return job.kind == "firmware"
+    lately = job.ended_at is not None and now - job.ended_at < ASK_AGAIN_AFTER
+    return job.parameters.get("package") == asked.parameters["package"] and (lately or job.state is JobState.DONE)
 
 
 def standings(jobs: Iterable[Job], now: datetime) -> list[Job]:

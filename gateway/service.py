@@ -38,7 +38,8 @@ from gateway.store.protocol import Append, Event, PutOperation, Write
 from gateway.tree.format import Format
 from gateway.tree.uri import Uri
 
-_ABOUT = {"./DevInfo/Man": "manufacturer", "./DevInfo/Mod": "model", "./DevDetail/SwV": "software"}
+_SOFTWARE = "DevDetail/SwV"
+_ABOUT = {"./DevInfo/Man": "manufacturer", "./DevInfo/Mod": "model", f"./{_SOFTWARE}": "software"}
 """Where a device says of itself what a Device record keeps."""
 
 LISTS = ("list=StructData", "list=Struct")
@@ -247,15 +248,22 @@ class Service:
         return (model_of(self._models, device).read_back if self._models else None) or self._read_back
 
     def learn_from(self, device: Device, outcomes: Iterable[Outcome]) -> Device:
-        """The device with what its answers say of its abilities and of where its MOs are.
+        """The device with what its answers say of its abilities, of where its MOs are, and of its software.
 
         The same object comes back when they say nothing new.
         """
         state = device.omadm
         if state is None:
             return device
+        software = device.software
         for outcome in outcomes:
             state = find(abilities.learn(state, outcome), outcome, self._catalogue.keys)
+            for read in outcome.reads:
+                if read.value and read.uri.removeprefix("./") == _SOFTWARE:
+                    software = read.value
+        if software != device.software:
+            # It is a variable of the configuration.
+            device = replace(device, software=software, content_revision=device.content_revision + 1)
         return device if state is device.omadm else replace(device, omadm=state)
 
 

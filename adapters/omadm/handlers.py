@@ -41,7 +41,7 @@ from adapters.omadm.session import (
 from adapters.omadm.session_record import Session, decode_session, encode_session, remember
 from gateway.detections import Detections
 from gateway.errors import Conflict, DecodeError, LimitExceeded, Unavailable
-from gateway.fleet.alert import CLIENT_EVENT, GENERIC
+from gateway.fleet.alert import CLIENT_EVENT, GENERIC, DeviceAlert
 from gateway.fleet.detection import Sighting, is_known
 from gateway.fleet.device import Device
 from gateway.fleet.mirror import Mirror
@@ -101,6 +101,17 @@ _NO_ROUTE = http_route("dm", OTHER)
 _TEXT = {"Content-Type": "text/plain; charset=utf-8"}
 
 
+Requested = Callable[[Device, Sequence[DeviceAlert], datetime], tuple[Device, tuple[Operation, ...], list[Write]]]
+"""What follows from the alerts of a device: the device, operations that are to be sent to it, and writes."""
+
+
+def ignored(
+    device: Device, alerts: Sequence[DeviceAlert], now: datetime
+) -> tuple[Device, tuple[Operation, ...], list[Write]]:
+    """Nothing follows."""
+    return device, (), []
+
+
 class Exchange(NamedTuple):
     """The octets that answer one message, and what to say of it in the log."""
 
@@ -152,10 +163,11 @@ class OmaDmFront:
         *,
         secrets_of: Callable[[Device], Mapping[str, str]],
         contents: Contents = no_contents,
+        requested: Requested = ignored,
         detections: Detections,
         load: Load | None = None,
     ) -> None:
-        """``contents`` are those of packages that go out in the tree.
+        """``contents`` are those of packages that go out in the tree, ``requested`` starts what devices ask for.
 
         ``secrets_of`` gives the passwords of a device's newest account by the name that stands for each. Without
         ``load`` everything is taken.
@@ -167,6 +179,7 @@ class OmaDmFront:
         self._tracer = tracer
         self._secrets_of = secrets_of
         self._contents = contents
+        self._requested = requested
         self._detections = detections
         self._accounts = Accounts(sealer, settings)
         self._settings = settings
@@ -367,6 +380,9 @@ class OmaDmFront:
             peer = self._accounts.informed(peer, device.omadm)
         queue = settle(contact.operations, outcomes, received.alerts, now, _in_flight(received))
         device, pending, writes = work_jobs(device, queue, now, session_begins=received.started)
+        if received.alerts:
+            device, started, asked = self._requested(device, received.alerts, now)
+            pending, writes = (*pending, *started), [*writes, *asked]
         key = self._service.configuration_key(contact.subscriber, device)
         synced = device.omadm is not None and device.omadm.synced == key
         writes += note_alerts(device, received.alerts, now)

@@ -27,7 +27,8 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
 
     ``roots`` says where MOs are mounted on them, by key; ``read_back`` is the policy for them where it is another.
     ``packages`` go to them in their tree, or they fetch them by URL. ``subtrees`` says how new ones are added in one
-    command: node by node with "off", with "auto" only to a device that has shown that it serializes them.
+    command: node by node with "off", with "auto" only to a device that has shown that it serializes them. ``updates``
+    are the firmware packages for devices that ask for one, by a pattern for the software that they have.
     """
 
     manufacturer: str = "*"
@@ -36,12 +37,17 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     read_back: ReadBack | None = None
     packages: Literal["url", "tree"] = "url"
     subtrees: Literal["auto", "off"] | TndsForm = "auto"
+    updates: dict[str, str] = {}
 
     def matches(self, device: Device) -> bool:
         """Whether the device is one of these."""
         return fnmatchcase(device.manufacturer.lower(), self.manufacturer.lower()) and fnmatchcase(
             device.model.lower(), self.model.lower()
         )
+
+    def update_for(self, software: str) -> str:
+        """The package for a device with that software which asks for an update; "" for none."""
+        return next((package for known, package in self.updates.items() if fnmatchcase(software, known)), "")
 
 
 UNKNOWN = Model()

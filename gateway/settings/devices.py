@@ -28,6 +28,8 @@ class OmaDmModel(Table):
     ``subtrees`` is how a whole new subtree is added in one command: as TNDS in WBXML of its own, inline in the message,
     or in XML; "auto" does so, as ``omadm.tnds`` has it, for a device that has once answered with a subtree as TNDS,
     "off" for none. A device that refuses one gets its nodes one by one from then on.
+    ``updates`` starts a firmware update when a device, or its user, asks for one: a pattern for the software that it
+    has -> the package (name or name@version). The first that matches counts; "*" also matches software nobody knows.
     """
 
     manufacturer: Annotated[str, Field(min_length=1)] = "*"
@@ -36,6 +38,7 @@ class OmaDmModel(Table):
     read_back: ReadBack | None = None
     packages: Literal["url", "tree"] = "url"
     subtrees: Literal["auto", "off", "wbxml", "inline", "xml"] = "auto"
+    updates: dict[str, str] = {}
 
 
 class OmaDm(Table):

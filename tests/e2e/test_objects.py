@@ -153,3 +153,19 @@ def test_a_phone_moves_to_another_address_and_is_not_stranded(tmp_path: Path) ->
         assert [value for uri, value in moved["values"].items() if uri.endswith("/Addr")] == [new]
         assert not any(uri.startswith("./DMAcc/mogate") for uri in moved["values"])
         assert gateway.json("simulate", "omadm")["facts"]["commands"] == []
+
+
+def test_a_firmware_update_that_the_user_asks_for(tmp_path: Path) -> None:
+    """The phone's alert starts the update that its model is said to get, in the same session.
+
+    Spec: OMA-TS-DM_FUMO-V1_0 (userrequest)
+    """
+    with serving(tmp_path, MOGATE_OMADM__MODELS='[{"manufacturer": "Acme", "updates": {"*": "b7"}}]') as gateway:
+        add_package(gateway, "firmware", "b7", b"B7 2.0\n")
+        phone = tmp_path / "phone.json"
+        kind = "org.openmobilealliance.dm.firmwareupdate.userrequest"
+        phone.write_text(json.dumps({"alerts": [{"type": kind, "source": "./FUMO", "data": "", "correlator": ""}]}))
+        transcript = gateway.json("simulate", "omadm", "--state", str(phone))
+        assert transcript["values"]["./DevDetail/FwV"] == "B7 2.0"
+        ended = last_job(gateway)
+        assert (ended["subject"], ended["state"], ended["code"]) == ("b7@2.0", "done", 200)

@@ -378,3 +378,12 @@ def test_whole_subtrees_go_to_devices_that_take_them(declared: str, state: OmaDm
     assert {operation.tnds for operation in operations} == {form}
     # What it passed over in silence is not sent again in the same session.
     assert form is None or service.next_operations(SUBSCRIBER, device, absent, (), NOW, [operations[0].id]) == ()
+
+
+def test_software_is_known_when_it_was_read(service: Service) -> None:
+    """Who answers a Get of DevDetail/SwV is known for that software from then on, which its configuration may name."""
+    get = Operation(id="q", verb="Get", uri="./DevDetail/SwV", origin="queue")
+    told = service.learn_from(DEVICE, [Outcome(get, StatusCode.OK, (Read("DevDetail/SwV", value="1.0"),))])
+    assert (told.software, told.content_revision) == ("1.0", DEVICE.content_revision + 1)
+    assert service.learn_from(told, [Outcome(get, StatusCode.OK, (Read("./DevDetail/SwV", value="1.0"),))]) is told
+    assert service.learn_from(told, [Outcome(get, StatusCode.NOT_FOUND)]) is told
