@@ -8,6 +8,7 @@ import functools
 import gc
 import hashlib
 import logging
+import secrets
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -40,6 +41,7 @@ from adapters.rcc14.upstream import Upstream
 from adapters.sms.bearer.opening import open_bearer, open_reach
 from adapters.sms.bearer.receipts import PATH as RECEIPT_PATH
 from adapters.sms.bearer.receipts import ReceiptAddress, ReceiptFront
+from gateway.access.audit import AuditLog
 from gateway.accounts import Accounts
 from gateway.admin.api import AdminApi
 from gateway.admin.audit import AuditRoutes
@@ -105,7 +107,7 @@ from gateway.service import Service
 from gateway.serving import front
 from gateway.serving.download import PackageFront
 from gateway.serving.tls import Certificates
-from gateway.settings import Events, Listener, PeopleOpenid, Settings, read_password
+from gateway.settings import Listener, PeopleOpenid, Settings, read_password
 from gateway.shadow import Findings
 from gateway.store.opening import open_store, served_alone
 from gateway.store.protocol import Store
@@ -152,7 +154,7 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             logger().warning("store_doubtful", why=doubt)
         stack.push_async_callback(store.close)
         background = Background(store, now)
-        background.every(HOUSEKEEPING_SECONDS, "housekeeping", functools.partial(_keep_house, store, settings.events))
+        background.every(HOUSEKEEPING_SECONDS, "housekeeping", functools.partial(_keep_house, store, settings))
         census = Census(store, now)
         background.every(COUNT_SECONDS, "census", census.take)
         models = msgspec.convert([model.model_dump() for model in settings.omadm.models], list[Model])
@@ -510,10 +512,15 @@ def _profiles_of(read: Configuration) -> Read:
     return Read(read.catalogue, read.rules, read.profiles, read.edition)
 
 
-async def _keep_house(store: Store, events: Events) -> None:
+async def _keep_house(store: Store, settings: Settings) -> None:
     """Drop what ended."""
     expired = await store.expire(now())
-    forgotten = await store.forget_events(now() - timedelta(days=events.keep_days))
+    forgotten = await store.forget_events(now() - timedelta(days=settings.events.keep_days))
+    audit = AuditLog(store)
+    if settled := await audit.settle(now()):
+        logger().warning("audit_settled", count=settled)
+    if days := settings.admin.audit_keep_days:
+        await audit.forget(now() - timedelta(days=days), now(), secrets.token_hex(4))
     metrics.housekeeping_at.set_to_current_time()
     metrics.expired.inc(expired)
     if expired or forgotten:

@@ -16,6 +16,7 @@ import msgspec
 from msgspec.structs import replace
 
 from gateway import detections, tacs
+from gateway.access.audit import OPEN
 from gateway.access.people import TOKEN, USER
 from gateway.errors import ConfigError, Conflict
 from gateway.fleet.device import Device
@@ -40,7 +41,7 @@ from gateway.store.protocol import (
 
 FORMAT = 2
 KINDS = (
-    USER, TOKEN, AUDIT, tacs.KIND, detections.WORK, reach.WORK, deliveries.WORK, campaigns.WORK, webhooks.WORK,
+    USER, TOKEN, AUDIT, OPEN, tacs.KIND, detections.WORK, reach.WORK, deliveries.WORK, campaigns.WORK, webhooks.WORK,
     rollouts.FILES, rollouts.KIND,
 )  # fmt: skip
 """The kinds of records. Chores are not among them: every store has its own."""

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 from msgspec.structs import replace
 
-from gateway.store.protocol import AUDIT, LAST, PutRecord, Record, Store
+from gateway.errors import Conflict
+from gateway.store.protocol import AUDIT, LAST, DeleteRecord, PutRecord, Record, Store
 
+OPEN = "access.audit.open"
+"""The kind of record that notes a change which is being carried out."""
+OPEN_SECONDS = 600
 _PAGE = 500
+_DROPPED = 100
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One change that somebody asked for, carried out or refused.
 
-    ``asked`` is the request's body without its secrets. ``before`` and ``after`` are what changed of the thing, as it
-    is shown. ``id`` grows with time and is set when the entry is added.
+    ``status`` is how it was answered, 0 where that is not known. ``asked`` is the request's body without its secrets.
+    ``before`` and ``after`` are what changed of the thing, as it is shown. ``id`` grows with time and is set when the
+    entry is added.
     """
 
     at: datetime
@@ -48,7 +55,11 @@ def written(entry: Entry, nonce: str) -> PutRecord:
 
 
 class AuditLog:
-    """The log in a store, which adds to it and does nothing else."""
+    """The log in a store, which adds to it and does nothing else but drop what is old.
+
+    A change is noted before it is carried out, so that none can be made of which nothing is on record: the entry that
+    says what came of it takes the note's place, or ``settle`` does for a process that died meanwhile.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -56,6 +67,46 @@ class AuditLog:
     async def add(self, entry: Entry, nonce: str) -> None:
         """Add the entry. ``nonce`` tells it from others of the same microsecond."""
         await self._store.commit(written(entry, nonce))
+
+    async def begin(self, entry: Entry, nonce: str) -> Record:
+        """Note that the change is about to be carried out."""
+        due_at = entry.at + timedelta(seconds=OPEN_SECONDS)
+        note = Record(kind=OPEN, id=f"{_place(entry.at)}-{nonce}", payload=_encode(entry), due_at=due_at)
+        await self._store.commit(PutRecord(note))
+        return replace(note, revision=1)
+
+    async def end(self, note: Record, entry: Entry, nonce: str) -> None:
+        """Put the entry in the note's place; after a note that was settled meanwhile there is one more."""
+        try:
+            await self._store.commit(DeleteRecord(note), written(entry, note.id.rpartition("-")[2]))
+        except Conflict:
+            await self.add(entry, nonce)
+
+    async def refused(self, note: Record) -> None:
+        """Take the note back: nothing was changed."""
+        await self._store.commit(DeleteRecord(note))
+
+    async def settle(self, now: datetime) -> int:
+        """Make entries without a status of notes that nobody has ended; returns how many."""
+        left = await self._store.load_due(OPEN, now, _PAGE)
+        for note in left:
+            with suppress(Conflict):  # it was ended after all
+                await self._store.commit(
+                    DeleteRecord(note), PutRecord(Record(kind=AUDIT, id=note.id, payload=note.payload))
+                )
+        return len(left)
+
+    async def forget(self, before: datetime, now: datetime, nonce: str) -> int:
+        """Drop entries from before then; returns how many. That this was done is an entry itself."""
+        dropped, end = 0, _place(before)
+        while page := [one for one in await self._store.load_records(AUDIT, limit=_DROPPED) if one.id < end]:
+            with suppress(Conflict):  # another process drops them too
+                await self._store.commit(*(DeleteRecord(one, aged=True) for one in page))
+                dropped += len(page)
+        if dropped:
+            after = {"entries": dropped, "before": before.isoformat()}
+            await self.add(Entry(at=now, who="gateway", action="forget_audit", after=after), nonce)
+        return dropped
 
     async def load(
         self,

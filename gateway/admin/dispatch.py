@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 import pydantic
@@ -24,11 +24,12 @@ from gateway.admin.listing import EVENT_STREAM, asked_form, follow, next_link, s
 from gateway.admin.masking import masked, plain
 from gateway.admin.models.base import Model
 from gateway.admin.routes import PUBLIC, SIGNED_IN, Call, Reply, Route
-from gateway.errors import ConfigError, Conflict, Forbidden, MogateError, NotFound, Outdated
+from gateway.errors import ConfigError, Conflict, Forbidden, MogateError, NotFound, Outdated, Unavailable
 from gateway.inventory import Inventory, absent
 from gateway.observe import metrics
+from gateway.observe.logs import logger
 from gateway.sealing import Sealer
-from gateway.store.protocol import ClaimEphemeral, PutEphemeral, Store, TakeEphemeral
+from gateway.store.protocol import ClaimEphemeral, PutEphemeral, Record, Store, TakeEphemeral
 
 CALLER = web.RequestKey("caller", Caller)
 REASON_HEADER, KEY_HEADER, REPLAYED_HEADER = "X-Reason", "Idempotency-Key", "Idempotency-Replayed"
@@ -40,6 +41,7 @@ _PURPOSE = "admin-answer"
 _SEEN = frozenset({"last_seen_at", "last_session_at", "last_used_at"})
 _AUDITOR = Caller("", EVERYTHING)
 
+T = TypeVar("T")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -132,14 +134,22 @@ class Dispatcher:
                 return await self._once(route, request, call, entry, key, octets)
             return await self._carry_out(route, request, call, entry)
         except Forbidden:
-            await self._write_down(msgspec.structs.replace(entry, status=403))
+            await self._counted(self._audit.add(_answered(entry, 403), secrets.token_hex(4)))
             raise
 
     async def _carry_out(self, route: Route, request: web.Request, call: Call, entry: Entry) -> web.Response:
         view = self._view_of(route.path)
         before = await self._view(view, request)
-        async with _Unchanged(self._parts, request.headers.get("If-Match", ""), before):
-            given = await route.handler(call)
+        note = await self._note(entry)
+        try:
+            async with _Unchanged(self._parts, request.headers.get("If-Match", ""), before):
+                given = await route.handler(call)
+        except MogateError as error:
+            await self._end(note, None if not isinstance(error, Unavailable) else _answered(entry, 503))
+            raise
+        except Exception:
+            await self._end(note, _answered(entry, 500))
+            raise
         answer, headers = given if isinstance(given, Reply) else (given, {})
         after = await self._view(view, request) if view else _without_secrets(answer)
         if isinstance(after, list):
@@ -149,7 +159,7 @@ class Dispatcher:
         was, now = changes(before or {}, after or {})
         who = entry.who or f"user:{(entry.asked or {}).get('name', '')}"
         entry = msgspec.structs.replace(entry, who=who, subject=subject, before=was, after=now, status=route.status)
-        await self._write_down(entry)
+        await self._end(note, entry)
         return _response(route, call.caller, answer, headers)
 
     async def _once(
@@ -219,11 +229,24 @@ class Dispatcher:
                     return found
         return None
 
-    async def _write_down(self, entry: Entry) -> None:
+    async def _note(self, entry: Entry) -> Record:
+        """Put it on record that this is about to be done: without that nothing is."""
+        return await self._counted(self._audit.begin(entry, secrets.token_hex(4)))
+
+    async def _end(self, note: Record, entry: Entry | None) -> None:
+        """Write down what came of it; nothing where it was refused. If that fails, the note is there to be settled."""
+        with suppress(MogateError):
+            if entry is None:
+                await self._counted(self._audit.refused(note))
+            else:
+                await self._counted(self._audit.end(note, entry, secrets.token_hex(4)))
+
+    async def _counted(self, writing: Awaitable[T]) -> T:
         try:
-            await self._audit.add(entry, secrets.token_hex(4))
-        except MogateError:
+            return await writing
+        except MogateError as error:
             metrics.count(metrics.audit_write_failures)
+            logger().error("audit_not_written", why=str(error))
             raise
 
 
@@ -252,6 +275,10 @@ class _Unchanged:
         if self._if_match:
             with suppress(Conflict):
                 await self._parts.store.commit(TakeEphemeral(self._lock, self._parts.clock()))
+
+
+def _answered(entry: Entry, status: int) -> Entry:
+    return msgspec.structs.replace(entry, status=status)
 
 
 def _call(route: Route, request: web.Request, caller: Caller, body: Model | bytes | None) -> Call:

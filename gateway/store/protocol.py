@@ -182,9 +182,13 @@ class PutRecord(NamedTuple):
 
 
 class DeleteRecord(NamedTuple):
-    """Remove the record; refused with Conflict when its revision is not the stored one."""
+    """Remove the record; refused with Conflict when its revision is not the stored one.
+
+    One of kind ``AUDIT`` is only removed for its age, and nobody but the audit log says that it is ``aged``.
+    """
 
     record: Record
+    aged: bool = False
 
 
 class DeleteSubscriber(NamedTuple):
@@ -354,10 +358,11 @@ class Store(Protocol):
         ...
 
 
-def refuse_to_alter_audit(record: Record) -> None:
+def refuse_to_alter_audit(write: PutRecord | DeleteRecord) -> None:
     """What every store asks before it writes or removes a record.
 
-    Raises: Conflict when it is one of the audit log that is there already.
+    Raises: Conflict when it is one of the audit log that is there already, and is not dropped for its age.
     """
-    if record.kind == AUDIT and record.revision:
+    aged = isinstance(write, DeleteRecord) and write.aged
+    if write.record.kind == AUDIT and write.record.revision and not aged:
         raise Conflict("the audit log is added to and never changed")

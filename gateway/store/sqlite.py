@@ -450,7 +450,8 @@ def _carry_out(writes: Sequence[Write], cursor: sqlite3.Cursor) -> None:
             case TakeEphemeral(key, now):
                 cursor.execute("DELETE FROM ephemeral WHERE key = ? AND expires_at > ?", (key, _to_integer(now)))
                 _expect_one(cursor, "the value was taken before, or its time is over")
-            case PutRecord(record) | DeleteRecord(record):
+            case PutRecord(record) | DeleteRecord(record, _):
+                refuse_to_alter_audit(write)
                 (_put_record if isinstance(write, PutRecord) else _delete_record)(cursor, record)
             case PutSubscriber(subscriber):
                 _put_subscriber(cursor, subscriber)
@@ -559,7 +560,6 @@ def _put_operation(cursor: sqlite3.Cursor, device_id: str, operation: Operation)
 
 
 def _put_record(cursor: sqlite3.Cursor, record: Record) -> None:
-    refuse_to_alter_audit(record)
     row = {
         "kind": record.kind,
         "id": record.id,
@@ -577,7 +577,6 @@ def _put_record(cursor: sqlite3.Cursor, record: Record) -> None:
 
 
 def _delete_record(cursor: sqlite3.Cursor, record: Record) -> None:
-    refuse_to_alter_audit(record)
     cursor.execute(
         "DELETE FROM record WHERE kind = ? AND id = ? AND revision = ?", (record.kind, record.id, record.revision)
     )

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
+from gateway.access.audit import OPEN, OPEN_SECONDS, AuditLog, Entry
 from gateway.errors import Conflict, Unavailable
 from gateway.fleet.device import Content, Credential, Device, OmaDmState, Rcc14State
 from gateway.fleet.mirror import Fact, Mirror
@@ -773,3 +774,33 @@ async def test_the_audit_log_is_only_added_to(store: Store) -> None:
         with pytest.raises(Conflict):
             await store.commit(write)
     assert await store.load_records(AUDIT) == [kept]
+
+
+async def test_the_audit_log_is_trimmed_by_age_alone(store: Store) -> None:
+    """What is too old goes, page by page, and that it went is an entry; the rest stays as it was."""
+    log, start = AuditLog(store), datetime(2026, 1, 1, tzinfo=UTC)
+    for day in range(250):
+        await log.add(Entry(at=start + timedelta(days=day), who=f"w{day}"), "n")
+    now = start + timedelta(days=250)
+    assert await log.forget(now - timedelta(days=30), now, "n") == 220
+    kept = await log.load(limit=1000)
+    assert [one.who for one in kept] == [*(f"w{day}" for day in range(220, 250)), "gateway"]
+    assert (kept[-1].action, kept[-1].after["entries"]) == ("forget_audit", 220)
+    assert await log.forget(now - timedelta(days=30), now, "n") == 0
+    assert await log.load(limit=1000) == kept
+
+
+async def test_a_change_that_was_begun_is_on_record_whatever_comes_of_it(store: Store) -> None:
+    """Its entry takes the place of the note; a note that nobody ends becomes an entry with an unknown outcome."""
+    log, at = AuditLog(store), datetime(2026, 1, 1, tzinfo=UTC)
+    entry = Entry(at=at, who="ann", action="set_values")
+    ended, left, refused = [await log.begin(entry, nonce) for nonce in ("a", "b", "c")]
+    await log.end(ended, replace(entry, status=200), "d")
+    await log.refused(refused)
+    assert await log.settle(at + timedelta(seconds=OPEN_SECONDS - 1)) == 0
+    assert await log.settle(at + timedelta(seconds=OPEN_SECONDS)) == 1
+    assert [(one.who, one.status) for one in await log.load(limit=10)] == [("ann", 200), ("ann", 0)]
+    assert await store.load_records(OPEN) == []
+    # It took so long that it was settled first: then there are two words on it.
+    await log.end(left, replace(entry, status=200), "d")
+    assert [one.status for one in await log.load(limit=10)] == [200, 0, 200]

@@ -96,7 +96,7 @@ def reads_of(keys: Keys, writes: Iterable[Write]) -> list[Address]:
                 found[keys.home_of(device_id)] = None
             case TakeEphemeral(key) | ClaimEphemeral(key):
                 found[keys.ephemeral(key)] = None
-            case PutRecord(record) | DeleteRecord(record):
+            case PutRecord(record) | DeleteRecord(record, _):
                 found[keys.record(record.kind, record.id)] = None
             case PutEphemeral() | Append():
                 pass
@@ -161,10 +161,9 @@ class _Draft:
                 self._events.append(event)
             case PutEphemeral() | ClaimEphemeral() | TakeEphemeral():
                 self._write_ephemeral(write)
-            case PutRecord(record):
-                self._put_record(record)
-            case DeleteRecord(record):
-                self._delete_record(record)
+            case PutRecord(record) | DeleteRecord(record, _):
+                refuse_to_alter_audit(write)
+                (self._put_record if isinstance(write, PutRecord) else self._delete_record)(record)
             case PutSubscriber(subscriber):
                 self._put_subscriber(subscriber)
             case DeleteSubscriber(subscriber_id):
@@ -283,7 +282,6 @@ class _Draft:
             self._indexed[f"{name}/{record.id}"] = ("ZREM", name, record.id)
 
     def _checked_record(self, record: Record) -> Address:
-        refuse_to_alter_audit(record)
         address = self._keys.record(record.kind, record.id)
         head: Head | None = self._read(address)
         if (head.revision if head else 0) != record.revision:

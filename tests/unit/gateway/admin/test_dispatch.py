@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestClient
 
-from gateway.access.audit import AuditLog, Entry
+from gateway.access.audit import OPEN, OPEN_SECONDS, AuditLog, Entry
 from gateway.admin import listing, models
-from gateway.errors import Conflict
+from gateway.errors import Conflict, Unavailable
+from gateway.observe import metrics
 from gateway.store.protocol import AUDIT, PutRecord, Record
 from gateway.store.sqlite import SqliteStore
 
@@ -99,6 +100,48 @@ async def test_a_refused_attempt_is_written_down(client: TestClient) -> None:
     assert (await ask(client, "DELETE", "/subscribers/ann", Authorization=f"Bearer {token}"))[0] == 403
     entry = (await ask(client, "GET", "/audit?who=token:t"))[1][0]
     assert (entry["action"], entry["status"], entry["subject"]) == ("delete_subscriber", 403, "ann")
+
+
+async def test_nothing_is_changed_that_cannot_be_written_down(
+    client: TestClient, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the log takes nothing, the change is refused before it is made, and counted for the alert."""
+    before = metrics.registry.get_sample_value("mogate_audit_write_failures_total") or 0
+
+    async def fail(*_: object) -> Record:
+        raise Unavailable("the log is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(AuditLog, "begin", fail)
+        assert (await ask(client, "POST", "/subscribers", ANN))[0] == 503
+    metrics.render()
+    assert metrics.registry.get_sample_value("mogate_audit_write_failures_total") == before + 1
+    assert (await ask(client, "GET", "/subscribers/ann"))[0] == 404
+    assert (await ask(client, "GET", "/audit"))[1] == []
+
+
+async def test_a_change_is_on_record_though_its_entry_could_not_be_written(
+    client: TestClient, store: SqliteStore, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was made and is answered so; housekeeping writes down that it was asked for, with what."""
+
+    async def fail(*_: object) -> None:
+        raise Unavailable("the log is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(AuditLog, "end", fail)
+        assert (await ask(client, "POST", "/subscribers", ANN))[0] == 201
+    assert await AuditLog(store).settle(clock() + timedelta(seconds=OPEN_SECONDS)) == 1
+    (entry,) = (await ask(client, "GET", "/audit"))[1]
+    assert (entry["who"], entry["action"], entry["status"]) == ("admin.token", "create_subscriber", 0)
+    assert entry["asked"]["id"] == "ann"
+
+
+async def test_what_was_refused_or_failed_leaves_no_note(client: TestClient, store: SqliteStore) -> None:
+    """A refusal changed nothing; a fault of the gateway is on record as one."""
+    assert (await ask(client, "PATCH", "/subscribers/nobody/values", {"set": {"ims/Timer_T1": "1"}}))[0] == 404
+    assert (await ask(client, "GET", "/audit"))[1] == []
+    assert await store.load_records(OPEN) == []
 
 
 async def test_the_log_is_only_added_to(client: TestClient, store: SqliteStore, clock: Any) -> None:
