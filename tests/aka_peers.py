@@ -91,10 +91,12 @@ class _RadiusFront(asyncio.DatagramProtocol):
         return bytes(reply.ReplyPacket())
 
 
-async def run_supplicant(folder: Path, sim: Sim, server: EapServer, *, identity: str, methods: str) -> str:
-    """What eapol_test printed about one authentication with that EAP server; its last line is SUCCESS or FAILURE.
+async def run_supplicant(
+    folder: Path, sim: Sim, server: EapServer, *, identity: str, methods: str, again: int = 0
+) -> str:
+    """What eapol_test printed about one authentication with that EAP server, and so many that follow it.
 
-    A success includes that the keys of both sides are the same.
+    Its last line is SUCCESS or FAILURE. A success includes that the keys of both sides are the same.
     """
     control = folder / "c"
     (folder / "supplicant.conf").write_text(
@@ -109,7 +111,12 @@ async def run_supplicant(folder: Path, sim: Sim, server: EapServer, *, identity:
     port = transport.get_extra_info("sockname")[1]
     command = ["eapol_test", "-c", str(folder / "supplicant.conf"), "-a127.0.0.1", f"-p{port}"]
     process = await asyncio.create_subprocess_exec(
-        *command, f"-s{SECRET.decode()}", f"-t{DEADLINE_SECONDS}", stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        *command,
+        f"-s{SECRET.decode()}",
+        f"-t{DEADLINE_SECONDS}",
+        f"-r{again}",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     )
     card = asyncio.create_task(_serve_sim(control / "test", folder / "s", sim, asks, listens))
     try:
@@ -174,7 +181,7 @@ async def hostapd(folder: Path, centre: Centre) -> AsyncIterator[int]:
         lambda: centre, local_addr=str(folder / "auc"), family=socket.AF_UNIX
     )
     port = free_udp_port()
-    (folder / "users").write_text('"0"* AKA\n"6"* AKA\'\n* AKA\n')
+    (folder / "users").write_text('"0"* AKA\n"6"* AKA\'\n"7"* AKA\'\n"8"* AKA\'\n* AKA\n')
     (folder / "clients").write_text(f"127.0.0.1 {SECRET.decode()}\n")
     (folder / "hostapd.conf").write_text(
         f"driver=none\ninterface=none0\neap_server=1\neap_user_file={folder}/users\neap_sim_db=unix:{folder}/auc\n"

@@ -18,22 +18,35 @@ _WORD = 0xFFFFFFFF
 
 
 class Keys(NamedTuple):
-    """What one authentication leaves both sides with: ``k_aut`` keys AT_MAC, ``msk`` is for whoever asked for it."""
+    """What one authentication leaves both sides with: ``k_aut`` keys AT_MAC, ``msk`` is for whoever asked for it.
+
+    ``k_re`` is what fast re-authentications derive theirs from: K_re of AKA', and in AKA the master key.
+    """
 
     k_encr: bytes
     k_aut: bytes
     msk: bytes
     emsk: bytes
+    k_re: bytes
 
 
 def derive_keys(kind: int, identity: bytes, vector: Vector, network: bytes = b"") -> Keys:
     """The keys of that method. ``identity`` is the one the peer used last, ``network`` the name in AT_KDF_INPUT."""
     if kind == Type.AKA:
-        stream = _generate(hashlib.sha1(identity + vector.ik + vector.ck, usedforsecurity=False).digest(), 160)
-        return Keys(stream[:16], stream[16:32], stream[32:96], stream[96:160])
+        master = hashlib.sha1(identity + vector.ik + vector.ck, usedforsecurity=False).digest()
+        stream = _generate(master, 160)
+        return Keys(stream[:16], stream[16:32], stream[32:96], stream[96:160], master)
     ck, ik = prime_keys(vector, network)
     stream = _expand(ik + ck, b"EAP-AKA'" + identity, 208)
-    return Keys(stream[:16], stream[16:48], stream[80:144], stream[144:208])
+    return Keys(stream[:16], stream[16:48], stream[80:144], stream[144:208], stream[48:80])
+
+
+def derive_msk_again(kind: int, identity: bytes, k_re: bytes, counter: int, nonce: bytes) -> bytes:
+    """The MSK of a fast re-authentication; ``identity`` is the one that the peer began it with."""
+    seed = identity + counter.to_bytes(2) + nonce
+    if kind == Type.AKA:
+        return _generate(hashlib.sha1(seed + k_re, usedforsecurity=False).digest(), 64)
+    return _expand(k_re, b"EAP-AKA' re-auth" + seed, 64)
 
 
 def prime_keys(vector: Vector, network: bytes) -> tuple[bytes, bytes]:

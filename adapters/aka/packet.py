@@ -10,6 +10,10 @@ import hashlib
 import hmac
 from typing import NamedTuple
 
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import CBC
+
 from gateway.errors import DecodeError, LimitExceeded
 
 MAX_PACKET_BYTES = 4096
@@ -53,15 +57,23 @@ class At(enum.IntEnum):
     AUTN = 2
     RES = 3
     AUTS = 4
+    PADDING = 6
     PERMANENT_ID_REQ = 10
     MAC = 11
     NOTIFICATION = 12
     ANY_ID_REQ = 13
     IDENTITY = 14
     FULLAUTH_ID_REQ = 17
+    COUNTER = 19
+    COUNTER_TOO_SMALL = 20
+    NONCE_S = 21
     CLIENT_ERROR_CODE = 22
     KDF_INPUT = 23
     KDF = 24
+    IV = 129
+    ENCR_DATA = 130
+    NEXT_PSEUDONYM = 132
+    NEXT_REAUTH_ID = 133
     CHECKCODE = 134
     RESULT_IND = 135
     BIDDING = 136
@@ -70,6 +82,7 @@ class At(enum.IntEnum):
 FIRST_SKIPPABLE = 128
 _KNOWN = frozenset(At)
 _MAC_BYTES = 16
+_BLOCK_BYTES = 16
 _HEADER_BYTES = 8
 
 
@@ -109,12 +122,11 @@ def decode_packet(octets: bytes) -> Packet:
         return Packet(code, identifier, kind, data=octets[5:])
     if len(octets) < _HEADER_BYTES:
         raise DecodeError("the EAP-AKA packet has no subtype")
-    return Packet(code, identifier, kind, octets[5], tuple(_decode_attributes(octets)))
+    return Packet(code, identifier, kind, octets[5], _decode_attributes(octets, _HEADER_BYTES))
 
 
-def _decode_attributes(octets: bytes) -> list[tuple[int, bytes]]:
+def _decode_attributes(octets: bytes, position: int = 0) -> tuple[tuple[int, bytes], ...]:
     found: list[tuple[int, bytes]] = []
-    position = _HEADER_BYTES
     while position < len(octets):
         kind, size = octets[position], 4 * octets[position + 1] if position + 1 < len(octets) else 0
         if not size or position + size > len(octets):
@@ -125,11 +137,11 @@ def _decode_attributes(octets: bytes) -> list[tuple[int, bytes]]:
         if len(found) > MAX_ATTRIBUTES:
             raise LimitExceeded("too many attributes", position)
         position += size
-    return found
+    return tuple(found)
 
 
-def encode_packet(packet: Packet, k_aut: bytes = b"") -> bytes:
-    """The packet's octets; with a key, an AT_MAC over them is its last attribute."""
+def encode_packet(packet: Packet, k_aut: bytes = b"", *, covers: bytes = b"") -> bytes:
+    """The packet's octets; with a key, an AT_MAC over them, and what it ``covers`` too, is its last attribute."""
     if packet.type not in (Type.AKA, Type.AKA_PRIME):
         body = (bytes([packet.type]) if packet.type else b"") + packet.data
     else:
@@ -137,19 +149,43 @@ def encode_packet(packet: Packet, k_aut: bytes = b"") -> bytes:
         if k_aut:
             body += _encode(At.MAC, bytes(2 + _MAC_BYTES))
     octets = bytes([packet.code, packet.identifier]) + (4 + len(body)).to_bytes(2) + body
-    return octets[:-_MAC_BYTES] + _mac(octets, packet.type, k_aut) if k_aut else octets
+    return octets[:-_MAC_BYTES] + _mac(octets + covers, packet.type, k_aut) if k_aut else octets
 
 
-def is_mac_right(octets: bytes, packet: Packet, k_aut: bytes) -> bool:
+def is_mac_right(octets: bytes, packet: Packet, k_aut: bytes, *, covers: bytes = b"") -> bool:
     """Whether the packet carries an AT_MAC, and the right one; compared in constant time."""
     position = _HEADER_BYTES
     for kind, value in packet.attributes:
         if kind == At.MAC and len(value) == 2 + _MAC_BYTES:
             start = position + 4
             blank = octets[:start] + bytes(_MAC_BYTES) + octets[start + _MAC_BYTES :]
-            return hmac.compare_digest(_mac(blank, packet.type, k_aut), value[2:])
+            return hmac.compare_digest(_mac(blank + covers, packet.type, k_aut), value[2:])
         position += 2 + len(value)
     return False
+
+
+def encrypted(k_encr: bytes, iv: bytes, *attributes: tuple[int, bytes]) -> tuple[tuple[int, bytes], ...]:
+    """AT_IV and AT_ENCR_DATA that carry these attributes.
+
+    Spec: RFC 4187 10.12
+    """
+    clear = b"".join(_encode(*one) for one in attributes)
+    if lacking := -len(clear) % _BLOCK_BYTES:
+        clear += _encode(At.PADDING, bytes(lacking - 2))
+    encryptor = Cipher(AES(k_encr), CBC(iv)).encryptor()
+    return (At.IV, bytes(2) + iv), (At.ENCR_DATA, bytes(2) + encryptor.update(clear))
+
+
+def decrypted(packet: Packet, k_encr: bytes) -> Packet:
+    """The packet with the attributes that its AT_ENCR_DATA carries, and no others.
+
+    Raises: DecodeError when it carries none.
+    """
+    iv, hidden = (packet.get(At.IV) or b"")[2:], (packet.get(At.ENCR_DATA) or b"")[2:]
+    if len(iv) != _BLOCK_BYTES or not hidden or len(hidden) % _BLOCK_BYTES:
+        raise DecodeError("the encrypted attributes are not whole blocks with a vector to begin with")
+    clear = Cipher(AES(k_encr), CBC(iv)).decryptor().update(hidden)
+    return packet._replace(attributes=_decode_attributes(clear))
 
 
 def _mac(octets: bytes, kind: int, k_aut: bytes) -> bytes:

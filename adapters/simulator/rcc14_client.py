@@ -232,6 +232,7 @@ class _Client:
             self._wire.cookie = ""
             self._names_its_number |= self._offers_sim
             self._offers_sim = False
+            self._sim.forget_names()
         raise _Gone("TLS leg answered 511")
 
     async def _query(self) -> Document | None:

@@ -152,13 +152,17 @@ class EapAka(Table):
     ``server`` "embedded" makes the gateway itself the authentication centre for SIMs whose keys it was given, "radius"
     asks the servers of ``[[aaa]]``, in their order, each ``tries`` times ``retry_seconds`` apart. ``aka_prime`` says
     whether the embedded server offers AKA', with ``network_name`` as the name of the access network. ``seconds`` is how
-    long a client may take to answer.
+    long a client may take to answer. The embedded server gives clients names to come by instead of the IMSI, which are
+    good for ``names_seconds`` (0: none), and lets them prove themselves by the keys of before ``reauthentications``
+    times in a row (0: never) until it challenges the SIM again.
     """
 
     server: Literal["none", "embedded", "radius"] = "none"
     aka_prime: bool = True
     network_name: Annotated[str, Field(min_length=1, max_length=200)] = "WLAN"
     seconds: Seconds = 60
+    names_seconds: Annotated[int, Field(ge=0, le=31_536_000)] = 604_800
+    reauthentications: Annotated[int, Field(ge=0, le=1000)] = 20
     nas_identifier: Annotated[str, Field(min_length=1, max_length=200)] = "mogate"
     tries: Annotated[int, Field(ge=1, le=10)] = 3
     retry_seconds: Annotated[float, Field(gt=0, le=30)] = 2.0

@@ -75,7 +75,7 @@ class SimChallenge:
         self._sim = SoftSim(client.imsi, client.k, client.opc, client.sim_memory)
 
     def first(self) -> bytes:
-        parameters = parameters_of(self._client, 0) | {"EAP_ID": self._sim.identity()}
+        parameters = parameters_of(self._client, 0) | {"EAP_ID": self._sim.permanent_identity()}
         return request("GET", f"/?{urlencode(parameters)}", {"Host": HOST, "Accept": EAP_TYPE})
 
     def answer(self, head: bytes, body: bytes) -> bytes | None:

@@ -8,18 +8,22 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal, NamedTuple, Protocol
 
+from gateway.store.protocol import Write
+
 
 class Turn(NamedTuple):
     """What an authenticator makes of the client's last packet.
 
     ``continue`` comes with a packet for the client and the state to go on from, ``accepted`` with the IMSI that is
-    proven. ``rejected`` is the end; after ``failed`` another method may be tried.
+    proven, and with writes to commit with what follows from that. ``rejected`` is the end; after ``failed`` another
+    method may be tried.
     """
 
     result: Literal["continue", "accepted", "rejected", "failed"]
     packet: bytes = b""
     state: bytes = b""
     imsi: str = ""
+    writes: tuple[Write, ...] = ()
 
 
 class Authenticator(Protocol):

@@ -98,7 +98,7 @@ class EapRelay:
             household = await self._store.load_household("imsi", turn.imsi)
             if household is None:
                 return Answer(403, what="unknown subscriber")
-            return Proof(household, waiting.asked, (spent,), by="eap", imsi=turn.imsi)
+            return Proof(household, waiting.asked, (spent, *turn.writes), by="eap", imsi=turn.imsi)
         raise AuthError("no EAP request waits for this answer")
 
     async def _turn(self, turn: Awaitable[Turn], asked: Request) -> Turn:

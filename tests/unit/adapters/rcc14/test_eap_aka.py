@@ -11,15 +11,34 @@ from msgspec.structs import replace
 
 from adapters.aka.keys import derive_keys
 from adapters.aka.milenage import Milenage, Vector, next_sqn
-from adapters.aka.packet import At, Code, Packet, Subtype, Type, checkcode, decode_packet, encode_packet, sized
+from adapters.aka.packet import (
+    At,
+    Code,
+    Packet,
+    Subtype,
+    Type,
+    checkcode,
+    decode_packet,
+    encode_packet,
+    encrypted,
+    sized,
+)
 from adapters.rcc14.identity.eap_aka import (
+    AGAIN,
+    PSEUDONYM,
     Exchange,
     Failed,
+    Fresh,
+    Known,
+    NameNeeded,
+    Names,
     Proven,
     Sent,
     VectorNeeded,
     begin,
     challenge,
+    name_of,
+    named,
     permanent_imsi,
     receive,
 )
@@ -33,33 +52,56 @@ VECTOR = KEYS.vector(RAND, 64, b"\x80\x00")
 
 
 class Server:
-    """The server's steps in a row, for a supplicant; ``sqn`` is where its centre stands."""
+    """The server's steps in a row, for a supplicant; ``sqn`` is where its centre stands.
 
-    def __init__(self, milenage: Milenage = KEYS) -> None:
+    ``named`` is whom its names stand for, ``came_by`` the identities that clients began with.
+    """
+
+    def __init__(self, milenage: Milenage = KEYS, *, gives: str = "") -> None:
         self.sqn = 64
         self.resyncs = 0
+        self.gives = gives
+        self.named: dict[str, str | Known] = {}
+        self.came_by: list[str] = []
+        self.ends: list[str] = []
+        self._count = 0
         self._milenage = milenage
         self._exchange: Exchange | None = None
 
     def __call__(self, octets: bytes) -> Reply:
-        if self._exchange is None:
+        if octets[4] == Type.IDENTITY:
+            self.came_by.append(octets[5:].decode())
             outcome = begin(octets[5:], identifier=7, prime=True)
         else:
+            assert self._exchange is not None
             outcome = receive(self._exchange, octets, prime=True)
+        if isinstance(outcome, NameNeeded):
+            whose = self.named.get(name_of(outcome.exchange.identity))
+            outcome = named(outcome.exchange, whose, self._fresh(outcome.exchange))
         if isinstance(outcome, VectorNeeded):
             if outcome.auts:
                 self.resyncs += 1
                 self.sqn = self._milenage.sqn_of(outcome.exchange.rand, outcome.auts) or 0
             self.sqn = next_sqn(self.sqn)
             vector = self._milenage.vector(os.urandom(16), self.sqn, b"\x80\x00")
-            outcome = challenge(outcome.exchange, vector, network="WLAN", prime=True)
+            fresh = self._fresh(outcome.exchange)
+            outcome = challenge(outcome.exchange, vector, network="WLAN", prime=True, fresh=fresh)
         if isinstance(outcome, Sent):
             self._exchange = outcome.exchange
             return Reply(outcome.packet)
         if isinstance(outcome, Proven):
             assert outcome.imsi == IMSI
+            self.named |= {outcome.names.pseudonym: outcome.imsi, outcome.names.again: outcome.known}
+            self.ends.append("fast" if outcome.spent else "full")
             return Reply(bytes([Code.SUCCESS, octets[1], 0, 4]), accepted=True, msk=outcome.msk)
         return Reply(bytes([Code.FAILURE, octets[1], 0, 4]), accepted=False)
+
+    def _fresh(self, exchange: Exchange) -> Fresh:
+        self._count += 1
+        kind = Type(exchange.type)
+        pseudonym, again = (f"{prefix[kind]}name{self._count}" for prefix in (PSEUDONYM, AGAIN))
+        names = Names(pseudonym if "pseudonym" in self.gives else "", again if "again" in self.gives else "")
+        return Fresh(os.urandom(16), os.urandom(16), names)
 
 
 @pytest.mark.parametrize(
@@ -99,6 +141,57 @@ async def test_wpa_supplicant_will_not_be_bid_down(tmp_path: Path) -> None:
     """AT_BIDDING tells a supplicant that has both methods when it was talked into the weaker one (RFC 9048 4)."""
     printed = await run_supplicant(tmp_path, Sim(KEYS), Server(), identity=f"0{IMSI}{REALM}", methods="AKA AKA'")
     assert printed.endswith("FAILURE"), printed
+
+
+@pytest.mark.parametrize(("prefix", "again", "methods"), [("0", "4", "AKA"), ("6", "8", "AKA'")])
+async def test_wpa_supplicant_is_authenticated_fast(tmp_path: Path, prefix: str, again: str, methods: str) -> None:
+    """By the keys of before under a new name each time, with equal keys on both sides (RFC 4187 5, RFC 9048 3.3)."""
+    server, sim = Server(gives="pseudonym again"), Sim(KEYS)
+    identity = f"{prefix}{IMSI}{REALM}"
+    printed = await run_supplicant(tmp_path, sim, server, identity=identity, methods=methods, again=2)
+    assert printed.endswith("SUCCESS"), printed
+    assert server.ends == ["full", "fast", "fast"]
+    assert server.came_by == [identity, f"{again}name1{REALM}", f"{again}name2{REALM}"]
+    assert sim.sqn == server.sqn
+
+
+async def test_wpa_supplicant_that_has_counted_further_is_challenged(tmp_path: Path) -> None:
+    """A server that lost count is told so, and the SIM answers a challenge instead (RFC 4187 5.1)."""
+    server = Server(gives="again")
+
+    def forgetful(octets: bytes) -> Reply:
+        server.named = {name: replace(one, counter=0) for name, one in server.named.items() if isinstance(one, Known)}
+        return server(octets)
+
+    printed = await run_supplicant(
+        tmp_path, Sim(KEYS), forgetful, identity=f"0{IMSI}{REALM}", methods="AKA", again=1
+    )  # fmt: skip
+    assert printed.endswith("SUCCESS"), printed
+    assert (server.ends, server.came_by[1][:1]) == (["full", "full"], "4")
+
+
+async def test_wpa_supplicant_comes_by_its_pseudonym(tmp_path: Path) -> None:
+    """Under the realm that it came from, and its IMSI is not said again (RFC 4187 4.1.1)."""
+    server = Server(gives="pseudonym")
+    printed = await run_supplicant(
+        tmp_path, Sim(KEYS), server, identity=f"6{IMSI}{REALM}", methods="AKA'", again=1
+    )  # fmt: skip
+    assert printed.endswith("SUCCESS"), printed
+    assert (server.ends, server.came_by[1]) == (["full", "full"], f"7name1{REALM}")
+
+
+@pytest.mark.parametrize("gives", ["pseudonym", "again", "pseudonym again"])
+async def test_wpa_supplicant_is_asked_for_what_is_known(tmp_path: Path, gives: str) -> None:
+    """A name that the server lost: first a pseudonym is asked for, and then the permanent identity (RFC 4187 4.1.6)."""
+    server = Server(gives=gives)
+
+    def lossy(octets: bytes) -> Reply:
+        server.named.clear()
+        return server(octets)
+
+    printed = await run_supplicant(tmp_path, Sim(KEYS), lossy, identity=f"0{IMSI}{REALM}", methods="AKA", again=1)
+    assert printed.endswith("SUCCESS"), printed
+    assert server.ends == ["full", "full"]
 
 
 def started(identity: str = f"0{IMSI}{REALM}", *, prime: bool = True) -> Sent:
@@ -147,9 +240,14 @@ def test_eap_packet_replay() -> None:
     assert receive(again.exchange, twice, prime=True) == Failed("sync_failure", rejected=False)
 
 
-def test_other_identities_are_asked_for_the_permanent_one() -> None:
-    """Pseudonyms are not offered; the messages about it are covered by AT_CHECKCODE (RFC 4187 4.1.6, 10.13)."""
-    asked = begin(b"2pseudonym" + REALM.encode(), identifier=1, prime=True)
+NOBODYS = Fresh(bytes(16), bytes(16), Names())
+
+
+def test_names_of_nobody_are_asked_for_the_permanent_identity() -> None:
+    """The messages about it are covered by AT_CHECKCODE (RFC 4187 4.1.6, 10.13)."""
+    unknown = begin(b"2pseudonym" + REALM.encode(), identifier=1, prime=True)
+    assert isinstance(unknown, NameNeeded)
+    asked = named(unknown.exchange, None, NOBODYS)
     assert isinstance(asked, Sent)
     assert decode_packet(asked.packet) == Packet(1, 1, Type.AKA, Subtype.IDENTITY, ((At.PERMANENT_ID_REQ, bytes(2)),))
     said = Packet(Code.RESPONSE, 1, Type.AKA, Subtype.IDENTITY, ((At.IDENTITY, sized(f"0{IMSI}{REALM}".encode())),))
@@ -160,7 +258,59 @@ def test_other_identities_are_asked_for_the_permanent_one() -> None:
     assert decode_packet(sent.packet).get(At.CHECKCODE) == checkcode(Type.AKA, asked.packet + encode_packet(said))
     assert isinstance(receive(sent.exchange, answer(sent), prime=True), Proven)
     nobody = encode_packet(said._replace(attributes=((At.IDENTITY, sized(b"2pseudonym")),)))
-    assert receive(asked.exchange, nobody, prime=True) == Failed("reject", rejected=False)
+    again = receive(asked.exchange, nobody, prime=True)
+    assert isinstance(again, NameNeeded)
+    assert named(again.exchange, None, NOBODYS) == Failed("reject", rejected=False)
+
+
+FAST = Known(IMSI, Type.AKA, b"e" * 16, b"a" * 16, b"r" * 20, 3)
+
+
+def fast_answer(sent: Sent, *attributes: tuple[int, bytes], nonce: bytes = b"n" * 16) -> bytes:
+    hidden = encrypted(FAST.k_encr, bytes(16), *attributes)
+    packet = Packet(Code.RESPONSE, sent.exchange.identifier, Type.AKA, Subtype.REAUTHENTICATION, hidden)
+    return encode_packet(packet, FAST.k_aut, covers=nonce)
+
+
+def test_a_fast_answer_is_bound_to_its_request() -> None:
+    """By the nonce under its MAC and by the counter; an answer of before, or without them, proves nobody (RFC 4187 5).
+
+    The name under which the client came is spent with the proof, and the next counter is one higher.
+    """
+    called = begin(b"4name" + REALM.encode(), identifier=1, prime=True)
+    assert isinstance(called, NameNeeded)
+    sent = named(called.exchange, FAST, Fresh(bytes(16), b"n" * 16, Names("", "4next")))
+    assert isinstance(sent, Sent)
+    counter = (At.COUNTER, (3).to_bytes(2))
+    proven = receive(sent.exchange, fast_answer(sent, counter), prime=True)
+    assert isinstance(proven, Proven)
+    assert (proven.imsi, proven.spent, proven.names, proven.known) == (
+        IMSI, "4name", Names("", "4next"), replace(FAST, counter=4)
+    )  # fmt: skip
+    for wrong, end in (
+        (fast_answer(sent, counter, nonce=b"m" * 16), "mac_failure"),
+        (fast_answer(sent, (At.COUNTER, (2).to_bytes(2))), "reject"),
+        (fast_answer(sent, (At.NONCE_S, bytes(18))), "reject"),
+    ):
+        assert receive(sent.exchange, wrong, prime=True) == Failed(end, rejected=True)  # type: ignore[arg-type]
+    bare = Packet(Code.RESPONSE, 1, Type.AKA, Subtype.REAUTHENTICATION)
+    with pytest.raises(DecodeError):
+        receive(sent.exchange, encode_packet(bare, FAST.k_aut, covers=b"n" * 16), prime=True)
+    too_small = receive(sent.exchange, fast_answer(sent, (At.COUNTER_TOO_SMALL, bytes(2)), counter), prime=True)
+    assert isinstance(too_small, VectorNeeded)
+    challenged = challenge(too_small.exchange, VECTOR, network="WLAN", prime=True)
+    assert receive(challenged.exchange, fast_answer(challenged, counter), prime=True) == Failed(
+        "reject", rejected=False
+    )
+
+
+def test_a_name_of_the_other_method_is_none() -> None:
+    """Keys of AKA' are not used in AKA: the client is asked for a pseudonym (RFC 9048 3.3)."""
+    called = begin(b"4name" + REALM.encode(), identifier=1, prime=True)
+    assert isinstance(called, NameNeeded)
+    asked = named(called.exchange, replace(FAST, type=Type.AKA_PRIME), NOBODYS)
+    assert isinstance(asked, Sent)
+    assert decode_packet(asked.packet).get(At.FULLAUTH_ID_REQ) is not None
 
 
 def test_a_message_in_between_that_was_altered_is_noticed() -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +16,8 @@ from adapters.aka.milenage import Milenage, Vector
 from adapters.aka.packet import At, Code, Packet, Subtype, Type, decode_packet, encode_packet, sized
 from adapters.rcc14.proving.auc import EmbeddedAuc
 from adapters.rcc14.proving.authenticator import Turn
+from adapters.simulator.soft_sim import SoftSim
+from gateway.errors import Conflict
 from gateway.fleet.subscriber import Subscriber
 from gateway.inventory import Inventory, SimKeys
 from gateway.mo.catalogue import Catalogue
@@ -75,7 +79,95 @@ async def test_a_sim_with_keys_here_proves_itself(lab: Lab, prefix: str) -> None
     identity = f"{prefix}{IMSI}@nai.epc.mnc001.mcc001.3gppnetwork.org"
     turn = await lab.auc.start(identity, NOW)
     assert CARD.challenge_sqn(*challenge_of(turn)) == await lab.sqn()
-    assert await lab.auc.resume(turn.state, answer(turn, identity), NOW) == Turn("accepted", imsi=IMSI)
+    accepted = await lab.auc.resume(turn.state, answer(turn, identity), NOW)
+    assert (accepted.result, accepted.imsi) == ("accepted", IMSI)
+
+
+async def meet(lab: Lab, sim: SoftSim, kind: int = Type.AKA, *, now: datetime = NOW) -> list[str]:
+    """One authentication of that SIM, and what it answered on the way."""
+    turn, said = await lab.auc.start(sim.identity(kind), now), []
+    while turn.result == "continue":
+        packet, what = sim.answer(turn.packet)
+        said.append(what)
+        turn = await lab.auc.resume(turn.state, packet, now)
+    assert (turn.result, turn.imsi) == ("accepted", IMSI)
+    await lab.store.commit(*turn.writes)
+    return said
+
+
+FULL, FAST = "the SIM's answer", "the keys of before"
+
+
+@pytest.mark.parametrize("kind", [Type.AKA, Type.AKA_PRIME])
+async def test_a_client_comes_by_the_names_it_was_given(lab: Lab, kind: int) -> None:
+    """Fast without a new challenge, as often as is allowed, and then by the SIM again; each name is good once.
+
+    Spec: RFC 4187 4.1, 5
+    """
+    lab.auc = EmbeddedAuc(lab.store, lab.sealer, EapAka(server="embedded", reauthentications=2))
+    memory: dict[str, Any] = {}
+    sim = SoftSim(IMSI, K, OPC, memory)
+    assert await meet(lab, sim, kind) == [FULL]
+    sqn, first = await lab.sqn(), sim.identity(kind)
+    assert IMSI not in first
+    assert [await meet(lab, sim, kind) for _ in range(3)] == [[FAST], [FAST], [FULL]]
+    assert await lab.sqn() > sqn
+    stale = SoftSim(IMSI, K, OPC, memory | {"again": memory["again"] | {"name": first}})
+    stale.identity(kind)
+    assert (await lab.auc.start(first, NOW)).packet[5] == Subtype.IDENTITY
+
+
+async def test_two_cannot_come_by_one_name(lab: Lab) -> None:
+    """Whoever is second finds the name spent, though both were asked (single use)."""
+    memory: dict[str, Any] = {}
+    assert await meet(lab, SoftSim(IMSI, K, OPC, memory)) == [FULL]
+    sims = [SoftSim(IMSI, K, OPC, copy.deepcopy(memory)) for _ in range(2)]
+    turns = [await lab.auc.start(sim.identity(), NOW) for sim in sims]
+    ends = [
+        await lab.auc.resume(turn.state, sim.answer(turn.packet)[0], NOW) for turn, sim in zip(turns, sims, strict=True)
+    ]
+    await lab.store.commit(*ends[0].writes)
+    with pytest.raises(Conflict):
+        await lab.store.commit(*ends[1].writes)
+
+
+async def test_names_end_and_are_sealed(lab: Lab, tmp_path: Path) -> None:
+    """After their time the client is asked for another identity, and proves its SIM; the store shows no key and no IMSI
+    for them."""
+    memory: dict[str, Any] = {}
+    sim = SoftSim(IMSI, K, OPC, memory)
+    await meet(lab, sim)
+    for owned in ("again", "pseudonym"):
+        name = memory[owned]["name"].partition("@")[0]
+        kept = await lab.store.load_ephemeral(f"rcc14-eap-name:{name}", NOW)
+        assert kept is not None
+        assert IMSI.encode() not in kept
+        assert bytes.fromhex(memory["again"]["k_aut"]) not in kept
+    later = NOW + timedelta(days=8)
+    assert await meet(lab, sim, now=later) == ["identity", "identity", FULL]
+
+
+async def test_names_end_with_the_keys_they_come_from(lab: Lab) -> None:
+    """A SIM that gets other keys, or none, is challenged: nobody comes in by what was proven before."""
+    sim = SoftSim(IMSI, K, OPC, {})
+    await meet(lab, sim)
+    await lab.inventory.set_sim("ann", IMSI, SimKeys(K, OPC), sqn=await lab.sqn())
+    assert await meet(lab, sim) == [FULL]
+    await lab.inventory.set_sim("ann", IMSI, None)
+    turn = await lab.auc.start(sim.identity(), NOW)
+    assert sim.answer(turn.packet)[1] == "the network does not know this SIM"
+
+
+async def test_names_are_a_setting(lab: Lab) -> None:
+    """Without them every client proves its SIM by its permanent identity, also one that was given names before."""
+    sim = SoftSim(IMSI, K, OPC, {})
+    await meet(lab, sim)
+    lab.auc = EmbeddedAuc(lab.store, lab.sealer, EapAka(server="embedded", names_seconds=0))
+    assert await meet(lab, sim) == ["identity", "identity", FULL]
+    assert sim.identity() == f"0{IMSI}@nai.epc.mnc001.mcc001.3gppnetwork.org"
+    lab.auc = EmbeddedAuc(lab.store, lab.sealer, EapAka(server="embedded", reauthentications=0))
+    assert [await meet(lab, sim) for _ in range(2)] == [[FULL], [FULL]]
+    assert sim.identity().startswith("2")
 
 
 async def test_each_challenge_has_a_sequence_number_of_its_own(lab: Lab) -> None:
