@@ -19,7 +19,7 @@ from urllib.parse import quote
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from live_gateway import Gateway, serving
+from live_gateway import Gateway, free_ports, serving
 from lxml import etree
 
 from adapters.simulator.omadm_device import run_session
@@ -37,8 +37,9 @@ Markup = tuple[str, Any]
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    """One gateway for all of these."""
-    with serving(tmp_path_factory.mktemp("gateway")) as one:
+    """One gateway for all of these, with codes, the SIM and GBA as proofs; the operator's BSF cannot be reached."""
+    gba = {"MOGATE_GBA__BSF": f"https://localhost:{free_ports(1)[0]}/", "MOGATE_GBA__NAF": "localhost"}
+    with serving(tmp_path_factory.mktemp("gateway"), **gba) as one:
         yield one
 
 
@@ -404,12 +405,20 @@ def test_odd_bodies_for_the_secure_leg_are_answered(
         max_size=9,
     ),
     agent=st.sampled_from([b"3gpp-gba", b"3gpp-gba-uicc/1", b"\xff", b""]),
+    is_challenged=st.booleans(),
 )
-def test_odd_credentials_are_answered(gateway: Gateway, fields: list[tuple[str, bytes]], agent: bytes) -> None:
-    """Whatever is in a Digest header, nobody is let in by it where nobody was challenged.
+def test_odd_credentials_are_answered(
+    gateway: Gateway, fields: list[tuple[str, bytes]], agent: bytes, is_challenged: bool
+) -> None:
+    """Whatever is in a Digest header, nobody is let in by it, also where it answers a challenge that was given.
 
     Spec: 3GPP TS 33.222 5
     """
+    if is_challenged:
+        challenge = exchange(gateway, "tls", request("GET", "/?vers=0", {"User-Agent": "3gpp-gba"}))
+        assert status_of(challenge) == 401
+        found = re.findall(rb'(realm|nonce)="([^"]*)"', challenge)
+        fields = [("uri", b"/?vers=0"), *fields, *((name.decode(), value) for name, value in found)]
     header = b"Digest " + b", ".join([name.encode() + b'="' + value + b'"' for name, value in fields])
     octets = request("GET", "/?vers=0", {"Authorization": header, "User-Agent": agent})
     assert_no_configuration(exchange(gateway, "tls", octets))
