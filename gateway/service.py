@@ -143,6 +143,8 @@ class Service:
         What a device says of itself in characters that no document can carry is as good as not said.
         """
         variables = variables_of(subscriber, device, self._plmns)
+        if "".join(variables.values()).isprintable():
+            return variables
         return {name: value for name, value in variables.items() if value.isprintable()}
 
     def configuration(self, subscriber: Subscriber, device: Device) -> Configuration:

@@ -94,7 +94,7 @@ def access_control(own: Iterable[str], servers: Iterable[tuple[str, bool, Iterab
 
 def user(msisdn: str) -> bytes:
     """The User characteristic: the number the gateway knows the subscriber by."""
-    return format_characteristic(Characteristic("User", (Parm("msisdn", msisdn),))).encode()
+    return f'<characteristic type="User"><parm name="msisdn" value="{escape(msisdn)}"/></characteristic>'.encode()
 
 
 def _named(characteristic: Characteristic) -> Characteristic:

@@ -95,6 +95,7 @@ class Documents:
         self._wish = functools.lru_cache(MAX_TEMPLATES)(self._named_wish)
         self._compiled = functools.lru_cache(MAX_TEMPLATES)(self._compile)
         self._served = functools.cache(mapping.applications)
+        self._supported = functools.lru_cache(MAX_TEMPLATES)(_supported_releases)
 
     def wish(self, subscriber: Subscriber, device: Device, request: Request, *, additional: bool = False) -> str:
         """What tells the clients of one device apart: their release, the server, and the applications they are due.
@@ -125,21 +126,22 @@ class Documents:
         Spec: RCC.07 Annex A (SupportedRCSProfileVersions)
         """
         profile = request.about.get("rcs_profile", "")
-        leaf = self._service.selection(subscriber, device).leaves.get("rcs", {}).get(_RELEASES)
-        supported = leaf.winner.template if leaf else None
-        if not profile or not supported or slots(supported):
+        if not profile:
             return ""
-        return "" if profile in [one.strip() for one in supported.split(",")] else profile
+        supported = self._supported(self._service.selection(subscriber, device))
+        return profile if supported and profile not in supported else ""
 
     def needs_account(self, subscriber: Subscriber, device: Device, now: datetime) -> bool:
         """Whether the content this client is due has an OMA DM account in it that is still to be made, or renewed."""
-        variables = self._service.selection(subscriber, device).variables
-        return not variables.isdisjoint(ACCOUNT) and self._accounts.is_due(device, now)
+        if not self._accounts.is_due(device, now):
+            return False
+        return not self._service.selection(subscriber, device).variables.isdisjoint(ACCOUNT)
 
     def needs_credential(self, subscriber: Subscriber, device: Device) -> bool:
         """Whether the content this client is due has a Digest credential for IMS in it that is still to be made."""
-        variables = self._service.selection(subscriber, device).variables
-        return not variables.isdisjoint(IMS_CREDENTIAL) and not (device.rcc14 and device.rcc14.ims_serial)
+        if device.rcc14 is not None and device.rcc14.ims_serial:
+            return False
+        return not self._service.selection(subscriber, device).variables.isdisjoint(IMS_CREDENTIAL)
 
     def content(self, subscriber: Subscriber, device: Device, request: Request, *, additional: bool = False) -> bytes:
         """The content: everything of the document but VERS, TOKEN and MSG.
@@ -148,14 +150,19 @@ class Documents:
 
         Spec: RCC.14 2.2.2 (an additional server gives applications, and as an id-provider the number)
         """
-        layout = request.layout
-        scope = self._scope(self._service.selection(subscriber, device), layout, request.apps, additional)
-        return self._content(subscriber, device, layout, scope, self._variables(subscriber, device))
+        layout, selection = request.layout, self._service.selection(subscriber, device)
+        scope = self._scope(selection, layout, request.apps, additional)
+        return self._content(subscriber, device, selection, layout, scope, self._variables(subscriber, device))
 
     def _content(
-        self, subscriber: Subscriber, device: Device, layout: Layout, scope: _Scope, variables: Values[str, str]
+        self,
+        subscriber: Subscriber,
+        device: Device,
+        selection: Selection,
+        layout: Layout,
+        scope: _Scope,
+        variables: Values[str, str],
     ) -> bytes:
-        selection = self._service.selection(subscriber, device)
         missing = selection.variables.difference(variables)
         user = template.user(subscriber.msisdn) if subscriber.msisdn and scope.tells_number else b""
         elsewhere = self._access_control(subscriber.plan) if scope.tells_servers else b""
@@ -195,16 +202,20 @@ class Documents:
         vers = template.vers(version, validity_for(device.id, self._terms))
         if additional is None:
             additional = self._additional is not None and not self._additional.hosts
-        scope = self._scope(self._service.selection(subscriber, device), layout, apps, additional)
+        selection = self._service.selection(subscriber, device)
+        scope = self._scope(selection, layout, apps, additional)
         variables = self._variables(subscriber, device)
         shown = {name: "…" if name in _PASSWORDS else text for name, text in variables.items()}
-        return template.document(vers, self._content(subscriber, device, layout, scope, shown))
+        return template.document(vers, self._content(subscriber, device, selection, layout, scope, shown))
 
     def _variables(self, subscriber: Subscriber, device: Device) -> dict[str, str]:
         """The device's variables, with those of its account and its credential as far as it has them."""
         variables = self._service.variables(subscriber, device)
         credential = self._ims.credential(device, variables)
-        return variables | self._accounts.variables(device) | (credential.variables if credential else {})
+        variables |= self._accounts.variables(device)
+        if credential is not None:
+            variables |= credential.variables
+        return variables
 
     def _compile(
         self,
@@ -267,6 +278,15 @@ class Documents:
             served = [mo for mo in served if not self._app_ids(mo, layout).isdisjoint(apps)]
         refused = tuple([app for app in refused if app in here.app_ids])
         return _Scope(tuple(served), refused, tells_number=here.id_provider, tells_servers=False)
+
+
+def _supported_releases(selection: Selection) -> frozenset[str]:
+    """The releases of RCS that the document names as supported; none where it does not say, or not for all alike."""
+    leaf = selection.leaves.get("rcs", {}).get(_RELEASES)
+    supported = leaf.winner.template if leaf else None
+    if not supported or slots(supported):
+        return frozenset()
+    return frozenset([one.strip() for one in supported.split(",")])
 
 
 def _refusals(app_ids: tuple[str, ...]) -> bytes:

@@ -159,6 +159,7 @@ def parse_request(query: str, *, strict: bool = False) -> Request:
     if len(fields) > MAX_PARAMETERS:
         raise LimitExceeded(f"more than {MAX_PARAMETERS} parameters")
     is_written_out = "%" not in query and "+" not in query
+    canonical = _CANONICAL.get
     values: dict[str, str] = {}
     about: dict[str, str] = {}
     apps: list[str] = []
@@ -167,7 +168,7 @@ def parse_request(query: str, *, strict: bool = False) -> Request:
         written, _, value = field.partition("=")
         if not value:
             continue
-        name = _CANONICAL.get(written) or _CANONICAL.get(written.lower())
+        name = canonical(written) or canonical(written.lower())
         if not is_written_out and ("%" in value or "+" in value):
             value = unquote_plus(value)
         if name is None:
@@ -238,8 +239,8 @@ def parse_imei(text: str) -> str:
 
 
 def _parse_vers(text: str, *, strict: bool) -> int:
-    if _VERS.fullmatch(text) and int(text) <= MAX_VERS:
-        return int(text)
+    if _VERS.fullmatch(text) and (vers := int(text)) <= MAX_VERS:
+        return vers
     if strict:
         raise DecodeError(f"vers {text[:20]!r} is not -4 to {MAX_VERS}")
     return 0
