@@ -8,7 +8,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 MODULES := gateway/admin/console/vendor
 APT := DEBIAN_FRONTEND=noninteractive apt-get -qq
 
-.PHONY: help run test check bench fuzz docs lock clean console needs
+.PHONY: help run test check bench fuzz docs screenshots lock clean console needs
 
 help: ## List the commands.
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /make \1\t/' | expand -t 14
@@ -34,6 +34,9 @@ fuzz: $(INSTALLED) ## Fuzz one reader, keeping the inputs found: make fuzz TARGE
 
 docs: $(INSTALLED) ## Make the documentation into a site: build/docs/index.html.
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+screenshots: $(INSTALLED) console needs ## Take the pictures of the console in the documentation anew.
+	@$(BIN)/python docs/screenshots.py
 
 lock: $(INSTALLED) console ## Renew the lock files from the ranges in setup.cfg.
 	@$(COMPILE) --upgrade --extra build --output-file requirements.lock setup.cfg

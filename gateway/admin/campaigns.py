@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gateway.admin.devices import operation_of
-from gateway.admin.models.campaigns import CampaignView, GroupView, MemberView, NewCampaign
+from gateway.admin.models.campaigns import CampaignView, CampaignWindow, GroupView, MemberView, NewCampaign
 from gateway.admin.routes import MAX_LISTED, Call, Route
 from gateway.errors import ConfigError
 from gateway.fleet.campaign import Campaign, Content, Group, Member, MemberState, Target
 from gateway.outreach.campaigns import Campaigns
+from gateway.status import StatusCode
+
+_WINDOW = ("begin", "end", "timezone")
 
 
 class CampaignRoutes:
@@ -144,7 +147,10 @@ def campaign_view(campaign: Campaign) -> CampaignView:
         )
         for number, group in enumerate(campaign.groups)
     ]
-    fields = ("id", "name", "why", "total", "created_at", "ended_at", "next_start_at", "rate_per_minute")
+    fields = (
+        "id", "name", "why", "total", "created_at", "ended_at", "next_start_at", "rate_per_minute",
+        "device_deadline_seconds", "retries",
+    )  # fmt: skip
     return CampaignView(
         **{name: getattr(campaign, name) for name in fields},
         state=campaign.state.value,
@@ -153,9 +159,19 @@ def campaign_view(campaign: Campaign) -> CampaignView:
         values=content.values,
         unset=list(content.unset),
         package=content.package,
+        edition=content.edition or content.refresh,
+        listed=len(campaign.target.devices),
+        match={facet: list(values) for facet, values in campaign.target.match.items()},
+        dynamic=campaign.target.dynamic,
+        window=CampaignWindow.model_validate(dict(zip(_WINDOW, campaign.window, strict=True)))
+        if campaign.window
+        else None,
         operations=len(content.operations),
         groups=groups,
         errors=campaign.errors,
+        meanings={
+            code: StatusCode(int(code)).meaning for code in campaign.errors if code.isdecimal() and len(code) == 3
+        },
     )
 
 

@@ -59,6 +59,41 @@ export function save(blob, name) {
   URL.revokeObjectURL(address);
 }
 
+const RETRY_MS = 3000;
+
+// Gives `take` what is new of a list as it happens, until the signal. `cursor.last` is where it goes on, also after a break.
+export async function follow(path, query, cursor, take, signal) {
+  const search = new URLSearchParams(Object.entries(query).filter(([, value]) => value));
+  while (!signal.aborted) {
+    const headers = { Accept: "text/event-stream" };
+    if (token) headers.Authorization = `Bearer ${token}`;
+    if (cursor.last) headers["Last-Event-ID"] = cursor.last;
+    try {
+      const response = await fetch(`${BASE}${path}?${search}`, { headers, signal, cache: "no-store" });
+      if (response.status >= 400 && response.status < 500) throw new Refused(response.status, (await response.json()).detail);
+      if (response.ok) await readEvents(response.body, cursor, take);
+    } catch (problem) {
+      if (problem instanceof Refused) throw problem;
+    }
+    if (!signal.aborted) await new Promise((later) => setTimeout(later, RETRY_MS));
+  }
+}
+
+async function readEvents(body, cursor, take) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  for (let { done, value } = await reader.read(); !done; { done, value } = await reader.read()) {
+    const events = (text + value).split("\n\n");
+    text = events.pop();
+    const rows = [];
+    for (const line of events.flatMap((event) => event.split("\n"))) {
+      if (line.startsWith("id: ")) cursor.last = line.slice(4);
+      if (line.startsWith("data: ")) rows.push(JSON.parse(line.slice(6)));
+    }
+    if (rows.length) take(rows);
+  }
+}
+
 export const get = (path, query) => call("GET", path, { query });
 
 // The gateway's metrics in the Prometheus text format.

@@ -7,6 +7,7 @@ import { Access } from "./screens/access.js";
 import { Audit } from "./screens/audit.js";
 import { Campaign, Campaigns } from "./screens/campaigns.js";
 import { Devices } from "./screens/devices.js";
+import { Editions } from "./screens/editions.js";
 import { AllEvents } from "./screens/events.js";
 import { Live } from "./screens/live.js";
 import { Login } from "./screens/login.js";
@@ -26,6 +27,7 @@ const SCREENS = [
   { path: "live", name: "Live sessions", list: Live, needs: "trace:read" },
   { path: "campaigns", name: "Campaigns", list: Campaigns, one: Campaign, needs: "campaigns:read" },
   { path: "profiles", name: "Profiles", list: Profiles, one: Profile, needs: "profiles:read" },
+  { path: "editions", name: "Editions", list: Editions, needs: "profiles:read" },
   { path: "events", name: "Events", list: AllEvents, needs: "events:read" },
   { path: "rules", name: "Rules", list: Rules, needs: "detections:read" },
   { path: "messaging", name: "Messaging", list: Messaging, needs: "pushes:read" },

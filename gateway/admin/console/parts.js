@@ -1,5 +1,5 @@
 // What several screens show alike.
-import { download } from "./api.js";
+import { download, follow, get } from "./api.js";
 import { html, useEffect, useRef, useState } from "./dom.js";
 import { to } from "./route.js";
 
@@ -32,6 +32,40 @@ export function useLoad(load, keys, seconds = 0, again = "") {
     };
   }, keys);
   return { ...state, reload };
+}
+
+// A list to which what is new comes as it happens, while the page can be seen and `on` is true. `first` is asked for in the
+// beginning, `newest` gives the place in it to go on from, and `join` puts what is new to what is there.
+export function useNews({ path, query = {}, first, newest, join, on = true }) {
+  const [state, setState] = useState({});
+  useEffect(() => {
+    const cursor = {};
+    let reading = new AbortController();
+    const read = async () => {
+      reading.abort();
+      const { signal } = (reading = new AbortController());
+      if (document.hidden && cursor.begun) return;
+      try {
+        if (!cursor.begun) {
+          const data = await get(path, { ...query, ...first });
+          if (signal.aborted) return;
+          Object.assign(cursor, { begun: true, last: newest(data) });
+          setState({ data });
+        }
+        if (on) await follow(path, query, cursor, (rows) => setState(({ data }) => ({ data: join(data, rows) })), signal);
+      } catch (problem) {
+        if (!signal.aborted) setState(({ data }) => ({ data, problem }));
+      }
+    };
+    setState({});
+    read();
+    document.addEventListener("visibilitychange", read);
+    return () => {
+      document.removeEventListener("visibilitychange", read);
+      reading.abort();
+    };
+  }, [path, JSON.stringify(query), on]);
+  return state;
 }
 
 // Runs an action of the user's and says how it stands: [run, { busy, problem, done }].
@@ -158,6 +192,11 @@ export function Tabs({ of, current, label }) {
   return html`<nav class="tabs" aria-label=${label}>
     ${of.map(([key, name, href]) => html`<a key=${key} href=${href} aria-current=${key === current ? "page" : undefined}>${name}</a>`)}
   </nav>`;
+}
+
+// A choice of one; `of` is [value, text] each.
+export function Choice({ label, name, of, value }) {
+  return html`<label class="field"><span>${label}</span><select name=${name}>${of.map(([key, text]) => html`<option key=${key} value=${key} selected=${key === value}>${text}</option>`)}</select></label>`;
 }
 
 export function Filter({ value, onInput, label = "Filter" }) {

@@ -18,6 +18,13 @@ export function go(segments, query) {
   location.hash = to(segments, query);
 }
 
+// Changes parameters of the present address in place, so that a link to it gives the same screen.
+export function refine(changes) {
+  const { segments, query } = parse(location.hash);
+  history.replaceState(null, "", to(segments, { ...query, ...changes }));
+  dispatchEvent(new HashChangeEvent("hashchange"));
+}
+
 // The present route; the component is rendered anew when it changes.
 export function useRoute() {
   const [route, setRoute] = useState(() => parse(location.hash));

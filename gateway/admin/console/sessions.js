@@ -2,7 +2,7 @@
 
 const GAP_MS = 60_000;
 
-const NAMES = { "omadm-xml": "OMA DM", "omadm-wbxml": "OMA DM", rcc14: "RCC.14" };
+const NAMES = { omadm: "OMA DM", "omadm-xml": "OMA DM", "omadm-wbxml": "OMA DM", rcc14: "RCC.14", omacp: "OMA CP" };
 
 export const protocolName = (protocol) => NAMES[protocol] ?? protocol;
 

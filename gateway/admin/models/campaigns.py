@@ -103,7 +103,9 @@ class GroupView(Model):
 class CampaignView(Model):
     """A campaign: building, running, paused, undoing, finished, stopped or undone, and ``why``.
 
-    ``errors`` are the devices that failed, by code.
+    It is for ``listed`` devices and those that ``match``, later ones too when it is ``dynamic``. ``edition`` is that of
+    the profiles that it brings. ``errors`` are the devices that failed, by code; ``meanings`` say what a code means
+    where it is a status of OMA DM.
     """
 
     id: str
@@ -117,12 +119,20 @@ class CampaignView(Model):
     rate_per_minute: float
     after_success: str
     on_error: str
+    listed: int
+    match: dict[str, list[str]]
+    dynamic: bool
+    window: CampaignWindow | None
+    device_deadline_seconds: int
+    retries: int
     values: dict[str, str]
     unset: list[str]
     package: str
+    edition: str
     operations: int
     groups: list[GroupView]
     errors: dict[str, int]
+    meanings: dict[str, str]
 
 
 class MemberView(Model):

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 
 import pytest
 from browsing import opened, sign_in
-from live_gateway import Gateway, serving
+from live_gateway import CONFIG, Gateway, serving
 from playwright.sync_api import Browser, Page, expect
 
 
 @pytest.fixture(scope="package")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """A demo operator whose phones have called; one of them refused a value."""
-    with serving(tmp_path_factory.mktemp("console")) as one:
+    folder = tmp_path_factory.mktemp("console")
+    shutil.copytree(CONFIG / "profiles", folder / "profiles")
+    with serving(folder, MOGATE_PROFILES=str(folder / "profiles")) as one:
         one.json("simulate", "omadm")
         one.json("simulate", "rcc14")
         one.api("PATCH", "/subscribers/alice/values", {"set": {"ims/Timer_T2": "8000"}})

@@ -72,7 +72,7 @@ def test_a_person_gets_in_with_a_role(gateway: Gateway, console: Page) -> None:
     console.get_by_role("button", name="Sign in", exact=True).click()
     expect(console.get_by_text("hilde (viewer)")).to_be_visible()
     expect(console.get_by_role("navigation", name="Screens").get_by_role("link")).to_have_text(
-        ["Subscribers", "Devices", "Overview", "Campaigns", "Profiles", "Events", "Rules", "Messaging"]
+        ["Subscribers", "Devices", "Overview", "Campaigns", "Profiles", "Editions", "Events", "Rules", "Messaging"]
     )
     visit(console, "#/subscribers/alice/alice.1")
     expect(console.get_by_role("button", name="Wake over OMA DM")).to_be_disabled()

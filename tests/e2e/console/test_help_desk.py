@@ -50,6 +50,14 @@ def test_why_a_value_is_what_it_is(console: Page) -> None:
     expect(row).to_contain_text("operator.toml:")
 
 
+def test_what_a_phone_speaks_and_whose_its_objects_are(console: Page) -> None:
+    """Each protocol with why the gateway thinks so, and how far the RCS service is."""
+    visit(console, "#/subscribers/alice/alice.1")
+    expect(console.get_by_label("What it speaks")).to_contain_text(re.compile("OMA DM ?spoken"))
+    visit(console, "#/subscribers/alice/alice.2")
+    expect(console.get_by_label("RCC.14", exact=True)).to_contain_text("Activation")
+
+
 def test_a_phone_is_reached(gateway: Gateway, console: Page, tmp_path: Path) -> None:
     """One button sends the push; the page follows it until the phone has called. RCC.14 3"""
     visit(console, "#/subscribers/alice/alice.2")

@@ -26,7 +26,7 @@ def test_what_goes_on_is_seen(gateway: Gateway, console: Page) -> None:
     expect(console.get_by_label("OMA DM sessions").locator(".figure")).to_have_text(re.compile("^[1-9]"))
     expect(console.get_by_label("What went wrong last")).to_contain_text("status 405 command not allowed")
     visit(console, "#/events")
-    console.get_by_label("Filter by kind, subscriber or detail").fill("value.refused alice")
+    console.get_by_label("Filter by kind, subscriber or detail").fill("value.refused alice Timer_T2")
     expect(console.get_by_role("row").nth(1)).to_contain_text("./3GPP_IMS/Timer_T2")
 
 

@@ -2,6 +2,7 @@ import { get } from "../api.js";
 import { html } from "../dom.js";
 import { Badge, clock, Command, Export, Heading, Loaded, ofField, Pager, Table, toField, useLoad, When } from "../parts.js";
 import { go } from "../route.js";
+import { SavedViews } from "../views.js";
 
 const PAGE = 100;
 
@@ -23,7 +24,8 @@ export function Audit({ query }) {
         </tr>`)}
       <//>
       <${Pager} path=${["audit"]} query=${query} page=${entries} size=${PAGE} first="Newest" next="Older" />
-      <${Command} line="mogate audit list --newest" />`}<//>`;
+      <${Command} line="mogate audit list --newest" />`}<//>
+    <${SavedViews} screen="audit" />`;
 }
 
 function Filters({ of: filter }) {

@@ -1,7 +1,8 @@
 import { call, get, may, segment } from "../api.js";
-import { html, useState } from "../dom.js";
+import { html } from "../dom.js";
 import { Badge, Command, Facts, Grave, Heading, Loaded, Problem, Table, useAction, useLoad, When } from "../parts.js";
-import { go, to } from "../route.js";
+import { to } from "../route.js";
+import { Wizard } from "./wizard.js";
 
 const REFRESH_SECONDS = 3;
 const MEMBERS = 200;
@@ -19,10 +20,10 @@ const STEERING = {
 const NAMES = { pause: "Pause", resume: "Resume", next: "Next group now", stop: "Stop", undo: "Undo" };
 const GRAVE = ["stop", "undo"];
 
-export function Campaigns() {
+export function Campaigns({ query }) {
   const loaded = useLoad(() => get("/campaigns", { limit: 1000 }), [], REFRESH_SECONDS);
   return html`<${Heading} title="Campaigns" />
-    ${may("campaigns:write") && html`<${NewCampaign} reload=${loaded.reload} />`}
+    ${may("campaigns:write") && html`<${Wizard} query=${query} />`}
     <${Loaded} from=${loaded}>${(campaigns) => html`
       <${Table} label="Campaigns" head=${["Campaign", "State", "Devices", "Begun", "Ended", "Why"]} empty="There is no campaign.">
         ${campaigns.toReversed().map((one) => html`<tr key=${one.id}>
@@ -36,65 +37,48 @@ export function Campaigns() {
       <//>`}<//>`;
 }
 
-// "plan=gold, plan=silver, model=A1" as facet -> values.
-function matchOf(text) {
-  const match = {};
-  for (const one of text.split(/[,\n]/).map((part) => part.trim()).filter(Boolean)) {
-    const [facet, value = ""] = one.split("=").map((part) => part.trim());
-    (match[facet] ??= []).push(value);
-  }
-  return match;
-}
-
-const valuesOf = (text) => Object.fromEntries(text.split("\n").filter((line) => line.trim()).map((line) => [line.split("=")[0].trim(), line.slice(line.indexOf("=") + 1).trim()]));
-
-function NewCampaign({ reload }) {
-  const [create, { busy, problem }] = useAction(async (form) => {
-    const { name, match, values, first, rate } = Object.fromEntries(new FormData(form));
-    const groups = Number(first) ? [{ size: Number(first) }, { percent: 100 }] : [];
-    const body = { name, target: { match: matchOf(match) }, values: valuesOf(values), groups, rate_per_minute: Number(rate), paused: true };
-    const made = await call("POST", "/campaigns", { body });
-    form.reset();
-    await reload();
-    go(["campaigns", made.id]);
-  });
-  return html`<details class="panel new"><summary>New campaign</summary>
-    <form class="stack" onSubmit=${(event) => { event.preventDefault(); create(event.target); }}>
-      <div class="row fields">
-        <label class="field"><span>Name</span><input name="name" required autocomplete="off" /></label>
-        <label class="field"><span>Devices that match</span><input name="match" required placeholder="plan=premium, model=B7" autocomplete="off" spellcheck=${false} /></label>
-        <label class="field"><span>First group</span><input name="first" type="number" min="0" value="10" /></label>
-        <label class="field"><span>Devices a minute</span><input name="rate" type="number" min="1" value="60" /></label>
-      </div>
-      <label class="field"><span>Values, one NODE=VALUE a line</span><textarea name="values" rows="3" required placeholder="ims/Timer_T1=3000" spellcheck=${false} /></label>
-      <div class="row"><button type="submit" class="main" disabled=${busy}>Find the devices</button>
-        <span class="muted">It waits, paused, until you resume it.</span></div>
-      <${Problem} of=${problem} />
-    </form>
-  </details>`;
-}
-
-export function Campaign({ path: [id] }) {
-  const [chosen, setChosen] = useState({});
+export function Campaign({ path: [id], query }) {
+  const { state = "", code = "", after = "" } = query;
+  const here = (chosen) => to(["campaigns", id], chosen);
   const loaded = useLoad(() => get(`/campaigns/${segment(id)}`), [id], REFRESH_SECONDS);
   return html`<${Loaded} from=${loaded}>${(campaign) => html`
     <section class="identity"><${Heading} title=${campaign.name}>${campaign.name} <${Badge}>${campaign.state}<//><//>
       <${Facts} of=${[
         ["Devices", campaign.total],
         ["Begun", html`<${When} at=${campaign.created_at} />`],
-        ["Rate", `${campaign.rate_per_minute} a minute`],
-        ["After a group", campaign.after_success],
-        ["On error", campaign.on_error],
+        ["Ended", campaign.ended_at && html`<${When} at=${campaign.ended_at} />`],
         ["Why", campaign.why],
+        ["For", targetOf(campaign)],
         ["Sets", Object.entries(campaign.values).map(([node, value]) => `${node} = ${value}`).join(", ")],
         ["Takes back", campaign.unset.join(", ")],
+        ["Operations", campaign.operations],
         ["Package", campaign.package],
+        ["Edition of the profiles", campaign.edition],
+        ["Rate", `${campaign.rate_per_minute} a minute${remaining(campaign)}`],
+        ["Hours", campaign.window && `${campaign.window.begin.slice(0, 5)} to ${campaign.window.end.slice(0, 5)} ${campaign.window.timezone}`],
+        ["Next", campaign.state === "running" && campaign.next_start_at && html`<${When} at=${campaign.next_start_at} exact />`],
+        ["Each device has", `${(campaign.device_deadline_seconds / 3600).toLocaleString("en", { maximumFractionDigits: 1 })} h${campaign.retries ? ` and ${campaign.retries} more tries` : ""}`],
+        ["After a group", campaign.after_success],
+        ["On error", campaign.on_error],
       ]} /></section>
     <${Steering} of=${campaign} reload=${loaded.reload} />
-    <${Groups} of=${campaign.groups} onState=${(state) => setChosen({ state })} />
-    ${Object.keys(campaign.errors).length > 0 && html`<p class="row">Failed with ${Object.entries(campaign.errors).map(([code, number]) => html`<button type="button" class="small" key=${code} onClick=${() => setChosen({ code })}>${code}: ${number}</button>`)}</p>`}
-    <${Members} id=${id} chosen=${chosen} onAll=${() => setChosen({})} />
+    <${Groups} of=${campaign.groups} here=${here} />
+    ${Object.keys(campaign.errors).length > 0 && html`<${Errors} of=${campaign} here=${here} />`}
+    <${Members} id=${id} chosen=${{ state, code, after }} here=${here} />
     <${Command} line=${`mogate campaign show ${id}`} />`}<//>`;
+}
+
+function targetOf({ listed, match, dynamic }) {
+  const facets = Object.entries(match).map(([facet, values]) => `${facet} ${values.join(" or ")}`).join(", ");
+  return [listed && `${listed} listed`, facets && `${facets}${dynamic ? ", later ones too" : ""}`].filter(Boolean).join(" and ");
+}
+
+// How long the devices that wait take at this rate.
+function remaining({ state, groups, rate_per_minute: rate }) {
+  const waiting = groups.reduce((sum, group) => sum + group.pending, 0);
+  if (state !== "running" || !waiting) return "";
+  const minutes = Math.ceil(waiting / rate);
+  return `, ${minutes < 120 ? `${minutes} min` : `${Math.ceil(minutes / 60)} h`} for those that wait`;
 }
 
 function Steering({ of: { id, state }, reload }) {
@@ -110,27 +94,44 @@ function Steering({ of: { id, state }, reload }) {
   )}</p><${Problem} of=${problem} />`;
 }
 
-function Groups({ of, onState }) {
-  return html`<${Table} label="Groups" head=${["Group", "Devices", "Open", "How they stand"]}>
+function Groups({ of, here }) {
+  return html`<${Table} label="Groups" head=${["Group", "Devices", "Open", "Good at", "Bad above", "How they stand"]}>
     ${of.map((group, number) => html`<tr key=${number}>
       <th scope="row">${number + 1}</th>
       <td class="number">${group.size}</td>
       <td>${group.open ? "open" : "not yet"}</td>
-      <td><span class="row">${STATES.filter((state) => group[state]).map((state) => html`<button type="button" class="small" key=${state} onClick=${() => onState(state)}>${state}: ${group[state]}</button>`)}</span></td>
+      <td class="number">${group.success_percent} %</td>
+      <td class="number">${group.error_percent} %</td>
+      <td><span class="row">${STATES.filter((state) => group[state]).map((state) => html`<a class="button small" key=${state} href=${here({ state })}>${state}: ${group[state]}</a>`)}</span></td>
     </tr>`)}
   <//>`;
 }
 
-function Members({ id, chosen, onAll }) {
-  const loaded = useLoad(() => get(`/campaigns/${segment(id)}/devices`, { ...chosen, limit: MEMBERS }), [id, chosen.state, chosen.code], REFRESH_SECONDS);
-  const shown = chosen.state ?? chosen.code;
-  return html`<h2 class="below">Devices ${shown && html`<${Badge} tone="accent">${shown}<//> <button type="button" class="quiet small" onClick=${onAll}>Show all</button>`}</h2>
+function Errors({ of: { errors, meanings }, here }) {
+  return html`<h2 class="below">Why devices failed</h2>
+    <${Table} label="Errors" head=${["Code", "Means", "Devices"]}>
+      ${Object.entries(errors).sort(([, one], [, other]) => other - one).map(([code, number]) => html`<tr key=${code}>
+        <th scope="row"><a href=${here({ code })}>${code}</a></th><td>${meanings[code]}</td><td class="number">${number}</td>
+      </tr>`)}
+    <//>`;
+}
+
+function Members({ id, chosen, here }) {
+  const { state, code, after } = chosen;
+  const loaded = useLoad(() => get(`/campaigns/${segment(id)}/devices`, { ...chosen, limit: MEMBERS }), [id, state, code, after], REFRESH_SECONDS);
+  const shown = state || code;
+  return html`<h2 class="below">Devices ${shown && html`<${Badge} tone="accent">${shown}<//> <a class="button small" href=${here({})}>Show all</a>`}</h2>
     <${Loaded} from=${loaded}>${(members) => html`
-      <${Table} label="Devices of the campaign" head=${["Device", "State", "Group", "Code", "Tries", "Started"]} empty="None.">
+      <${Table} label="Devices of the campaign" head=${["Device", "State", "Group", "Code", "Tries", "Started", "Had before"]} empty="None.">
         ${members.map((member) => html`<tr key=${member.device_id}>
-          <th scope="row"><a href=${to(["subscribers", member.device_id.split(".")[0], member.device_id])}>${member.device_id}</a></th>
+          <th scope="row"><a href=${to(["subscribers", member.device_id.slice(0, member.device_id.lastIndexOf(".")), member.device_id])}>${member.device_id}</a></th>
           <td><${Badge}>${member.state}<//></td><td class="number">${member.group}</td><td>${member.code}</td>
           <td class="number">${member.attempts}</td><td><${When} at=${member.started_at} never="not yet" /></td>
+          <td class="value">${Object.entries(member.previous).map(([node, value]) => `${node} = ${value ?? "nothing of its own"}`).join(", ")}</td>
         </tr>`)}
-      <//>`}<//>`;
+      <//>
+      <p class="pager">
+        ${after && html`<a class="button" href=${here({ state, code })}>First page</a>`}
+        ${members.length === MEMBERS && html`<a class="button" href=${here({ state, code, after: members.at(-1).place + 1 })}>Next page</a>`}
+      </p>`}<//>`;
 }

@@ -1,10 +1,16 @@
 // Devices of the whole fleet by what they have in common, and one act for all that are chosen.
 import { call, get, may, segment } from "../api.js";
 import { html, useState } from "../dom.js";
-import { Badge, Command, Heading, Loaded, Pager, Panel, Problem, Table, useAction, useLoad, When } from "../parts.js";
+import { Badge, Command, Export, Heading, Loaded, Pager, Panel, Problem, Table, useAction, useLoad, When } from "../parts.js";
 import { go, to } from "../route.js";
+import { SavedViews } from "../views.js";
+import { beginCampaign } from "./wizard.js";
 
 const PAGE = 100;
+const SAMPLE = 5;
+const BATCH = 1000;
+const MOST_CHOSEN = 10_000;
+const SHOWN_RESULTS = 500;
 const AT_ONCE = 6;
 const EXAMPLE = "plan=premium; model=B7; seen>30d";
 
@@ -39,9 +45,28 @@ export function Devices({ query: { match = "", after = "" } }) {
     </form>
     <${Loaded} from=${loaded}>${(page) => html`
       <${Bulk} of=${[...chosen]} />
+      <div class="tools"><${AllMatching} match=${match} choose=${setChosen} /><${Export} path="/devices" query=${{ match }} name="devices.csv" /></div>
       <${Found} of=${page} chosen=${chosen} choose=${setChosen} />
       <${Pager} path=${["devices"]} query=${{ match, after }} page=${page} size=${PAGE} />
-      <${Command} line=${`mogate device list${match && ` --match '${match}'`}`} />`}<//>`;
+      <${Command} line=${`mogate device list${match && ` --match '${match}'`}`} />`}<//>
+    <${SavedViews} screen="devices" />`;
+}
+
+// Chooses all that the search finds, on whatever page.
+function AllMatching({ match, choose }) {
+  const [collect, { busy, problem }] = useAction(async () => {
+    const ids = [];
+    let page = [];
+    do {
+      page = await get("/devices", { match, after: ids.at(-1), limit: BATCH });
+      ids.push(...page.map(({ id }) => id));
+    } while (page.length === BATCH && ids.length < MOST_CHOSEN);
+    if (page.length === BATCH) throw new Error(`More than ${MOST_CHOSEN.toLocaleString("en")} devices match. Begin a campaign for them: it takes as many as there are, and can be stopped.`);
+    choose(new Set(ids));
+  });
+  return html`<button type="button" disabled=${busy} onClick=${collect}>${busy ? "Counting …" : "Choose all that match"}</button>
+    ${may("campaigns:write") && html`<button type="button" onClick=${() => beginCampaign([], match)}>Campaign for all that match …</button>`}
+    <${Problem} of=${problem} />`;
 }
 
 function Found({ of: page, chosen, choose }) {
@@ -91,18 +116,19 @@ function Bulk({ of }) {
   });
   const failed = results.filter(({ why }) => why).length;
   if (!of.length) return null;
-  return html`<${Panel} title=${`${of.length} chosen`}>
+  return html`<${Panel} title=${`${of.length} chosen`} aside=${html`<span class="muted">${of.slice(0, SAMPLE).join(", ")}${of.length > SAMPLE && " …"}</span>`}>
     <form class="row fields" onSubmit=${(event) => { event.preventDefault(); run(new FormData(event.target).get("given") ?? ""); }}>
       <label class="field"><span>What to do</span><select value=${kind} onChange=${(event) => { setKind(event.target.value); setResults([]); }}>
         ${Object.entries(ACTS).map(([key, one]) => html`<option key=${key} value=${key}>${one.name}</option>`)}
       </select></label>
       ${asks && html`<label class="field"><span>${asks}</span><input name="given" required autocomplete="off" spellcheck=${false} /></label>`}
       <button type="submit" class="main" disabled=${busy || !may(needs)}>${name} (${of.length})</button>
+      ${may("campaigns:write") && html`<button type="button" onClick=${() => beginCampaign(of)}>Campaign for these …</button>`}
     </form>
     <${Problem} of=${problem} />
     ${results.length > 0 && html`<p role="status" class="notice ${failed ? "warn" : "good"}">${results.length} of ${of.length}, ${failed} refused</p>
       <${Table} label="What came of it" head=${["Device", "Result"]}>
-        ${results.map(({ id, why }) => html`<tr key=${id}><th scope="row">${id}</th><td><${Badge} tone=${why ? "bad" : "good"}>${why ? "refused" : "done"}<//> ${why}</td></tr>`)}
+        ${[...results].sort((one, other) => Boolean(other.why) - Boolean(one.why)).slice(0, SHOWN_RESULTS).map(({ id, why }) => html`<tr key=${id}><th scope="row">${id}</th><td><${Badge} tone=${why ? "bad" : "good"}>${why ? "refused" : "done"}<//> ${why}</td></tr>`)}
       <//>`}
   <//>`;
 }

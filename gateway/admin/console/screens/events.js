@@ -1,30 +1,39 @@
-import { get } from "../api.js";
-import { html, useState } from "../dom.js";
-import { Filter, Heading, Loaded, Table, useLoad, When } from "../parts.js";
-import { to } from "../route.js";
+import { html } from "../dom.js";
+import { Export, Filter, Heading, Loaded, Table, useNews, When } from "../parts.js";
+import { refine, to } from "../route.js";
+import { SavedViews } from "../views.js";
 
-const REFRESH_SECONDS = 5;
 const LIMIT = 1000;
 
 // What happened to anybody, newest first.
-export function AllEvents() {
-  return html`<${Heading} title="Events" /><${EventList} query=${{}} />`;
+export function AllEvents({ query: { filter } }) {
+  return html`<${Heading} title="Events" /><${EventList} of=${{}} filter=${filter} /><${SavedViews} screen="events" />`;
 }
 
 // What happened to one subscriber.
-export function Events({ subscriber }) {
-  return html`<${EventList} query=${{ subscriber: subscriber.id }} />`;
+export function Events({ subscriber, query: { filter } }) {
+  return html`<${EventList} of=${{ subscriber: subscriber.id }} filter=${filter} />`;
 }
 
-function EventList({ query }) {
-  const [filter, setFilter] = useState("");
-  const loaded = useLoad(() => get("/events", { ...query, newest: true, limit: LIMIT }), [query.subscriber], REFRESH_SECONDS);
+// The last events, oldest first, and those that happen from now on.
+export const useEvents = (query) =>
+  useNews({
+    path: "/events",
+    query: { ...query, limit: LIMIT },
+    first: { newest: true },
+    newest: (events) => events.at(-1)?.seq,
+    join: (events, news) => [...events, ...news].slice(-LIMIT),
+  });
+
+function EventList({ of: query, filter = "" }) {
+  const loaded = useEvents(query);
   const words = filter.toLowerCase().split(/\s+/);
   const fits = (event) => {
     const text = `${event.kind} ${event.subscriber_id} ${event.device_id} ${detailOf(event)}`.toLowerCase();
     return words.every((word) => text.includes(word));
   };
-  return html`<div class="tools"><${Filter} value=${filter} onInput=${setFilter} label="Filter by kind, subscriber or detail" /></div>
+  return html`<div class="tools"><${Filter} value=${filter} onInput=${(text) => refine({ filter: text })} label="Filter by kind, subscriber or detail" />
+      <${Export} path="/events" query=${query} name="events.csv" /></div>
     <${Loaded} from=${loaded}>${(events) => html`<${EventTable} of=${events.toReversed().filter(fits)} />`}<//>`;
 }
 

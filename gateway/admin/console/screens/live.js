@@ -1,28 +1,37 @@
 // Who was spoken with last, as it happens; each leads to its decoded trace.
-import { get } from "../api.js";
-import { html, useState } from "../dom.js";
-import { Badge, Filter, Heading, Loaded, Table, useLoad, When } from "../parts.js";
-import { to } from "../route.js";
+import { html } from "../dom.js";
+import { Badge, Filter, Heading, Loaded, Table, useNews, When } from "../parts.js";
+import { refine, to } from "../route.js";
 import { kindOf, protocolName } from "../sessions.js";
+import { SavedViews } from "../views.js";
 
-const REFRESH_SECONDS = 2;
 const LIMIT = 50;
 
-export function Live() {
-  const [filter, setFilter] = useState("");
-  const [following, setFollowing] = useState(true);
-  const loaded = useLoad(() => get("/trace", { limit: LIMIT }), [following], following ? REFRESH_SECONDS : 0);
+export function Live({ query: { filter = "", still } }) {
+  const loaded = useNews({
+    path: "/trace",
+    first: { limit: LIMIT },
+    newest: (exchanges) => exchanges[0]?.at,
+    join: (exchanges, news) => newestOfEach([...news.toReversed(), ...exchanges]).slice(0, LIMIT),
+    on: !still,
+  });
   const word = filter.toLowerCase();
   const fits = (exchange) => `${exchange.owner} ${protocolName(exchange.protocol)} ${exchange.decisions} ${exchange.messages.map((one) => one.line)}`.toLowerCase().includes(word);
   return html`<${Heading} title="Live sessions" />
     <div class="tools">
-      <${Filter} value=${filter} onInput=${setFilter} label="Filter by device, protocol or outcome" />
-      <label class="check"><input type="checkbox" checked=${following} onChange=${(event) => setFollowing(event.target.checked)} /> Follow</label>
+      <${Filter} value=${filter} onInput=${(text) => refine({ filter: text })} label="Filter by device, protocol or outcome" />
+      <label class="check"><input type="checkbox" checked=${!still} onChange=${(event) => refine({ still: event.target.checked ? "" : "1" })} /> Follow</label>
     </div>
     <${Loaded} from=${loaded}>${(exchanges) => html`
       <${Table} label="Live sessions" head=${["When", "Device", "Protocol", "It said", "Answered", "Decided"]} empty="Nobody was traced. Which exchanges are kept is the setting trace.mode.">
         ${exchanges.filter(fits).map((exchange) => html`<${Row} key=${exchange.owner} of=${exchange} />`)}
-      <//>`}<//>`;
+      <//>`}<//>
+    <${SavedViews} screen="live" />`;
+}
+
+function newestOfEach(exchanges) {
+  const owners = new Set();
+  return exchanges.filter(({ owner }) => !owners.has(owner) && owners.add(owner));
 }
 
 function Row({ of: { at, owner, protocol, proven, messages, decisions } }) {

@@ -31,37 +31,38 @@ export function Login({ onSignedIn }) {
   const [begin, begun] = useAction(async () => {
     const session = await resume();
     if (session) onSignedIn(session);
-    else {
-      const ways = await waysIn();
-      setOffered(ways);
-      if (!ways.passwords) setChosen("token");
-    }
+    else setOffered(await waysIn());
   });
   useEffect(() => {
     begin();
   }, []);
-  const way = WAYS[chosen];
-  const [enter, { busy, problem }, forget] = useAction(async (...given) => onSignedIn(await way.enter(...given)));
+  if (!offered) return html`<main class="login"><${Problem} of=${begun.problem} /></main>`;
+  return html`<main class="login">
+    <div class="box">
+      <img src="icon.svg" alt="" width="48" height="48" />
+      <${Heading} title="Sign in">Sign in to MOGate<//>
+      ${offered.provider && html`<button type="button" class="main" onClick=${leaveToSignIn}>Sign in with ${offered.provider}</button>`}
+      ${offered.passwords && html`<${Way} key=${chosen} of=${WAYS[chosen]} beside=${offered.provider} onSignedIn=${onSignedIn} />
+        <div class="stack">
+          ${Object.keys(WAYS).filter((key) => key !== chosen).map((key) => html`<button type="button" class="quiet small" key=${key} onClick=${() => setChosen(key)}>${NAMES[key]}</button>`)}
+        </div>`}
+    </div>
+  </main>`;
+}
+
+function Way({ of: way, beside, onSignedIn }) {
+  const [enter, { busy, problem }] = useAction(async (...given) => onSignedIn(await way.enter(...given)));
   const submit = (event) => {
     event.preventDefault();
     const inputs = [...event.target.querySelectorAll("input")];
     enter(...inputs.map(({ value, autocomplete }) => (autocomplete.endsWith("password") ? value : value.trim())));
   };
-  if (!offered) return html`<main class="login"><${Problem} of=${begun.problem} /></main>`;
-  return html`<main class="login">
-    <form onSubmit=${submit} key=${chosen}>
-      <img src="icon.svg" alt="" width="48" height="48" />
-      <${Heading} title="Sign in">Sign in to MOGate<//>
-      ${offered.provider && html`<button type="button" class="main" onClick=${leaveToSignIn}>Sign in with ${offered.provider}</button>`}
-      ${way.fields.map(([name, complete, type], place) => html`<label class="field" key=${name}><span>${name}</span>
-        <input type=${type} autocomplete=${complete} required autofocus=${place === 0} spellcheck=${false} minlength=${complete === "new-password" ? 12 : undefined} />
-      </label>`)}
-      <button type="submit" class=${offered.provider ? "" : "main"} disabled=${busy}>${way.button}</button>
-      <${Problem} of=${problem} />
-      <p class="muted">${way.says}</p>
-      <div class="stack">
-        ${Object.keys(WAYS).filter((key) => key !== chosen && (offered.passwords || key === "token")).map((key) => html`<button type="button" class="quiet small" key=${key} onClick=${() => { setChosen(key); forget(); }}>${NAMES[key]}</button>`)}
-      </div>
-    </form>
-  </main>`;
+  return html`<form onSubmit=${submit}>
+    ${way.fields.map(([name, complete, type], place) => html`<label class="field" key=${name}><span>${name}</span>
+      <input type=${type} autocomplete=${complete} required autofocus=${place === 0} spellcheck=${false} minlength=${complete === "new-password" ? 12 : undefined} />
+    </label>`)}
+    <button type="submit" class=${beside ? "" : "main"} disabled=${busy}>${way.button}</button>
+    <${Problem} of=${problem} />
+    <p class="muted">${way.says}</p>
+  </form>`;
 }

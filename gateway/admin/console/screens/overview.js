@@ -1,12 +1,11 @@
 // How the gateway is doing: counts since its start, rates while the page is open, and what went wrong last.
-import { get, metrics } from "../api.js";
+import { metrics } from "../api.js";
 import { html, useEffect, useState } from "../dom.js";
 import { byLabel, newest, parse, ratesOf, remember, total } from "../metrics.js";
-import { age, Badge, Heading, Loaded, Panel, Problem, useLoad } from "../parts.js";
-import { EventTable } from "./events.js";
+import { age, Badge, Heading, Loaded, Panel, Problem } from "../parts.js";
+import { EventTable, useEvents } from "./events.js";
 
 const SAMPLE_SECONDS = 5;
-const EVENTS = 500;
 const SHOWN_FAILURES = 12;
 const FAILURES = /refused|failed|drifted|quarantined|expired|stranger/;
 
@@ -87,7 +86,7 @@ function Health({ series }) {
 }
 
 function Failures() {
-  const loaded = useLoad(() => get("/events", { newest: true, limit: EVENTS }), [], SAMPLE_SECONDS);
+  const loaded = useEvents({});
   return html`<${Panel} title="What went wrong last" aside=${html`<a href="#/events">All events</a>`}>
     <${Loaded} from=${loaded}>${(events) => html`<${EventTable} of=${events.filter((event) => FAILURES.test(event.kind)).reverse().slice(0, SHOWN_FAILURES)} />`}<//>
   <//>`;

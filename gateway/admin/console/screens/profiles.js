@@ -1,12 +1,13 @@
 // What the profiles say, and what a phone would get if its plan, groups or model were others.
 import { get, segment } from "../api.js";
-import { html, useState } from "../dom.js";
+import { html } from "../dom.js";
 import { Badge, Facts, Filter, Heading, Loaded, Panel, Problem, Table, useAction, useLoad } from "../parts.js";
-import { to } from "../route.js";
+import { refine, to } from "../route.js";
 
 export function Profiles() {
   const loaded = useLoad(() => get("/profiles"), []);
   return html`<${Heading} title="Profiles" />
+    <p><a href=${to(["editions"])}>Publish the files, compare editions, or go back to one</a></p>
     <${WhatIf} />
     <${Loaded} from=${loaded}>${(profiles) => html`
       <${Table} label="Profiles" head=${["Profile", "Layer", "Applies to", "Values", "File"]} empty="There are no profiles.">
@@ -20,8 +21,7 @@ export function Profiles() {
       <//>`}<//>`;
 }
 
-export function Profile({ path: [name] }) {
-  const [filter, setFilter] = useState("");
+export function Profile({ path: [name], query: { filter = "" } }) {
   const loaded = useLoad(() => get("/profiles"), [name]);
   return html`<${Loaded} from=${loaded}>${(profiles) => {
     const profile = profiles.find((one) => one.name === name);
@@ -30,7 +30,7 @@ export function Profile({ path: [name] }) {
     return html`<section class="identity"><${Heading} title=${name}>${name} <${Badge}>${profile.layer}<//><//>
         <${Facts} of=${[["Applies to", matchOf(profile)], ["File", profile.file]]} /></section>
       ${profile.warnings.map((warning) => html`<p class="notice warn" key=${warning}>${warning}</p>`)}
-      <div class="tools"><${Filter} value=${filter} onInput=${setFilter} label="Filter by node or value" /></div>
+      <div class="tools"><${Filter} value=${filter} onInput=${(text) => refine({ filter: text })} label="Filter by node or value" /></div>
       <${Table} label="Values" head=${["Node", "Value", "Place"]} empty="No value is so.">
         ${leaves.map(({ node, template, place }) => html`<tr key=${node + place}>
           <th scope="row" class="node">${node}</th><td class="value">${template ?? html`<i class="muted">taken away</i>`}</td><td class="muted">${place}</td>

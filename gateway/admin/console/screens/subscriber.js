@@ -3,6 +3,7 @@ import { get, segment } from "../api.js";
 import { html } from "../dom.js";
 import { Badge, Facts, Heading, Loaded, Panel, Tabs, useLoad, When } from "../parts.js";
 import { to } from "../route.js";
+import { protocolName } from "../sessions.js";
 import { Events } from "./events.js";
 import { Operations } from "./operations.js";
 import { Summary } from "./summary.js";
@@ -54,7 +55,7 @@ function Devices({ of: { id, devices }, chosen, tab }) {
       <b>${device.friendly_name || `${device.manufacturer} ${device.model}`.trim() || device.id}</b>
       <span>${device.id}${device.role === "additional" ? ", additional device" : ""}</span>
       <span class="number">IMEI ${device.imei || "unknown"}</span>
-      <span>${device.protocols.map((name) => (name === "omadm" ? "OMA DM" : "RCC.14")).join(", ") || "no protocol yet"}</span>
+      <span>${device.protocols.map(protocolName).join(", ") || "no protocol yet"}</span>
       <span>seen <${When} at=${device.last_seen_at} /></span>
     </a>`)}
   </nav>`;

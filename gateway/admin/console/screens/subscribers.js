@@ -1,7 +1,8 @@
 import { get } from "../api.js";
 import { html } from "../dom.js";
-import { Badge, Heading, Loaded, Pager, Table, useLoad, When } from "../parts.js";
+import { Badge, Export, Heading, Loaded, Pager, Table, useLoad, When } from "../parts.js";
 import { to } from "../route.js";
+import { SavedViews } from "../views.js";
 
 const PAGE = 50;
 
@@ -16,8 +17,10 @@ export function Subscribers({ query }) {
       return html`<${Table} label="Subscribers" head=${["Subscriber", "MSISDN", "IMSI", "Plan", "State", "Devices", "Last seen"]} empty="No subscriber is called so.">
           ${shown.map((one) => html`<${Row} key=${one.id} of=${one} />`)}
         <//>
-        <${Pager} path=${["subscribers"]} query=${{ q, after }} page=${shown} size=${PAGE} />`;
-    }}<//>`;
+        <${Pager} path=${["subscribers"]} query=${{ q, after }} page=${shown} size=${PAGE} />
+        <${Export} path="/subscribers" query=${{}} name="subscribers.csv" />`;
+    }}<//>
+    <${SavedViews} screen="subscribers" />`;
 }
 
 function Row({ of: { id, msisdn, imsis, plan, state, devices } }) {

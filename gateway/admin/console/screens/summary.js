@@ -3,7 +3,7 @@ import { html } from "../dom.js";
 import { findings } from "../findings.js";
 import { Badge, Facts, Loaded, Panel, Table, toneOf, useLoad, When } from "../parts.js";
 import { to } from "../route.js";
-import { sessionsOf } from "../sessions.js";
+import { protocolName, sessionsOf } from "../sessions.js";
 import { Reach } from "./reach.js";
 
 const SHOWN_SESSIONS = 6;
@@ -17,6 +17,7 @@ export function Summary({ subscriber, device, reload }) {
       <${Reach} subscriber=${subscriber} device=${device} reload=${reload} />
       ${device.omadm && html`<${OmaDm} of=${device} />`}
       ${device.rcc14 && html`<${Rcc14} of=${device.rcc14} />`}
+      <${Protocols} of=${device} />
     </div>
     <${Sessions} device=${device} here=${here} />`;
 }
@@ -43,9 +44,19 @@ function OmaDm({ of: { omadm, leaves, manufacturer, model, software } }) {
   <//>`;
 }
 
+// What the device speaks and why the gateway thinks so, and which protocol alone writes an object to it.
+function Protocols({ of: { speaking, owners } }) {
+  return html`<${Panel} title="What it speaks">
+    <${Facts} of=${speaking.map(({ protocol, speaks, why }) => [protocolName(protocol), html`<${Badge} tone=${speaks ? "good" : ""}>${speaks ? "spoken" : "not spoken"}<//> ${why}`])} />
+    ${owners.length > 0 && html`<h3>One protocol alone writes</h3>
+      <${Facts} of=${owners.map(({ mo, protocol, why }) => [html`<code>${mo}</code>`, html`<${Badge} tone="accent">${protocolName(protocol)}<//> ${why}`])} />`}
+  <//>`;
+}
+
 function Rcc14({ of: state }) {
   return html`<${Panel} title="RCC.14" aside=${html`<${Badge}>${state.activation}<//>`}>
     <${Facts} of=${[
+      ["Activation", state.activation],
       ["Version due", state.version],
       ["Last sent", html`${state.sent_version || "none"}${state.sent_at && html`, <${When} at=${state.sent_at} />`}`],
       ["Says it holds", !state.reported_version ? "nothing yet" : html`${state.reported_version}, <${When} at=${state.reported_at} />`],

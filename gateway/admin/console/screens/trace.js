@@ -1,17 +1,22 @@
 // What was said with a device, session by session, decoded, with what the gateway decided in between.
-import { call, get, may, save, segment } from "../api.js";
+import { call, may, save, segment } from "../api.js";
 import { html, useState } from "../dom.js";
-import { Badge, Command, Copy, Loaded, Problem, timeOf, useAction, useLoad, When } from "../parts.js";
+import { Badge, Command, Copy, Loaded, Problem, timeOf, useAction, useNews, When } from "../parts.js";
 import { kindOf, sessionsOf } from "../sessions.js";
 
 const EXCHANGES = 200;
-const REFRESH_SECONDS = 3;
 const ARMED_MINUTES = 60;
 
 export function Trace({ device, query }) {
   const path = `/devices/${segment(device.id)}/trace`;
   const [following, setFollowing] = useState(true);
-  const loaded = useLoad(() => get(path, { last: EXCHANGES }), [device.id, following], following ? REFRESH_SECONDS : 0);
+  const loaded = useNews({
+    path,
+    first: { last: EXCHANGES },
+    newest: (exchanges) => exchanges.at(-1)?.seq,
+    join: (exchanges, news) => [...exchanges, ...news].slice(-EXCHANGES),
+    on: following,
+  });
   const [arm, armed] = useAction(() => call("PUT", path, { body: { minutes: ARMED_MINUTES } }));
   return html`<div class="tools">
       <label class="check"><input type="checkbox" checked=${following} onChange=${(event) => setFollowing(event.target.checked)} /> Follow</label>

@@ -4,11 +4,12 @@ import { useBasket } from "../basket.js";
 import { html, useEffect, useMemo, useRef, useState } from "../dom.js";
 import { Badge, Facts, Filter, Loaded, Panel, Problem, useAction, useLoad, When } from "../parts.js";
 import { definitionOf, leavesOf, permittedOf, rowsOf } from "../tree.js";
+import { refine } from "../route.js";
 import { Basket } from "./basket.js";
 
 const LIVE_SECONDS = 2;
 
-export function Tree({ subscriber, device, reload }) {
+export function Tree({ subscriber, device, query: { filter = "" }, reload }) {
   const values = JSON.stringify([subscriber.values, device.values]);
   const loaded = useLoad(() => get(`/subscribers/${segment(subscriber.id)}/explain`, { device: device.id }), [device.id], 0, values);
   const waiting = device.operations.some((one) => one.status === null);
@@ -16,11 +17,10 @@ export function Tree({ subscriber, device, reload }) {
     const timer = waiting && setInterval(reload, LIVE_SECONDS * 1000);
     return () => clearInterval(timer);
   }, [waiting, device.id]);
-  return html`<${Loaded} from=${loaded}>${({ leaves }) => html`<${Explorer} leaves=${leavesOf(leaves, device)} subscriber=${subscriber} device=${device} reload=${reload} />`}<//>`;
+  return html`<${Loaded} from=${loaded}>${({ leaves }) => html`<${Explorer} filter=${filter} leaves=${leavesOf(leaves, device)} subscriber=${subscriber} device=${device} reload=${reload} />`}<//>`;
 }
 
-function Explorer({ leaves, subscriber, device, reload }) {
-  const [filter, setFilter] = useState("");
+function Explorer({ filter, leaves, subscriber, device, reload }) {
   const [open, setOpen] = useState(() => new Set(notable(leaves)));
   const [chosen, setChosen] = useState(null);
   const [current, setCurrent] = useState(null);
@@ -60,7 +60,7 @@ function Explorer({ leaves, subscriber, device, reload }) {
 
   const leaf = leaves.find((one) => one.path === chosen);
   const stop = rows.some((row) => row.path === current) ? current : rows[0]?.path;
-  return html`<div class="tools"><${Filter} value=${filter} onInput=${setFilter} label="Filter by node, value or standing" />
+  return html`<div class="tools"><${Filter} value=${filter} onInput=${(text) => refine({ filter: text })} label="Filter by node, value or standing" />
       <${GetNow} device=${device} rows=${rows} current=${stop} reload=${reload} /></div>
     ${applied && !edits.length && html`<p class="notice good" role="status">Applied. It goes out when the phone next calls.</p>
       ${applied.map((warning) => html`<p class="notice warn" key=${warning}>${warning}</p>`)}`}

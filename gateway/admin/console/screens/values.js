@@ -1,16 +1,15 @@
 // Why every value is what it is: the layer that won, and those that lost.
 import { get, segment } from "../api.js";
-import { html, useState } from "../dom.js";
+import { html } from "../dom.js";
 import { Badge, Command, Filter, Loaded, Node, Table, useLoad } from "../parts.js";
+import { refine } from "../route.js";
 
-export function Values({ subscriber, device, query }) {
-  const [filter, setFilter] = useState(query.node ?? "");
-  const [contested, setContested] = useState(false);
+export function Values({ subscriber, device, query: { filter = "", contested } }) {
   const path = `/subscribers/${segment(subscriber.id)}/explain`;
   const loaded = useLoad(() => get(path, { device: device.id }), [device.id], 0, JSON.stringify([subscriber.values, device.values]));
   return html`<div class="tools">
-      <${Filter} value=${filter} onInput=${setFilter} label="Filter by node, value or layer" />
-      <label class="check"><input type="checkbox" checked=${contested} onChange=${(event) => setContested(event.target.checked)} /> Only where layers disagree</label>
+      <${Filter} value=${filter} onInput=${(text) => refine({ filter: text })} label="Filter by node, value or layer" />
+      <label class="check"><input type="checkbox" checked=${Boolean(contested)} onChange=${(event) => refine({ contested: event.target.checked ? "1" : "" })} /> Only where layers disagree</label>
     </div>
     <${Loaded} from=${loaded}>${({ leaves }) => html`
       <${Table} label="Effective values" head=${["Node", "Value", "Set by", "Overruled"]} empty="No value is so.">
