@@ -46,13 +46,16 @@ def aligned(mo: DesiredMo, mirror: Mirror) -> DesiredMo:
     point, the address of a server); else when their names are. What the device has not got keeps the profile's name,
     or takes a free one where the device uses that for something else.
     """
-    prefix = f"{mo.root}/"
-    if all(_is_in_place(mo, path, mirror.facts.get(prefix + path)) for path in mo.values):
+    prefix, facts = f"{mo.root}/", mirror.facts
+    others = [
+        path for path, text in mo.values.items() if (fact := facts.get(prefix + path)) is None or fact.effective != text
+    ]
+    if all(_is_in_place(mo, path, facts.get(prefix + path)) for path in others):
         # Nearly always: then each instance has the key that is wanted under the name that is wanted.
         return mo
     start = len(prefix)
     held, wanted = _Level(), _Level()
-    for uri, fact in mirror.facts.items():
+    for uri, fact in facts.items():
         if uri.startswith(prefix) and fact.exists:
             held.reach(uri[start:]).text = fact.effective
     if not held:
@@ -76,9 +79,7 @@ def aligned(mo: DesiredMo, mirror: Mirror) -> DesiredMo:
 
 
 def _is_in_place(mo: DesiredMo, path: str, fact: Fact | None) -> bool:
-    """Whether the leaf gives no reason to look for its instance under another name: no key of one, or the same."""
-    if fact is not None and fact.effective == mo.values[path]:
-        return True
+    """Whether a leaf of another value gives no reason to look for its instance under another name: no key of one."""
     kind, definition = None, mo.definition
     for name in path.split("/"):
         below = definition.child(name)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
@@ -27,6 +28,7 @@ RETRY_AFTER = timedelta(hours=1)
 QUARANTINE = timedelta(days=1)
 """How long a change is left alone that a device never answered, though it was sent MAX_ATTEMPTS times."""
 
+_NODE = Format.NODE
 _WHOLE = ("",)
 """The paths to compare of an MO as a whole."""
 
@@ -46,6 +48,7 @@ def plan(
     anything below an interior node that it would not add; refusals of the moment are tried again after RETRY_AFTER,
     and what MAX_ATTEMPTS times got no answer after QUARANTINE.
     """
+    uris = sorted(mirror.facts)
     lacking: list[tuple[DesiredMo, tuple[str, ...]]] = []
     unknown: list[Uri] = []
     unread = [uri for uri in mirror.to_read if not is_given_up(mirror, uri)]
@@ -53,7 +56,7 @@ def plan(
         root = str(mo.root)
         if not mirror.knows(mo.root) and not is_given_up(mirror, root):
             unknown.append(mo.root)
-        elif (paths := _differing(mirror, mo)) and not any(f"{uri}/".startswith(f"{root}/") for uri in unread):
+        elif (paths := _differing(mirror, uris, mo)) and not any(f"{uri}/".startswith(f"{root}/") for uri in unread):
             lacking.append((mo, paths))
     walked = LIST in state.refused_verbs
     roots = [_below(mo, path) for mo, paths in lacking for path in paths]
@@ -66,31 +69,31 @@ def plan(
     )
 
 
-def _differing(mirror: Mirror, mo: DesiredMo) -> tuple[str, ...]:
+def _differing(mirror: Mirror, uris: Sequence[str], mo: DesiredMo) -> tuple[str, ...]:
     """Where below the root of the MO the device is to be compared with it, so that few trees need to be built.
 
-    Nowhere when it is known to hold just what it shall, else at the leaves of other values, in the order of their
-    names; but the whole MO when there are nodes that only one of the two has.
+    ``uris`` are those of the mirror, sorted. Nowhere when it is known to hold just what it shall, else at the leaves of
+    other values, in the order of their names; but the whole MO when there are nodes that only one of the two has.
     """
-    root, facts = f"{mo.root}/", mirror.facts
+    root, values = f"{mo.root}/", mo.values
+    start = len(root)
+    interiors, missing = _interiors(tuple(values)), len(values)
     differing: list[str] = []
-    for path, wanted in mo.values.items():
-        fact = facts.get(root + path)
-        if fact is None or not fact.exists or fact.format == Format.NODE:
-            return _WHOLE
+    # "/" is followed by "0".
+    for uri in uris[bisect_left(uris, root) : bisect_left(uris, f"{mo.root}0")]:
+        path, fact = uri[start:], mirror.facts[uri]
+        wanted = values.get(path)
+        if wanted is None:
+            if fact.exists and (path not in interiors or fact.format != _NODE):
+                return _WHOLE
+            continue
         held = fact.effective
+        if (held is None and not fact.exists) or fact.format == _NODE:
+            return _WHOLE
+        missing -= 1
         if held != wanted and not _format(mo, path).same(held, wanted):
             differing.append(path)
-    interiors = _interiors(tuple(mo.values))
-    length = len(root)
-    for uri in [uri for uri in facts if uri.startswith(root)]:
-        path = uri[length:]
-        if path in interiors:
-            if facts[uri].exists and facts[uri].format != Format.NODE:
-                return _WHOLE
-        elif path not in mo.values and facts[uri].exists:
-            return _WHOLE
-    return tuple(sorted(differing, key=lambda path: path.split("/"))) if mo.values else _WHOLE
+    return _WHOLE if missing or not values else tuple(sorted(differing, key=lambda path: path.split("/")))
 
 
 @functools.lru_cache(1000)
