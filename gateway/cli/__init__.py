@@ -22,7 +22,7 @@ COMMANDS = {
     "explain": Later("values:explain", "Say which layer set each value, and which layers lost."),
     "render": Later("values:render", "Show what a device would get now."),
     "detect": Later("detect:detect", "Tell of a SIM that was seen in a phone, or of many in a CSV file."),
-    "registration": Later("registration:registration", "Tell what the IMS core says of services."),
+    "registration": Later("registration:registration", "Tell what the IMS core says of a service."),
     "tac": Later("tac:tac", "Phone models by the first eight digits of the IMEI."),
     "events": Later("events:events", "Show what happened to subscribers and devices, oldest first."),
     "trace": Later("trace:trace", "Show what was said with a device, every command with its answer."),

@@ -224,10 +224,10 @@ def test_every_documented_metric_is_served_and_counts(gateway: Gateway) -> None:
         "mogate_acs_documents_total['full']",
         "mogate_acs_header_enrichment_total['trusted']",
         "mogate_tokens_total['issued']",
-        "mogate_http_requests_total['200', 'acs']",
-        "mogate_http_requests_total['200', 'dm']",
-        "mogate_http_requests_total['200', 'admin']",
     } <= grown
+    requests = [name for name in grown if name.startswith("mogate_http_requests_total[") and "'200'" in name]
+    for frontend in ("acs", "dm", "admin"):
+        assert any(f"'{frontend}'" in name for name in requests), frontend
 
 
 def test_nothing_secret_and_nobody_is_in_the_log(gateway: Gateway) -> None:
