@@ -172,6 +172,8 @@ class Rcc14Shadow:
                 metrics.count(metrics.shadow, "left_out")
                 logger().warning("shadow_left_out", why=str(error))
             except Exception:
+                # One answer that is not understood must not end the comparison of all others.
+                metrics.count(metrics.shadow, "left_out")
                 logger().exception("shadow_failed")
 
     async def compare(self, exchange: Exchange) -> None:

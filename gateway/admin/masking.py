@@ -11,6 +11,8 @@ from gateway.observe.logs import mask
 
 _IDENTITY = re.compile(r"(?<![0-9])(?:[0-9]{14,16}|(?:\+|%2[Bb])[0-9]{7,15})(?![0-9])")
 """An IMSI, an IMEI or an international MSISDN in the middle of a text."""
+_OCTETS = re.compile(r"(?:[0-9A-Fa-f]{2}){16,}")
+"""Octets in hexadecimal, as those of a message in WBXML: what they spell is looked at, not their digits."""
 
 
 def masked(answer: Model | Sequence[Model]) -> Any:
@@ -27,9 +29,16 @@ def plain(answer: Model | Sequence[Model]) -> Any:
 
 def _masked(value: Any) -> Any:
     if isinstance(value, str):
-        return _IDENTITY.sub(lambda found: mask(found[0]), value)
+        if _OCTETS.fullmatch(value):
+            octets = _masked_text(bytes.fromhex(value).decode("latin-1")).encode("latin-1").hex()
+            return octets.upper() if value.isupper() else octets
+        return _masked_text(value)
     if isinstance(value, dict):
         return {_masked(key): _masked(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
         return [_masked(one) for one in value]
     return value
+
+
+def _masked_text(text: str) -> str:
+    return _IDENTITY.sub(lambda found: mask(found[0]), text)

@@ -85,9 +85,8 @@ class Selection:
 
     ``leaves`` is MO key -> path -> leaf, MOs by key and leaves in the order of the DDF; leaves that were taken away
     are there, with a winner without template. ``digest`` is the same for the same templates, whoever set them and in
-    every process. ``variables`` are the names the templates use, ``texts`` the templates by MO key and path.
-    every process. ``variables`` are the names the templates use. ``owners`` are the profiles' words on which protocol
-    writes an MO.
+    every process. ``variables`` are the names the templates use, ``texts`` the templates by MO key and path. ``owners``
+    are the profiles' words on which protocol writes an MO.
     """
 
     leaves: Leaves

@@ -74,6 +74,8 @@ def test_a_receiver_is_told(gateway: Gateway, console: Page, receiver: tuple[str
     expect(message).to_contain_text("delivered")
     console.get_by_role("button", name="Remove").click()
     console.get_by_role("button", name="Really remove?").click()
+    expect(console.get_by_role("heading", name="Webhooks", exact=True, level=1)).to_be_visible()
+    expect(console.get_by_role("link", name=url)).to_have_count(0)
     assert len(came) > told
     visit(console, "#/audit")
     expect(console.get_by_role("row", name="create webhook").last).to_contain_text("ticket 42 – Zoë asked")
