@@ -75,7 +75,9 @@ class Scene:
         await self.recorder.write_more()
         refused = len(self.recorder.refusals)
         await asyncio.to_thread(fault)
-        await until(lambda: len(self.recorder.refusals) > refused)
+        await until(
+            lambda: len(self.recorder.refusals) > refused and 503 in {status for status, _ in self.devices.seen}
+        )
         if mend is not None:
             await asyncio.to_thread(mend)
         await self.recorder.write_more()

@@ -54,12 +54,14 @@ def test_workers_serve_die_and_end_together(gateway: Gateway) -> None:
     gateway.start("--workers", "2")
     assert gateway.json("simulate", "omadm")["result"] == "ok"
     seen = scrape(gateway)
+    answered = {
+        name: value
+        for name, value in seen.items()
+        if name.startswith('mogate_http_requests_total{code="200",frontend="dm"')
+    }
     for worker in "12":
-        assert f'mogate_http_requests_total{{code="200",frontend="dm",worker="{worker}"}}' in seen
-    answered = sum(
-        value for name, value in seen.items() if name.startswith('mogate_http_requests_total{code="200",frontend="dm"')
-    )
-    assert answered > 1
+        assert any(f'worker="{worker}"' in name for name in answered)
+    assert sum(answered.values()) > 1
     first, second = workers(gateway)
     os.kill(first, signal.SIGKILL)
     wait_for(lambda: len(set(workers(gateway)) - {first, second}) == 1)

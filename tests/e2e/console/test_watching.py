@@ -78,7 +78,7 @@ def test_a_receiver_is_told(gateway: Gateway, console: Page, receiver: tuple[str
     expect(console.get_by_role("link", name=url)).to_have_count(0)
     assert len(came) > told
     visit(console, "#/audit")
-    expect(console.get_by_role("row", name="create webhook").last).to_contain_text("ticket 42 – Zoë asked")
+    expect(console.get_by_role("row", name="create webhook").first).to_contain_text("ticket 42 – Zoë asked")
 
 
 RULES = """
