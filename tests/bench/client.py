@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
+import time
 from collections.abc import Iterable, Iterator
 from typing import Protocol, cast
 
@@ -84,6 +85,14 @@ class Lane:
         queue = iter(conversations)
         return sum(await asyncio.gather(*[connection.run(queue) for connection in self._connections]))
 
+    def take_latencies(self) -> list[float]:
+        """The seconds that each answer took since this was asked last."""
+        taken = []
+        for connection in self._connections:
+            taken += connection.latencies
+            connection.latencies.clear()
+        return taken
+
     def close(self) -> None:
         for connection in self._connections:
             connection.close()
@@ -103,6 +112,8 @@ class _Connection(asyncio.Protocol):
         self._queue: Iterator[Conversation] = iter(())
         self._conversation: Conversation | None = None
         self._answered = 0
+        self._sent_at = 0.0
+        self.latencies: list[float] = []
         self._done: asyncio.Future[int] | None = None
 
     def run(self, queue: Iterator[Conversation]) -> asyncio.Future[int]:
@@ -128,6 +139,7 @@ class _Connection(asyncio.Protocol):
             return
         self._buffer = b""
         self._answered += 1
+        self.latencies.append(time.perf_counter() - self._sent_at)
         try:
             self._proceed(buffer[:end], buffer[start:])
         except Exception as error:
@@ -144,14 +156,18 @@ class _Connection(asyncio.Protocol):
         if following is None:
             self._begin()
         else:
-            self._transport.write(following)
+            self._send(following)
 
     def _begin(self) -> None:
         self._conversation = next(self._queue, None)
         if self._conversation is not None:
-            self._transport.write(self._conversation.first())
+            self._send(self._conversation.first())
         elif self._done is not None:
             self._done.set_result(self._answered)
+
+    def _send(self, octets: bytes) -> None:
+        self._sent_at = time.perf_counter()
+        self._transport.write(octets)
 
     def _fail(self, error: Exception) -> None:
         if self._done is not None and not self._done.done():

@@ -26,6 +26,11 @@ def resident_bytes(pid: int) -> int:
     return int(found[1]) * 1024
 
 
+def children_of(pid: int) -> list[int]:
+    """The processes that the main thread of that process has started and that live."""
+    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
 @contextlib.contextmanager
 def on_server_core() -> Iterator[None]:
     """Start what is to be measured in here: it stays on the last core, and this process on the others."""

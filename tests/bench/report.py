@@ -112,12 +112,16 @@ def table(figures: dict[str, Any]) -> str:
     starts = footprint["start_seconds"]
     bare_us = next(one["baseline_us"]["median"] for one in figures["scenarios"] if one["name"] == "omadm_wbxml")
     stored_us = figures["stages"]["WBXML, up to date"]["store"]["median"]
-    redis, processes = figures["stores"]["redis : sqlite, messages per second"], figures["stores"][_BY_PROCESSES]
+    stored = figures["stores"]
+    sqlite, one, two = (each["with_a_core_each"] for each in figures["layouts"]["OMA DM XML, up to date"].values())
+    redis, workers = one / sqlite, two / one
     lines += [
         "",
         f"store, CPU of an OMA DM message : of a bare POST: {stored_us / bare_us:.2f} (marks {_marks(STORE_MARKS)})",
-        f"store on Redis : in this process, messages/s: {redis:.2f} (marks {_marks(REDIS_MARKS)})",
-        f"store on Redis, two processes : one: {processes['2 : 1']:.2f} (marks {_marks(WORKER_MARKS)})",
+        f"gateway on Redis : on SQLite, OMA DM messages/s: {redis:.2f} (marks {_marks(REDIS_MARKS)})",
+        f"two workers : one, OMA DM messages/s with a core each: {workers:.2f} (marks {_marks(WORKER_MARKS)})",
+        f"the store alone: Redis : SQLite {stored['redis : sqlite, messages per second']:.2f}, two processes : one "
+        f"{stored[_BY_PROCESSES]['2 : 1']:.2f}",
         f"start to ready: {starts['median']:.2f} s ({starts['min']:.2f}..{starts['max']:.2f})",
         f"memory at start: {footprint['start_mib']:.0f} MiB (marks {_marks(START_MARKS_MIB)}); "
         f"after the run: {footprint['end_mib']:.0f} MiB",

@@ -205,12 +205,15 @@ class Bench:
 
     async def _devices(self, scenario: Scenario, count: int) -> list[Phone | Client]:
         """The next devices of the scenario, each at most once where a change is to be made."""
-        devices = _next(scenario.devices(self._fleet), next(self._offset) * count, count, once=bool(scenario.changes))
+        devices = take_turns(
+            scenario.devices(self._fleet), next(self._offset) * count, count, once=bool(scenario.changes)
+        )
         if scenario.changes:
             await self._fleet.change(devices, scenario.changes)
         return devices
 
 
-def _next(devices: Sequence[T], start: int, count: int, *, once: bool) -> list[T]:
+def take_turns(devices: Sequence[T], start: int, count: int, *, once: bool = False) -> list[T]:
+    """So many of the devices, round and round from one of them; with ``once`` each at most once."""
     count = min(count, len(devices)) if once else count
     return [devices[(start + number) % len(devices)] for number in range(count)]
