@@ -16,7 +16,7 @@ import msgspec
 
 from gateway.errors import MogateError, Unavailable
 from gateway.fleet.detection import MAX_DEVICES, Cause, Detection, Sighting, detail_of, detect, phone_of
-from gateway.fleet.detection_rules import Rule, follow
+from gateway.fleet.detection_rules import Rule, calling, follow
 from gateway.fleet.device import Device, format_imei
 from gateway.fleet.reaching import Way
 from gateway.fleet.subscriber import Subscriber
@@ -202,11 +202,11 @@ class Detections:
                 )
                 writes.append(PutDevice(device))
         subscriber, device_id = detected.subscriber, device.id if device else ""
-        reach: list[Rule] = []
+        followed: list[Rule] = []
         for detection in detected.detections:
             following = follow(self._rules, subscriber, device or _unrecorded(detection), detection, sighting.source)
             subscriber = following.subscriber
-            reach += [rule for rule in following.rules if rule.reach]
+            followed += following.rules
             detail = detail_of(detection, sighting)
             for rule in following.rules:
                 metrics.count(metrics.detection_rules, rule.name)
@@ -215,10 +215,8 @@ class Detections:
             if following.rules:
                 detail["rules"] = " ".join(rule.name for rule in following.rules)
             writes.append(_event(EVENT, subscriber_id, device_id, detail, now))
-        if reach and device_id:
-            within_seconds = min(rule.within_seconds for rule in reach)
-            way: Way | Literal[""] = next((rule.way for rule in reach if rule.way), "")
-            order = Call(device_id, reach[0].name, within_seconds, way)
+        if (call := calling(followed)) and device_id:
+            order = Call(device_id, *call)
             writes.append(PutRecord(Record(
                 kind=WORK, id=f"{device_id}-{secrets.token_hex(4)}", payload=_encode(order), due_at=now
             )))  # fmt: skip

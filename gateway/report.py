@@ -191,7 +191,8 @@ def replayed(found: Sequence[Mapping[str, Any]]) -> str:
         does = [f"join {group}" for group in one["join"]] + [f"leave {group}" for group in one["leave"]]
         does += [f"plan {one['plan']}"] if one["plan"] is not None else []
         does += [f"{name}={value}" for name, value in one["attributes"].items()]
-        does += [name for name in ("reach", "webhook") if one[name]]
+        does += [f"reach by {one['way']}" if one["way"] else "reach"] if one["reach"] else []
+        does += ["webhook"] if one["webhook"] else []
         whose = one["device_id"] or one["subscriber_id"]
         rows.append([one["at"], whose, one["cause"], " ".join(one["rules"]) or "-", ", ".join(does) or "nothing"])
     return table(["at", "device", "cause", "rules", "would follow"], rows) if rows else "no detections in that time"

@@ -167,6 +167,7 @@ def campaign_view(campaign: Campaign) -> CampaignView:
         if campaign.window
         else None,
         operations=len(content.operations),
+        can_be_undone=content.can_be_undone,
         groups=groups,
         errors=campaign.errors,
         meanings={

@@ -9,7 +9,7 @@ from gateway.admin.routes import JSON_LINES, Call, Route
 from gateway.detections import MAX_REPLAYED, Detections, Replayed, Report
 from gateway.errors import DecodeError, LimitExceeded
 from gateway.fleet.detection import Sighting, SourceName, parse_fields, parse_line
-from gateway.fleet.detection_rules import Rule, parse_rules
+from gateway.fleet.detection_rules import Rule, calling, parse_rules
 
 MAX_ROWS = 10_000
 OCTETS = "application/octet-stream"
@@ -105,6 +105,7 @@ def _rule_view(rule: Rule) -> RuleView:
 
 def _replay_view(replayed: Replayed) -> ReplayView:
     event, rules = replayed
+    call = calling(rules)
     return ReplayView(
         seq=event.seq,
         at=event.at,
@@ -116,7 +117,9 @@ def _replay_view(replayed: Replayed) -> ReplayView:
         leave=[group for rule in rules for group in rule.leave],
         plan=next((rule.plan for rule in reversed(rules) if rule.plan is not None), None),
         attributes={name: value for rule in rules for name, value in rule.attributes.items()},
-        reach=any(rule.reach for rule in rules),
+        reach=call is not None,
+        way=call.way if call else "",
+        within_seconds=call.within_seconds if call else 0.0,
         webhook=any(rule.webhook for rule in rules),
     )
 

@@ -114,6 +114,23 @@ def follow(
     return Following(subscriber, applying)
 
 
+class Calling(NamedTuple):
+    """That rules make a phone call: the first that says so, how soon, and by which way (empty: by any)."""
+
+    rule: str
+    within_seconds: float
+    way: Way | Literal[""]
+
+
+def calling(rules: Iterable[Rule]) -> Calling | None:
+    """What several rules together say of making the phone call: the shortest time, the first way; None for nothing."""
+    reach = [rule for rule in rules if rule.reach]
+    if not reach:
+        return None
+    way: Way | Literal[""] = next((rule.way for rule in reach if rule.way), "")
+    return Calling(reach[0].name, min(rule.within_seconds for rule in reach), way)
+
+
 def load_rules(file: Path) -> tuple[Rule, ...]:
     """The rules in that file.
 

@@ -6,6 +6,16 @@ const NAMES = { omadm: "OMA DM", "omadm-xml": "OMA DM", "omadm-wbxml": "OMA DM",
 
 export const protocolName = (protocol) => NAMES[protocol] ?? protocol;
 
+const PUSHES = {
+  dm_notify: "OMA DM package 0",
+  rcscfg: "RCC.14 reconfiguration",
+  bootstrap: "OMA CP bootstrap",
+  cp: "OMA CP settings",
+};
+
+// What a kind of push is called, which is also a way to make a device call.
+export const pushName = (kind) => PUSHES[kind] ?? kind;
+
 // Exchanges, oldest first, as sessions, newest first: { key, protocol, session, at, exchanges, refusals, outcome }.
 export function sessionsOf(exchanges) {
   const sessions = [];

@@ -105,7 +105,7 @@ class CampaignView(Model):
 
     It is for ``listed`` devices and those that ``match``, later ones too when it is ``dynamic``. ``edition`` is that of
     the profiles that it brings. ``errors`` are the devices that failed, by code; ``meanings`` say what a code means
-    where it is a status of OMA DM.
+    where it is a status of OMA DM. ``can_be_undone`` says whether its devices can be given back what they had.
     """
 
     id: str
@@ -130,6 +130,7 @@ class CampaignView(Model):
     package: str
     edition: str
     operations: int
+    can_be_undone: bool
     groups: list[GroupView]
     errors: dict[str, int]
     meanings: dict[str, str]

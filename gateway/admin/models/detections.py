@@ -37,7 +37,10 @@ class SightingView(Model):
 
 
 class RuleView(Model):
-    """A rule of detection: the causes and sources it is for (none: every source), whom it is for, and what follows."""
+    """A rule of detection: the causes and sources it is for (none: every source), whom it is for, and what follows.
+
+    ``way`` is the kind of push to make the device call with; empty: whichever leads to it.
+    """
 
     name: str
     causes: list[str]
@@ -75,4 +78,6 @@ class ReplayView(Model):
     plan: str | None
     attributes: dict[str, str]
     reach: bool
+    way: str
+    within_seconds: float
     webhook: bool

@@ -87,6 +87,7 @@ causes = ["first-imei"]
 match.plan = "basic"
 join = ["newcomers"]
 reach = true
+way = "rcscfg"
 """
 
 
@@ -101,7 +102,7 @@ def test_rules_are_tried_on_what_was_seen(gateway: Gateway, console: Page) -> No
     console.get_by_label("Rules to try").fill(RULES)
     console.get_by_role("button", name="Try").click()
     seen = console.get_by_label("What would follow").get_by_role("row", name="carol")
-    expect(seen).to_contain_text("joins newcomers; is made to call")
+    expect(seen).to_contain_text("joins newcomers; is made to call by RCC.14 reconfiguration")
     assert gateway.json("subscriber", "show", "carol")["groups"] == []
 
 

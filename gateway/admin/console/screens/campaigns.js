@@ -81,13 +81,14 @@ function remaining({ state, groups, rate_per_minute: rate }) {
   return `, ${minutes < 120 ? `${minutes} min` : `${Math.ceil(minutes / 60)} h`} for those that wait`;
 }
 
-function Steering({ of: { id, state }, reload }) {
+function Steering({ of: { id, state, can_be_undone: undoable }, reload }) {
   const [steer, { busy, problem }] = useAction(async (verb) => {
     await call("POST", `/campaigns/${segment(id)}/${verb}`);
     return reload();
   });
   const disabled = busy || !may("campaigns:write");
-  return html`<p class="row">${(STEERING[state] ?? []).map((verb) =>
+  const offered = (STEERING[state] ?? []).filter((verb) => verb !== "undo" || undoable);
+  return html`<p class="row">${offered.map((verb) =>
     GRAVE.includes(verb)
       ? html`<${Grave} key=${verb} name=${NAMES[verb]} disabled=${disabled} act=${() => steer(verb)} />`
       : html`<button type="button" key=${verb} disabled=${disabled} onClick=${() => steer(verb)}>${NAMES[verb]}</button>`,

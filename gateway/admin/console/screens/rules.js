@@ -3,6 +3,7 @@ import { call, get, may } from "../api.js";
 import { html } from "../dom.js";
 import { Badge, Command, Heading, Loaded, Panel, Problem, Table, useAction, useLoad, When } from "../parts.js";
 import { to } from "../route.js";
+import { pushName } from "../sessions.js";
 
 const HOUR_MS = 3_600_000;
 const SPANS = [[1, "The last hour"], [24, "The last day"], [168, "The last week"], [720, "The last 30 days"]];
@@ -30,13 +31,14 @@ const words = (name) => name.replaceAll("-", " ");
 const matchOf = (match) => Object.entries(match).map(([facet, values]) => `${facet} ${values.join(" or ")}`).join(", ") || "everybody";
 
 // What a rule, or several together, would have done.
-function Following({ of: { join, leave, plan, attributes, reach, within_seconds: within, webhook } }) {
+function Following({ of: { join, leave, plan, attributes, reach, way, within_seconds: within, webhook } }) {
+  const calls = ["is made to call", way && `by ${pushName(way)}`, within > 0 && `within ${within} s`].filter(Boolean);
   const said = [
     ...join.map((group) => `joins ${group}`),
     ...leave.map((group) => `leaves ${group}`),
     ...(plan === null ? [] : [`gets the plan ${plan}`]),
     ...Object.entries(attributes).map(([name, value]) => `${name} = ${value}`),
-    ...(reach ? [within ? `is made to call within ${within} s` : "is made to call"] : []),
+    ...(reach ? [calls.join(" ")] : []),
     ...(webhook ? ["is told to webhooks"] : []),
   ];
   return html`${said.join("; ") || html`<span class="muted">nothing</span>`}`;

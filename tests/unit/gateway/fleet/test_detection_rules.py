@@ -6,7 +6,7 @@ import pytest
 
 from gateway.errors import ConfigError
 from gateway.fleet.detection import Cause, Detection
-from gateway.fleet.detection_rules import follow, parse_rules
+from gateway.fleet.detection_rules import calling, follow, parse_rules
 from gateway.fleet.device import Device
 from gateway.fleet.subscriber import Subscriber
 
@@ -81,6 +81,18 @@ def test_what_follows_adds_up() -> None:
         ("plan", True, 600, True),
     ]
     assert follow(rules[:1], after, PHONE, FIRST, "map").subscriber is after
+
+
+def test_rules_together_make_one_call() -> None:
+    """The shortest time and the first way that is named count; no rule, no call."""
+    causes = 'causes = ["first-imei"]\n'
+    rules = parse_rules(
+        f"[rules.quiet]\n{causes}[rules.slow]\n{causes}reach = true\nwithin_seconds = 600\n"
+        f'[rules.cp]\n{causes}reach = true\nwithin_seconds = 900\nway = "cp"',
+        "rules.toml",
+    )
+    assert calling(rules) == ("slow", 600, "cp")
+    assert calling(rules[:1]) is None
 
 
 @pytest.mark.parametrize(
