@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet, RSAKey
 
@@ -22,7 +23,10 @@ CLIENT_ID, CLIENT_SECRET = "mogate", "a-secret-of-OpenID"
 
 
 class Provider:
-    """What the provider does, to be bent by tests: ``claims`` go into each id_token, ``error`` in place of a code."""
+    """What the provider does, to be bent by tests: ``claims`` go into each id_token, ``error`` in place of a code.
+
+    ``answers`` are the octets with which an endpoint answers in place of what it would say, by its name.
+    """
 
     def __init__(self) -> None:
         self.issuer = ""
@@ -33,11 +37,19 @@ class Provider:
         self.error = ""
         self.unsigned = False
         self.asked: list[dict[str, str]] = []
-        self._codes: dict[str, dict[str, str]] = {}
+        self.answers: dict[str, bytes] = {}
+        self.codes: dict[str, dict[str, str]] = {}
 
     def rotate(self) -> None:
         """Sign with a new key of another kind from now on."""
         self.key, self.algorithm = ECKey.generate_key("P-256", {"kid": "second"}), "ES256"
+
+    @web.middleware
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        octets = self.answers.get(request.path.strip("/"))
+        if octets is None:
+            return await handler(request)
+        return web.Response(body=octets, content_type="application/json")
 
     async def describe(self, _: web.Request) -> web.Response:
         paths = ("authorization_endpoint", "token_endpoint", "jwks_uri", "userinfo_endpoint")
@@ -50,7 +62,7 @@ class Provider:
         asked = dict(request.query)
         self.asked.append(asked)
         code = secrets.token_urlsafe(8)
-        self._codes[code] = asked
+        self.codes[code] = asked
         back = {"error": self.error} if self.error else {"code": code}
         location = f"{asked['redirect_uri']}?{urlencode(back | {'state': asked['state']})}"
         return web.Response(status=302, headers={"Location": location})
@@ -58,7 +70,7 @@ class Provider:
     async def token(self, request: web.Request) -> web.Response:
         form = await request.post()
         basic = base64.b64encode(f"{CLIENT_ID}:{CLIENT_SECRET}".encode()).decode()
-        asked = self._codes.pop(str(form["code"]), None)
+        asked = self.codes.pop(str(form["code"]), None)
         digest = hashlib.sha256(str(form["code_verifier"]).encode()).digest()
         proven = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
         if (
@@ -91,7 +103,7 @@ async def serving(folder: Path) -> AsyncIterator[Provider]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "server.pem", folder / "server.key")
     provider = Provider()
-    app = web.Application()
+    app = web.Application(middlewares=[provider.answer])
     app.router.add_get("/.well-known/openid-configuration", provider.describe)
     app.router.add_get("/jwks_uri", provider.keys)
     app.router.add_get("/authorization_endpoint", provider.authorize)

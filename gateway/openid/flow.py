@@ -79,7 +79,7 @@ def key_id(token: str) -> str:
     first = token[:MAX_HEADER_CHARACTERS].partition(".")[0]
     try:
         header = msgspec.json.decode(base64.urlsafe_b64decode(first + "=" * (-len(first) % 4)))
-    except (ValueError, msgspec.MsgspecError):
+    except (ValueError, RecursionError, msgspec.MsgspecError):
         raise AuthError("the id_token is no token") from None
     if not isinstance(header, dict):
         raise AuthError("the id_token is no token")
@@ -107,7 +107,7 @@ def check_id_token(
             iat={"essential": True},
             nonce={"essential": True, "value": attempt.nonce},
         ).validate(claims)
-    except (JoseError, ValueError, TypeError) as error:
+    except (JoseError, ValueError, TypeError, RecursionError) as error:
         raise AuthError(f"the id_token is not good: {error}") from None
     audience, party = claims["aud"], claims.get("azp")
     several = isinstance(audience, list) and len(audience) > 1

@@ -84,7 +84,7 @@ class OpenidProvider:
                 raise Unavailable("the OpenID provider calls itself by another issuer")
             self._described = now, described
         url = self._described[1].get(name)
-        return url if isinstance(url, str) and url.startswith("https://") else ""
+        return url if isinstance(url, str) and url.startswith("https://") and url.isprintable() else ""
 
     async def leave(self, attempt: Attempt, now: datetime) -> str:
         """Where a browser is to go to log in.
@@ -180,11 +180,13 @@ class OpenidProvider:
                 status = response.status
         except (aiohttp.ClientError, TimeoutError) as error:
             raise Unavailable(f"the OpenID provider does not answer: {type(error).__name__}") from None
+        except ValueError:
+            raise AuthError("the OpenID provider gave an access token that no header can carry") from None
         if status in (400, 401, 403):
             raise AuthError(f"the OpenID provider refused with {status}")
         try:
             answer = json.loads(body) if status == 200 and len(body) <= MAX_ANSWER_BYTES else None
-        except ValueError:
+        except (ValueError, RecursionError):
             answer = None
         if not isinstance(answer, dict):
             raise Unavailable(f"the OpenID provider's answer cannot be read (HTTP {status})")

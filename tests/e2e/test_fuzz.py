@@ -8,8 +8,6 @@ import hashlib
 import itertools
 import json
 import re
-import socket
-import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,11 +19,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from live_gateway import Gateway, free_ports, serving
 from lxml import etree
+from raw_requests import assert_no_configuration, assert_no_fault, content_of, cookie_in, exchange, request, status_of
 
 from adapters.simulator.omadm_device import run_session
 from adapters.wbxml.codec import encode as encode_wbxml
 
-ANSWER_SECONDS = 5
 XML = "application/vnd.syncml.dm+xml"
 WBXML = "application/vnd.syncml.dm+wbxml"
 DEVICE = "IMEI:001015000000999"
@@ -59,56 +57,8 @@ def unharmed(gateway: Gateway) -> Iterator[None]:
     assert "Traceback" not in log, log[-4000:]
 
 
-def exchange(gateway: Gateway, listener: str, octets: bytes) -> bytes:
-    """Everything the gateway answers to one request on a connection of its own, which it closes in time."""
-    with socket.create_connection(("127.0.0.1", gateway.ports[listener]), timeout=ANSWER_SECONDS) as plain:
-        connection = _unverified().wrap_socket(plain) if listener == "tls" else plain
-        answer = b""
-        try:
-            connection.sendall(octets)
-            while part := connection.recv(65536):
-                answer += part
-        except ConnectionError:
-            pass  # closed while there was more to send: what counts is the answer
-        if connection is not plain:
-            connection.close()
-        return answer
-
-
-def status_of(answer: bytes) -> int:
-    """The status of an answer; one that is cut short is none."""
-    found = re.match(rb"HTTP/1\.[01] (\d{3}) ", answer)
-    assert found, answer[:200]
-    return int(found[1])
-
-
-def request(
-    method: str, target: str | bytes, headers: dict[str, str | bytes] | None = None, body: bytes | None = None
-) -> bytes:
-    """The octets of a request after which the gateway is to close."""
-    lines: list[tuple[str, str | bytes]] = [("Host", "localhost"), ("Connection", "close"), *(headers or {}).items()]
-    if body is not None:
-        lines.append(("Content-Length", str(len(body))))
-    head = b"".join(b"%s: %s\r\n" % (_octets(name), _octets(value)) for name, value in lines)
-    return b"%s %s HTTP/1.1\r\n%s\r\n%s" % (_octets(method), _octets(target), head, body or b"")
-
-
 def post(gateway: Gateway, octets: bytes, media_type: str) -> bytes:
     return exchange(gateway, "plain", request("POST", "/omadm", {"Content-Type": media_type}, octets))
-
-
-def content_of(answer: bytes) -> bytes:
-    return answer.partition(b"\r\n\r\n")[2]
-
-
-def _octets(text: str | bytes) -> bytes:
-    return text if isinstance(text, bytes) else text.encode()
-
-
-def _unverified() -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return context
 
 
 class Phone:
@@ -393,7 +343,7 @@ def test_odd_bodies_for_the_secure_leg_are_answered(
     """
     offered = f"/?vers=0&EAP_ID={quote('0001010000000001@nai.epc.mnc001.mcc001.3gppnetwork.org')}"
     if waits:
-        cookies = [*cookies, _cookie_in(exchange(gateway, "tls", request("GET", offered)))]
+        cookies = [*cookies, cookie_in(exchange(gateway, "tls", request("GET", offered)))]
     headers: dict[str, str | bytes] = {"Content-Type": media_type.encode("latin-1"), "Cookie": b"; ".join(cookies)}
     assert_no_configuration(exchange(gateway, "tls", request("POST", "/", headers, body)))
 
@@ -435,20 +385,6 @@ def test_odd_forms_for_the_code_page_are_answered(
     body = b"form=" + form + b"&number=" + number + b"&code=" + code
     headers: dict[str, str | bytes] = {"Content-Type": media_type, "Cookie": b"__Host-form=" + shown}
     assert status_of(exchange(gateway, "tls", request("POST", "/verify", headers, body))) in (400, 403, 413, 429)
-
-
-def assert_no_configuration(answer: bytes) -> None:
-    """Refused, or told to wait with a time to come back: clients that go on in a circle are (RCC.14 2.3)."""
-    if status_of(answer) == 503:
-        assert b"\r\nRetry-After: " in answer
-    else:
-        assert_no_fault(answer)
-    assert b"wap-provisioningdoc" not in answer
-
-
-def _cookie_in(answer: bytes) -> bytes:
-    found = re.search(rb"Set-Cookie: ([^;]+);", answer)
-    return found[1] if found else b""
 
 
 def cookie_of_bob(gateway: Gateway) -> bytes:
@@ -592,9 +528,3 @@ def test_what_no_device_could_be_told_is_refused_at_once(gateway: Gateway, call:
     Spec: W3C XML 1.0 2.2 (Char); OMA-TS-DM_TND-V1_2 4.2 (node names)
     """
     assert status_of(admin(gateway, call, json.dumps(body).encode())) == 422
-
-
-def assert_no_fault(answer: bytes) -> None:
-    """An answer that is no fault of the gateway's; 511 asks for a proof of identity (RCC.14 2.3)."""
-    code = status_of(answer)
-    assert code < 500 or code == 511, answer[:300]

@@ -56,7 +56,3 @@ def read_cookies(headers: Sequence[str], name: str) -> tuple[str, ...]:
     pairs = [pair.strip().partition("=") for header in headers for pair in header.split(";")]
     values = [value.strip().strip('"') for given, _, value in reversed(pairs) if given == name and value]
     return tuple([value for value in values if value.isascii()][:MAX_COOKIES])
-
-
-def _key(cookie: str) -> str:
-    return f"rcc14-cookie:{cookie}"
