@@ -29,6 +29,7 @@ from adapters.omadm.preview import CommandPreviews
 from adapters.rcc14 import tracing as rcc14_tracing
 from adapters.rcc14.access import default_hosts
 from adapters.rcc14.documents import Documents
+from adapters.rcc14.elsewhere import Rcc14Elsewhere
 from adapters.rcc14.handlers import Leg, Rcc14Front
 from adapters.rcc14.provider import Provider
 from adapters.rcc14.proving.methods import open_methods
@@ -214,6 +215,11 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
         reach = await stack.enter_async_context(open_reach(store, bearer, sealer, settings, background, now))
         brought = ReceiptFront(receipts, reach.hear) if receipts is not None and reach is not None else None
         methods, page, codes = await stack.enter_async_context(open_methods(store, sealer, settings, bearer, now))
+        old = settings.rcc14.old_server
+        legs = ((False, old.http), (True, old.https)) if old else ()
+        upstreams = {secure: Upstream(to, old) for secure, to in legs if to and old}
+        for upstream in upstreams.values():
+            stack.push_async_callback(upstream.close)
         rcc14 = Rcc14Front(
             store,
             Provider(store, documents, accounts, tokens, settings.rcc14, terms=terms, detections=detections),
@@ -227,14 +233,16 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             | set(settings.rcc14.additional.hosts if settings.rcc14.additional else ()),
             methods=methods,
         )
+        elsewhere = None
+        if configuration.cutover is not None:
+            elsewhere = Rcc14Elsewhere(
+                rcc14.handler, store, settings.rcc14, configuration.cutover, upstreams=upstreams, clock=now
+            )
         findings = Findings(store, settings.shadow, now)
         background.every(HOUSEKEEPING_SECONDS, "shadow", findings.expire)
         shadow = None
-        if settings.rcc14.old_server is not None:
-            old = settings.rcc14.old_server
-            upstreams = {secure: Upstream(to, old) for secure, to in ((False, old.http), (True, old.https)) if to}
+        if upstreams:
             shadow = Rcc14Shadow(store, documents, settings.rcc14, findings, upstreams=upstreams, clock=now)
-            stack.push_async_callback(shadow.close)
             stack.push_async_callback(_stop, asyncio.create_task(shadow.watch()))
         dm_pushes = OmaDmPushes(service, configuration.catalogue, sealer, settings.omadm, settings.omacp, settings.sms)
         cp_documents = CpDocuments(
@@ -279,6 +287,8 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             dm_pushes.adopt(read.catalogue)
             cp_documents.adopt(read.mapping, read.cp_mapping)
             detections.adopt(read.detection_rules)
+            if elsewhere is not None and read.cutover is not None:
+                elsewhere.adopt(read.cutover)
 
         certificates, health = Certificates(), Health(store)
         reload = Reload(
@@ -350,7 +360,7 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             stack.push_async_callback(siblings.close)
         bound = []
         for listener in settings.listeners:
-            runner = _runner(listener, settings, omadm, rcc14, page, fetch, admin, health, brought, shadow)
+            runner = _runner(listener, settings, omadm, elsewhere or rcc14, page, fetch, admin, health, brought, shadow)
             await runner.setup()
             stack.push_async_callback(runner.cleanup)
             address = listener.address
@@ -437,7 +447,7 @@ def _runner(
     listener: Listener,
     settings: Settings,
     omadm: OmaDmFront,
-    rcc14: Rcc14Front,
+    rcc14: Rcc14Front | Rcc14Elsewhere,
     page: CodePage | None,
     fetch: PackageFront,
     admin: AdminApi,

@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 from adapters.omacp.mapping import CpMapping
 from adapters.provisioning import mapping
+from adapters.rcc14.cutover import Cutover, parse_cutover
+from gateway.errors import ConfigError
 from gateway.fleet.consistency import Rule, load_rules
 from gateway.fleet.detection_rules import Rule as DetectionRule
 from gateway.fleet.detection_rules import load_rules as load_detection_rules
@@ -36,6 +38,7 @@ class Configuration(NamedTuple):
     rules: tuple[Rule, ...]
     edition: Edition
     frame: str
+    cutover: Cutover | None = None
 
 
 def load_catalogue(settings: Settings) -> Catalogue:
@@ -54,8 +57,8 @@ def load_configuration(settings: Settings, profiles: Mapping[str, str] | None = 
     Raises: ConfigError naming file, line and key of what is wrong.
     """
     # Before the files are read: what is written meanwhile looks like what it is, a change.
-    detection = settings.detection.rules
-    frame = (*_mo_directories(settings), settings.mapping, *([detection] if detection else []))
+    detection, ranges = settings.detection.rules, settings.rcc14.ranges
+    frame = (*_mo_directories(settings), settings.mapping, *filter(None, (detection, ranges)))
     frame_digest = _digest(*map(_files, frame))
     digest = _digest(*map(_files, frame), _profile_files(settings.profiles, profiles))
     catalogue = load_catalogue(settings)
@@ -72,7 +75,16 @@ def load_configuration(settings: Settings, profiles: Mapping[str, str] | None = 
         rules,
         Edition.of(profiles),
         frame_digest,
+        load_cutover(ranges) if ranges else None,
     )
+
+
+def load_cutover(file: Path) -> Cutover:
+    """Who is served here, as the file says. Raises: ConfigError."""
+    try:
+        return parse_cutover(file.read_text(encoding="utf-8"), file)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot be read: {error}", file=file) from None
 
 
 def _mo_directories(settings: Settings) -> tuple[Path, ...]:

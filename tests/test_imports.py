@@ -82,6 +82,7 @@ IMPURE_ADAPTER_PARTS = {
     "journal",
     "shadow",
     "upstream",
+    "elsewhere",
 }  # handlers, what they ask the service with or hand to the tracer, clients, and what asks other servers
 IMPURE_LIBRARIES = {
     "aiohttp", "asyncio", "http", "os", "random", "redis", "secrets", "socket", "sqlite3", "structlog", "subprocess",

@@ -39,6 +39,7 @@ from gateway.trace import Tracer
 MAX_BODY_BYTES = 16_384
 ALARM_SECONDS = 60
 FORM = "application/x-www-form-urlencoded"
+_BODY = web.RequestKey("rcc14-body", bytes)
 
 
 class Leg(NamedTuple):
@@ -97,10 +98,7 @@ class Rcc14Front:
             **{CHECKS[method.name][1]: _Check(method.name, method.check) for method in methods},
         }
         self._challenges = {CHALLENGES[method.name][1]: method for method in methods}
-        self._header_names = HeaderNames(
-            frozenset(name.lower() for name in settings.imsi_headers),
-            frozenset(name.lower() for name in settings.msisdn_headers),
-        )
+        self._header_names = HeaderNames.of(settings.imsi_headers, settings.msisdn_headers)
         self._redirects = tuple(
             Redirect(one.status, one.to, frozenset(host.lower() for host in one.hosts), one.share_percent)
             for one in settings.redirects
@@ -352,8 +350,7 @@ class Rcc14Front:
         query, media_type = query_of(request), ""
         if request.method == "POST":
             media_type = request.content_type.lower()
-            if media_type == FORM:
-                query = f"{query}&{body.decode('latin-1')}" if query else body.decode("latin-1")
+            query = whole_query(request, body)
         return Call(
             parse_request(query, strict=self._settings.strict_vers),
             request.headers,
@@ -369,10 +366,22 @@ class Rcc14Front:
 
 
 async def read_body(request: web.BaseRequest) -> bytes:
-    """The body of a request to an RCC.14 server. Raises: LimitExceeded."""
+    """The body of a request to an RCC.14 server, however often it is read. Raises: LimitExceeded."""
+    known: bytes | None = request.get(_BODY)
+    if known is not None:
+        return known
     body = await request.content.read(MAX_BODY_BYTES + 1)
     while not request.content.at_eof() and len(body) <= MAX_BODY_BYTES:
         body += await request.content.read(MAX_BODY_BYTES + 1 - len(body))
     if len(body) > MAX_BODY_BYTES:
         raise LimitExceeded(f"a body over the limit of {MAX_BODY_BYTES} octets")
+    request[_BODY] = body
     return body
+
+
+def whole_query(request: web.BaseRequest, body: bytes) -> str:
+    """The query as it was sent, with the form that was posted, if it was one."""
+    query = query_of(request)
+    if not body or request.content_type.lower() != FORM:
+        return query
+    return f"{query}&{body.decode('latin-1')}" if query else body.decode("latin-1")

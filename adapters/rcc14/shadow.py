@@ -9,7 +9,6 @@ Spec: RCC.14 2.2 (responses), VERS
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
 import hashlib
 import time
@@ -25,21 +24,20 @@ from adapters.provisioning.comparison import DIFFER_ANYWAY, compare_documents, h
 from adapters.provisioning.document import MAX_BYTES, Characteristic, parse_document
 from adapters.rcc14.devices import described, find_device, new_device
 from adapters.rcc14.documents import Documents
-from adapters.rcc14.handlers import FORM, Leg, read_body
+from adapters.rcc14.handlers import Leg, read_body, whole_query
 from adapters.rcc14.identity.enrichment import Enrichment, HeaderNames, Worth, read_enrichment
 from adapters.rcc14.messages import Request, parse_request
 from adapters.rcc14.proving.proof import load_claimed
-from adapters.rcc14.upstream import Passed, Upstream
+from adapters.rcc14.upstream import REFUSED, Passed, Upstream, observe, refusal
 from gateway.errors import DecodeError, LimitExceeded, Unavailable
 from gateway.fleet.activation import service_state
 from gateway.fleet.subscriber import ServiceState
 from gateway.inventory import next_device_id
 from gateway.observe import metrics
-from gateway.observe.load import spread
 from gateway.observe.logs import logger
 from gateway.observe.requests import OTHER, http_route
 from gateway.peers import client_address, is_trusted
-from gateway.serving.front import Handler, Response, query_of
+from gateway.serving.front import Handler, Response
 from gateway.settings import Rcc14
 from gateway.shadow import Difference, Finding, Findings, Outcome, finding_id
 from gateway.store.protocol import Store
@@ -80,12 +78,7 @@ class Rcc14Shadow:
         self._findings = findings
         self._upstreams = upstreams
         self._clock = clock
-        self._names = HeaderNames(
-            frozenset(name.lower() for name in settings.imsi_headers),
-            frozenset(name.lower() for name in settings.msisdn_headers),
-        )
-        spelt = {name.lower() for name in (*settings.imsi_headers, *settings.msisdn_headers)}
-        self._identity_headers = frozenset(spelt | {one.replace("-", "_") for one in spelt})
+        self._names = HeaderNames.of(settings.imsi_headers, settings.msisdn_headers)
         self._waiting: asyncio.Queue[Exchange] = asyncio.Queue(MAX_WAITING)
         self._known: OrderedDict[bytes, tuple[str, str]] = OrderedDict()
 
@@ -109,16 +102,7 @@ class Rcc14Shadow:
         if leg.proxies:
             address = client_address(peer, request.headers.getall("X-Forwarded-For", ()), leg.proxies)
         response = await self._answer(leg, upstream, request, peer, address)
-        elapsed = time.perf_counter() - started
-        size = len(request.raw_path) + (request.content_length or 0)
-        _ROUTE.observe(request.method, response.status, size, elapsed)
-        logger().info(
-            "request_answered",
-            frontend="acs_shadow",
-            leg="tls" if leg.secure else "plain",
-            status=response.status,
-            ms=round(elapsed * 1000, 2),
-        )
+        observe(_ROUTE, request, response.status, started, secure=leg.secure)
         return response
 
     async def _answer(
@@ -130,25 +114,17 @@ class Rcc14Shadow:
         believed = not leg.secure and is_trusted(peer, leg.gateways)
         try:
             body = await read_body(request)
-            without = frozenset() if believed else self._identity_headers
+            without = frozenset() if believed else self._names.as_strangers_write
             answer = await upstream.ask(request, body, address=address, without=without)
-        except LimitExceeded:
-            return Response(413)
-        except web.RequestPayloadError:
-            return Response(400)
-        except Unavailable as error:
-            logger().warning("old_server_unavailable", why=str(error))
-            return Response(503, headers={"Retry-After": str(spread(error.retry_after_seconds))})
+        except REFUSED as error:
+            return refusal(error)
         self._note(leg, request, body, peer, answer)
         return Response(answer.status, answer.body, answer.headers)
 
     def _note(self, leg: Leg, request: web.BaseRequest, body: bytes, peer: str, answer: Passed) -> None:
         """Put the exchange where it waits to be compared; whatever is wrong with it is no client's concern."""
         try:
-            query = query_of(request)
-            if body and request.content_type.lower() == FORM:
-                query = f"{query}&{body.decode('latin-1')}"
-            asked = parse_request(query)
+            asked = parse_request(whole_query(request, body))
             cookies = [one for values in request.headers.getall("Cookie", ()) for one in _cookie_values(values)]
             vouched = Enrichment(Worth.MISSING)
             if not leg.secure:
@@ -265,12 +241,6 @@ class Rcc14Shadow:
         self._known[_digest(secret)] = (imsi, msisdn)
         if len(self._known) > MAX_KNOWN:
             self._known.popitem(last=False)
-
-    async def close(self) -> None:
-        """Release the connections."""
-        for upstream in self._upstreams.values():
-            with contextlib.suppress(Exception):
-                await upstream.close()
 
 
 def _states(theirs: Characteristic, state: ServiceState) -> tuple[Difference, ...]:

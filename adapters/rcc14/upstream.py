@@ -6,6 +6,7 @@ Spec: RFC 9110 7.6 (message forwarding)
 from __future__ import annotations
 
 import ssl
+import time
 import zlib
 from typing import NamedTuple
 
@@ -17,10 +18,16 @@ from yarl import URL
 from adapters.rcc14.access import host_name
 from gateway.errors import ConfigError, DecodeError, LimitExceeded, Unavailable
 from gateway.observe import metrics
+from gateway.observe.load import spread
+from gateway.observe.logs import logger
+from gateway.observe.requests import HttpRoute
+from gateway.serving.front import Response
 from gateway.settings import OldServer
 
 MAX_ANSWER_BYTES = 4 << 20
 RETRY_AFTER_SECONDS = 30
+REFUSED = (LimitExceeded, Unavailable, web.RequestPayloadError)
+"""Why a request may not get an answer of the other server's."""
 
 _OF_ONE_HOP = frozenset(
     (
@@ -68,6 +75,10 @@ class Upstream:
             raise ConfigError(f"cannot use this certificate: {error}", key="rcc14.old_server.authority") from None
         self._http: aiohttp.ClientSession | None = None
 
+    def url_of(self, request: web.BaseRequest) -> str:
+        """Where this request is answered there."""
+        return self._to + request.rel_url.raw_path_qs
+
     async def ask(
         self, request: web.BaseRequest, body: bytes, *, address: str, without: frozenset[str] = frozenset()
     ) -> Passed:
@@ -96,7 +107,7 @@ class Upstream:
         try:
             async with self._http.request(
                 request.method,
-                URL(self._to + request.rel_url.raw_path_qs, encoded=True),
+                URL(self.url_of(request), encoded=True),
                 data=body or None,
                 headers=headers,
                 ssl=self._tls,
@@ -126,3 +137,27 @@ class Upstream:
         """Release the connections."""
         if self._http is not None:
             await self._http.close()
+
+
+def refusal(error: Exception) -> Response:
+    """The answer to a request that could not be passed on: ``error`` is one of REFUSED."""
+    if isinstance(error, Unavailable):
+        logger().warning("old_server_unavailable", why=str(error))
+        return Response(503, headers={"Retry-After": str(spread(error.retry_after_seconds))})
+    return Response(413 if isinstance(error, LimitExceeded) else 400)
+
+
+def observe(
+    route: HttpRoute, request: web.BaseRequest, status: int, started: float, *, secure: bool, **told: str
+) -> None:
+    """Count and log the answer to a request that began at ``started``, by ``time.perf_counter``."""
+    elapsed = time.perf_counter() - started
+    route.observe(request.method, status, len(request.raw_path) + (request.content_length or 0), elapsed)
+    logger().info(
+        "request_answered",
+        frontend=route.frontend,
+        leg="tls" if secure else "plain",
+        status=status,
+        ms=round(elapsed * 1000, 2),
+        **told,
+    )

@@ -81,7 +81,7 @@ def check(show_origin: bool) -> tuple[object, str]:
 @click.command()
 @printing
 def reload() -> tuple[object, str]:
-    """Have the running gateway take up profiles, mappings, DDFs and certificates as they are on disk.
+    """Have the running gateway take up profiles, mappings, DDFs, ranges and certificates as they are on disk.
 
     All workers take up all of it, or none does: what is wrong is told with file, line and key, and the old is served
     on. Settings are not read anew.

@@ -101,6 +101,10 @@ acs_enrichment = Counter(
     ["result"],
     registry=registry,
 )
+acs_elsewhere = Counter(
+    "mogate_acs_elsewhere", "RCC.14 requests that another server answers, by how they got there.", ["by"],
+    registry=registry,
+)  # fmt: skip
 shadow = Counter(
     "mogate_shadow", "Answers of the server before, by how they compare with what the gateway would have said.",
     ["outcome"], registry=registry,
@@ -349,6 +353,7 @@ KNOWN_LABELS: tuple[tuple[Counter | Histogram | Gauge, tuple[tuple[str, ...], ..
             ("unknown_subscriber",),
         ),
     ),
+    (acs_elsewhere, (("redirect",), ("proxy",))),
     (
         shadow,
         tuple((outcome,) for outcome in ("same", "differing", "unknown", "unchanged", "not_compared", "left_out")),

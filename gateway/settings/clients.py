@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import pydantic
@@ -87,7 +88,8 @@ class Rcc14(Table):
     ``after_restarts`` instead. ``max_devices_per_plan`` goes before ``max_devices``. ``notices`` explain to users why
     their service is off, by state. Where there are ``servers``, ``app_ids`` are the AppIDs to ask for here;
     ``additional`` is for a gateway that is such a server itself. ``reconfiguration_word`` is what the message to ask
-    anew says behind the identity; servers and AppIDs follow with ``reconfiguration_separator`` before each.
+    anew says behind the identity; servers and AppIDs follow with ``reconfiguration_separator`` before each. ``ranges``
+    is a file that says whose numbers are served here; ``old_server`` answers the others.
     """
 
     paths: tuple[str, ...] = ("/", "/config", "/rcs/config")
@@ -117,8 +119,15 @@ class Rcc14(Table):
     servers: tuple[Server, ...] = ()
     additional: AdditionalServer | None = None
     old_server: OldServer | None = None
+    ranges: Path | None = None
     reconfiguration_word: Literal["rcscfg", "rcsconfiguration"] = "rcscfg"
     reconfiguration_separator: Annotated[str, Field(pattern="^[,; ]$")] = ","
+
+    @pydantic.model_validator(mode="after")
+    def _check_ranges(self) -> Self:
+        if self.ranges is not None and not (self.old_server and self.old_server.http and self.old_server.https):
+            raise ValueError("ranges: numbers that are not served here go to old_server: set its http and https too")
+        return self
 
     @property
     def doubts(self) -> tuple[str, ...]:

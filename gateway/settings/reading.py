@@ -156,13 +156,14 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
             "aaa": tuple(one.model_copy(update={"secret": data / one.secret}) for one in settings.aaa),
             "rcc14": settings.rcc14.model_copy(
                 update={
+                    "ranges": settings.rcc14.ranges and folder / settings.rcc14.ranges,
                     "old_server": settings.rcc14.old_server
                     and settings.rcc14.old_server.model_copy(
                         update={
                             "authority": settings.rcc14.old_server.authority
                             and data / settings.rcc14.old_server.authority
                         }
-                    )
+                    ),
                 }
             ),
             "detection": settings.detection.model_copy(

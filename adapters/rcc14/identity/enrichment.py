@@ -36,6 +36,17 @@ class HeaderNames(NamedTuple):
     imsi: frozenset[str]
     msisdn: frozenset[str]
 
+    @classmethod
+    def of(cls, imsi: Iterable[str], msisdn: Iterable[str]) -> HeaderNames:
+        """These, as the settings write them."""
+        return cls(frozenset(name.lower() for name in imsi), frozenset(name.lower() for name in msisdn))
+
+    @property
+    def as_strangers_write(self) -> frozenset[str]:
+        """The names, and with underscores for hyphens: what must not go on when whoever wrote it is not believed."""
+        names = self.imsi | self.msisdn
+        return names | {name.replace("-", "_") for name in names}
+
     def sort(self, headers: Iterable[tuple[str, str]]) -> tuple[dict[str, str], dict[str, str], list[str], bool]:
         """The IMSI and the MSISDN headers by name, what stands under a name that only looks like one of them, and
         whether one occurs twice."""

@@ -86,10 +86,9 @@ async def open_site(documents: Documents, tmp_path: Path) -> AsyncIterator[Openi
             raw = await stack.enter_async_context(_raw(handle))
             old = OldServer(http=raw if there else f"http://127.0.0.1:{unused_port()}", timeout_seconds=5)
             findings = Findings(store, Shadow(), lambda: NOW)
-            shadow = Rcc14Shadow(
-                store, documents, Rcc14(), findings, upstreams={secure: Upstream(old.http, old)}, clock=lambda: NOW
-            )
-            stack.push_async_callback(shadow.close)
+            upstream = Upstream(old.http, old)
+            stack.push_async_callback(upstream.close)
+            shadow = Rcc14Shadow(store, documents, Rcc14(), findings, upstreams={secure: upstream}, clock=lambda: NOW)
             site = Site(shadow, findings, store, documents)
             leg = Leg(secure, LOOPBACK if believed and not secure else (), LOOPBACK)
             site.url = await stack.enter_async_context(_raw(shadow.handler(leg)))
