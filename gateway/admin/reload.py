@@ -9,7 +9,7 @@ from gateway.admin.routes import Call, Route
 
 
 class ReloadRoutes:
-    """Profiles, mappings, DDFs and certificates as they are on disk."""
+    """Profiles, mappings, DDFs, ranges and certificates as they are on disk."""
 
     def __init__(self, reload: Callable[[], Awaitable[tuple[str, bool]]]) -> None:
         """``reload`` gives what identifies the files that are served then, and whether they changed."""
@@ -20,7 +20,7 @@ class ReloadRoutes:
         return (
             Route(
                 "POST", "/reload", self.reload,
-                "Take up profiles, mappings, DDFs and certificates as they are on disk; all of them, or none",
+                "Take up profiles, mappings, DDFs, ranges and certificates as they are on disk; all of them, or none",
                 gives=ReloadView, needs="files:write",
             ),
         )  # fmt: skip
