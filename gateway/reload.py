@@ -30,7 +30,7 @@ class Reloaded(NamedTuple):
 
 
 class Reload:
-    """Profiles, mappings, DDFs, ranges and certificates of one process; ``adopt`` puts what was read in place of what was."""
+    """Profiles, mappings, DDFs, ranges and certificates of one process; ``adopt`` puts the new in place of the old."""
 
     def __init__(
         self,

@@ -11,7 +11,9 @@ COMMANDS = {
     "serve-eir": Later("eir:serve_eir", "Answer ME-Identity-Check over S13 until Ctrl-C."),
     "init": Later("server:init", "Make the data directory with its keys and the admin token; what exists is kept."),
     "check": Later("server:check", "Read settings, DDFs, profiles and mappings, and say what is wrong or doubtful."),
-    "reload": Later("server:reload", "Have the running gateway take up profiles, mappings, DDFs, ranges and certificates."),
+    "reload": Later(
+        "server:reload", "Have the running gateway take up profiles, mappings, DDFs, ranges and certificates."
+    ),
     "export": Later("state:export", "Write all that the store keeps for long into FILE, as lines of JSON."),
     "mo": Later("catalogue:mo", "The catalogue of management objects."),
     "mapping": Later("mapping:mapping", "How MOs appear in provisioning documents."),
