@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import gc
 import hashlib
 import logging
 import secrets
@@ -105,7 +104,7 @@ from gateway.registrations import Registrations
 from gateway.reload import Reload
 from gateway.sealing import Sealer
 from gateway.service import Service
-from gateway.serving import front
+from gateway.serving import front, memory
 from gateway.serving.download import PackageFront
 from gateway.serving.tls import Certificates
 from gateway.settings import Listener, PeopleOpenid, Settings, read_password
@@ -410,7 +409,7 @@ async def serve(
             task.add_done_callback(reloads.discard)
 
         loop.add_signal_handler(signal.SIGHUP, reload)
-        _spare_the_collector()
+        memory.settle()
         logger().info("serving", listeners={listener.name: port for listener, port in gateway.bound})
         announce(gateway.bound)
         ends = [loop.create_task(event.wait()) for event in (stop, drain)]
@@ -431,16 +430,6 @@ def _is_fault(record: logging.LogRecord) -> bool:
         logger().info("request_refused", why=type(error).__name__)
         return False
     return True
-
-
-def _spare_the_collector() -> None:
-    """Keep what was loaded at start out of garbage collections, and make those rarer.
-
-    Requests leave next to nothing to collect: reference counts free it all.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
 
 
 def _runner(
