@@ -26,6 +26,7 @@ from gateway.fleet.device import (
     account_digest,
     format_imei,
 )
+from gateway.fleet.reset import has_account
 from gateway.sealing import Sealer
 
 CREDENTIAL_PURPOSE = "omadm-credential"
@@ -92,6 +93,17 @@ class Accounts:
         else:
             state = replace(state, pending=pair)
         return replace(device, omadm=replace(state, account_serial=serial, account_made_at=now))
+
+    def issued(self, device: Device, now: datetime) -> tuple[Device, Login, Login]:
+        """The device with an account anew beside the one it had before its reset, and both directions in clear.
+
+        Until it has used that one, it is the same account every time. The device must have been known over OMA DM.
+        """
+        if device.omadm is None or device.omadm.pending is None or not has_account(device.omadm):
+            device = self.renewed(device, now)
+        told = self.variables(device)
+        client, server = (Login(told[f"dm_{side}_name"], told[f"dm_{side}_secret"]) for side in ("client", "server"))
+        return device, client, server
 
     def _password(self, device_id: str, serial: int, direction: str) -> str:
         mac = hmac.digest(self._key, f"{device_id}.{serial}.{direction}".encode(), hashlib.sha256)

@@ -195,19 +195,6 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             clock=now,
             models=models,
         )
-        omadm = OmaDmFront(
-            store,
-            service,
-            sealer,
-            tracer,
-            settings.omadm,
-            now,
-            secrets_of=accounts.variables,
-            detections=detections,
-            contents=packages.content,
-            requested=jobs.requested,
-            load=load,
-        )
         receipt_url = settings.sms.http.receipt_url
         receipts = ReceiptAddress(receipt_url, sealer.derive("sms-receipt")) if receipt_url else None
         bearer = await stack.enter_async_context(open_bearer(settings, now, receipts))
@@ -258,8 +245,23 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
                 separator=settings.rcc14.reconfiguration_separator,
             ),
             Server(settings.omadm.server_id, settings.omadm.server_name, settings.omadm_address()),
+            accounts=accounts,
         )
         reachings = Reachings(store, service, pushes, settings.reach, background, now)
+        omadm = OmaDmFront(
+            store,
+            service,
+            sealer,
+            tracer,
+            settings.omadm,
+            now,
+            secrets_of=accounts.variables,
+            detections=detections,
+            contents=packages.content,
+            requested=jobs.requested,
+            after_reset=reachings.after_reset,
+            load=load,
+        )
         background.add(DETECTION_WORK, functools.partial(detections.call, caller=reachings))
         webhooks = Webhooks(store, sealer, background, now)
         stack.push_async_callback(webhooks.close)

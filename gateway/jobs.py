@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from gateway.accounts import Accounts
 from gateway.errors import ConfigError, Conflict, NotFound
+from gateway.fleet import reset
 from gateway.fleet.alert import GENERIC, DeviceAlert
 from gateway.fleet.device import Device
 from gateway.fleet.job import Job, JobState, kept
@@ -307,8 +308,16 @@ def work_jobs(
     """
     if not any(job.running for job in device.jobs):
         return device, queue.pending, []
-    waits = device.omadm is not None and device.omadm.pending is not None
-    worked = work(device.jobs, queue.changed, queue.pending, now, session_begins=session_begins, account_waits=waits)
+    state, before = device.omadm, device.jobs
+    worked = work(
+        before,
+        queue.changed,
+        queue.pending,
+        now,
+        session_begins=session_begins,
+        account_waits=state is not None and state.pending is not None,
+        reset_over=session_begins and state is not None and state.reset_at is None,
+    )
     dropped = {operation.id for operation in worked.dropped}
     pending = (*(one for one in queue.pending if one.id not in dropped), *worked.operations)
     if worked.jobs != device.jobs:
@@ -316,21 +325,12 @@ def work_jobs(
     for job in worked.ended:
         if job.kind == "account" and refused(job):
             device = _without_pending(device, job)
-        if job.action == "factory-reset" and job.state is JobState.DONE and device.omadm is not None:
-            device = replace(device, omadm=replace(device.omadm, synced="", roots={}, roots_sought=False))
+    device = reset.after_jobs(device, before, now)
     writes: list[Write] = [PutOperation(device.id, one) for one in (*worked.dropped, *worked.operations)]
     for job in worked.ended:
         metrics.count(metrics.jobs_ended, job.kind, job.state.value)
         writes.append(_event(device, job, f"job.{job.state.value}", now))
     return device, pending, writes
-
-
-def was_reset(before: Device, after: Device) -> bool:
-    """Whether a factory reset of the device has ended well since: nothing that was known of its tree holds."""
-    ended = {job.id for job in before.jobs if not job.running}
-    return any(
-        job.action == "factory-reset" and job.state is JobState.DONE and job.id not in ended for job in after.jobs
-    )
 
 
 def _forbids(job: Job, asked: Job, now: datetime) -> bool:

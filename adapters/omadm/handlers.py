@@ -11,7 +11,7 @@ import math
 import secrets
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from urllib.parse import parse_qsl
@@ -41,6 +41,7 @@ from adapters.omadm.session import (
 from adapters.omadm.session_record import Session, decode_session, encode_session, remember
 from gateway.detections import Detections
 from gateway.errors import Conflict, DecodeError, LimitExceeded, Unavailable
+from gateway.fleet import reset
 from gateway.fleet.alert import CLIENT_EVENT, GENERIC, DeviceAlert
 from gateway.fleet.detection import Sighting, is_known
 from gateway.fleet.device import Device
@@ -48,7 +49,8 @@ from gateway.fleet.mirror import Mirror
 from gateway.fleet.operation import Operation
 from gateway.fleet.push import PushKind
 from gateway.fleet.queue import settle
-from gateway.jobs import was_reset, work_jobs
+from gateway.fleet.subscriber import Subscriber
+from gateway.jobs import work_jobs
 from gateway.observe import metrics
 from gateway.observe.load import Load, spread
 from gateway.observe.logs import logger
@@ -112,6 +114,14 @@ def ignored(
     return device, (), []
 
 
+AfterReset = Callable[[Subscriber, Device], Awaitable[list[Write]]]
+
+
+async def left_alone(subscriber: Subscriber, device: Device) -> list[Write]:
+    """Nothing is done about it."""
+    return []
+
+
 class Exchange(NamedTuple):
     """The octets that answer one message, and what to say of it in the log."""
 
@@ -164,11 +174,13 @@ class OmaDmFront:
         secrets_of: Callable[[Device], Mapping[str, str]],
         contents: Contents = no_contents,
         requested: Requested = ignored,
+        after_reset: AfterReset = left_alone,
         detections: Detections,
         load: Load | None = None,
     ) -> None:
         """``contents`` are those of packages that go out in the tree, ``requested`` starts what devices ask for.
 
+        ``after_reset`` gives the writes by which a phone that takes a factory reset on is helped up again.
         ``secrets_of`` gives the passwords of a device's newest account by the name that stands for each. Without
         ``load`` everything is taken.
         """
@@ -180,6 +192,7 @@ class OmaDmFront:
         self._secrets_of = secrets_of
         self._contents = contents
         self._requested = requested
+        self._after_reset = after_reset
         self._detections = detections
         self._accounts = Accounts(sealer, settings)
         self._settings = settings
@@ -370,7 +383,7 @@ class OmaDmFront:
         device = _with_nonces(device, received)
         if received.started:
             _count_start(received, device)
-            device = _with_state(device, last_session_at=now, resync_at=None)
+            device = reset.called(_with_state(device, last_session_at=now, resync_at=None), now)
         outcomes = received.outcomes
         _count_answers(received)
         described = describe_device(device, received.reads)
@@ -383,6 +396,7 @@ class OmaDmFront:
         if received.alerts:
             device, started, asked = self._requested(device, received.alerts, now)
             pending, writes = (*pending, *started), [*writes, *asked]
+        resets = reset.begins(contact.device, device)
         key = self._service.configuration_key(contact.subscriber, device)
         synced = device.omadm is not None and device.omadm.synced == key
         writes += note_alerts(device, received.alerts, now)
@@ -394,14 +408,17 @@ class OmaDmFront:
             return Step(device, writes, self._respond(received, (), peer, writer, now))
 
         stored = await self._store.load_mirror(device.id)
-        known = Mirror(device_id=device.id, revision=stored.revision) if was_reset(contact.device, device) else stored
+        is_lost = reset.forgets(contact.device, device, session_begins=received.started)
+        known = Mirror(device_id=device.id, revision=stored.revision) if is_lost else stored
         mirror = known.read(received.reads, now, "DevInfo") if said_new else known
         writes += drift_writes(device, mirror, outcomes, now)
         check = bool(outcomes) and self._service.checks_changes(device)
         mirror = record_outcomes(mirror, outcomes, now, check=check).passed_over(received.unanswered)
         writes += doubt_writes(device, mirror, received.unanswered, now)
         operations: tuple[Operation, ...] = ()
-        if received.wants_work:
+        if resets:
+            writes += await self._after_reset(contact.subscriber, device)
+        elif received.wants_work:
             unanswered = _passed_over(received)
             operations = self._service.next_operations(
                 contact.subscriber, device, mirror, pending, now, unanswered, read_back=due

@@ -20,7 +20,7 @@ from adapters.simulator.memory import load_memory, save_memory
 from adapters.simulator.transcript import Transcript
 from adapters.sms.pdu import Part, decode_parts
 from adapters.sms.wsp import Push, decode_push
-from gateway.errors import DecodeError
+from gateway.errors import ConfigError, DecodeError
 
 CP = "application/vnd.wap.connectivity-wbxml"
 DM = "application/vnd.syncml.dm+wbxml"
@@ -95,8 +95,14 @@ def unwrap(messages: Sequence[bytes], transcript: Transcript) -> Push:
 
 
 def installed_account(state_file: Path) -> Installed | None:
-    """The account that was installed into that state, None when none was."""
-    kept = load_memory(state_file).get("account")
+    """The account that was installed into that state, None when none was.
+
+    Raises: ConfigError when the phone has lost the one that it came with.
+    """
+    memory = load_memory(state_file)
+    if memory.get("reset"):
+        raise ConfigError("the phone was reset and has no account; `mogate simulate cp` gives it one", file=state_file)
+    kept = memory.get("account")
     return Installed(**kept) if kept else None
 
 
@@ -156,6 +162,7 @@ def _install(document: Characteristic, state_file: Path, manufacturer: str, mode
         )
         # What an older account left does not hold for a new one.
         memory.pop("tree", None)
+        memory.pop("reset", None)
         memory |= {
             "account": dataclasses.asdict(account),
             "client_nonce": client.get("AAUTHDATA", ""),

@@ -202,8 +202,12 @@ class Objects:
         return "1202" if chosen else "1406"
 
     def _reset(self) -> None:
+        """Lose everything but what the phone is, its accounts among it."""
         for uri in [uri for uri in self._tree if not uri.startswith("./DevInfo")]:
             del self._tree[uri]
+        for what in ("account", "client_nonce", "server_nonce", "parameters"):
+            self._state.pop(what, None)
+        self._state["reset"] = True
         self._tree.update({uri: [fmt, value] for uri, (fmt, value) in _FACTORY.items()})
 
 

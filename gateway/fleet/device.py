@@ -92,7 +92,8 @@ class OmaDmState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     digest of what it said of itself. ``refused_verbs`` are commands this device answered 406 to, and is not sent any
     more until it says something new of itself. ``account_serial`` numbers the accounts that the gateway made for this
     device by itself, ``account_made_at`` is absent when the one in force was ordered by somebody; ``pending`` is a
-    newer account, which takes its place when it is first used.
+    newer account, which takes its place when it is first used. ``reset_at`` is when the device took a factory reset on,
+    until it has that behind it.
 
     ``auth`` is what the device is challenged with, ``server_auth`` how the gateway proves itself to it.
     ``certificate`` is the SHA-256 fingerprint, in hexadecimal, of the TLS certificate that proves this device, and
@@ -125,6 +126,7 @@ class OmaDmState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     account_serial: int = 0
     account_made_at: datetime | None = None
     pending: AccountPair | None = None
+    reset_at: datetime | None = None
 
 
 class Content(msgspec.Struct, frozen=True):

@@ -215,5 +215,5 @@ def _leads(way: Way, subscriber: Subscriber, device: Device) -> bool:
     if way == "dm_notify":
         return device.omadm is not None and device.omadm.server is not None
     # To one that has an account another one would only be in the way.
-    free = device.omadm is None or way == "cp"
+    free = device.omadm is None or device.omadm.reset_at is not None or way == "cp"
     return free and bool(device.imei and subscriber.imsi)

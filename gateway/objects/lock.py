@@ -6,6 +6,7 @@ Spec: OMA-TS-LAWMO-V1_0 5
 from __future__ import annotations
 
 from gateway.fleet.job import Job, JobState
+from gateway.fleet.reset import is_taken_on
 from gateway.objects.step import Ask, End, Next, Step, is_good, means, outcome
 from gateway.status import StatusCode
 
@@ -88,11 +89,16 @@ def late(job: Job) -> End | None:
 
     Spec: OMA-TS-LAWMO-V1_0 5 (FactoryReset)
     """
-    if job.action == "factory-reset" and job.stage == "run" and job.percent is not None:
-        return End(
-            JobState.DONE, int(StatusCode.ACCEPTED), "accepted and never heard of again: reset in all likelihood"
-        )
-    return None
+    return _silent("accepted and never heard of again: reset in all likelihood") if is_taken_on(job) else None
+
+
+def returned(job: Job) -> End | None:
+    """The end of a job whose device has the reset behind it and calls again without a word of it, or None."""
+    return _silent("accepted, and the device called again since") if is_taken_on(job) else None
+
+
+def _silent(meaning: str) -> End:
+    return End(JobState.DONE, int(StatusCode.ACCEPTED), meaning)
 
 
 def _run(job: Job, uri: str) -> Next:

@@ -64,10 +64,12 @@ def work(
     *,
     session_begins: bool,
     account_waits: bool = False,
+    reset_over: bool = False,
 ) -> Worked:
     """The jobs after these operations changed; ``session_begins`` when the device just called.
 
-    ``account_waits`` says that the device has not used its newest account yet.
+    ``account_waits`` says that the device has not used its newest account yet, ``reset_over`` that a factory reset
+    that it took on is behind it.
     """
     told, waiting = list(changed), {operation.id: operation for operation in pending}
     after: list[Job] = []
@@ -80,7 +82,7 @@ def work(
             if job.kind == "account":
                 fact = {account.PENDING: "waits" if account_waits else "used"}
                 job = replace(job, known=job.known | fact)
-            moved, more = _move(job, told, now, session_begins=session_begins)
+            moved, more = _move(job, told, now, session_begins=session_begins, reset_over=reset_over)
             if not moved.running:
                 dropped += [
                     replace(operation, status=int(StatusCode.NOT_EXECUTED), status_at=now)
@@ -100,13 +102,17 @@ def standing(job: Job, now: datetime) -> Job:
     return job
 
 
-def _move(job: Job, told: list[Operation], now: datetime, *, session_begins: bool) -> tuple[Job, tuple[Operation, ...]]:
+def _move(
+    job: Job, told: list[Operation], now: datetime, *, session_begins: bool, reset_over: bool
+) -> tuple[Job, tuple[Operation, ...]]:
     job = _hear(job, told)
     if not job.waiting:
         moved, operations = _advance(job, now)
         return (standing(moved, now), operations) if not operations else (moved, operations)
     if (late := standing(job, now)) is not job:
         return late, ()
+    if reset_over and (end := lock.returned(job)) is not None:
+        return _ended(job, end, now), ()
     if session_begins and job.kind == "firmware" and (ask := firmware.progress(job)) is not None:
         # Not waited for: the result comes by alert, and the State only says how far it is.
         operation = _operation(job, ask, now)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from datetime import datetime
 from typing import NamedTuple, Protocol
 
+from gateway.accounts import Accounts
 from gateway.errors import ConfigError
 from gateway.fleet.account import Account
 from gateway.fleet.device import AuthType, Device
@@ -86,8 +88,11 @@ class Pushes:
         cp: CpRenderer,
         rcc14: ReconfigurationRenderer,
         server: Server,
+        *,
+        accounts: Accounts,
     ) -> None:
         self._inventory = inventory
+        self._accounts = accounts
         self._reach = reach
         self._dm = dm
         self._cp = cp
@@ -147,6 +152,21 @@ class Pushes:
         elif keep:
             await self._inventory.keep_account(issued)
         return Ordered(prepared, push, issued.device.id)
+
+    async def bootstrap_again(self, device_id: str, now: datetime) -> Ordered:
+        """The OMA CP message with an account for a phone that was reset, which it is to use before its old one ends.
+
+        Raises: NotFound, ConfigError, Conflict.
+        """
+        household, device = await self._inventory.find_device(device_id)
+        subscriber = household.subscriber
+        given, client, server = self._accounts.issued(device, now)
+        auth = given.omadm.auth if given.omadm else "md5"
+        issued = Issued(subscriber, given, auth, client, server)
+        prepared = self._cp.bootstrap(subscriber, given, self._account(issued), "netwpin", "", _reference())
+        writes = self._inventory.account_writes(issued) if given is not device else []
+        push = await self._sender().order(subscriber.id, prepared, "cp", writes, device_id=device.id)
+        return Ordered(prepared, push, device.id)
 
     async def configure(self, subscriber: Subscriber, device: Device) -> Ordered:
         """The settings themselves by OMA CP, without an account, for a phone that takes nothing else."""

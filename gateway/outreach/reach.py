@@ -120,6 +120,25 @@ class Reachings:
         record = replace(record, payload=_encode(reaching), due_at=due_at)
         return [PutRecord(record), self._event(household, reaching, "requested")], reaching
 
+    async def after_reset(self, subscriber: Subscriber, device: Device) -> list[Write]:
+        """What keeps the order that a phone is given an account anew, in place of whatever it was to call for.
+
+        The phone took a factory reset on: it calls with the new account, and is told all that it is to hold.
+        """
+        now = self._clock()
+        reaching = Reaching(
+            device_id=device.id,
+            reason="factory reset",
+            ordered_at=now,
+            deadline_at=now + timedelta(seconds=self._settings.deadline_seconds),
+            protocol="omadm",
+            chosen="bootstrap",
+        )
+        record = await self._store.load_record(WORK, device.id) or Record(kind=WORK, id=device.id, payload=b"")
+        due_at = now + timedelta(seconds=self._settings.reset_seconds)
+        record = replace(record, payload=_encode(reaching), due_at=due_at)
+        return [PutRecord(record), self._event(Household(subscriber, (device,)), reaching, "requested")]
+
     async def load(self, device_id: str) -> Reaching | None:
         """The order that this device should call, or None when there is none open."""
         record = await self._store.load_record(WORK, device_id)
@@ -202,6 +221,8 @@ class Reachings:
         if way == "dm_notify":
             return await self._pushes.notify(device)
         if way == "bootstrap":
+            if device.omadm is not None:
+                return await self._pushes.bootstrap_again(device.id, self._clock())
             return await self._pushes.bootstrap(device.id)
         if way == "cp":
             return await self._pushes.configure(subscriber, device)

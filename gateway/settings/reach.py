@@ -21,6 +21,8 @@ class Reach(Table):
     ``timezone``, none is made. Whether a device has called is looked at after ``check_seconds``, and then ever more
     rarely.
 
+    A phone that took a factory reset on is given an account anew, by OMA CP, ``reset_seconds`` after.
+
     ``first`` is for devices that speak nothing yet: an account by OMA CP ("bootstrap") and then package 0, the settings
     alone ("cp"), the message for RCC.14 clients ("rcscfg"), or nothing but their own call ("wait"). Phones of
     ``legacy_tacs`` (first eight digits of the IMEI) get the settings alone.
@@ -34,6 +36,7 @@ class Reach(Table):
     deadline_seconds: Seconds = 604_800
     check_seconds: Annotated[float, Field(gt=0, le=3600)] = 30.0
     per_second: Annotated[float, Field(gt=0, le=10_000)] = 10.0
+    reset_seconds: Annotated[float, Field(ge=0)] = 300.0
     quiet_from: datetime.time | None = None
     quiet_until: datetime.time | None = None
     timezone: str = "UTC"

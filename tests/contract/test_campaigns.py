@@ -90,7 +90,13 @@ class Lab:
         background = Background(store, self.clock, poll_seconds=0.01)
         sealer = Sealer(bytes(32))
         inventory = Inventory(store, CATALOGUE, sealer, self.clock, service.breaches)
-        pushes = Pushes(inventory, None, *cast("tuple[Any, Any, Any]", (None, None, None)), Server("m", "M", ""))
+        pushes = Pushes(
+            inventory,
+            None,
+            *cast("tuple[Any, Any, Any]", (None, None, None)),
+            Server("m", "M", ""),
+            accounts=cast("Any", None),
+        )
         reachings = Reachings(store, service, pushes, Reach(), background, self.clock)
         accounts = Accounts(sealer, server_id="mogate", life_seconds=86_400)
         jobs = Jobs(

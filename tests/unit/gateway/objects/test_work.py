@@ -155,6 +155,21 @@ def test_a_factory_reset_that_nobody_confirms_counts_as_done() -> None:
     assert (standing(current, DEADLINE).state, standing(current, DEADLINE).code) == (JobState.DONE, 202)
 
 
+def test_a_factory_reset_is_done_when_the_phone_calls_with_it_behind_it() -> None:
+    """Without a word of it; one that has yet to carry it out ends nothing by calling."""
+    current, (operation,) = begin(job("lock", "factory-reset", "./LAWMO"), NOW)
+    assert work((current,), [], [operation], NOW, session_begins=True, reset_over=True).ended == ()
+    accepted = replace(operation, accepted_at=NOW)
+    current = work((current,), [accepted], [accepted], NOW, session_begins=False).jobs[0]
+    assert work((current,), [], [accepted], NOW, session_begins=True).ended == ()
+    (ended,) = work((current,), [], [accepted], NOW, session_begins=True, reset_over=True).ended
+    assert (ended.state, ended.code, ended.meaning) == (
+        JobState.DONE,
+        202,
+        "accepted, and the device called again since",
+    )
+
+
 def test_a_capability_is_found_by_its_property() -> None:
     """The instance is found by name in any case, and read back; one the device has not got names what there is."""
     listed = answered(200, x1_Property="Camera", x1_Enabled="true", x2_Property="Bluetooth")
