@@ -40,6 +40,7 @@ screenshots: $(INSTALLED) console needs ## Take the pictures of the console in t
 
 lock: $(INSTALLED) console ## Renew the lock files from the ranges in setup.cfg.
 	@$(COMPILE) --upgrade --extra build --output-file requirements.lock setup.cfg
+	@$(COMPILE) --extra build --extra otel --constraint requirements.lock --output-file requirements-otel.lock setup.cfg
 	@$(COMPILE) --extra dev --constraint requirements.lock --output-file requirements-dev.lock setup.cfg
 	@$(COMPILE) --upgrade --group console --output-file requirements-console.lock
 	@$(BIN)/npm update --package-lock-only --ignore-scripts --silent

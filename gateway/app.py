@@ -12,7 +12,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 from aiohttp import web
@@ -83,6 +83,7 @@ from gateway.ims_credentials import ImsCredentials
 from gateway.inventory import Inventory
 from gateway.jobs import Jobs
 from gateway.observe import metrics
+from gateway.observe.around import bare
 from gateway.observe.health import Health
 from gateway.observe.load import Load
 from gateway.observe.logs import logger
@@ -113,6 +114,9 @@ from gateway.store.opening import open_store, served_alone
 from gateway.store.protocol import Store
 from gateway.tacs import Tacs
 from gateway.trace import Reader, Tracer
+
+if TYPE_CHECKING:
+    from gateway.observe.spans import Spans
 
 HOUSEKEEPING_SECONDS = 60
 SHUTDOWN_SECONDS = 5
@@ -153,6 +157,10 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
         for doubt in doubts:
             logger().warning("store_doubtful", why=doubt)
         stack.push_async_callback(store.close)
+        spans = _open_spans(settings)
+        if spans is not None:
+            stack.push_async_callback(spans.close)
+            store = spans.store(store)
         background = Background(store, now)
         background.every(HOUSEKEEPING_SECONDS, "housekeeping", functools.partial(_keep_house, store, settings))
         census = Census(store, now)
@@ -198,9 +206,10 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
         receipt_url = settings.sms.http.receipt_url
         receipts = ReceiptAddress(receipt_url, sealer.derive("sms-receipt")) if receipt_url else None
         bearer = await stack.enter_async_context(open_bearer(settings, now, receipts))
-        reach = await stack.enter_async_context(open_reach(store, bearer, sealer, settings, background, now))
+        sender = spans.bearer(bearer) if spans and bearer else bearer
+        reach = await stack.enter_async_context(open_reach(store, bearer, sealer, settings, background, now, sender))
         brought = ReceiptFront(receipts, reach.hear) if receipts is not None and reach is not None else None
-        methods, page, codes = await stack.enter_async_context(open_methods(store, sealer, settings, bearer, now))
+        methods, page, codes = await stack.enter_async_context(open_methods(store, sealer, settings, sender, now))
         old = settings.rcc14.old_server
         legs = ((False, old.http), (True, old.https)) if old else ()
         upstreams = {secure: Upstream(to, old) for secure, to in legs if to and old}
@@ -218,6 +227,7 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             | {host.lower() for host in settings.rcc14.hosts}
             | set(settings.rcc14.additional.hosts if settings.rcc14.additional else ()),
             methods=methods,
+            around=spans.around if spans else bare,
         )
         elsewhere = None
         if configuration.cutover is not None:
@@ -261,6 +271,7 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             requested=jobs.requested,
             after_reset=reachings.after_reset,
             load=load,
+            around=spans.around if spans else bare,
         )
         background.add(DETECTION_WORK, functools.partial(detections.call, caller=reachings))
         webhooks = Webhooks(store, sealer, background, now)
@@ -361,7 +372,9 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             stack.push_async_callback(siblings.close)
         bound = []
         for listener in settings.listeners:
-            runner = _runner(listener, settings, omadm, elsewhere or rcc14, page, fetch, admin, health, brought, shadow)
+            runner = _runner(
+                listener, settings, omadm, elsewhere or rcc14, page, fetch, admin, health, brought, shadow, spans
+            )
             await runner.setup()
             stack.push_async_callback(runner.cleanup)
             address = listener.address
@@ -445,12 +458,15 @@ def _runner(
     health: Health,
     brought: ReceiptFront | None,
     shadow: Rcc14Shadow | None,
+    spans: Spans | None,
 ) -> web.BaseRunner:
     if "admin" in listener.serves:
         if len(listener.serves) > 1:
             raise ConfigError("admin has a listener of its own: serve nothing else there", key=listener.name)
         return web.AppRunner(
-            admin.application(listener.trusted_proxies), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS
+            admin.application(listener.trusted_proxies, [spans.middleware] if spans else []),
+            access_log=None,
+            shutdown_timeout=SHUTDOWN_SECONDS,
         )
     routes: list[front.Route] = []
     if "sms-receipts" in listener.serves and brought is not None:
@@ -472,6 +488,9 @@ def _runner(
                 ("POST", settings.page.path, page.handle_post(listener.trusted_proxies)),
             ]
     otherwise = _passing_on(listener, shadow)
+    if spans is not None:
+        name, proxies = listener.name, listener.trusted_proxies
+        routes = [(m, path, spans.request(handler, m, path, name, proxies)) for m, path, handler in routes]
     server = front.server(routes, settings.omadm.max_message_bytes, health, otherwise)
     return web.ServerRunner(server, shutdown_timeout=SHUTDOWN_SECONDS)
 
@@ -489,6 +508,20 @@ def _passing_on(listener: Listener, shadow: Rcc14Shadow | None) -> front.Handler
         )
     ends_tls = listener.certificate is not None
     return shadow.handler(Leg(secure, listener.trusted_gateways, listener.trusted_proxies, ends_tls))
+
+
+def _open_spans(settings: Settings) -> Spans | None:
+    """What watches, or None without a collector; only then are the libraries for it needed."""
+    if not settings.opentelemetry.endpoint:
+        return None
+    try:
+        from gateway.observe.spans import Spans
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"{error.name} is not installed: pip install 'mogate[otel]', or leave the endpoint out",
+            key="opentelemetry.endpoint",
+        ) from None
+    return Spans(settings.opentelemetry, sqlite=settings.store.url == "sqlite")
 
 
 def _open_provider(chosen: PeopleOpenid) -> OpenidProvider:

@@ -52,6 +52,7 @@ from gateway.fleet.queue import settle
 from gateway.fleet.subscriber import Subscriber
 from gateway.jobs import work_jobs
 from gateway.observe import metrics
+from gateway.observe.around import Around, bare
 from gateway.observe.load import Load, spread
 from gateway.observe.logs import logger
 from gateway.observe.requests import OTHER, http_route
@@ -177,6 +178,7 @@ class OmaDmFront:
         after_reset: AfterReset = left_alone,
         detections: Detections,
         load: Load | None = None,
+        around: Around = bare,
     ) -> None:
         """``contents`` are those of packages that go out in the tree, ``requested`` starts what devices ask for.
 
@@ -198,6 +200,11 @@ class OmaDmFront:
         self._settings = settings
         self._clock = clock
         self._told_failures: dict[str, datetime] = {}
+        self._take_step = around(
+            "omadm step",
+            self._step,
+            lambda given: {"mogate.omadm.turn": given.turn, "mogate.omadm.commands": given.commands},
+        )
         self._routes = {path: http_route("dm", path) for path in settings.paths}
 
     async def handle(self, request: web.BaseRequest) -> Response:
@@ -274,7 +281,7 @@ class OmaDmFront:
     ) -> Exchange:
         for _ in range(2):
             try:
-                return await self._step(told, body, arrival, encoding, certificate)
+                return await self._take_step(told, body, arrival, encoding, certificate)
             except Conflict:
                 # Another message of this device was quicker: look again, once.
                 continue

@@ -27,6 +27,7 @@ from adapters.rcc14.proving.token import Tokens
 from adapters.rcc14.tracing import PROTOCOL, about, record_answer, record_request
 from gateway.errors import AuthError, Conflict, DecodeError, LimitExceeded, Unavailable
 from gateway.observe import metrics
+from gateway.observe.around import Around, bare
 from gateway.observe.load import Load, spread
 from gateway.observe.logs import logger
 from gateway.observe.requests import OTHER, HttpRoute, http_route
@@ -81,6 +82,7 @@ class Rcc14Front:
         load: Load,
         hosts: Collection[str] = (),
         methods: Sequence[Method] = (),
+        around: Around = bare,
     ) -> None:
         self._store = store
         self._tracer = tracer
@@ -105,6 +107,8 @@ class Rcc14Front:
         )
         self._restarts = Guard(settings.max_restarts, settings.restart_seconds)
         self._alarms = Guard(1, ALARM_SECONDS)
+        self._take_introduction = around("rcc14 introduce", self._introduce, _told)
+        self._take_decision = around("rcc14 decide", self._decide, _told)
 
     def handler(self, leg: Leg, path: str = OTHER) -> Handler:
         """The handler of a listener's GET at that path, and on a TLS leg POST."""
@@ -186,7 +190,7 @@ class Rcc14Front:
         if leg.proxies:
             address = client_address(peer, request.headers.getall("X-Forwarded-For", ()), leg.proxies)
         if not leg.secure:
-            return await self._introduce(request, leg, host, peer, address)
+            return await self._take_introduction(request, leg, host, peer, address)
         if not leg.ends_tls and not is_trusted(peer, leg.proxies):
             return Answer(403, what="not by way of a proxy that ends TLS")
         return await self._provide(request, leg, host, address)
@@ -236,7 +240,7 @@ class Rcc14Front:
             return moved
         for _ in range(2):
             try:
-                return await self._decide(call)
+                return await self._take_decision(call)
             except AuthError as error:
                 return self._start_again(call, str(error))
             except Conflict:
@@ -363,6 +367,10 @@ class Rcc14Front:
             body,
             self._settings.additional is not None and self._settings.additional.is_meant(host),
         )
+
+
+def _told(answer: Answer) -> dict[str, int]:
+    return {"mogate.rcc14.status": answer.status, "mogate.rcc14.octets": len(answer.document)}
 
 
 async def read_body(request: web.BaseRequest) -> bytes:

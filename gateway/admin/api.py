@@ -14,6 +14,7 @@ from http import HTTPStatus
 
 import pydantic_core
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from gateway.admin import openapi
 from gateway.admin.assets import add_console, load_assets
@@ -77,9 +78,12 @@ class AdminApi:
         self._scrape = scrape
         self._openid = openid
 
-    def application(self, proxies: tuple[Network, ...] = ()) -> web.Application:
-        """The aiohttp application to serve on an admin listener, which has these proxies in front of it."""
-        app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[self._guard])
+    def application(self, proxies: tuple[Network, ...] = (), watching: Sequence[Middleware] = ()) -> web.Application:
+        """The aiohttp application to serve on an admin listener, which has these proxies in front of it.
+
+        ``watching`` is what sees each request and its answer.
+        """
+        app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[*watching, self._guard])
         app[PROXIES] = proxies
         dispatcher = Dispatcher(self._routes, self._parts)
         for route in self._routes:

@@ -211,6 +211,9 @@ s13_requests = Counter(
     "mogate_s13_requests", "ME-Identity-Checks, by the list that the phone is on.", ["result"], registry=registry
 )
 spool_files = Counter("mogate_spool_files", "Files of sightings taken from the spool.", ["result"], registry=registry)
+spans = Counter(
+    "mogate_spans", "Spans of OpenTelemetry: taken by the collector, or lost.", ["result"], registry=registry
+)
 traces = Counter(
     "mogate_traces", "Exchanges kept to be shown, or left out for want of room.", ["result"], registry=registry
 )
@@ -316,6 +319,7 @@ KNOWN_LABELS: tuple[tuple[Counter | Histogram | Gauge, tuple[tuple[str, ...], ..
             for result in ("pushed", "configured", "failed")
         ),
     ),
+    (spans, (("sent",), ("lost",))),
     (traces, (("kept",), ("left_out",))),
     (dm_messages, (("xml",), ("wbxml",))),
     (dm_sessions, (("ok",), ("auth_failed",), ("aborted",), ("replaced",))),

@@ -19,6 +19,7 @@ from gateway.settings.proofs import PAGE_TEXTS, Aaa, Confirmation, EapAka, Gba, 
 from gateway.settings.reach import Reach
 from gateway.settings.reading import find_settings_file, load_origins, load_settings, read_password
 from gateway.settings.shadow import OldServer, Shadow
+from gateway.settings.telemetry import OpenTelemetry
 from gateway.settings.whole import Settings
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "OmaCp",
     "OmaDm",
     "OmaDmModel",
+    "OpenTelemetry",
     "Openid",
     "Operator",
     "Origin",

@@ -113,6 +113,13 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
         update={
             "data": data,
             "seal_key": data / settings.seal_key,
+            "opentelemetry": settings.opentelemetry.model_copy(
+                update={
+                    name: file and data / file
+                    for name in ("authorization_file", "authority")
+                    if (file := getattr(settings.opentelemetry, name)) is not None
+                }
+            ),
             "store": settings.store.model_copy(
                 update={
                     name: file and data / file

@@ -17,6 +17,7 @@ from gateway.settings.owners import Owners
 from gateway.settings.proofs import Aaa, Confirmation, EapAka, Gba, Openid, Otp, Page
 from gateway.settings.reach import Reach
 from gateway.settings.shadow import Shadow
+from gateway.settings.telemetry import OpenTelemetry
 
 
 class Settings(BaseSettings):
@@ -59,6 +60,7 @@ class Settings(BaseSettings):
     admin: Admin = Admin()
     logging: Logging = Logging()
     trace: Trace = Trace()
+    opentelemetry: OpenTelemetry = OpenTelemetry()
 
     @classmethod
     def settings_customise_sources(

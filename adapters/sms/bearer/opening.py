@@ -53,12 +53,13 @@ async def open_reach(
     settings: Settings,
     background: Background,
     clock: Callable[[], datetime],
+    sender: Bearer | None = None,
 ) -> AsyncIterator[Reach | None]:
-    """Pushes over that bearer for as long as the context is open."""
+    """Pushes over that bearer for as long as the context is open; ``sender`` is it in the wrapping that sends."""
     if bearer is None:
         yield None
         return
-    reach = Reach(store, bearer, sealer, settings.sms, background, clock)
+    reach = Reach(store, sender or bearer, sealer, settings.sms, background, clock)
     if isinstance(bearer, SmppBearer):
         bearer.hear = reach.hear
     try:
