@@ -99,7 +99,10 @@ class Provider:
         if call.additional:
             # What the user is told is for the default server to say.
             delivery = replace(delivery, message="")
-        token = self._tokens.issue(device.id, delivery.state.token_serial) if delivery.token_seconds else ""
+        token = ""
+        if delivery.token_seconds:
+            proven = asked.token if proof.by == "token" else ""
+            token = self._tokens.issue(device.id, delivery.state.token_serial, proven)
         if delivery.kind is Kind.FULL:
             content = content or self._documents.content(subscriber, device, asked, additional=call.additional)
             if profile := self._documents.turns_off(subscriber, device, asked):
