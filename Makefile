@@ -85,6 +85,7 @@ NEEDS := \
 	chromium:chromium \
 	curl:curl \
 	eapol_test:eapoltest \
+	faketime:faketime \
 	haproxy:haproxy \
 	hostapd:hostapd \
 	nginx:nginx-light \

@@ -100,8 +100,11 @@ class Watched(NamedTuple):
 
     def primary(self) -> RedisServer:
         """The one that the first Sentinel names now."""
-        port = int(self.sentinels[0].cli("SENTINEL", "GET-MASTER-ADDR-BY-NAME", "mogate").splitlines()[1])
-        return next(one for one in self.servers if one.port == port)
+        return next(one for one in self.servers if f"{one.port}" in self.primary_address())
+
+    def primary_address(self) -> list[str]:
+        """Host and port of the one that the first Sentinel names now."""
+        return self.sentinels[0].cli("SENTINEL", "GET-MASTER-ADDR-BY-NAME", "mogate").splitlines()
 
 
 class Cluster(NamedTuple):
@@ -145,16 +148,19 @@ def cluster() -> Cluster:
     return start_cluster()
 
 
-def start_watched(*options: str) -> Watched:
+def start_watched(*options: str, via: Callable[[int], int] = int) -> Watched:
+    """``via`` makes of the first primary's port the one at which the others and the clients reach it."""
     common = ("appendonly yes", 'save ""', "repl-diskless-sync-delay 0", *options)
     primary = RedisServer(*common).start()
-    replicas = [RedisServer(*common, f"replicaof 127.0.0.1 {primary.port}").start() for _ in range(2)]
+    port = via(primary.port)
+    primary.cli("CONFIG", "SET", "replica-announce-port", str(port))
+    replicas = [RedisServer(*common, f"replicaof 127.0.0.1 {port}").start() for _ in range(2)]
     wait_until(
         lambda: primary.cli("INFO", "replication").count("state=online") == 2, f"replicas of port {primary.port}"
     )
     sentinels = [
         RedisServer(
-            f"sentinel monitor mogate 127.0.0.1 {primary.port} 2",
+            f"sentinel monitor mogate 127.0.0.1 {port} 2",
             "sentinel down-after-milliseconds mogate 700",
             "sentinel failover-timeout mogate 3000",
             mode=("--sentinel",),

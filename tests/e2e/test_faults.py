@@ -1,17 +1,12 @@
-"""Processes that die, stop and refuse while devices call: what devices see, and that nothing answered is lost.
-
-A device gets 503 with ``Retry-After`` or no answer, and success soon after; it never gets anything else. Beside the
-devices, a recorder writes to the same servers and compares what was acknowledged with what is there.
-"""
+"""Processes that die, stop and refuse, and networks that part, while devices call: what devices see, and that nothing
+answered is lost."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
 import uuid
-from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,107 +14,13 @@ import aiohttp
 import msgspec
 import pytest
 import redis_servers
+from fault_scene import scene
 from live_gateway import Gateway
-from recorder import Recorder, until
 from redis_servers import RedisServer
+from relay import Relay
 
 from adapters.simulator.omadm_device import run_session
 from gateway.datadir import Demo
-from gateway.store.protocol import Store
-from gateway.store.redis.location import Location
-from gateway.store.redis.store import RedisStore
-
-QUERY = {
-    "vers": "0", "IMSI": "001010000000001", "IMEI": "001015000000023", "rcs_version": "9.0", "rcs_profile": "UP_2.4",
-    "client_vendor": "SIMU", "client_version": "RCSAndrd-1.0", "terminal_vendor": "Acme", "terminal_model": "B7",
-    "terminal_sw_version": "1",
-}  # fmt: skip
-
-
-class Devices:
-    """Phones that ask for a configuration on the plain leg, over and over, and remember what they got."""
-
-    def __init__(self, gateway: Gateway) -> None:
-        self.seen: list[tuple[int, str | None]] = []
-        self._url = gateway.url("plain", "/")
-
-    async def call(self) -> None:
-        async with aiohttp.ClientSession(headers={"X-MSISDN": "+15550100001"}) as http:
-            while True:
-                try:
-                    async with http.get(self._url, params=QUERY) as answer:
-                        self.seen.append((answer.status, answer.headers.get("Retry-After")))
-                except aiohttp.ClientError:
-                    self.seen.append((0, None))
-                await asyncio.sleep(0.02)
-
-    async def succeed(self) -> None:
-        """Returns when a device was answered from now on."""
-        before = len(self.seen)
-        await until(lambda: 200 in {status for status, _ in self.seen[before:]})
-
-    def check(self) -> None:
-        """Nobody got anything but 200, 503 with a time to come back, or no answer."""
-        assert {(status, bool(retry)) for status, retry in self.seen} <= {(200, False), (503, True), (0, False)}
-
-
-class Scene:
-    """A gateway with two workers and a recorder on the same servers."""
-
-    def __init__(self, gateway: Gateway, devices: Devices, recorder: Recorder) -> None:
-        self.gateway, self.devices, self.recorder = gateway, devices, recorder
-
-    async def during(self, fault: Callable[[], object], mend: Callable[[], object] | None = None) -> None:
-        """Break something while all are at work; let the refusals come, mend it, and see that all goes on."""
-        await self.devices.succeed()
-        await self.recorder.write_more()
-        refused = len(self.recorder.refusals)
-        await asyncio.to_thread(fault)
-        await until(
-            lambda: len(self.recorder.refusals) > refused and 503 in {status for status, _ in self.devices.seen}
-        )
-        if mend is not None:
-            await asyncio.to_thread(mend)
-        await self.recorder.write_more()
-        await self.devices.succeed()
-
-
-@contextlib.asynccontextmanager
-async def scene(folder: Path, url: str, replicas: int = 0) -> AsyncIterator[Scene]:
-    namespace = f"{uuid.uuid4().hex}:"
-    gateway = Gateway(folder)
-    gateway.environment |= {
-        "MOGATE_STORE__URL": url,
-        "MOGATE_STORE__NAMESPACE": namespace,
-        "MOGATE_STORE__DURABILITY": "second",
-        "MOGATE_STORE__REPLICAS": str(replicas),
-        "MOGATE_STORE__TIMEOUT_SECONDS": "0.7",
-    }
-    await asyncio.to_thread(gateway.run, "init", "--demo")
-    await asyncio.to_thread(gateway.start, "--workers", "2")
-    stores: list[Store] = [
-        await RedisStore.open(
-            Location.parse(url).connect(timeout_seconds=0.7, replicas=replicas), namespace=f"{namespace}recorder:"
-        )
-        for _ in range(2)
-    ]
-    recorder, devices = Recorder(stores), Devices(gateway)
-    await recorder.start()
-    calls = [asyncio.create_task(devices.call()) for _ in range(4)]
-    try:
-        yield Scene(gateway, devices, recorder)
-        await recorder.finish()
-        devices.check()
-        assert (503, True) in {(status, bool(retry)) for status, retry in devices.seen}
-        assert '"event":"unhandled' not in gateway.log()
-    finally:
-        for call in calls:
-            call.cancel()
-        await asyncio.gather(*calls, return_exceptions=True)
-        status = await asyncio.to_thread(gateway.stop, signal.SIGTERM)
-        for store in stores:
-            await store.close()
-    assert status == 0
 
 
 async def test_a_server_that_stops_fills_up_or_refuses_writes(tmp_path: Path) -> None:
@@ -150,6 +51,30 @@ async def test_sentinel_replaces_a_killed_primary(tmp_path: Path) -> None:
     watched = redis_servers.start_watched()
     async with scene(tmp_path, watched.url, replicas=1) as at_work:
         await at_work.during(watched.primary().kill)
+    for one in (*watched.servers, *watched.sentinels):
+        one.kill()
+
+
+async def test_a_network_that_parts_and_joins(tmp_path: Path) -> None:
+    """A primary cut off from Sentinels, replicas and gateways, with a writer on its side: it acknowledges nothing that
+    is lost when the network is whole again and it has to follow the one that took its place."""
+    relays: list[Relay] = []
+
+    def via(port: int) -> int:
+        relays.append(Relay(port))
+        return relays[0].port
+
+    watched = redis_servers.start_watched(via=via)
+    (relay,), cut_off = relays, watched.servers[0]
+
+    def join() -> None:
+        redis_servers.wait_until(lambda: str(relay.port) not in watched.primary_address(), "a new primary")
+        relay.join()
+        redis_servers.wait_until(lambda: "role:slave" in cut_off.cli("INFO", "replication"), "the old one to follow")
+
+    async with scene(tmp_path, watched.url, replicas=1, far=cut_off.url) as at_work:
+        await at_work.during(relay.part, join)
+    relay.end()
     for one in (*watched.servers, *watched.sentinels):
         one.kill()
 
