@@ -77,6 +77,7 @@ from gateway.detections import Detections
 from gateway.editions import EDITIONS_FOLDER, Editions
 from gateway.errors import ConfigError
 from gateway.files import Configuration, load_configuration
+from gateway.fleet.model import Diagnostics as DiagnosticsNames
 from gateway.fleet.model import Model, ReadBack
 from gateway.fleet.owners import Ownership
 from gateway.ims_credentials import ImsCredentials
@@ -202,6 +203,7 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             package_url=settings.package_url(),
             clock=now,
             models=models,
+            diagnostics=msgspec.convert(settings.omadm.diagnostics.model_dump(), DiagnosticsNames),
         )
         receipt_url = settings.sms.http.receipt_url
         receipts = ReceiptAddress(receipt_url, sealer.derive("sms-receipt")) if receipt_url else None

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+import msgspec
 from msgspec.structs import replace
 
 from gateway.accounts import Accounts
@@ -18,7 +19,7 @@ from gateway.fleet import reset
 from gateway.fleet.alert import GENERIC, DeviceAlert
 from gateway.fleet.device import Device
 from gateway.fleet.job import Job, JobState, kept
-from gateway.fleet.model import Model, model_of
+from gateway.fleet.model import DIAGNOSTICS, Diagnostics, Model, model_of
 from gateway.fleet.operation import Operation, naming_package
 from gateway.fleet.queue import Queue
 from gateway.inventory import Inventory
@@ -44,6 +45,7 @@ DEADLINES = {
     "software": timedelta(days=7),
     "lock": timedelta(days=7),
     "capability": timedelta(days=7),
+    "diagnostics": timedelta(days=7),
     "inventory": timedelta(days=7),
     "account": timedelta(days=30),
 }
@@ -53,7 +55,8 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
     "firmware": ("update", "download", "install"),
     "software": ("install", "remove", "activate", "deactivate", "inventory"),
     "lock": ("lock", "partial-lock", "unlock", "wipe", "factory-reset"),
-    "capability": ("enable", "disable"),
+    "capability": ("enable", "disable", "list"),
+    "diagnostics": ("start", "stop", "read", "list"),
     "inventory": ("read",),
     "account": ("rotate", "move"),
 }
@@ -72,7 +75,7 @@ class Jobs:
     """The operator's use cases; ``clock`` gives aware UTC times.
 
     ``roots`` says where MOs are mounted on devices that were not asked, ``package_url`` where devices fetch packages
-    unless ``models`` has them get them in their tree.
+    unless ``models`` has them get them in their tree, ``diagnostics`` what DiagMon's nodes are called.
     """
 
     def __init__(
@@ -87,6 +90,7 @@ class Jobs:
         package_url: str,
         clock: Callable[[], datetime],
         models: Sequence[Model] = (),
+        diagnostics: Diagnostics = DIAGNOSTICS,
     ) -> None:
         self._store = store
         self._inventory = inventory
@@ -97,6 +101,7 @@ class Jobs:
         self._package_url = package_url
         self._clock = clock
         self._models = tuple(models)
+        self._diagnostics = diagnostics
 
     async def start(
         self,
@@ -256,6 +261,8 @@ class Jobs:
                     )
                 parameters["content"] = naming_package(package.id)
             subject = f"{package.name}@{package.version}"
+        if kind == "diagnostics":
+            parameters |= msgspec.structs.asdict(model_of(self._models, device).diagnostics or self._diagnostics)
         if kind == "account" and device.omadm and device.omadm.server:
             parameters["server_id"] = device.omadm.server.name
             if action == "move":

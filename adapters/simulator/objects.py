@@ -1,4 +1,4 @@
-"""The standard objects of a simulated phone: FUMO with a flash that takes files, SCOMO, LAWMO and DCMO.
+"""The standard objects of a simulated phone: FUMO with a flash that takes files, SCOMO, LAWMO, DCMO and DiagMon.
 
 What an Exec started is carried out after the session, as a phone does, and told by a generic alert in the next one.
 
@@ -24,6 +24,7 @@ BAD_PACKAGE = b"BAD"
 ACCEPTED, OK, NOT_FOUND, NOT_ALLOWED, NOT_SUPPORTED = 202, 200, 404, 405, 406
 
 _LAWMO = "urn:oma:at:lawmo:1.0:OperationComplete"
+_DIAGMON = "urn:oma:at:diagmon:1.0:OperationComplete"
 _SCOMO = "urn:oma:at:scomo:1.0:OperationComplete"
 _LOCKS = {"FullyLock": "10", "PartiallyLock": "20", "UnLock": "30"}
 
@@ -34,6 +35,7 @@ TYPES = {
     "./SCOMO": "urn:oma:mo:oma-scomo:1.0",
     "./LAWMO": "urn:oma:mo:oma-lawmo:1.0",
     "./DCMO/Camera": "urn:oma:mo:oma-dcmo:1.0",
+    "./DiagMon": "urn:oma:mo:oma-diag:1.0",
 }
 """The Type of the roots of the phone's own objects."""
 
@@ -77,6 +79,11 @@ _FACTORY: dict[str, tuple[str, str | None]] = {
     "./DCMO/Camera/Group": ("chr", "Hardware"),
     "./DCMO/Camera/Attached": ("bool", "true"),
     "./DCMO/Camera/Enabled": ("bool", "true"),
+    "./DiagMon": ("node", None),
+    "./DiagMon/1": ("node", None),
+    "./DiagMon/1/Name": ("chr", "Battery"),
+    "./DiagMon/1/Status": ("int", "0"),
+    "./DiagMon/1/DiagMonData": ("node", None),
 }
 
 
@@ -112,6 +119,8 @@ class Objects:
         if owner.startswith("./DCMO/") and name in ("Enable", "Disable"):
             self._set(f"{owner}/Enabled", "true" if name == "Enable" else "false")
             return OK
+        if owner.startswith("./DiagMon/") and name in ("Start", "Stop"):
+            return self._start(uri, correlator)
         if owner.startswith(("./SCOMO/Download/", "./SCOMO/Inventory/")):
             return self._start(uri, correlator)
         return NOT_ALLOWED
@@ -130,6 +139,8 @@ class Objects:
                 kind, source, data = await self._update(http, uri)
             elif uri.startswith("./SCOMO/"):
                 kind, source, data = _SCOMO, uri, await self._deploy(http, uri)
+            elif uri.startswith("./DiagMon/"):
+                kind, source, data = _DIAGMON, uri, self._measure(uri)
             elif uri.endswith("/FactoryReset"):
                 self._reset()
                 continue
@@ -194,6 +205,13 @@ class Objects:
         """The package that is in the tree, or that is to be fetched."""
         value = (self._tree.get(f"{node}/{'Data' if handed else 'PkgURL'}") or ["", ""])[1] or ""
         return (unbase64(value), OK) if handed else await _fetch(http, value)
+
+    def _measure(self, uri: str) -> str:
+        node, starts = uri.partition("/Operations/")[0], uri.endswith("/Start")
+        self._set(f"{node}/Status", "1" if starts else "0")
+        if starts:
+            self._set(f"{node}/DiagMonData/Level", "83", "int")
+        return "1200"
 
     def _wipe(self) -> str:
         chosen = [uri for uri, (_, value) in self._tree.items() if uri.endswith("/ToBeWiped") and value == "true"]

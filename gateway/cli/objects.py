@@ -177,15 +177,32 @@ def device_factory_reset(ref: str, confirm: str | None) -> tuple[object, str]:
 
 @click.command("capability")
 @click.argument("ref")
-@click.argument("action", type=click.Choice(["enable", "disable"]))
-@click.argument("name")
+@click.argument("action", type=click.Choice(["enable", "disable", "list"]))
+@click.argument("name", default="")
 @printing
 def device_capability(ref: str, action: str, name: str) -> tuple[object, str]:
-    """Enable or disable a capability of a device, such as Camera (DCMO)."""
+    """Enable or disable a capability of a device, such as Camera, or read which it has (DCMO)."""
+    _check_named(action, name, "capability")
     return _start(ref, "capability", action, name)
+
+
+@click.command("diagnostics")
+@click.argument("ref")
+@click.argument("action", type=click.Choice(["start", "stop", "read", "list"]))
+@click.argument("name", default="")
+@printing
+def device_diagnostics(ref: str, action: str, name: str) -> tuple[object, str]:
+    """Start or stop a diagnostic function of a device, read what it measured, or which there are (DiagMon)."""
+    _check_named(action, name, "function")
+    return _start(ref, "diagnostics", action, name)
+
+
+def _check_named(action: str, name: str, what: str) -> None:
+    if (action == "list") == bool(name):
+        raise click.UsageError(f"list takes no {what}" if name else f"say which {what} to {action}")
 
 
 COMMANDS = (
     device_jobs, device_cancel, device_inventory, device_rotate, device_move, device_firmware, device_software,
-    device_lock, device_unlock, device_wipe, device_factory_reset, device_capability,
+    device_lock, device_unlock, device_wipe, device_factory_reset, device_capability, device_diagnostics,
 )  # fmt: skip

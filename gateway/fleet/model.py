@@ -22,6 +22,21 @@ class ReadBack(msgspec.Struct, frozen=True):
 NEVER = ReadBack()
 
 
+class Diagnostics(msgspec.Struct, frozen=True):
+    """What the nodes of a diagnostic function are called, as paths below its node.
+
+    Spec: OMA-TS-DiagMon-V1_0 5 (unconfirmed)
+    """
+
+    start: str = "Operations/Start"
+    stop: str = "Operations/Stop"
+    data: str = "DiagMonData"
+    status: str = "Status"
+
+
+DIAGNOSTICS = Diagnostics()
+
+
 class Model(msgspec.Struct, frozen=True, kw_only=True):
     """Devices whose manufacturer and model match two patterns (``Acme``, ``A*``), in either case of letters.
 
@@ -29,6 +44,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     ``packages`` go to them in their tree, or they fetch them by URL. ``subtrees`` says how new ones are added in one
     command: node by node with "off", with "auto" only to a device that has shown that it serializes them. ``updates``
     are the firmware packages for devices that ask for one, by a pattern for the software that they have.
+    ``diagnostics`` is what DiagMon's nodes are called on them where that is different.
     """
 
     manufacturer: str = "*"
@@ -38,6 +54,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     packages: Literal["url", "tree"] = "url"
     subtrees: Literal["auto", "off"] | TndsForm = "auto"
     updates: dict[str, str] = {}
+    diagnostics: Diagnostics | None = None
 
     def matches(self, device: Device) -> bool:
         """Whether the device is one of these."""

@@ -30,6 +30,11 @@ def plan(job: Job) -> Step:
     if not job.stage:
         ask = Ask("Get", f"{job.root}?list=StructData")
         return Next("find", "the device is asked for its capabilities", (ask,))
+    if job.action == "list":
+        code, offered = outcome(job, "Get", f"{job.root}?list=StructData"), ", ".join(sorted(capabilities(job)))
+        if not is_good(code):
+            return End(JobState.FAILED, code, means(code, RESULTS, VENDOR_RESULTS))
+        return End(JobState.DONE, code, f"the device has {offered or 'none'}")
     node = _find(job)
     if not node:
         offered = ", ".join(sorted(capabilities(job))) or "none"

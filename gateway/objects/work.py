@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from gateway.errors import TreeError
 from gateway.fleet.job import Job, JobState, kept
 from gateway.fleet.operation import Operation
-from gateway.objects import account, capability, firmware, inventory, lock, software
+from gateway.objects import account, capability, diagnostics, firmware, inventory, lock, software
 from gateway.objects.step import Ask, End, Planner
 from gateway.status import StatusCode
 from gateway.tree.uri import Uri
@@ -24,6 +24,7 @@ PLANNERS: Mapping[str, Planner] = {
     "software": software.plan,
     "lock": lock.plan,
     "capability": capability.plan,
+    "diagnostics": diagnostics.plan,
     "inventory": inventory.plan,
     "account": account.plan,
 }
@@ -33,6 +34,7 @@ USUAL_ROOTS = {
     "software": ("scomo", "./SCOMO"),
     "lock": ("lawmo", "./LAWMO"),
     "capability": ("dcmo", "./DCMO"),
+    "diagnostics": ("diagmon", "./DiagMon"),
     "inventory": ("devinfo", "./DevInfo"),
     "account": ("dmacc", "./DMAcc"),
 }

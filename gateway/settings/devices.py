@@ -20,6 +20,18 @@ class ReadBack(Table):
     changes: bool = False
 
 
+class Diagnostics(Table):
+    """What the nodes of a diagnostic function (DiagMon) are called, as paths below its node.
+
+    Executing ``start`` and ``stop`` does that; ``data`` has what it measured, ``status`` how it is.
+    """
+
+    start: Annotated[str, Field(min_length=1)] = "Operations/Start"
+    stop: Annotated[str, Field(min_length=1)] = "Operations/Stop"
+    data: Annotated[str, Field(min_length=1)] = "DiagMonData"
+    status: Annotated[str, Field(min_length=1)] = "Status"
+
+
 class OmaDmModel(Table):
     """What is known beforehand of devices of one make and model: patterns such as ``Acme`` and ``A*``.
 
@@ -30,6 +42,7 @@ class OmaDmModel(Table):
     "off" for none. A device that refuses one gets its nodes one by one from then on.
     ``updates`` starts a firmware update when a device, or its user, asks for one: a pattern for the software that it
     has -> the package (name or name@version). The first that matches counts; "*" also matches software nobody knows.
+    ``diagnostics`` is what the nodes of DiagMon are called on them, all of which ``omadm.diagnostics`` has otherwise.
     """
 
     manufacturer: Annotated[str, Field(min_length=1)] = "*"
@@ -39,6 +52,7 @@ class OmaDmModel(Table):
     packages: Literal["url", "tree"] = "url"
     subtrees: Literal["auto", "off", "wbxml", "inline", "xml"] = "auto"
     updates: dict[str, str] = {}
+    diagnostics: Diagnostics | None = None
 
 
 class OmaDm(Table):
@@ -80,6 +94,7 @@ class OmaDm(Table):
     roots: dict[str, str] = {}
     models: tuple[OmaDmModel, ...] = ()
     read_back: ReadBack = ReadBack()
+    diagnostics: Diagnostics = Diagnostics()
     account_seconds: Seconds = 15_552_000
     package_path: Annotated[str, Field(pattern="^/")] = "/packages"
     package_url: Annotated[str, Field(pattern="^(https?://.+)?$")] = ""

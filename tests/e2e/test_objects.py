@@ -80,6 +80,18 @@ def test_software_comes_and_goes(gateway: Gateway) -> None:
     assert (removed["state"], removed["code"], removed["components"]) == ("done", 1200, [])
 
 
+def test_a_diagnostic_function_tells_what_it_measured(gateway: Gateway) -> None:
+    """Started by its name; the phone alerts when it is done, and what it measured is shown with the job.
+
+    Spec: OMA-TS-DiagMon-V1_0 5
+    """
+    gateway.run("device", "diagnostics", "alice.1", "start", "battery")
+    assert gateway.json("simulate", "omadm")["result"] == "ok"
+    assert (last_job(gateway)["code"], last_job(gateway)["meaning"]) == (1200, "success; Status 1; 1 values read")
+    assert last_job(gateway)["read"]["./DiagMon/1/DiagMonData/Level"] == "83"
+    assert "say which function to stop" in gateway.run("device", "diagnostics", "alice.1", "stop", fails=True)
+
+
 def test_a_job_can_be_ended(gateway: Gateway) -> None:
     """A cancelled job sends nothing any more; another of its kind may start then."""
     started = gateway.json("device", "unlock", "alice.1")

@@ -11,12 +11,12 @@ from gateway.admin.models.base import Model, Name
 
 
 class NewJob(Model):
-    """A job for a device. ``subject`` is a package, a component or a capability; ``items`` is what to wipe.
+    """A job for a device. ``subject`` is a package, a component, a capability or a function; ``items`` is what to wipe.
 
     Grave actions are asked for twice: the answer to the first call has the ``confirm`` of the second.
     """
 
-    kind: Literal["firmware", "software", "lock", "capability", "inventory", "account"]
+    kind: Literal["firmware", "software", "lock", "capability", "diagnostics", "inventory", "account"]
     action: Name
     subject: Name = ""
     items: Annotated[list[Name], Field(max_length=50)] = []

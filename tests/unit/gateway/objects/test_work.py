@@ -182,6 +182,66 @@ def test_a_capability_is_found_by_its_property() -> None:
     assert ended.meaning == "the device has no capability NFC; it has Bluetooth, Camera"
 
 
+def test_the_capabilities_of_a_device_are_listed() -> None:
+    """By their Property; nothing is told to the device but to say them."""
+    listed = answered(200, x1_Property="Camera", x1_Enabled="true", x2_Property="Bluetooth")
+    ended, told = play(job("capability", "list", "./DCMO"), [listed])
+    assert told == [["Get ./DCMO?list=StructData"], []]
+    assert (ended.state, ended.meaning) == (JobState.DONE, "the device has Bluetooth, Camera")
+    assert ended.known["./DCMO/x1/Enabled"] == "true"
+    assert play(job("capability", "list", "./DCMO"), [answered(406)])[0].state is JobState.FAILED
+
+
+NAMES = {"start": "Operations/Start", "stop": "Operations/Stop", "data": "DiagMonData", "status": "Status"}
+
+
+def test_a_diagnostic_function_is_started_and_its_data_read() -> None:
+    """It is found by its Name, the result comes by alert, and then its data and its status are read."""
+    listed = answered(200, x1_Name="Battery", x2_Status="0")
+    data, status = answered(200, Level="83"), answered(200, value="1")
+    ended, told = play(
+        job("diagnostics", "start", "./DiagMon", "battery", **NAMES),
+        [listed],
+        [answered(200, 1200)],
+        [data, status],
+    )
+    assert told == [
+        ["Get ./DiagMon?list=StructData"],
+        ["Exec ./DiagMon/x1/Operations/Start"],
+        ["Get ./DiagMon/x1/DiagMonData?list=StructData", "Get ./DiagMon/x1/Status"],
+        [],
+    ]
+    assert (ended.state, ended.code, ended.meaning) == (JobState.DONE, 1200, "success; Status 1; 1 values read")
+    assert ended.known["./DiagMon/x1/DiagMonData/Level"] == "83"
+
+
+def test_a_diagnostic_function_has_the_names_that_settings_give_it() -> None:
+    """A device that lists no subtrees has it under its own name; what it refuses is told with its meaning."""
+    names = NAMES | {"stop": "Ops/Halt", "data": "Out"}
+    ended, told = play(
+        job("diagnostics", "stop", "./Diag", "Radio", **names), [answered(406)], [answered(200)],
+        [answered(406), answered(404)],
+    )  # fmt: skip
+    assert told[1:3] == [
+        ["Exec ./Diag/Radio/Ops/Halt"],
+        ["Get ./Diag/Radio/Out?list=StructData", "Get ./Diag/Radio/Status"],
+    ]
+    assert (ended.state, ended.meaning[:30]) == (JobState.DONE, "OK; its data was not read: opt")
+    refused, _ = play(job("diagnostics", "start", "./Diag", "Radio", **NAMES), [answered(406)], [answered(200, 1401)])
+    assert (refused.state, refused.code, refused.meaning) == (JobState.FAILED, 1401, "user cancelled")
+
+
+def test_a_diagnostic_function_that_is_not_there_names_those_that_are() -> None:
+    """A list names them all; data alone that cannot be read fails the job."""
+    listed = answered(200, x1_Name="Battery", x2_Status="0")
+    ended, _ = play(job("diagnostics", "start", "./DiagMon", "Radio", **NAMES), [listed])
+    assert (ended.state, ended.meaning) == (JobState.FAILED, "the device has no function Radio; it has Battery, x2")
+    ended, _ = play(job("diagnostics", "list", "./DiagMon", **NAMES), [listed])
+    assert (ended.state, ended.meaning) == (JobState.DONE, "it has Battery, x2")
+    ended, _ = play(job("diagnostics", "read", "./DiagMon", "x2", **NAMES), [listed], [answered(404), answered(404)])
+    assert (ended.state, ended.code) == (JobState.FAILED, 404)
+
+
 def test_software_is_installed_and_listed() -> None:
     """The package is added below Download, executed there, and the deployed components are read afterwards."""
     deployed = {"Deployed_p1_ID": "mail", "Deployed_p1_Name": "mail@3", "Deployed_p1_State": "20"}
