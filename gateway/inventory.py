@@ -334,7 +334,7 @@ class Inventory:
             changed = msgspec.structs.replace(changed, content_revision=subscriber.content_revision + 1)
             detail = {"state": state.name.lower()} | ({"application": mo} if mo else {})
             event = self._event("subscriber.state", subscriber_id=subscriber.id, detail=detail)
-            asleep = [] if mo else [_asleep(device) for device in household.devices]
+            asleep = [_asleep(device) for device in household.devices]
             awake = [
                 PutDevice(device) for device, was in zip(asleep, household.devices, strict=False) if device is not was
             ]
@@ -580,10 +580,11 @@ async def _once_more(attempt: Callable[[], Awaitable[None]]) -> None:
 
 
 def _asleep(device: Device) -> Device:
-    """The device as if its user had never asked for a service that waits for that."""
-    if device.rcc14 is None or not device.rcc14.woken:
+    """The device as if it had never been told of a service that waits for its user, nor had that asked for it."""
+    state = device.rcc14
+    if state is None or not (state.woken or state.told_to_wait):
         return device
-    return msgspec.structs.replace(device, rcc14=msgspec.structs.replace(device.rcc14, woken=False))
+    return msgspec.structs.replace(device, rcc14=msgspec.structs.replace(state, told_to_wait="", woken=False))
 
 
 def next_device_id(household: Household) -> str:

@@ -20,6 +20,7 @@ from adapters.rcc14.language import choose_language
 from adapters.rcc14.messages import Request
 from adapters.rcc14.session import TERMS_OF_USE, Delivery, Terms, validity_for
 from gateway.accounts import Accounts
+from gateway.fleet.activation import applications_off
 from gateway.fleet.device import Device
 from gateway.fleet.selection import Selection
 from gateway.fleet.subscriber import ServiceState, Subscriber
@@ -116,7 +117,8 @@ class Documents:
         """A text that changes whenever the content of some wish could; cheap."""
         configuration = self._service.configuration_key(subscriber, device)
         account = device.omadm.account_serial if device.omadm and device.omadm.account_made_at else 0
-        return f"{configuration}|{self._mapping.digest}|{account}{self._elsewhere}"
+        awake = "|awake" if subscriber.application_states and device.rcc14 and device.rcc14.woken else ""
+        return f"{configuration}|{self._mapping.digest}|{account}{self._elsewhere}{awake}"
 
     def turns_off(self, subscriber: Subscriber, device: Device, request: Request) -> str:
         """The client's RCS profile, when the document is going to say that it is not supported; else the empty text.
@@ -166,9 +168,7 @@ class Documents:
         missing = selection.variables.difference(variables)
         user = template.user(subscriber.msisdn) if subscriber.msisdn and scope.tells_number else b""
         elsewhere = self._access_control(subscriber.plan) if scope.tells_servers else b""
-        off = tuple(
-            (mo, state) for mo, state in subscriber.application_states.items() if state is not ServiceState.ACTIVE
-        )
+        off = applications_off(subscriber, device)
         theirs = self._service.left_out(subscriber, device, "rcc14")
         mos = tuple([mo for mo in scope.mos if mo not in theirs]) if theirs else scope.mos
         applications = self._compiled(selection, layout, mos, missing, off).splice(variables)

@@ -58,6 +58,7 @@ _RELEASE = ("rcs_profile", "rcs_version", "provisioning_version", "client_versio
 _ABSENT = ("",) * len(_RELEASE)
 _VERS = re.compile(r"-[1-4]|[0-9]{1,10}", re.ASCII)
 _NUMBER = re.compile(r"[0-9]{3,15}", re.ASCII)
+_NUMBER_URI = re.compile(r"(?:tel|sips?):(\+?[0-9]{3,15})(?:[;@?].*)?", re.ASCII | re.IGNORECASE | re.DOTALL)
 _PORT = re.compile(r"[0-9]{1,5}", re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,40}", re.ASCII)
 
@@ -212,11 +213,17 @@ def _utf8_size(text: str) -> int:
 def parse_msisdn(text: str) -> str:
     """The number as ``+`` and digits. A raw ``+`` that arrived as a space, or was left out, is restored.
 
+    It may be that of a tel URI or the user of a SIP URI, as users of additional devices enter it.
+
     Raises: DecodeError when it is no number.
+    Spec: RFC 3966 3, RFC 3261 19.1
     """
     number = text.strip().removeprefix("+")
     if not _NUMBER.fullmatch(number):
-        raise DecodeError(f"{text[:20]!r} is no MSISDN")
+        uri = _NUMBER_URI.fullmatch(number)
+        if uri is None:
+            raise DecodeError(f"{text[:20]!r} is no MSISDN")
+        number = uri[1].removeprefix("+")
     return f"+{number}"
 
 

@@ -16,14 +16,14 @@ from adapters.rcc14.documents import Documents
 from adapters.rcc14.messages import Answer, Request, Whose
 from adapters.rcc14.proving.proof import Call, Proof
 from adapters.rcc14.proving.token import Tokens
-from adapters.rcc14.session import Kind, Terms, deliver
+from adapters.rcc14.session import Kind, Terms, deliver, user_asks, woken
 from adapters.rcc14.tracing import about
 from gateway.accounts import Accounts
 from gateway.detections import Detections, Seen
-from gateway.fleet.activation import Activation, activation, service_state
+from gateway.fleet.activation import Activation, activation, applications_off, service_state
 from gateway.fleet.detection import Sighting, is_known
 from gateway.fleet.device import Device, Rcc14State
-from gateway.fleet.subscriber import Subscriber
+from gateway.fleet.subscriber import ServiceState, Subscriber
 from gateway.ims_credentials import with_new_credential
 from gateway.inventory import next_device_id
 from gateway.observe import metrics
@@ -33,6 +33,8 @@ from gateway.service import protocol_writes
 from gateway.settings import Rcc14
 from gateway.store.protocol import Append, Event, Household, PutDevice, PutSubscriber, Store, Write
 from gateway.trace import is_armed
+
+WAITS = ServiceState.DISABLED_UNTIL_USER
 
 
 class Provider:
@@ -75,6 +77,10 @@ class Provider:
                 return Answer(403, what="too many devices", traced=about(household, now))
         moved = _moved(household, known, proof, asked)
         device, content = moved.device, b""
+        wish = self._documents.wish(subscriber, device, asked, additional=call.additional)
+        waits = bool(subscriber.application_states) and WAITS in dict(applications_off(subscriber, device)).values()
+        if waits and user_asks(device.rcc14 or Rcc14State(), asked, wish, now, alone=True):
+            device, waits = replace(device, rcc14=woken(device.rcc14 or Rcc14State())), False
         if self._documents.needs_credential(subscriber, device) or self._documents.needs_account(
             subscriber, device, now
         ):
@@ -90,11 +96,12 @@ class Provider:
             device.rcc14 or Rcc14State(),
             asked,
             service_state(subscriber, device),
-            wish=self._documents.wish(subscriber, device, asked, additional=call.additional),
+            wish=wish,
             key=self._documents.key(subscriber, device),
             digest=digest,
             terms=self._terms._replace(terms_of_use="") if call.additional else self._terms,
             now=now,
+            tells_to_wait=waits,
         )
         if call.additional:
             # What the user is told is for the default server to say.
@@ -209,6 +216,8 @@ def _changes(subscriber: Subscriber, before: Device | None, after: Device, now: 
         told.append(("device.activation", {"from": was.value, "to": stands.value}))
     if new.ims_serial != old.ims_serial:
         told.append(("ims_credential.made", {"serial": str(new.ims_serial)}))
+    if new.woken and not old.woken:
+        told.append(("device.woken", {}))
     if new.terms_sent != old.terms_sent:
         told.append(("terms.offered", {"edition": new.terms_sent}))
     if new.terms_accepted != old.terms_accepted:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 import zlib
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import msgspec
@@ -18,12 +18,13 @@ from msgspec.structs import replace
 
 from adapters.rcc14.identity import token as tokens
 from adapters.rcc14.messages import MAX_VERS, VERS_USER_DISABLED, Request
-from gateway.fleet.activation import rcs_state
+from gateway.fleet.activation import USER_ENABLED, parse_rcs_state, rcs_state
 from gateway.fleet.device import Content, Rcc14State
 from gateway.fleet.subscriber import ServiceState
 
 MAX_WISHES = 4
 """How many clients of one device, or choices of applications, are told apart before the oldest is forgotten."""
+REPEATED_WITHIN = timedelta(minutes=1)
 
 
 class Kind(enum.StrEnum):
@@ -86,21 +87,22 @@ def deliver(
     digest: Callable[[], bytes],
     terms: Terms,
     now: datetime,
+    tells_to_wait: bool = False,
 ) -> Delivery:
     """The answer to a client that has proven who it is.
 
     ``wish`` names what the client is due something of, ``key`` the inputs of that content; ``digest`` gives the
-    content's own digest and is only called when the key is not the one on record. The state that comes back is the
-    same object when nothing is to be saved.
+    content's own digest and is only called when the key is not the one on record. ``tells_to_wait`` when the content
+    has an application in it that waits for the user. The state that comes back is the same object when nothing is to
+    be saved.
     """
-    state = _note(state, request, wish, now)
-    if service is ServiceState.DISABLED_UNTIL_USER and request.vers == int(service):
-        # A client that was told to wait for its user asks when its user has acted.
-        service = ServiceState.ACTIVE
-        if not state.woken:
-            state = replace(state, woken=True)
+    said_before, state = state, _note(state, request, wish, now)
+    if service is ServiceState.DISABLED_UNTIL_USER and user_asks(said_before, request, wish, now):
+        service, state = ServiceState.ACTIVE, woken(state)
     if service in _OFF:
         kind, version, validity = _OFF[service]
+        if service is ServiceState.DISABLED_UNTIL_USER and state.told_to_wait != wish:
+            state = replace(state, told_to_wait=wish)
         return Delivery(kind, version, validity, 0, state, service.name.lower())
     message = ""
     if service is ServiceState.DORMANT:
@@ -115,8 +117,35 @@ def deliver(
             message = TERMS_OF_USE
             if state.terms_sent != terms.terms_of_use:
                 state = replace(state, terms_sent=terms.terms_of_use)
+        if tells_to_wait and kind is Kind.FULL and state.told_to_wait != wish:
+            state = replace(state, told_to_wait=wish)
     state, token_seconds = _renew(device_id, state, request, kind, terms, now)
     return Delivery(kind, version, validity_for(device_id, terms), token_seconds, state, message)
+
+
+def user_asks(state: Rcc14State, request: Request, wish: str, now: datetime, *, alone: bool = False) -> bool:
+    """Whether the client's user asks for what was disabled until then; ``alone`` when that is one application.
+
+    A client says -2 when its user has acted, or by ``rcs_state`` that its user has. Others ask for all anew, or go by
+    a version that they kept: as they were told to wait and would not have asked by themselves, or would have said that
+    they wait, it is their user who does. Of an application alone they were told in the version that they hold. The
+    same request at once again is one whose answer was lost.
+
+    Spec: RCC.14 VERS (-2), RCC.07 rcs_state, rcsDisabledState
+    """
+    said = parse_rcs_state(request.about.get("rcs_state", ""))
+    if said == USER_ENABLED or (request.vers == int(ServiceState.DISABLED_UNTIL_USER) and not alone):
+        return True
+    if state.told_to_wait != wish or request.vers < 0 or _is_repeated(state, request, now):
+        return False
+    if said is None:
+        return request.vers == 0
+    return said == 0 or (said > 0 and (request.vers == 0 or (alone and request.vers == _held(state, wish))))
+
+
+def woken(state: Rcc14State) -> Rcc14State:
+    """The state of a device whose user has asked for what waited for that."""
+    return state if state.woken else replace(state, woken=True)
 
 
 def validity_for(device_id: str, terms: Terms) -> int:
@@ -129,6 +158,13 @@ def _held(state: Rcc14State, wish: str) -> int:
     """The version of what such a client was sent last; 0 when it was sent nothing."""
     content = state.contents.get(wish)
     return content.version if content else 0
+
+
+def _is_repeated(state: Rcc14State, request: Request, now: datetime) -> bool:
+    """Whether the client said just the same a moment ago."""
+    if request.vers != state.reported_version or request.about != state.parameters or state.reported_at is None:
+        return False
+    return now - state.reported_at < REPEATED_WITHIN
 
 
 def _note(state: Rcc14State, request: Request, wish: str, now: datetime) -> Rcc14State:

@@ -125,7 +125,8 @@ async def run_query(
     a client does not try again.
 
     ``accept`` is what the user does with a dialog, None for OK; who rejected is asked no more, and comes back by
-    accepting. ``apps`` are the AppIDs it asks for, none for those of ACCESS-CONTROL, or else all. ``elsewhere`` are the
+    accepting, as does a user who has to ask for RCS.
+    ``apps`` are the AppIDs it asks for, none for those of ACCESS-CONTROL, or else all. ``elsewhere`` are the
     additional servers by the name under which a document may send the client there; others are not asked.
 
     Raises: Unavailable when no gateway answers.
@@ -451,6 +452,11 @@ class _Client:
     def _rcs_state(self) -> str:
         if self._device.get("rejected"):
             return "-4"
+        held = self._state.get("values", {})
+        disabled = next((value for path, value in held.items() if path.endswith("/rcsDisabledState")), "")
+        if disabled:
+            # Told by the document that RCS is off, it says so until its user switches RCS on.
+            return "0" if self._habits.accept else disabled
         return str(self._state.get("rcs_state", max(self._state.get("version", 0), 0)))
 
     def _proof(self, parameters: Mapping[str, str]) -> str:

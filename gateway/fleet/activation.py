@@ -18,6 +18,8 @@ _STATE = re.compile("-?[0-9]{1,10}", re.ASCII)
 _ACTIVE, _WAITS = ServiceState.ACTIVE, ServiceState.DISABLED_UNTIL_USER
 
 USER_DISABLED = -4
+USER_ENABLED = -5
+"""What clients of one operator say whose user has switched the service on again."""
 
 
 class Activation(enum.StrEnum):
@@ -56,8 +58,23 @@ def service_state(subscriber: Subscriber, device: Device) -> ServiceState:
     state = subscriber.state
     if state is _ACTIVE and device.state is not None:
         state = device.state
-    woken = device.rcc14 is not None and device.rcc14.woken
-    return _ACTIVE if state is _WAITS and woken else state
+    return _ACTIVE if state is _WAITS and _is_woken(device) else state
+
+
+def applications_off(subscriber: Subscriber, device: Device) -> tuple[tuple[str, ServiceState], ...]:
+    """The applications, by key of their MO, that are off on this device while the service is on, and how.
+
+    One that waited for its user is on where that has asked.
+    """
+    states = subscriber.application_states
+    if not states:
+        return ()
+    on = (_ACTIVE, _WAITS) if _is_woken(device) else (_ACTIVE,)
+    return tuple([(mo, state) for mo, state in states.items() if state not in on])
+
+
+def _is_woken(device: Device) -> bool:
+    return device.rcc14 is not None and device.rcc14.woken
 
 
 def activation(subscriber: Subscriber, device: Device) -> Activation:
@@ -79,5 +96,9 @@ def activation(subscriber: Subscriber, device: Device) -> Activation:
 
 def rcs_state(state: Rcc14State) -> int | None:
     """The state that the client last reported; None when it reported none."""
-    text = state.parameters.get("rcs_state", "")
+    return parse_rcs_state(state.parameters.get("rcs_state", ""))
+
+
+def parse_rcs_state(text: str) -> int | None:
+    """The state that a parameter says; None for what is no number."""
     return int(text) if _STATE.fullmatch(text) else None

@@ -149,7 +149,8 @@ class Rcc14State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     kept; without ``token_issued_at`` none is good. ``parameters`` are what the client last said of itself, ``unknown``
     what else it sent. ``imsi`` is the subscriber's SIM that was last proven to be in this device (empty: none was).
     ``additional`` when it has proven itself by a code alone, as a device without a SIM of the subscriber's does.
-    ``woken`` when its user asked for a service that was disabled until then. ``terms_sent`` and ``terms_accepted`` are
+    ``told_to_wait`` is the wish of the client that was told to wait for its user, empty when none was; ``woken`` when
+    that user then asked for what was disabled until then. ``terms_sent`` and ``terms_accepted`` are
     editions of the terms of use. ``ims_serial`` numbers the Digest credentials for IMS that the gateway made for it
     (0: none); the password is computed, not kept.
 
@@ -168,6 +169,7 @@ class Rcc14State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     unknown: dict[str, str] = {}
     imsi: str = ""
     additional: bool = False
+    told_to_wait: str = ""
     woken: bool = False
     terms_sent: str = ""
     terms_accepted: str = ""

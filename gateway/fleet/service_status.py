@@ -10,11 +10,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from gateway.fleet.activation import Activation, activation, rcs_state
+from gateway.fleet.activation import Activation, activation, applications_off, rcs_state
 from gateway.fleet.device import Device
 from gateway.fleet.reaching import Reaching
 from gateway.fleet.registration import registration_of
-from gateway.fleet.subscriber import Registration, ServiceState, Subscriber
+from gateway.fleet.subscriber import Registration, Subscriber
 
 RCS = "rcs"
 """The service, by the key of its MO, of which an RCC.14 client tells how it stands."""
@@ -126,8 +126,8 @@ _BY_LOG = {"failed": Step.FAILED, "configured": Step.CONFIGURED}
 
 def _off(subscriber: Subscriber, device: Device, service: str) -> str:
     """Who switched the service off; empty when it is on."""
-    state = subscriber.application_states.get(service, ServiceState.ACTIVE)
-    if state is not ServiceState.ACTIVE:
+    state = dict(applications_off(subscriber, device)).get(service)
+    if state is not None:
         return f"the network wants it {state.name.lower().replace('_', ' ')}"
     if service == RCS:
         stands = activation(subscriber, device)

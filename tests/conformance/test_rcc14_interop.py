@@ -227,6 +227,30 @@ def test_services_that_are_off(rcc14: Caller, state: str, version: int, validity
     assert (back.version, "APPLICATION/AppID" in back.parms) == (1, version != -3)
 
 
+def test_a_service_waits_for_its_user(rcc14: Caller) -> None:
+    """After -2 a client that asks for all anew has its user's word for it, whatever ``vers`` it says; so has one that
+    was told of RCS alone and says that it is active (RCC.14 VERS, RCC.07 rcsDisabledState)."""
+    who = rcc14.subscriber()
+    asked = f"{UP_2}&rcs_state"
+    held = rcc14.configure(who, f"vers=0&{asked}=0").version
+    rcc14.admin("PUT", f"/subscribers/{who.id}/state", {"state": "disabled_until_user"})
+    assert rcc14.configure(who, f"vers={held}&{asked}={held}").version == -2
+    assert rcc14.configure(who, f"vers=0&{asked}=-2").version == -2
+    assert rcc14.configure(who, f"vers=0&{asked}=0").version == held
+    rcc14.admin("PUT", f"/subscribers/{who.id}/state", {"state": "active"})
+
+    rcc14.admin("PUT", f"/subscribers/{who.id}/state", {"state": "disabled_until_user", "application": "rcs"})
+    disabled = "APPLICATION/SERVICES/rcsDisabledState"
+    told = rcc14.configure(who, f"vers={held}&{asked}={held}")
+    assert (told.version, told.parms[disabled]) == (held + 1, "-2")
+    waits = rcc14.configure(who, f"vers={held + 1}&{asked}=-2")
+    assert (waits.version, b"APPLICATION" in waits.body) == (held + 1, False)
+    back = rcc14.configure(who, f"vers={held + 1}&{asked}=0")
+    assert (back.version, disabled in back.parms, back.parms["APPLICATION/SERVICES/ChatAuth"]) == (held + 2, False, "1")
+    kinds = [event["kind"] for event in rcc14.admin("GET", f"/events?subscriber={who.id}")]
+    assert kinds.count("device.woken") == 2
+
+
 @pytest.mark.parametrize(("accepts", "title"), [("fr, de;q=0.4", "Chat-Funktionen"), ("", "Chat features")])
 def test_the_language_of_a_message(rcc14: Caller, accepts: str, title: str) -> None:
     """The terms come with the first configuration, in a language of the client, until it goes on (RCC.14 MSG)."""

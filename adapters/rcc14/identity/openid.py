@@ -47,7 +47,7 @@ def identity_in(said: Sequence[Mapping[str, Any]], names: Claims) -> Identity:
     number = str(found.get(names.number, "")) if names.number else ""
     imsi = str(found.get(names.imsi, "")) if names.imsi else ""
     try:
-        msisdn = parse_msisdn(number.removeprefix("tel:")) if number else ""
+        msisdn = parse_msisdn(number) if number else ""
     except DecodeError:
         msisdn = ""
     if not msisdn and not imsi:

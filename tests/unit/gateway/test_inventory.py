@@ -268,14 +268,17 @@ async def test_an_account_needs_a_name(inventory: Inventory) -> None:
 
 async def test_the_network_says_what_it_wants(inventory: Inventory, store: SqliteStore) -> None:
     """Of a subscriber, of one application and of one device; what a user had asked for has to be asked for again."""
-    woken = Rcc14State(woken=True, token_serial=3, token_issued_at=NOW)
+    woken = Rcc14State(woken=True, told_to_wait="w", token_serial=3, token_issued_at=NOW)
     await store.commit(PutDevice(Device(id="ann.1", rcc14=woken)))
     await inventory.set_state("ann", ServiceState.DISABLED_UNTIL_USER)
     await inventory.set_state("ann", ServiceState.DORMANT, "rcs")
     household = await inventory.find("ann")
     assert household.subscriber.state is ServiceState.DISABLED_UNTIL_USER
     assert household.subscriber.application_states == {"rcs": ServiceState.DORMANT}
-    assert household.devices[0].rcc14 == replace(woken, woken=False)
+    assert household.devices[0].rcc14 == replace(woken, woken=False, told_to_wait="")
+    await store.commit(PutDevice(replace(household.devices[0], rcc14=woken)))
+    await inventory.set_state("ann", ServiceState.DISABLED_UNTIL_USER, "rcs")
+    assert (await inventory.find("ann")).devices[0].rcc14 == replace(woken, woken=False, told_to_wait="")
     await inventory.set_state("ann", ServiceState.ACTIVE, "rcs")
     assert (await inventory.find("ann")).subscriber.application_states == {}
     with pytest.raises(NotFound):
@@ -293,4 +296,4 @@ async def test_the_network_says_what_it_wants(inventory: Inventory, store: Sqlit
     await inventory.set_device_state("ann.1", None)
     assert (await inventory.find_device("ann.1"))[1].state is None
     kinds = [event.kind for event in await store.load_events(subscriber_id="ann")]
-    assert kinds[1:] == ["subscriber.state"] * 3 + ["device.state", "device.revoked", "device.state"]
+    assert kinds[1:] == ["subscriber.state"] * 4 + ["device.state", "device.revoked", "device.state"]

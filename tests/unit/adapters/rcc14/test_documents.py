@@ -216,6 +216,10 @@ def test_rcs_alone_may_be_off(documents: Documents, state: ServiceState, code: s
     assert content.xpath("//characteristic[@type='SERVICES']/parm[@name='rcsDisabledState']/@value") == [code]
     assert app_ids(documents, UP_2, ann) == [IMS_B, "ap2002"]
     assert app_ids(documents, "", ann) == ["ap2001"]
+    awake = replace(PHONE, rcc14=replace(PHONE.rcc14 or Rcc14State(), woken=True))
+    waited = state is ServiceState.DISABLED_UNTIL_USER
+    assert (b"rcsDisabledState" not in documents.content(ann, awake, asking(UP_2))) is waited
+    assert documents.key(ann, awake) != documents.key(ann, PHONE)
     active = replace(ANN, application_states={"rcs": ServiceState.ACTIVE})
     assert documents.content(active, PHONE, asking(UP_2)) == documents.content(ANN, PHONE, asking(UP_2))
 

@@ -146,16 +146,40 @@ def test_a_query_of_broken_text_is_refused() -> None:
 
 @pytest.mark.parametrize(
     ("text", "number"),
-    [("+15550100001", "+15550100001"), (" 15550100001", "+15550100001"), ("123", "+123"), ("1" * 15, "+" + "1" * 15)],
+    [
+        ("+15550100001", "+15550100001"),
+        (" 15550100001", "+15550100001"),
+        ("123", "+123"),
+        ("1" * 15, "+" + "1" * 15),
+        ("tel:+15550100001", "+15550100001"),
+        ("TEL:15550100001;phone-context=+1", "+15550100001"),
+        ("sip:+15550100001@ims.example.net;user=phone", "+15550100001"),
+    ],
 )
 def test_a_number_has_a_plus_and_digits(text: str, number: str) -> None:
-    """A plus that was lost on the way is restored (E.164: at most 15 digits)."""
+    """A plus that was lost on the way is restored, and users may enter a URI (E.164: at most 15 digits)."""
     assert parse_msisdn(text) == number
     assert is_msisdn(number)
     assert not is_msisdn(number[1:])
 
 
-@pytest.mark.parametrize("text", ["", "+", "12", "1" * 16, "++15550100001", "+1555-0100", "tel:+15550100001", "١٢٣٤"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "+",
+        "12",
+        "1" * 16,
+        "++15550100001",
+        "+1555-0100",
+        "tel:",
+        "sip:ann@example.net",
+        "sip:+1555x@a",
+        "mailto:+15550100001",
+        "+tel:+1+5",
+        "١٢٣٤",
+    ],
+)
 def test_what_is_no_number_is_refused(text: str) -> None:
     """Anything but digits after one plus is no MSISDN."""
     with pytest.raises(DecodeError):

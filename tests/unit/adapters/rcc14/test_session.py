@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from adapters.rcc14.identity.token import token_of
 from adapters.rcc14.messages import MAX_VERS, Request
-from adapters.rcc14.session import MAX_WISHES, TERMS_OF_USE, Delivery, Kind, Terms, deliver, validity_for
+from adapters.rcc14.session import MAX_WISHES, TERMS_OF_USE, Delivery, Kind, Terms, deliver, user_asks, validity_for
 from gateway.fleet.device import Content, Rcc14State
 from gateway.fleet.subscriber import ServiceState
 
@@ -170,6 +170,60 @@ def test_a_user_may_wake_a_service_that_waits_for_it() -> None:
     assert ask(HELD, -2, ServiceState.DISABLED_PERMANENTLY).version == -1
 
 
+@pytest.mark.parametrize(
+    ("vers", "said", "asks"),
+    [
+        (0, "0", True),
+        (0, None, True),
+        (0, "5", True),
+        (5, "0", True),
+        (5, "-5", True),
+        (-2, "-2", True),
+        (0, "-2", False),
+        (0, "-4", False),
+        (5, "5", False),
+        (5, None, False),
+        (-1, None, False),
+    ],
+)
+def test_a_client_that_was_told_to_wait_comes_back_for_its_user(vers: int, said: str | None, asks: bool) -> None:
+    """It asks by itself no more: when it does, for all anew or by a version that it kept, its user has acted.
+
+    Another client of the phone was not told, and one that says that it waits still does (RCC.14 VERS, rcs_state).
+    """
+    waits = ServiceState.DISABLED_UNTIL_USER
+    told = ask(HELD, 5, waits).state
+    assert (told.told_to_wait, told.woken) == ("w", False)
+    assert ask(told, 5, waits).state is told
+    about = {} if said is None else {"rcs_state": said}
+    request = Request(vers=vers, about=about)
+    assert user_asks(told, request, "w", NOW) is asks
+    fresh = said == "-5" or vers == -2
+    assert user_asks(told, request, "another", NOW) is fresh
+    assert user_asks(HELD, request, "w", NOW) is fresh
+
+
+@pytest.mark.parametrize(
+    ("vers", "said", "asks"),
+    [(5, "5", True), (5, "0", True), (5, "-5", True), (0, "0", True), (5, "-2", False), (5, None, False),
+     (4, "4", False), (-2, "-2", False)],
+)  # fmt: skip
+def test_a_user_may_ask_for_one_application_that_waits(vers: int, said: str | None, asks: bool) -> None:
+    """A client holds what told it that RCS waits and says so, until its user acts (RCC.07 rcsDisabledState)."""
+    told = replace(HELD, told_to_wait="w")
+    about = {} if said is None else {"rcs_state": said}
+    assert user_asks(told, Request(vers=vers, about=about), "w", NOW, alone=True) is asks
+
+
+def test_a_request_whose_answer_was_lost_is_not_the_users() -> None:
+    """The same again within a minute says nothing new; later it is the user who asks."""
+    new = Rcc14State()
+    waits = ServiceState.DISABLED_UNTIL_USER
+    told = ask(new, 0, waits).state
+    assert ask(told, 0, waits, now=NOW + timedelta(seconds=59)).state is told
+    assert ask(told, 0, waits, now=NOW + timedelta(seconds=60)).kind is Kind.FULL
+
+
 def with_terms(state: Rcc14State, vers: int, edition: str = "2026", **about: str) -> Delivery:
     """The answer to a client where users are asked to accept that edition of the terms."""
     request = Request(vers=vers, about=about)
@@ -261,8 +315,9 @@ def test_nothing_new_is_nothing_to_save(service: ServiceState, vers: int) -> Non
     def unread() -> bytes:
         raise AssertionError("the content was rendered")
 
-    state = replace(HELD, reported_version=vers)
-    request = Request(vers=vers, token=token_of("alice.1", 3, b"key"), about=dict(ABOUT))
+    about = ABOUT | {"rcs_state": "-2"}
+    state = replace(HELD, reported_version=vers, parameters=about, told_to_wait="w")
+    request = Request(vers=vers, token=token_of("alice.1", 3, b"key"), about=about)
     delivery = deliver("alice.1", state, request, service, wish="w", key="k", digest=unread, terms=TERMS, now=NOW)
     assert delivery.state is state
 

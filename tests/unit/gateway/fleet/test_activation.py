@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gateway.fleet.activation import Activation, activation, rcs_state, service_state
+from gateway.fleet.activation import Activation, activation, applications_off, rcs_state, service_state
 from gateway.fleet.device import Device, Rcc14State
 from gateway.fleet.subscriber import ServiceState, Subscriber
 
@@ -74,6 +74,16 @@ def test_a_user_who_asked_has_the_service() -> None:
     assert (
         service_state(Subscriber(id="ann", state=ServiceState.DISABLED_UNTIL_USER), phone()) is not ServiceState.ACTIVE
     )
+
+
+def test_an_application_that_waited_is_on_where_its_user_asked() -> None:
+    """On that device alone, and only what waited for it (RCC.07 rcsDisabledState)."""
+    states = {"rcs": ServiceState.DISABLED_UNTIL_USER, "ims": ServiceState.DORMANT, "nas": ServiceState.ACTIVE}
+    who = Subscriber(id="ann", application_states=states)
+    off = (("rcs", ServiceState.DISABLED_UNTIL_USER), ("ims", ServiceState.DORMANT))
+    assert applications_off(who, phone()) == off
+    assert applications_off(who, Device(id="ann.1", rcc14=Rcc14State(woken=True))) == off[1:]
+    assert applications_off(Subscriber(id="ann"), phone()) == ()
 
 
 @pytest.mark.parametrize(("text", "state"), [("-4", -4), ("0", 0), ("17", 17), ("", None), ("+1", None), ("1.0", None)])
