@@ -56,7 +56,9 @@ from gateway.admin.dispatch import Parts
 from gateway.admin.events import EventRoutes
 from gateway.admin.imports import ImportRoutes
 from gateway.admin.jobs import JobRoutes
+from gateway.admin.metrics import MetricsRoutes
 from gateway.admin.openid import OpenidFront
+from gateway.admin.operations import OperationRoutes
 from gateway.admin.people import PeopleRoutes
 from gateway.admin.preview import PreviewRoutes
 from gateway.admin.publishing import PublishingRoutes
@@ -325,6 +327,7 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             clock=now,
         )
         scrape = functools.partial(metrics.scrape, Gauges(store, campaigns, webhooks).refresh)
+        exposition = scrape if siblings is None else siblings.render
         admin = AdminApi(
             SessionRoutes(
                 store,
@@ -337,6 +340,7 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             PeopleRoutes(store, now).routes(),
             SubscriberRoutes(store, service, inventory, documents).routes(),
             DeviceRoutes(store, service, inventory, ims, now).routes(),
+            OperationRoutes(store, inventory, now).routes(),
             JobRoutes(jobs, inventory, packages, now).routes(),
             PushRoutes(store, inventory, pushes).routes(),
             ReachRoutes(inventory, reachings).routes(),
@@ -356,6 +360,7 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             CatalogueRoutes(service).routes(),
             ConfirmationRoutes(codes).routes(),
             EventRoutes(store).routes(),
+            MetricsRoutes(exposition).routes(),
             TraceRoutes(store, inventory, TRACE_READERS, now).routes(),
             ReloadRoutes(reload.reload).routes(),
             AuditRoutes(store).routes(),
@@ -365,7 +370,7 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             callers=callers,
             parts=Parts(inventory, store, sealer, now, settings.admin.reason == "required"),
             health=health,
-            scrape=scrape if siblings is None else siblings.render,
+            scrape=exposition,
             openid=at_provider,
         )
         if siblings is not None:

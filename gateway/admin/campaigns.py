@@ -12,6 +12,7 @@ from gateway.fleet.campaign import Campaign, Content, Group, Member, MemberState
 from gateway.outreach.campaigns import Campaigns
 from gateway.status import StatusCode
 
+_WATCH_SECONDS = 1.0
 _WINDOW = ("begin", "end", "timezone")
 
 
@@ -38,9 +39,12 @@ class CampaignRoutes:
             ),
             Route(
                 "GET", "/campaigns", self.list_campaigns, "Campaigns by id", gives=CampaignView, many=True,
-                query=paging | {"after": "after this id"},
+                query=paging | {"after": "after this id"}, watch_seconds=_WATCH_SECONDS,
             ),
-            Route("GET", "/campaigns/{id}", self.show_campaign, "A campaign and its groups", gives=CampaignView),
+            Route(
+                "GET", "/campaigns/{id}", self.show_campaign, "A campaign and its groups",
+                gives=CampaignView, watch_seconds=_WATCH_SECONDS,
+            ),
             Route(
                 "GET", "/campaigns/{id}/devices", self.list_members, "Devices of a campaign in their order",
                 gives=MemberView, many=True,

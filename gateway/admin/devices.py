@@ -136,7 +136,7 @@ class DeviceRoutes:
             leaves=[_leaf_view(standing, _limits(device)) for standing in standings],
             others=[_leaf_view(standing, _limits(device)) for standing in other_leaves(standings, mirror)],
             jobs=[job_view(job) for job in job_standings(device.jobs, self._clock())],
-            operations=[_operation_view(operation, _limits(device)) for operation in operations],
+            operations=[operation_view(operation, _limits(device)) for operation in operations],
             pushes=[record_of(push) for push in pushes if push.device_id in ("", device.id)],
         )
 
@@ -183,7 +183,7 @@ class DeviceRoutes:
     async def create_operation(self, call: Call) -> OperationView:
         """Queue one operation."""
         operation = await self._inventory.enqueue(call.path["ref"], operation_of(call.body))
-        return _operation_view(operation)
+        return operation_view(operation)
 
     def _omadm_view(self, subscriber: Subscriber, device: Device) -> OmaDmView | None:
         state = device.omadm
@@ -264,7 +264,8 @@ def operation_of(body: NewOperation) -> Operation:
     )
 
 
-def _operation_view(operation: Operation, limits: UriLimits = NO_LIMITS) -> OperationView:
+def operation_view(operation: Operation, limits: UriLimits = NO_LIMITS) -> OperationView:
+    """An operation for the API."""
     return OperationView(
         id=operation.id,
         verb=operation.verb,
@@ -279,5 +280,5 @@ def _operation_view(operation: Operation, limits: UriLimits = NO_LIMITS) -> Oper
         results=dict(operation.results),
         answers=list(operation.answers),
         waits_for=operation.condition.operation if operation.condition else "",
-        members=[_operation_view(member, limits) for member in operation.members],
+        members=[operation_view(member, limits) for member in operation.members],
     )

@@ -20,7 +20,7 @@ from aiohttp import web
 from gateway.access.audit import AuditLog, Entry, changes
 from gateway.access.roles import EVERYTHING
 from gateway.admin.caller import SAFE_METHODS, Caller
-from gateway.admin.listing import EVENT_STREAM, asked_form, follow, next_link, stream
+from gateway.admin.listing import EVENT_STREAM, asked_form, follow, next_link, stream, watch
 from gateway.admin.masking import masked, plain
 from gateway.admin.models.base import Model
 from gateway.admin.routes import PUBLIC, SIGNED_IN, Call, Reply, Route
@@ -93,11 +93,12 @@ class Dispatcher:
         return handle
 
     async def _show(self, route: Route, call: Call, request: web.Request) -> web.StreamResponse:
-        form = asked_form(request.headers.get("Accept", "")) if route.many else ""
+        form = asked_form(request.headers.get("Accept", ""))
         if form == EVENT_STREAM:
-            if route.live is not None:
-                return await follow(route, call, request, lambda page: _shown(route, call.caller, page))
-        elif form:
+            if route.streams:
+                tell = watch if route.live is None else follow
+                return await tell(route, call, request, lambda shown: _shown(route, call.caller, shown))
+        elif form and route.many:
             return await stream(route, call, request, form, lambda page: _shown(route, call.caller, page))
         given = await route.handler(call)
         answer, headers = given if isinstance(given, Reply) else (given, {})

@@ -1,4 +1,4 @@
-"""Lists of the admin API as they are asked for: a page as JSON, or all of it as lines of JSON or as CSV."""
+"""What the admin API shows in other forms than a page of JSON: all of a list as lines or as CSV, and as it changes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,9 +15,12 @@ from aiohttp import web
 
 from gateway.admin.models.base import Model
 from gateway.admin.routes import JSON_LINES, MAX_LISTED, Call, Route
+from gateway.errors import MogateError
 
 CSV, EVENT_STREAM = "text/csv", "text/event-stream"
 MEDIA_TYPES = (CSV, JSON_LINES)
+_STREAM_HEADERS = {"Content-Type": EVENT_STREAM, "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+"""The last one has nginx pass on what there is at once."""
 POLL_SECONDS = 1.0
 STREAM_SECONDS = 600
 """After that a stream ends and the reader comes again, so that nobody reads on whose right to it is gone."""
@@ -68,29 +71,61 @@ async def stream(route: Route, call: Call, request: web.Request, form: str, show
 
 
 async def follow(route: Route, call: Call, request: web.Request, shown: Any) -> web.StreamResponse:
-    """Answer with what is new, as it happens; a reader that comes again goes on where it was.
+    """Answer with what is new of a list, as it happens; a reader that comes again goes on where it was.
 
     Spec: HTML, Server-sent events
     """
     assert route.live is not None
     after = request.headers.get("Last-Event-ID", "") or call.query.get("after", "") or await route.live()
-    page = await route.handler(call._replace(query={**call.query, "after": after}))
-    response = web.StreamResponse(headers={"Content-Type": EVENT_STREAM, "Cache-Control": "no-store"})
+
+    async def news() -> list[bytes]:
+        nonlocal after
+        page = await route.handler(call._replace(query={**call.query, "after": after}))
+        told = []
+        for one, row in zip(page, shown(page), strict=True) if isinstance(page, Sequence) else ():
+            after = str(getattr(one, route.pages_by))
+            told.append(f"id: {after}\ndata: {pydantic_core.to_json(row).decode()}\n\n".encode())
+        return told
+
+    return await _tell(request, news, POLL_SECONDS)
+
+
+async def watch(route: Route, call: Call, request: web.Request, shown: Any) -> web.StreamResponse:
+    """Answer with what there is, and with all of it again whenever it has changed.
+
+    Spec: HTML, Server-sent events
+    """
+    told = b""
+
+    async def changed() -> list[bytes]:
+        nonlocal told
+        before, told = told, pydantic_core.to_json(shown(await route.handler(call)))
+        return [b"data: " + told + b"\n\n"] if told != before else []
+
+    return await _tell(request, changed, route.watch_seconds)
+
+
+async def _tell(request: web.Request, news: Callable[[], Awaitable[list[bytes]]], seconds: float) -> web.StreamResponse:
+    """Send events as ``news`` gives them, looking every so often, for a while."""
+    # What is first is read before anything is sent, so that a refusal can be one.
+    lines = await news()
+    response = web.StreamResponse(headers=_STREAM_HEADERS)
     await response.prepare(request)
-    # A comment is sent when nothing happens, and finds out that nobody reads any more.
     loop = asyncio.get_running_loop()
-    end = loop.time() + STREAM_SECONDS
-    with contextlib.suppress(ConnectionError):
+    now = loop.time()
+    end, due = now + STREAM_SECONDS, now + seconds
+    # A reader whose stream ends because something went wrong comes again and is told so.
+    with contextlib.suppress(ConnectionError, MogateError):
         while True:
-            lines = [b": \n\n"]
-            for one, row in zip(page, shown(page), strict=True) if isinstance(page, Sequence) else ():
-                after = str(getattr(one, route.pages_by))
-                lines.append(f"id: {after}\ndata: {pydantic_core.to_json(row).decode()}\n\n".encode())
-            await response.write(b"".join(lines))
-            if loop.time() > end:
-                break
+            # A comment is sent when nothing happens, and finds out that nobody reads any more.
+            await response.write(b"".join([b": \n\n", *lines]))
             await asyncio.sleep(POLL_SECONDS)
-            page = await route.handler(call._replace(query={**call.query, "after": after}))
+            now = loop.time()
+            if now > end:
+                break
+            lines = []
+            if now >= due:
+                lines, due = await news(), now + seconds
         await response.write_eof()
     return response
 

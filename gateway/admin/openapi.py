@@ -90,9 +90,9 @@ def _operation(route: Route, schemas: dict[object, Any]) -> dict[str, Any]:
         if route.many:
             schema = {"type": "array", "items": schema}
         answer["content"] = {"application/json": {"schema": schema}}
+        forms = (*(MEDIA_TYPES if route.many else ()), *((EVENT_STREAM,) if route.streams else ()))
+        answer["content"] |= {form: {"schema": {"type": "string"}} for form in forms}
         if route.many:
-            forms = (*MEDIA_TYPES, EVENT_STREAM) if route.live else MEDIA_TYPES
-            answer["content"] |= {form: {"schema": {"type": "string"}} for form in forms}
             if route.pages_by:
                 answer["headers"] = {"Link": _text_header("Where the next page is, as rel=next; absent on the last.")}
         elif route.method == "GET":

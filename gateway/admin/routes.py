@@ -76,7 +76,7 @@ class Route(NamedTuple):
     ``confined`` the handler sees to it that a caller of one tenant gets at nothing of another's; below a subscriber or
     device that is seen to for it, and any other route refuses callers of one tenant. ``pages_by`` is the
     field that the query's ``after`` goes on from, for a list that comes in pages; ``live`` tells after what a stream of
-    its news begins.
+    its news begins. What is read can be watched where ``watch_seconds`` says how often to look whether it changed.
     """
 
     method: str
@@ -92,6 +92,12 @@ class Route(NamedTuple):
     confined: bool = False
     pages_by: str = ""
     live: Callable[[], Awaitable[str]] | None = None
+    watch_seconds: float = 0.0
+
+    @property
+    def streams(self) -> bool:
+        """Whether it can be read as server-sent events."""
+        return self.live is not None or self.watch_seconds > 0
 
     @property
     def permission(self) -> str:

@@ -225,6 +225,16 @@ def device_queue(ref: str, file: TextIO) -> tuple[object, str]:
     return _queue(ref, body)
 
 
+@device.command("unqueue")
+@click.argument("ref")
+@click.argument("operation")
+@printing
+def device_unqueue(ref: str, operation: str) -> tuple[object, str]:
+    """Take a queued operation back. What was sent of it the device may still carry out."""
+    ended = api("DELETE", f"/devices/{segment(ref)}/operations/{segment(operation)}")
+    return ended, f"operation {ended['id']}: {ended['status']} {ended['meaning']}"
+
+
 @device.command("ask")
 @click.argument("ref")
 @click.argument("kind", type=click.Choice(["display", "confirm", "input", "choice", "choices"]))

@@ -72,6 +72,19 @@ def settle(
     )
 
 
+def cancel(queued: Sequence[Operation], operation_id: str, now: datetime) -> Queue:
+    """The queue after an operator took one operation back: it ends with 215, and so does what waits for its answer."""
+    before = {operation.id: operation for operation in queued}
+    after = dict(before)
+    if operation_id in after:
+        after[operation_id] = _end(after[operation_id], StatusCode.NOT_EXECUTED, now)
+        _release(after, now)
+    return Queue(
+        tuple(operation for operation in after.values() if operation.status is None),
+        tuple(operation for operation in after.values() if operation is not before[operation.id]),
+    )
+
+
 def _conclude(outcome: Outcome, now: datetime) -> Operation:
     """The operation as its answer leaves it: final, or running."""
     members = tuple(_conclude(member, now) for member in outcome.members) or outcome.operation.members

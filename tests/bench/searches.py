@@ -1,7 +1,8 @@
-"""``python tests/bench/searches.py``: what a list, a search and an import cost, in fleets of several sizes.
+"""``python tests/bench/searches.py``: what lists, searches, an import and the console cost, in fleets of several sizes.
 
 Subscribers with a phone each are written to a SQLite store; a gateway serves it, and its admin API is asked over HTTP,
-one request after the other, as a person at the console does. The time is what the client waits.
+one request after the other, as a person at the console does, and the console is opened in Chromium. The time is what
+the client waits.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import uvloop
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from bench import report
+from bench import console, report
 from live_gateway import Gateway
 
 from gateway.fleet.device import Credential, Device, OmaDmState
@@ -128,7 +129,7 @@ def measure(sizes: Sequence[int]) -> list[dict[str, Any]]:
             filled = time.perf_counter() - started
             gateway.start()
             try:
-                milliseconds = ask(gateway, size)
+                milliseconds = ask(gateway, size) | console.look(gateway, _msisdn(size // 2), "group=rare")
                 imported = take_in(gateway, IMPORTED)
             finally:
                 gateway.stop()
@@ -141,7 +142,7 @@ def measure(sizes: Sequence[int]) -> list[dict[str, Any]]:
 def table(figures: Sequence[dict[str, Any]]) -> str:
     """The figures for people: the median, and the middle half, of each size."""
     lines = [f"{'milliseconds, in a fleet of':<42}" + "".join(f"{one['subscribers']:>26,}" for one in figures)]
-    for name in ASKED:
+    for name in (*ASKED, *console.SEEN):
         cells = [one["milliseconds"][name] for one in figures]
         lines.append(f"{name:<42}" + "".join(f"{c['median']:>12.1f} {_half(c):>13}" for c in cells))
     lines.append(

@@ -15,28 +15,42 @@ export class Refused extends Error {
   }
 }
 
-// What the API answered, as plain values; null for an empty answer. Throws Refused with the gateway's reason.
-export async function call(method, path, { query, body } = {}) {
+// Asks the API and gives its answer; throws Refused with the gateway's reason where it has none.
+async function ask(path, query, { headers = {}, ...options } = {}) {
   const given = Object.entries(query ?? {}).filter(([, value]) => value !== undefined && value !== "");
   const search = given.length ? `?${new URLSearchParams(given)}` : "";
-  const headers = {};
   if (token) headers.Authorization = `Bearer ${token}`;
-  else if (session && method !== "GET") headers["X-CSRF-Token"] = session.csrf;
-  if (body !== undefined) headers["Content-Type"] = "application/json";
-  // A header is octets: these are the text's in UTF-8.
-  if (reason && method !== "GET") headers["X-Reason"] = String.fromCharCode(...new TextEncoder().encode(reason));
   let response;
   try {
-    response = await fetch(`${BASE}${path}${search}`, { method, headers, body: JSON.stringify(body), cache: "no-store" });
-  } catch {
-    throw new Refused(0, "The gateway does not answer. It may be restarting; this page tries again when you do.");
+    response = await fetch(`${BASE}${path}${search}`, { headers, cache: "no-store", ...options });
+  } catch (problem) {
+    if (options.signal?.aborted) throw problem;
+    throw new Refused(0, "The gateway does not answer. It may be restarting: what is shown may be old.");
   }
-  const text = await response.text();
-  const answer = text ? JSON.parse(text) : null;
-  if (response.ok) return answer;
+  if (response.ok) return response;
   if (response.status === 401 && session) forget();
-  if (answer?.detail?.includes("X-Reason")) throw new Refused(response.status, "Every change needs a reason here: write one at the top of the page.");
-  throw new Refused(response.status, answer?.detail ?? `HTTP ${response.status}`);
+  throw new Refused(response.status, said(response.status, (await response.json().catch(() => null))?.detail));
+}
+
+// Why something was refused, in words that say what to do about it.
+function said(status, detail) {
+  if (detail?.includes("X-Reason")) return "Every change needs a reason here: write one at the top of the page.";
+  if (status === 403) return `You may not do this: ${detail}. An administrator gives people their roles.`;
+  if (status >= 500) return `The gateway failed (HTTP ${status})${detail ? `: ${detail}` : ""}. Try again in a moment.`;
+  return detail ?? `The gateway answered HTTP ${status} without a reason.`;
+}
+
+// What the API answered, as plain values; null for an empty answer. With `tag`, only if what is changed has that ETag still.
+export async function call(method, path, { query, body, tag } = {}) {
+  const headers = {};
+  if (!token && session && method !== "GET") headers["X-CSRF-Token"] = session.csrf;
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  if (tag) headers["If-Match"] = tag;
+  // A header is octets: these are the text's in UTF-8.
+  if (reason && method !== "GET") headers["X-Reason"] = String.fromCharCode(...new TextEncoder().encode(reason));
+  const response = await ask(path, query, { method, headers, body: JSON.stringify(body) });
+  const text = await response.text();
+  return text ? JSON.parse(text) : null;
 }
 
 // Why the next changes are made: it goes with each of them into the audit log.
@@ -46,10 +60,7 @@ export function giveReason(text) {
 
 // Saves a whole list as a file: all pages of it, as CSV.
 export async function download(path, query, name) {
-  const search = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== undefined && value !== ""));
-  const headers = { Accept: "text/csv", ...(token && { Authorization: `Bearer ${token}` }) };
-  const response = await fetch(`${BASE}${path}?${search}`, { headers, cache: "no-store" });
-  if (!response.ok) throw new Refused(response.status, (await response.json()).detail);
+  const response = await ask(path, query, { headers: { Accept: "text/csv" } });
   save(await response.blob(), name);
 }
 
@@ -60,48 +71,77 @@ export function save(blob, name) {
 }
 
 const RETRY_MS = 3000;
+const SILENT_MS = 20_000;
+const POLLED_MS = 60_000;
 
-// Gives `take` what is new of a list as it happens, until the signal. `cursor.last` is where it goes on, also after a break.
-export async function follow(path, query, cursor, take, signal) {
-  const search = new URLSearchParams(Object.entries(query).filter(([, value]) => value));
+const pause = () => new Promise((later) => setTimeout(later, RETRY_MS));
+
+// Gives `take` what is new of a list as it happens, until the signal. `cursor.last` is where it goes on, also after a break;
+// `stands` is told whether the stream does, and why not.
+export async function follow(path, query, cursor, take, signal, stands = () => {}) {
   while (!signal.aborted) {
-    const headers = { Accept: "text/event-stream" };
-    if (token) headers.Authorization = `Bearer ${token}`;
-    if (cursor.last) headers["Last-Event-ID"] = cursor.last;
+    let why;
     try {
-      const response = await fetch(`${BASE}${path}?${search}`, { headers, signal, cache: "no-store" });
-      if (response.status >= 400 && response.status < 500) throw new Refused(response.status, (await response.json()).detail);
-      if (response.ok) await readEvents(response.body, cursor, take);
+      await stream(path, query, cursor, take, signal, () => stands(true));
     } catch (problem) {
-      if (problem instanceof Refused) throw problem;
+      if (problem.status >= 400 && problem.status < 500) throw problem;
+      if (problem instanceof Refused) why = problem;
     }
-    if (!signal.aborted) await new Promise((later) => setTimeout(later, RETRY_MS));
+    if (signal.aborted) return;
+    stands(false, why);
+    await pause();
   }
 }
 
-async function readEvents(body, cursor, take) {
-  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
-  let text = "";
-  for (let { done, value } = await reader.read(); !done; { done, value } = await reader.read()) {
-    const events = (text + value).split("\n\n");
-    text = events.pop();
-    const rows = [];
-    for (const line of events.flatMap((event) => event.split("\n"))) {
-      if (line.startsWith("id: ")) cursor.last = line.slice(4);
-      if (line.startsWith("data: ")) rows.push(JSON.parse(line.slice(6)));
+// Gives `take` what is at a path, and all of it again whenever it changed, until the signal; `fail` is told why that does not
+// come. Where a stream does not come through, as with a proxy that holds it back, it is asked for again and again.
+export async function watch(path, query, take, fail, signal) {
+  let streamsFrom = 0;
+  while (!signal.aborted) {
+    try {
+      if (Date.now() < streamsFrom) take(await get(path, query));
+      else await stream(path, query, {}, (rows) => take(rows.at(-1)), signal);
+    } catch (problem) {
+      if (signal.aborted) return;
+      if (!(problem instanceof Refused)) {
+        streamsFrom = Date.now() + POLLED_MS;
+        continue;
+      }
+      fail(problem);
+      if (problem.status >= 400 && problem.status < 500) return;
     }
-    if (rows.length) take(rows);
+    await pause();
+  }
+}
+
+// Reads a stream of events to its end. Throws when it falls silent: what lives sends a comment each second.
+async function stream(path, query, cursor, take, signal, begun = () => {}) {
+  const silence = new AbortController();
+  const headers = { Accept: "text/event-stream", ...(cursor.last && { "Last-Event-ID": cursor.last }) };
+  let timer = setTimeout(() => silence.abort(), SILENT_MS);
+  try {
+    const response = await ask(path, query, { headers, signal: AbortSignal.any([signal, silence.signal]) });
+    begun();
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    let text = "";
+    for (let { done, value } = await reader.read(); !done; { done, value } = await reader.read()) {
+      clearTimeout(timer);
+      timer = setTimeout(() => silence.abort(), SILENT_MS);
+      const events = (text + value).split("\n\n");
+      text = events.pop();
+      const rows = [];
+      for (const line of events.flatMap((event) => event.split("\n"))) {
+        if (line.startsWith("id: ")) cursor.last = line.slice(4);
+        if (line.startsWith("data: ")) rows.push(JSON.parse(line.slice(6)));
+      }
+      if (rows.length) take(rows);
+    }
+  } finally {
+    clearTimeout(timer);
   }
 }
 
 export const get = (path, query) => call("GET", path, { query });
-
-// The gateway's metrics in the Prometheus text format.
-export async function metrics() {
-  const response = await fetch(new URL("../metrics", document.baseURI), { cache: "no-store" });
-  if (!response.ok) throw new Refused(response.status, "The gateway's metrics cannot be read.");
-  return response.text();
-}
 
 // One name as a segment of a path.
 export const segment = encodeURIComponent;

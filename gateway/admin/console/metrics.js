@@ -2,21 +2,6 @@
 // anywhere else, so rates begin when the page does.
 
 const KEPT = 120;
-const LINE = /^([a-z_]+)(?:\{(.*)\})? (\S+)$/;
-const LABEL = /([a-z_]+)="((?:[^"\\]|\\.)*)"/g;
-
-// The series of a scrape: { name, labels, value } each.
-export function parse(text) {
-  const series = [];
-  for (const line of text.split("\n")) {
-    const found = LINE.exec(line);
-    if (!found) continue;
-    const labels = Object.fromEntries([...(found[2] ?? "").matchAll(LABEL)].map(([, name, value]) => [name, value]));
-    series.push({ name: found[1], labels, value: Number(found[3]) });
-  }
-  return series;
-}
-
 // The sum of the series of that name whose labels are as wanted; a label may be wanted as one of several values.
 export function total(series, name, wanted = {}) {
   const fits = ({ labels }) => Object.entries(wanted).every(([label, value]) => [].concat(value).includes(labels[label]));

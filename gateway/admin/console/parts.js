@@ -1,5 +1,5 @@
 // What several screens show alike.
-import { download, follow, get } from "./api.js";
+import { download, follow, get, may, watch } from "./api.js";
 import { html, useEffect, useRef, useState } from "./dom.js";
 import { to } from "./route.js";
 
@@ -22,15 +22,17 @@ export function useLoad(load, keys, seconds = 0, again = "") {
     if (loaded.current !== again) reload();
     loaded.current = again;
   }, [again]);
+  const newest = useRef(reload);
+  newest.current = reload;
   useEffect(() => {
     setState({ loading: true });
     reload();
-    const timer = seconds && setInterval(() => document.hidden || reload(), seconds * 1000);
-    return () => {
-      turn.current++;
-      clearInterval(timer);
-    };
+    return () => turn.current++;
   }, keys);
+  useEffect(() => {
+    const timer = seconds && setInterval(() => document.hidden || newest.current(), seconds * 1000);
+    return () => clearInterval(timer);
+  }, [seconds]);
   return { ...state, reload };
 }
 
@@ -38,34 +40,69 @@ export function useLoad(load, keys, seconds = 0, again = "") {
 // beginning, `newest` gives the place in it to go on from, and `join` puts what is new to what is there.
 export function useNews({ path, query = {}, first, newest, join, on = true }) {
   const [state, setState] = useState({});
-  useEffect(() => {
-    const cursor = {};
-    let reading = new AbortController();
-    const read = async () => {
-      reading.abort();
-      const { signal } = (reading = new AbortController());
-      if (document.hidden && cursor.begun) return;
-      try {
-        if (!cursor.begun) {
-          const data = await get(path, { ...query, ...first });
-          if (signal.aborted) return;
-          Object.assign(cursor, { begun: true, last: newest(data) });
-          setState({ data });
-        }
-        if (on) await follow(path, query, cursor, (rows) => setState(({ data }) => ({ data: join(data, rows) })), signal);
-      } catch (problem) {
-        if (!signal.aborted) setState(({ data }) => ({ data, problem }));
+  const cursor = useRef({});
+  const fail = (problem) => setState(({ data }) => ({ data, problem }));
+  const read = async (signal) => {
+    const place = cursor.current;
+    try {
+      if (!place.begun) {
+        const data = await get(path, { ...query, ...first });
+        if (signal.aborted) return;
+        Object.assign(place, { begun: true, last: newest(data) });
+        setState({ data });
       }
-    };
+      if (on) await follow(path, query, place, (rows) => setState(({ data }) => ({ data: join(data, rows) })), signal, (_, problem) => fail(problem));
+    } catch (problem) {
+      if (!signal.aborted) fail(problem);
+    }
+  };
+  const forget = () => {
+    cursor.current = {};
     setState({});
-    read();
-    document.addEventListener("visibilitychange", read);
-    return () => {
-      document.removeEventListener("visibilitychange", read);
-      reading.abort();
-    };
-  }, [path, JSON.stringify(query), on]);
+  };
+  useWhileSeen(read, [path, JSON.stringify(query), on], forget);
   return state;
+}
+
+// What is at a path, as it is now and as it changes, while the page can be seen. Gives { data, problem, reload }.
+export function useWatch(path, query = {}) {
+  const [state, setState] = useState({});
+  const take = (data) => setState({ data });
+  const fail = (problem) => setState(({ data }) => ({ data, problem }));
+  const reload = () => get(path, query).then(take, fail);
+  useWhileSeen((signal) => watch(path, query, take, fail, signal), [path, JSON.stringify(query)], () => setState({}));
+  return { ...state, reload };
+}
+
+// Calls `told` whenever something happens to a subscriber. Gives whether it would: who cannot be told has to ask.
+export function useTold(subscriberId, told) {
+  const [stands, setStands] = useState(false);
+  const newest = useRef(told);
+  newest.current = told;
+  useWhileSeen((signal) => {
+    if (!may("events:read")) return;
+    follow("/events", { subscriber: subscriberId }, {}, () => newest.current(), signal, setStands).catch(() => setStands(false));
+  }, [subscriberId]);
+  return stands;
+}
+
+// Runs what goes on until its signal, each time that the page comes to be seen; `forget` is called when `keys` change.
+function useWhileSeen(run, keys, forget = () => {}) {
+  useEffect(() => {
+    let running = new AbortController();
+    const look = () => {
+      running.abort();
+      running = new AbortController();
+      if (!document.hidden) run(running.signal);
+    };
+    forget();
+    look();
+    document.addEventListener("visibilitychange", look);
+    return () => {
+      document.removeEventListener("visibilitychange", look);
+      running.abort();
+    };
+  }, keys);
 }
 
 // Runs an action of the user's and says how it stands: [run, { busy, problem, done }].
@@ -83,14 +120,15 @@ export function useAction(action) {
   return [run, state, () => setState({})];
 }
 
-// A button for what cannot be taken back: it asks once more before it acts.
-export function Grave({ name, disabled, act }) {
+// A button for what cannot be taken back: it asks once more before it acts. `of` says what it is for, where that is not plain.
+export function Grave({ name, of, disabled, act }) {
   const [asked, setAsked] = useState(false);
   const press = () => {
     setAsked(!asked);
     if (asked) act();
   };
-  return html`<button type="button" class="grave" disabled=${disabled} onClick=${press} onBlur=${() => setAsked(false)}>${asked ? `Really ${name.toLowerCase()}?` : name}</button>`;
+  const said = asked ? `Really ${name.toLowerCase()}?` : name;
+  return html`<button type="button" class=${of ? "grave small" : "grave"} aria-label=${of && `${said} ${of}`} disabled=${disabled} onClick=${press} onBlur=${() => setAsked(false)}>${said}</button>`;
 }
 
 export function Problem({ of }) {
@@ -160,8 +198,22 @@ export function timeOf(text, withDate = true) {
   return `${withDate ? `${date} ` : ""}${hours}${clock.utc ? "Z" : ""}`;
 }
 
+const TICK_SECONDS = 5;
+const ticking = new Set();
+setInterval(() => document.hidden || ticking.forEach((draw) => draw((times) => times + 1)), TICK_SECONDS * 1000);
+
+// Draws a component anew every few seconds, as long as `on`: what it says grows old.
+function useTick(on) {
+  const [, draw] = useState(0);
+  useEffect(() => {
+    if (on) ticking.add(draw);
+    return () => ticking.delete(draw);
+  }, [Boolean(on)]);
+}
+
 // A moment: how long ago, with the time itself on hover; or the time itself when `exact`.
 export function When({ at, exact, never = "never" }) {
+  useTick(at && !exact);
   if (!at) return html`<span class="muted">${never}</span>`;
   const full = timeOf(at);
   return html`<time datetime=${at} title=${full}>${exact ? full : age(at)}</time>`;

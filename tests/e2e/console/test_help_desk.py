@@ -70,6 +70,23 @@ def test_a_phone_is_reached(gateway: Gateway, console: Page, tmp_path: Path) -> 
     expect(progress).to_contain_text("the phone called")
 
 
+def test_a_queued_operation_is_taken_back(gateway: Gateway, console: Page) -> None:
+    """It appears by itself, is cancelled after asking twice, ends with 215 and is never sent."""
+    visit(console, "#/subscribers/alice/alice.1?tab=operations")
+    uri = "./Vendor/Never"
+    queued = gateway.api("POST", "/devices/alice.1/operations", {"verb": "Replace", "uri": uri, "value": "1"})
+    row = console.get_by_label("Operations").get_by_role("row", name=f"Replace {uri}")
+    row.get_by_role("button", name="Cancel").click()
+    row.get_by_role("button", name="Really cancel?").click()
+    expect(row).to_contain_text("215 not executed")
+    expect(row.get_by_role("button")).to_have_count(0)
+    assert uri not in gateway.run("simulate", "omadm")
+    assert gateway.run("device", "unqueue", "alice.1", queued["id"]).strip() == (
+        f"operation {queued['id']}: 215 not executed"
+    )
+    assert "alice.1 has no operation 'gone'" in gateway.run("device", "unqueue", "alice.1", "gone", fails=True)
+
+
 def test_a_value_is_changed_from_the_tree(gateway: Gateway, console: Page) -> None:
     """Walked to by arrow keys, staged, looked at in both protocols, applied, sent, and asked back live."""
     visit(console, "#/subscribers/alice/alice.1?tab=tree")

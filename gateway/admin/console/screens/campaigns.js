@@ -1,10 +1,9 @@
 import { call, get, may, segment } from "../api.js";
 import { html } from "../dom.js";
-import { Badge, Command, Facts, Grave, Heading, Loaded, Problem, Table, useAction, useLoad, When } from "../parts.js";
+import { Badge, Command, Facts, Grave, Heading, Loaded, Problem, Table, useAction, useLoad, useWatch, When } from "../parts.js";
 import { to } from "../route.js";
 import { Wizard } from "./wizard.js";
 
-const REFRESH_SECONDS = 3;
 const MEMBERS = 200;
 
 const STATES = ["pending", "started", "ok", "failed", "skipped", "undone"];
@@ -21,7 +20,7 @@ const NAMES = { pause: "Pause", resume: "Resume", next: "Next group now", stop: 
 const GRAVE = ["stop", "undo"];
 
 export function Campaigns({ query }) {
-  const loaded = useLoad(() => get("/campaigns", { limit: 1000 }), [], REFRESH_SECONDS);
+  const loaded = useWatch("/campaigns", { limit: 1000 });
   return html`<${Heading} title="Campaigns" />
     ${may("campaigns:write") && html`<${Wizard} query=${query} />`}
     <${Loaded} from=${loaded}>${(campaigns) => html`
@@ -40,7 +39,7 @@ export function Campaigns({ query }) {
 export function Campaign({ path: [id], query }) {
   const { state = "", code = "", after = "" } = query;
   const here = (chosen) => to(["campaigns", id], chosen);
-  const loaded = useLoad(() => get(`/campaigns/${segment(id)}`), [id], REFRESH_SECONDS);
+  const loaded = useWatch(`/campaigns/${segment(id)}`);
   return html`<${Loaded} from=${loaded}>${(campaign) => html`
     <section class="identity"><${Heading} title=${campaign.name}>${campaign.name} <${Badge}>${campaign.state}<//><//>
       <${Facts} of=${[
@@ -64,7 +63,7 @@ export function Campaign({ path: [id], query }) {
     <${Steering} of=${campaign} reload=${loaded.reload} />
     <${Groups} of=${campaign.groups} here=${here} />
     ${Object.keys(campaign.errors).length > 0 && html`<${Errors} of=${campaign} here=${here} />`}
-    <${Members} id=${id} chosen=${{ state, code, after }} here=${here} />
+    <${Members} id=${id} stands=${campaign.groups} chosen=${{ state, code, after }} here=${here} />
     <${Command} line=${`mogate campaign show ${id}`} />`}<//>`;
 }
 
@@ -117,9 +116,9 @@ function Errors({ of: { errors, meanings }, here }) {
     <//>`;
 }
 
-function Members({ id, chosen, here }) {
+function Members({ id, stands, chosen, here }) {
   const { state, code, after } = chosen;
-  const loaded = useLoad(() => get(`/campaigns/${segment(id)}/devices`, { ...chosen, limit: MEMBERS }), [id, state, code, after], REFRESH_SECONDS);
+  const loaded = useLoad(() => get(`/campaigns/${segment(id)}/devices`, { ...chosen, limit: MEMBERS }), [id, state, code, after], 0, JSON.stringify(stands));
   const shown = state || code;
   return html`<h2 class="below">Devices ${shown && html`<${Badge} tone="accent">${shown}<//> <a class="button small" href=${here({})}>Show all</a>`}</h2>
     <${Loaded} from=${loaded}>${(members) => html`

@@ -3,7 +3,8 @@ import { Export, Filter, Heading, Loaded, Table, useNews, When } from "../parts.
 import { refine, to } from "../route.js";
 import { SavedViews } from "../views.js";
 
-const LIMIT = 1000;
+// So many are looked at.
+export const EVENTS = 1000;
 
 // What happened to anybody, newest first.
 export function AllEvents({ query: { filter } }) {
@@ -19,10 +20,10 @@ export function Events({ subscriber, query: { filter } }) {
 export const useEvents = (query) =>
   useNews({
     path: "/events",
-    query: { ...query, limit: LIMIT },
+    query: { ...query, limit: EVENTS },
     first: { newest: true },
     newest: (events) => events.at(-1)?.seq,
-    join: (events, news) => [...events, ...news].slice(-LIMIT),
+    join: (events, news) => [...events, ...news].slice(-EVENTS),
   });
 
 function EventList({ of: query, filter = "" }) {

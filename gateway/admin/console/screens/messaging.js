@@ -1,13 +1,13 @@
 // What goes to phones as short messages: the links, what was counted, a test, and what became of each push.
-import { call, get, may, metrics, segment } from "../api.js";
+import { call, get, may, segment } from "../api.js";
 import { html, useState } from "../dom.js";
-import { parse, total } from "../metrics.js";
-import { Badge, Command, Facts, Filter, Heading, Loaded, Panel, Problem, Table, useAction, useLoad, When } from "../parts.js";
+import { total } from "../metrics.js";
+import { Badge, Command, Facts, Filter, Heading, Loaded, Panel, Problem, Table, useAction, useWatch, When } from "../parts.js";
 import { to } from "../route.js";
+import { pushName } from "../sessions.js";
+import { EVENTS, useEvents } from "./events.js";
 import { Progress } from "./reach.js";
 
-const REFRESH_SECONDS = 5;
-const EVENTS = 1000;
 const RESULTS = ["accepted", "delivered", "failed", "expired", "throttled"];
 
 export function Messaging() {
@@ -16,7 +16,7 @@ export function Messaging() {
 }
 
 function Bearers() {
-  const loaded = useLoad(async () => parse(await metrics()), [], REFRESH_SECONDS);
+  const loaded = useWatch("/metrics", { name: "mogate_smpp,mogate_push_total" });
   return html`<${Panel} title="Bearers"><${Loaded} from=${loaded}>${(series) => {
     const links = series.filter((one) => one.name === "mogate_smpp_bound");
     const counted = (channel, result) => total(series, "mogate_push_total", { channel, result });
@@ -36,8 +36,8 @@ function Bearers() {
 }
 
 const KINDS = {
-  notification: { name: "OMA DM package 0", path: (ref) => `/devices/${segment(ref)}/notification`, line: "mogate push notify" },
-  reconfiguration: { name: "RCC.14 reconfiguration", path: (ref) => `/subscribers/${segment(ref)}/reconfiguration`, line: "mogate push rcscfg" },
+  notification: { name: pushName("dm_notify"), path: (ref) => `/devices/${segment(ref)}/notification`, line: "mogate push notify" },
+  reconfiguration: { name: pushName("rcscfg"), path: (ref) => `/subscribers/${segment(ref)}/reconfiguration`, line: "mogate push rcscfg" },
 };
 
 // One push to one phone, looked at first and then sent.
@@ -78,9 +78,9 @@ function pushesOf(events) {
 
 function Pushes() {
   const [filter, setFilter] = useState("");
-  const loaded = useLoad(() => get("/events", { newest: true, limit: EVENTS }), [], REFRESH_SECONDS);
+  const loaded = useEvents({});
   const word = filter.toLowerCase();
-  const fits = (push) => `${push.id} ${push.kind} ${push.state} ${push.why}`.toLowerCase().includes(word);
+  const fits = (push) => `${push.id} ${push.kind} ${pushName(push.kind)} ${push.state} ${push.why}`.toLowerCase().includes(word);
   return html`<section aria-label="Pushes">
     <div class="tools"><${Filter} value=${filter} onInput=${setFilter} label="Filter by phone, kind, state or fault" /><span class="muted">Of the last ${EVENTS} events</span></div>
     <${Loaded} from=${loaded}>${(events) => html`
@@ -88,7 +88,7 @@ function Pushes() {
         ${pushesOf(events).filter(fits).map((push) => html`<tr key=${push.id}>
           <td><${When} at=${push.begun} exact /></td>
           <th scope="row"><a href=${to(["subscribers", push.owner, ...(push.device ? [push.device] : [])])}>${push.device || push.owner}</a></th>
-          <td>${push.kind}</td>
+          <td>${pushName(push.kind)}</td>
           <td><${Badge}>${push.state}<//> ${push.why}</td>
           <td><${When} at=${push.at} /></td>
           <td><${Tries} id=${push.id} /></td>

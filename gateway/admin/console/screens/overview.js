@@ -1,11 +1,9 @@
 // How the gateway is doing: counts since its start, rates while the page is open, and what went wrong last.
-import { metrics } from "../api.js";
-import { html, useEffect, useState } from "../dom.js";
-import { byLabel, newest, parse, ratesOf, remember, total } from "../metrics.js";
-import { age, Badge, Heading, Loaded, Panel, Problem } from "../parts.js";
+import { html, useMemo } from "../dom.js";
+import { byLabel, ratesOf, remember, total } from "../metrics.js";
+import { age, Badge, Heading, Loaded, Panel, useWatch } from "../parts.js";
 import { EventTable, useEvents } from "./events.js";
 
-const SAMPLE_SECONDS = 5;
 const SHOWN_FAILURES = 12;
 const FAILURES = /refused|failed|drifted|quarantined|expired|stranger/;
 
@@ -19,28 +17,20 @@ const TILES = [
   { name: "Pushes", metric: "mogate_push_total", good: { result: ["accepted", "delivered"] }, label: "result" },
 ];
 
+// What is asked for: the counters of the tiles, and what health is read from.
+const WANTED = [
+  ...TILES.map(({ metric }) => metric), "mogate_build_info", "mogate_process_start_time_seconds", "mogate_http_requests_in_flight",
+  "mogate_requests_shed_total", "mogate_loop_lag_seconds", "mogate_process_resident_memory_bytes", "mogate_work_waiting",
+  "mogate_store_failures_total", "mogate_config_last_reload_success",
+].join(",");
+
 export function Overview() {
-  const [problem, setProblem] = useState(null);
-  const [, draw] = useState(0);
-  useEffect(() => {
-    const sample = async () => {
-      try {
-        remember(Date.now(), parse(await metrics()));
-        setProblem(null);
-      } catch (failure) {
-        setProblem(failure);
-      }
-      draw((times) => times + 1);
-    };
-    sample();
-    const timer = setInterval(() => document.hidden || sample(), SAMPLE_SECONDS * 1000);
-    return () => clearInterval(timer);
-  }, []);
-  const series = newest();
+  const loaded = useWatch("/metrics", { name: WANTED });
+  useMemo(() => loaded.data && remember(Date.now(), loaded.data), [loaded.data]);
   return html`<${Heading} title="Overview" />
-    <${Problem} of=${problem} />
-    <div class="tiles">${TILES.map((tile) => html`<${Tile} key=${tile.name} of=${tile} series=${series} />`)}</div>
-    <${Health} series=${series} />
+    <${Loaded} from=${loaded}>${(series) => html`
+      <div class="tiles">${TILES.map((tile) => html`<${Tile} key=${tile.name} of=${tile} series=${series} />`)}</div>
+      <${Health} series=${series} />`}<//>
     <${Failures} />`;
 }
 

@@ -2,6 +2,7 @@
 import { call, get, may, segment } from "../api.js";
 import { html, useState } from "../dom.js";
 import { Badge, Command, Facts, Panel, Problem, useAction, useLoad, When } from "../parts.js";
+import { pushName } from "../sessions.js";
 
 const FINAL = ["failed", "contacted"];
 const SHOWN = 4;
@@ -44,7 +45,7 @@ export function Reach({ subscriber, device, reload }) {
       <${Command} line=${shown.line} />
     </div>`}
     ${pushes.length > 0 && html`<ul class="plain" aria-label="Last pushes">
-      ${pushes.slice(0, SHOWN).map((push) => html`<li key=${push.id}><${Badge}>${push.state}<//> ${push.kind} <${When} at=${push.ordered_at} /> <span class="muted">${push.why}</span></li>`)}
+      ${pushes.slice(0, SHOWN).map((push) => html`<li key=${push.id}><${Badge}>${push.state}<//> ${pushName(push.kind)} <${When} at=${push.ordered_at} /> <span class="muted">${push.why}</span></li>`)}
     </ul>`}
   <//>`;
 }

@@ -1,7 +1,7 @@
 // The help desk's page: who this is, what the phones hold, and why something may not work.
 import { get, segment } from "../api.js";
-import { html } from "../dom.js";
-import { Badge, Facts, Heading, Loaded, Panel, Tabs, useLoad, When } from "../parts.js";
+import { html, useState } from "../dom.js";
+import { Badge, Facts, Heading, Loaded, Panel, Tabs, useLoad, useTold, When } from "../parts.js";
 import { to } from "../route.js";
 import { protocolName } from "../sessions.js";
 import { Events } from "./events.js";
@@ -11,7 +11,9 @@ import { Trace } from "./trace.js";
 import { Tree } from "./tree.js";
 import { Values } from "./values.js";
 
-const REFRESH_SECONDS = 10;
+// What happens is told; what is no event, such as that a phone was seen, is asked for now and then.
+const ASKED_SECONDS = 30;
+const UNTOLD_SECONDS = 5;
 
 const TABS = [
   ["", "Summary", Summary],
@@ -23,12 +25,15 @@ const TABS = [
 ];
 
 export function Subscriber({ path: [id, chosen], query }) {
-  const loaded = useLoad(() => get(`/subscribers/${segment(id)}`), [id], REFRESH_SECONDS);
+  const [turn, setTurn] = useState(0);
+  const told = useTold(id, () => setTurn((times) => times + 1));
+  const seconds = told ? ASKED_SECONDS : UNTOLD_SECONDS;
+  const loaded = useLoad(() => get(`/subscribers/${segment(id)}`), [id], seconds, turn);
   return html`<${Loaded} from=${loaded}>${(subscriber) => {
     const device = subscriber.devices.find((one) => one.id === chosen) ?? subscriber.devices[0];
     return html`<${Identity} of=${subscriber} />
       ${device ? html`<${Devices} of=${subscriber} chosen=${device.id} tab=${query.tab} />` : html`<${Panel} title="Devices"><p class="muted">No device of this subscriber has called, and none has an account yet.</p><//>`}
-      ${device && html`<${Device} key=${device.id} subscriber=${subscriber} id=${device.id} query=${query} reload=${loaded.reload} />`}`;
+      ${device && html`<${Device} key=${device.id} subscriber=${subscriber} id=${device.id} query=${query} reload=${loaded.reload} seconds=${seconds} turn=${turn} />`}`;
   }}<//>`;
 }
 
@@ -61,8 +66,8 @@ function Devices({ of: { id, devices }, chosen, tab }) {
   </nav>`;
 }
 
-function Device({ subscriber, id, query, reload }) {
-  const loaded = useLoad(() => get(`/devices/${segment(id)}`), [id], REFRESH_SECONDS);
+function Device({ subscriber, id, query, reload, seconds, turn }) {
+  const loaded = useLoad(() => get(`/devices/${segment(id)}`), [id], seconds, turn);
   const refresh = () => Promise.all([loaded.reload(), reload()]);
   const tab = query.tab ?? "";
   const [, , View] = TABS.find(([key]) => key === tab) ?? TABS[0];

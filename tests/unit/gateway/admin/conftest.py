@@ -18,6 +18,7 @@ from gateway.admin.devices import DeviceRoutes
 from gateway.admin.dispatch import Parts
 from gateway.admin.events import EventRoutes
 from gateway.admin.imports import ImportRoutes
+from gateway.admin.metrics import MetricsRoutes
 from gateway.admin.people import PeopleRoutes
 from gateway.admin.search import SearchRoutes
 from gateway.admin.sessions import SessionRoutes
@@ -30,6 +31,7 @@ from gateway.ims_credentials import ImsCredentials
 from gateway.inventory import Inventory
 from gateway.mo.catalogue import Catalogue
 from gateway.observe.health import Health
+from gateway.observe.metrics import scrape
 from gateway.sealing import Sealer
 from gateway.service import Service
 from gateway.store.sqlite import SqliteStore
@@ -88,6 +90,7 @@ def api(store: SqliteStore, tmp_path: Path, clock: Clock, held_back: list[float]
         SubscriberRoutes(store, service, inventory, Documents()).routes(),
         DeviceRoutes(store, service, inventory, ImsCredentials(Sealer(bytes(32))), clock).routes(),
         EventRoutes(store).routes(),
+        MetricsRoutes(scrape, watch_seconds=0.01).routes(),
         PeopleRoutes(store, clock).routes(),
         SessionRoutes(store, callers, tmp_path, clock, pause=pause).routes(),
         AuditRoutes(store).routes(),

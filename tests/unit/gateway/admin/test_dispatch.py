@@ -231,6 +231,39 @@ async def test_what_is_new_is_told_as_it_happens(client: TestClient, monkeypatch
         assert b'"later"' in await response.content.readline()
 
 
+async def test_what_is_watched_is_told_whenever_it_changed(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of it in the beginning and after each change, and nothing in between; a refusal is one at once.
+
+    Spec: HTML, Server-sent events 9.2.6
+    """
+    monkeypatch.setattr(listing, "POLL_SECONDS", 0.01)
+    accept = {"Accept": "text/event-stream"}
+    async with client.get("/api/v1/metrics?name=mogate_audit_write", headers=accept) as response:
+        assert (response.content_type, response.headers["X-Accel-Buffering"]) == ("text/event-stream", "no")
+
+        async def told() -> list[dict[str, Any]]:
+            await response.content.readuntil(b"data: ")
+            found: list[dict[str, Any]] = json.loads(await response.content.readline())
+            return found
+
+        [before] = await told()
+        metrics.count(metrics.audit_write_failures)
+        [after] = await told()
+    assert (after["name"], after["value"]) == ("mogate_audit_write_failures_total", before["value"] + 1)
+    async with client.get("/api/v1/metrics?colour=red", headers=accept) as response:
+        assert response.status == 422
+
+
+async def test_metrics_are_values(client: TestClient) -> None:
+    """Each series with its labels, by the beginnings of names; they are the same as on /metrics."""
+    _, found, _ = await ask(client, "GET", "/metrics?name=mogate_build,mogate_otp_total")
+    assert {one["name"] for one in found} == {"mogate_build_info", "mogate_otp_total"}
+    assert {"python", "version"} == next(one for one in found if one["value"] == 1)["labels"].keys()
+    async with client.get("/metrics") as response:
+        lines = (await response.text()).splitlines()
+    assert len(found) == sum(line.startswith(("mogate_build", "mogate_otp_total")) for line in lines)
+
+
 async def test_devices_are_found_by_what_they_are(client: TestClient) -> None:
     """By facets as profiles match them, page by page, within a household and across them."""
     for owner, plan in (("ann", "basic"), ("bob", "premium")):

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from gateway.fleet.alert import DeviceAlert
 from gateway.fleet.mirror import Outcome, Read
 from gateway.fleet.operation import Condition, Operation, Prompt
-from gateway.fleet.queue import MAX_ATTEMPTS, due, settle
+from gateway.fleet.queue import MAX_ATTEMPTS, cancel, due, settle
 from gateway.status import StatusCode
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -34,6 +34,14 @@ def test_an_answer_ends_an_operation() -> None:
     queue = settle([GET, other], [read, Outcome(own, StatusCode.OK)], (), NOW)
     assert queue.pending == (other,)
     assert queue.changed == (replace(GET, status=200, status_at=NOW, results=(("./A", "1"),)),)
+
+
+def test_what_an_operator_takes_back_ends() -> None:
+    """With 215, as does what waits for its answer; the others stay, and one that is not there changes nothing."""
+    queue = cancel([GET, ASK, WAITING], "ask", NOW)
+    assert ended(queue.changed) == [("ask", 215), ("exec", 215)]
+    assert queue.pending == (GET,)
+    assert cancel([GET], "gone", NOW) == ((GET,), ())
 
 
 def test_an_exec_that_was_accepted_runs_until_its_alert() -> None:
