@@ -15,6 +15,7 @@ import msgspec
 from msgspec.structs import replace
 
 from gateway.errors import Conflict
+from gateway.fleet.clocks import behind_since
 from gateway.fleet.operation import Operation
 
 PAGE_MEMBERS = 50
@@ -51,18 +52,36 @@ class Member(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One device. ``previous`` is what it had of the values that were set (None: nothing of its own).
 
     ``operations`` and ``job`` are those that the campaign gave it. ``code`` says why it failed or was skipped: a status
-    of OMA DM, a result code of an MO, or a word.
+    of OMA DM, a result code of an MO, or a word. ``behind_since`` says since when the clock is behind its start, if it
+    was set back.
     """
 
     device_id: str
     state: MemberState = MemberState.PENDING
     started_at: datetime | None = None
     deadline_at: datetime | None = None
+    behind_since: datetime | None = None
     attempts: int = 0
     previous: dict[str, str | None] = {}
     operations: tuple[str, ...] = ()
     job: str = ""
     code: str = ""
+
+    def looked_at(self, now: datetime) -> Member:
+        """The same after a look at the clock; the same object when that is not moved."""
+        since = behind_since(self.behind_since, self.started_at or now, now)
+        return self if since == self.behind_since else replace(self, behind_since=since)
+
+    @property
+    def counts_from(self) -> datetime | None:
+        """When it was started, by the clock as it is."""
+        return self.behind_since or self.started_at
+
+    def is_late(self, now: datetime) -> bool:
+        """Whether its deadline is over."""
+        if self.deadline_at is None or self.started_at is None or self.counts_from is None:
+            return False
+        return now - self.counts_from >= self.deadline_at - self.started_at
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -127,6 +146,7 @@ class Campaign(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     be started. ``started`` and ``undone`` say how many members, from the first, were started and undone. ``cursor`` is
     how far the search for members came. ``counts`` are members by group and state, those that wait left out;
     ``errors`` are those that failed, by code. ``window`` is from when to when, in which time zone, members are started.
+    ``looked_at`` is when somebody last went on with it.
     """
 
     id: str
@@ -155,6 +175,7 @@ class Campaign(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     next_start_at: datetime | None = None
     counts: tuple[dict[str, int], ...] = ()
     errors: dict[str, int] = {}
+    looked_at: datetime | None = None
     ended_at: datetime | None = None
 
     def group_of(self, index: int) -> int:
@@ -198,6 +219,16 @@ def built(campaign: Campaign) -> Campaign:
     why = "waits for somebody to resume it" if campaign.begins_paused else ""
     counts: tuple[dict[str, int], ...] = tuple({} for _ in bounds)
     return replace(campaign, bounds=tuple(bounds), counts=counts, opened=1, state=state, why=why)
+
+
+def by_clock(campaign: Campaign, now: datetime) -> Campaign:
+    """The campaign by a clock that says it is ``now``: what one that was ahead has put later is moved back."""
+    ahead = max((campaign.looked_at or now) - now, timedelta())
+    return replace(
+        campaign,
+        searched_at=campaign.searched_at and campaign.searched_at - ahead,
+        next_start_at=campaign.next_start_at and campaign.next_start_at - ahead,
+    )
 
 
 def joined(campaign: Campaign, count: int) -> Campaign:

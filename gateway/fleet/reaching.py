@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 import msgspec
 from msgspec.structs import replace
 
+from gateway.fleet.clocks import behind_since
 from gateway.fleet.device import Device
 from gateway.fleet.subscriber import Subscriber
 
@@ -59,8 +60,9 @@ class Reaching(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """That one device should call, and what was done about it.
 
     ``protocol`` is the one it should call by (empty: any that it speaks), ``chosen`` the way that whoever
-    ordered it wants (empty: the one that leads to it). ``way`` and ``push`` are those of the newest
-    attempt. ``called_at`` is its first call since the order. ``why`` is the newest thing that went wrong.
+    ordered it wants (empty: the one that leads to it). The first attempt is made ``begins_at`` (None: at once). ``way``
+    and ``push`` are those of the newest attempt. ``called_at`` is its first call since the order. ``why`` is the newest
+    thing that went wrong. ``behind_since`` says since when the clock is behind these times, if it was set back.
     """
 
     device_id: str
@@ -69,11 +71,13 @@ class Reaching(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     deadline_at: datetime
     protocol: DeviceProtocol = ""
     chosen: Way | Literal[""] = ""
+    begins_at: datetime | None = None
     attempts: int = 0
     way: Way | Literal[""] = ""
     push: str = ""
     pushed_at: datetime | None = None
     called_at: datetime | None = None
+    behind_since: datetime | None = None
     why: str = ""
 
     @property
@@ -90,6 +94,7 @@ class Reaching(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         deadline_at: datetime,
         protocol: DeviceProtocol,
         chosen: Way | Literal[""] = "",
+        begins_at: datetime | None = None,
     ) -> Reaching:
         """The same with something new to call for: a push that is on its way does for that, too."""
         return replace(
@@ -99,6 +104,7 @@ class Reaching(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             deadline_at=max(deadline_at, self.deadline_at),
             protocol=protocol if protocol == self.protocol else "",
             chosen=chosen or self.chosen,
+            begins_at=min(begins_at, self.begins_at) if begins_at and self.begins_at else None,
             called_at=None,
             attempts=min(self.attempts, 1),
         )
@@ -106,6 +112,25 @@ class Reaching(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def pushed(self, way: Way, push: str, now: datetime, why: str = "") -> Reaching:
         """The same after one more attempt."""
         return replace(self, attempts=self.attempts + 1, way=way, push=push, pushed_at=now, why=why)
+
+    def looked_at(self, now: datetime) -> Reaching:
+        """The same after a look at the clock."""
+        noted = max(filter(None, (self.ordered_at, self.pushed_at, self.called_at)))
+        return replace(self, behind_since=behind_since(self.behind_since, noted, now))
+
+    def by_clock(self, now: datetime) -> Reaching:
+        """The same with the times that count for a clock that says it is ``now``: none lies ahead of it."""
+        since = self.looked_at(now).behind_since
+        if since is None:
+            return self
+        ahead = self.ordered_at - since if self.ordered_at > now else timedelta()
+        return replace(
+            self,
+            ordered_at=self.ordered_at - ahead,
+            deadline_at=self.deadline_at - ahead,
+            begins_at=self.begins_at and self.begins_at - ahead,
+            pushed_at=since if self.pushed_at and self.pushed_at > now else self.pushed_at,
+        )
 
 
 class Seen(NamedTuple):
@@ -127,26 +152,33 @@ def next_step(reaching: Reaching, seen: Seen, policy: Policy, way: Way, now: dat
     """What follows for a device that should call.
 
     One that has called since the order is not pushed to before the time for another attempt, and is done as soon as it
-    has what it should have. ``way`` is what an attempt would be made by; "wait" leaves it to the device.
+    has what it should have. ``way`` is what an attempt would be made by; "wait" leaves it to the device. A call that
+    lies ahead of ``now`` was noted by a clock that was wrong, and says nothing.
     """
-    called_at = seen.called_at
-    if called_at is not None and called_at > reaching.ordered_at:
+    reaching = reaching.looked_at(now)
+    counts, called_at = reaching.by_clock(now), seen.called_at
+    if called_at is not None and counts.ordered_at < called_at <= now:
         reaching = replace(reaching, called_at=reaching.called_at or called_at)
         if seen.configured:
             return Step("done", reaching)
     else:
         called_at = None
-    if now >= reaching.deadline_at:
+    if now >= counts.deadline_at:
         return Step("expired", reaching)
-    touched_at = max(filter(None, (reaching.pushed_at, called_at)), default=None)
-    check = _check(policy, touched_at or reaching.ordered_at, now)
+    touched_at = max(filter(None, (counts.pushed_at, called_at)), default=None)
+    check = _check(policy, touched_at or counts.ordered_at, now)
     if way == "wait" or reaching.attempts >= policy.attempts:
-        return Step("wait", reaching, min(check, reaching.deadline_at))
-    due_at = now if touched_at is None else touched_at + backoff(policy, reaching.attempts)
+        return Step("wait", reaching, min(check, counts.deadline_at))
+    if touched_at is None:
+        due_at = counts.begins_at or now
+        if due_at > now:
+            return Step("wait", reaching, min(due_at, counts.deadline_at))
+    else:
+        due_at = touched_at + backoff(policy, reaching.attempts)
     if policy.quiet is not None:
         due_at = policy.quiet.until(max(due_at, now))
     if due_at > now:
-        return Step("wait", reaching, min(due_at, check, reaching.deadline_at))
+        return Step("wait", reaching, min(due_at, check, counts.deadline_at))
     return Step("push", reaching)
 
 
@@ -154,6 +186,12 @@ def backoff(policy: Policy, attempts: int) -> timedelta:
     """How long after so many attempts the next one comes."""
     factor = 2.0 ** min(max(attempts - 1, 0), 30)
     return timedelta(seconds=min(policy.retry_seconds * factor, policy.max_retry_seconds))
+
+
+def latest_look(reaching: Reaching, policy: Policy, now: datetime) -> datetime:
+    """The latest time at which the device is to be looked at next."""
+    check_at = now + max(timedelta(seconds=policy.check_seconds), LONGEST_CHECK)
+    return max(reaching.by_clock(now).begins_at or check_at, check_at)
 
 
 def _check(policy: Policy, since: datetime, now: datetime) -> datetime:

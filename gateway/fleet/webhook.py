@@ -26,6 +26,7 @@ RETRY_SECONDS = (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
 Spec: Standard Webhooks, "Retry schedule"
 """
 MAX_WHY = 500
+LONGEST_SPREAD = 1.2
 
 
 class Webhook(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -82,6 +83,12 @@ def tried(
     if message.attempts > len(RETRY_SECONDS):
         return replace(message, failed_at=now), None
     return message, now + timedelta(seconds=RETRY_SECONDS[message.attempts - 1] * spread)
+
+
+def latest_try(message: Message, now: datetime) -> datetime:
+    """The latest time at which a message that waits is to be tried next."""
+    waits = RETRY_SECONDS[message.attempts - 1] if message.attempts else 0
+    return now + timedelta(seconds=waits * LONGEST_SPREAD)
 
 
 def again(message: Message) -> Message:

@@ -4,12 +4,17 @@ A piece of work is a ``Record`` with a time at which it is due. A process that t
 compare-and-set: as long as the lease lasts nobody else does. Whoever does the work writes what comes of it together
 with the record as it then is, so a piece is never half done; a process that dies leaves it to the next one after the
 lease.
+
+Leases and times at which work is due are by the clock on the wall, which may be wrong and be set right. After it was
+moved nothing is taken up for as long as a lease lasts, so that whoever is at work comes to its end first. What was put
+off by a clock that was ahead lies further off than it ever should, and is taken back to now.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
@@ -20,15 +25,26 @@ from msgspec.structs import replace
 from gateway.errors import Conflict, NotFound, Unavailable
 from gateway.observe import metrics
 from gateway.observe.logs import logger
-from gateway.store.protocol import PutRecord, Record, Store
+from gateway.store.protocol import Append, Event, PutRecord, Record, Store
 
 POLL_SECONDS = 1.0
 COUNT_SECONDS = 15.0
 LEASE_SECONDS = 60
 CHORE = "chore"
+MOVED_SECONDS = 5.0
+"""By how much the clock on the wall and the one that only counts differ between two looks when somebody moved it."""
+SLACK = timedelta(seconds=60)
+"""By how much the clocks of several hosts may differ."""
+FAR = timedelta(days=36_500)
+"""Whatever is due at all is due by then."""
+RECALL_SECONDS = 3600.0
+PAGE = 500
 
 Work = Callable[[Record], Awaitable[None]]
 """Does one piece, and commits what comes of it: the record with another time, or its removal."""
+
+Latest = Callable[[Record, datetime], datetime]
+"""The latest time to which a clock that is right can have put that piece off by now, its lease left out of account."""
 
 
 class Kind(NamedTuple):
@@ -38,24 +54,51 @@ class Kind(NamedTuple):
     work: Work
     lease_seconds: float
     at_once: int
+    latest: Latest
+
+
+class Look(NamedTuple):
+    """What both clocks said."""
+
+    now: datetime
+    ticks: float
 
 
 class Background:
-    """Does what is due in the store; ``clock`` gives aware UTC times."""
+    """Does what is due in the store; ``clock`` gives aware UTC times, ``ticks`` seconds that nobody moves."""
 
-    def __init__(self, store: Store, clock: Callable[[], datetime], *, poll_seconds: float = POLL_SECONDS) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Callable[[], datetime],
+        *,
+        ticks: Callable[[], float] = time.monotonic,
+        poll_seconds: float = POLL_SECONDS,
+    ) -> None:
         self._store = store
         self._clock = clock
+        self._ticks = ticks
         self._poll_seconds = poll_seconds
+        self._looked: Look | None = None
+        self._moved_at = -math.inf
+        self._recall_at: dict[str, float] = {}
         self._kinds: list[Kind] = []
         self._chores: list[tuple[str, float]] = []
         self._loops: list[asyncio.Task[None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._calls: dict[str, asyncio.Event] = {}
 
-    def add(self, name: str, work: Work, *, lease_seconds: float = LEASE_SECONDS, at_once: int = 8) -> None:
+    def add(
+        self,
+        name: str,
+        work: Work,
+        *,
+        lease_seconds: float = LEASE_SECONDS,
+        at_once: int = 8,
+        latest: Latest = lambda _, now: now,
+    ) -> None:
         """Have records of that kind worked on, from ``start`` on."""
-        self._kinds.append(Kind(name, work, lease_seconds, at_once))
+        self._kinds.append(Kind(name, work, lease_seconds, at_once, latest))
         self._calls[name] = asyncio.Event()
 
     def every(self, seconds: float, name: str, chore: Callable[[], Awaitable[None]]) -> None:
@@ -102,10 +145,17 @@ class Background:
         called = self._calls[kind.name]
         busy: set[asyncio.Task[None]] = set()
         count_at = 0.0
+        self._recall_at[kind.name] = self._ticks() + kind.lease_seconds
         while True:
             called.clear()
             try:
-                for record in await self._store.load_due(kind.name, self._clock(), kind.at_once - len(busy)):
+                now, ticks = await self._look()
+                held_back = ticks < self._moved_at + kind.lease_seconds
+                if not held_back and ticks >= self._recall_at[kind.name]:
+                    await self._recall(kind, now)
+                    self._recall_at[kind.name] = ticks + RECALL_SECONDS
+                free = 0 if held_back else kind.at_once - len(busy)
+                for record in await self._store.load_due(kind.name, now, free):
                     if claimed := await self._claim(kind, record):
                         task = asyncio.get_running_loop().create_task(self._do(kind, claimed))
                         for tasks in (busy, self._tasks):
@@ -123,6 +173,31 @@ class Background:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._poll_seconds):
                     await called.wait()
+
+    async def _look(self) -> Look:
+        """What the clocks say; that the one on the wall was moved is noted, logged and told."""
+        look, before = Look(self._clock(), self._ticks()), self._looked
+        self._looked = look
+        if before is None:
+            return look
+        seconds = (look.now - before.now).total_seconds() - (look.ticks - before.ticks)
+        if abs(seconds) > MOVED_SECONDS:
+            self._moved_at = look.ticks
+            self._recall_at = dict.fromkeys(self._recall_at, look.ticks)
+            logger().warning("clock_moved", seconds=round(seconds, 3))
+            detail = {"seconds": f"{seconds:+.3f}", "why": "background work waits until nobody can still be at it"}
+            await self._store.commit(Append(Event(at=look.now, kind="clock.moved", detail=detail)))
+        return look
+
+    async def _recall(self, kind: Kind, now: datetime) -> None:
+        """Take back to now what a clock that was ahead has put off."""
+        lease, after = timedelta(seconds=kind.lease_seconds), ""
+        while page := await self._store.load_records(kind.name, after=after, limit=PAGE):
+            after = page[-1].id
+            for record in page:
+                if record.due_at is not None and record.due_at > max(now + lease, kind.latest(record, now)) + SLACK:
+                    with contextlib.suppress(Conflict):
+                        await self._store.commit(PutRecord(replace(record, due_at=now)))
 
     async def _claim(self, kind: Kind, record: Record) -> Record | None:
         """The record in our hands for its lease, or None when somebody else was quicker."""

@@ -38,7 +38,7 @@ from gateway.fleet.standing import Standing, leaf_standings
 from gateway.inventory import Inventory, named
 from gateway.jobs import Jobs, Unconfirmed
 from gateway.observe import metrics
-from gateway.outreach.background import Background
+from gateway.outreach.background import FAR, SLACK, Background
 from gateway.outreach.reach import Reachings, behind
 from gateway.outreach.rollouts import POLL_SECONDS as ROLLOUT_POLL_SECONDS
 from gateway.outreach.rollouts import Rollouts
@@ -48,6 +48,7 @@ from gateway.store.protocol import Append, Event, Household, PutDevice, PutOpera
 
 WORK = "campaign"
 LEASE_SECONDS = 60
+LEASE = timedelta(seconds=LEASE_SECONDS)
 MAX_TURNS = 20
 MAX_PAGES = 10
 POLL_SECONDS = 1.0
@@ -58,7 +59,6 @@ MAX_CHECKED = 500
 ELSEWHERE = timedelta(seconds=5)
 """For how long a campaign is left to gateways that serve the profiles that it is about."""
 SEARCH_AGAIN = timedelta(minutes=5)
-FAR = timedelta(days=36_500)
 KNOWN_EVERYWHERE = timedelta(seconds=3 * ROLLOUT_POLL_SECONDS)
 _ROLLOUTS = {
     CampaignState.FINISHED: RolloutState.DONE,
@@ -103,7 +103,9 @@ class Campaigns:
         self._reachings = reachings
         self._background = background
         self._clock = clock
-        background.add(WORK, self._work, lease_seconds=LEASE_SECONDS, at_once=4)
+        background.add(
+            WORK, self._work, lease_seconds=LEASE_SECONDS, at_once=4, latest=lambda _, now: now + LONGEST_CHECK
+        )
 
     async def create(
         self,
@@ -245,7 +247,7 @@ class Campaigns:
 
     async def _work(self, record: Record) -> None:
         """Take one step, and say when the next one is due."""
-        held = Held(_decode(record.payload), record)
+        held = await self._by_this_clock(Held(_decode(record.payload), record))
         if self._is_for_others(held.campaign):
             await self._keep(held, held.campaign, due_at=self._clock() + ELSEWHERE)
             return
@@ -259,15 +261,34 @@ class Campaigns:
                 held = await self._search_again(held)
         await self._keep(held, held.campaign, due_at=await self._next_look(held.campaign))
 
+    async def _by_this_clock(self, held: Held) -> Held:
+        """The campaign as it would be had no clock ever been ahead of this one."""
+        before, now = held.campaign.looked_at, self._clock()
+        if before is not None and before > now + SLACK:
+            after = ""
+            while pages := await self._store.load_records(_pages(held.campaign.id), after=after):
+                after = pages[-1].id
+                far = [one for one in pages if one.due_at is not None and one.due_at > now + LONGEST_CHECK]
+                await self._store.commit(*(PutRecord(replace(one, due_at=now)) for one in far))
+        return Held(machine.by_clock(held.campaign, now), held.record)
+
     async def _keep(
         self, held: Held, campaign: Campaign, *writes: Write, due_at: datetime | Literal["lease"] | None = "lease"
     ) -> Held:
         """Commit the campaign with these writes; it stays in our hands unless another time is given."""
+        campaign = replace(campaign, looked_at=self._in_time(held))
         record = replace(held.record, payload=_encode(campaign))
         if due_at != "lease":
             record = replace(record, due_at=due_at)
         await self._store.commit(PutRecord(record), *writes)
         return Held(campaign, replace(record, revision=record.revision + 1))
+
+    def _in_time(self, held: Held) -> datetime:
+        """The time. Raises: Conflict when the campaign is not in our hands any more by it, or the clock was moved."""
+        now = self._clock()
+        if held.record.due_at is not None and not now < held.record.due_at <= now + LEASE + SLACK:
+            raise Conflict("the time for this step is over, or the clock was moved")
+        return now
 
     async def _next_look(self, campaign: Campaign) -> datetime | None:
         now = self._clock()
@@ -281,7 +302,7 @@ class Campaigns:
         times += [one.due_at for one in due if one.due_at is not None]
         if campaign.target.dynamic and campaign.state is CampaignState.RUNNING:
             times.append((campaign.searched_at or now) + SEARCH_AGAIN)
-        return max(min(times), now) if times else None
+        return max(min(*times, now + LONGEST_CHECK), now) if times else None
 
     # Finding the members
 
@@ -370,7 +391,7 @@ class Campaigns:
 
     async def _take_turns(self, held: Held) -> Held:
         for _ in range(MAX_TURNS):
-            campaign, now = held.campaign, self._clock()
+            campaign, now = held.campaign, self._in_time(held)
             turn_at = machine.next_turn(campaign, now)
             if turn_at is None or turn_at > now or self._window(campaign, now) > now:
                 break
@@ -418,6 +439,7 @@ class Campaigns:
             member,
             state=MemberState.STARTED,
             started_at=now,
+            behind_since=None,
             attempts=attempt,
             deadline_at=member.deadline_at or now + timedelta(seconds=campaign.device_deadline_seconds),
         )
@@ -499,14 +521,14 @@ class Campaigns:
                 if member.state is not MemberState.STARTED or page is None:
                     continue
                 index = int(found.id) * PAGE_MEMBERS + place
-                now = self._clock()
-                after, writes = await self._checked(held.campaign, member, index, now)
+                now = self._in_time(held)
+                after, writes = await self._checked(held.campaign, member.looked_at(now), index, now)
                 if after is not member:
                     held = await self._settle(held, held.campaign, page, index, member, after, writes)
                     page = await self._store.load_record(found.kind, found.id)
             if page is not None:
                 members = _decode_page(page.payload)
-                await self._store.commit(PutRecord(replace(page, due_at=_page_due(members, self._clock()))))
+                await self._store.commit(PutRecord(replace(page, due_at=_page_due(members, self._in_time(held)))))
         return held
 
     async def _checked(
@@ -518,7 +540,7 @@ class Campaigns:
             return replace(member, state=MemberState.FAILED, code="gone"), []
         code = await self._outcome(campaign, member, household, device)
         if code is None:
-            if member.deadline_at is not None and now >= member.deadline_at:
+            if member.is_late(now):
                 return replace(member, state=MemberState.FAILED, code=str(int(StatusCode.TIMEOUT))), []
             return member, []
         if not code:
@@ -636,9 +658,9 @@ def _page_id(number: int) -> str:
 def _page_due(page: Page, now: datetime) -> datetime | None:
     """When to look at the members of a page: soon after one was started, and ever more rarely; None for none."""
     waits = [
-        min(max(timedelta(seconds=CHECK_SECONDS), (now - member.started_at) / 4), LONGEST_CHECK)
+        min(max(timedelta(seconds=CHECK_SECONDS), (now - member.counts_from) / 4), LONGEST_CHECK)
         for member in page.members
-        if member.state is MemberState.STARTED and member.started_at is not None
+        if member.state is MemberState.STARTED and member.counts_from is not None
     ]
     ends = [
         member.deadline_at

@@ -45,6 +45,7 @@ LEASE_SECONDS = 120
 MARK_BYTES = 6
 MAX_AT_ONCE = 64
 MAX_WAITING_RECEIPTS = 10_000
+LONGEST_SPREAD = 1.25
 CODE = b"otp"
 """What a receipt is for that no push waits for: a message with a one-time password."""
 RECEIPT_WAITS = (0.0, 0.2, 1.0, 5.0)
@@ -87,7 +88,14 @@ class Reach:
         background: Background,
         clock: Callable[[], datetime],
     ) -> None:
-        background.add(WORK, self._take_up, lease_seconds=LEASE_SECONDS, at_once=MAX_AT_ONCE)
+        longest = timedelta(seconds=settings.max_retry_seconds * LONGEST_SPREAD)
+        background.add(
+            WORK,
+            self._take_up,
+            lease_seconds=LEASE_SECONDS,
+            at_once=MAX_AT_ONCE,
+            latest=lambda _, now: now + longest,
+        )
         self._background = background
         self._store = store
         self._bearer = bearer
@@ -189,6 +197,8 @@ class Reach:
     async def _try(self, push: Push, work: Record) -> None:
         """Hand over the parts that are left, and keep what came of it."""
         async with self._turns:
+            if push.due_at is not None and self._clock() >= push.due_at:
+                return  # It waited for its turn until it was anybody's again.
             names, error = list(push.message_ids), None
             try:
                 messages = _decode(self._sealer.unseal(push.payload, PURPOSE))
@@ -238,7 +248,7 @@ class Reach:
         seconds = min(settings.retry_seconds * 2.0 ** min(attempts - 1, 30), settings.max_retry_seconds)
         if isinstance(error, Throttled):
             seconds = max(seconds, float(error.retry_after_seconds))
-        return seconds * random.uniform(0.75, 1.25)  # noqa: S311 - spreads, hides nothing
+        return seconds * random.uniform(0.75, LONGEST_SPREAD)  # noqa: S311 - spreads, hides nothing
 
     async def _hear(self, receipt: Receipt) -> None:
         self._waiting_receipts += 1

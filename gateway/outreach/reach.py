@@ -19,7 +19,17 @@ from gateway.errors import ConfigError, Conflict, NotFound, Unavailable
 from gateway.fleet.device import Device
 from gateway.fleet.owners import newly_disproved, spoken, unspoken
 from gateway.fleet.push import unanswered
-from gateway.fleet.reaching import DeviceProtocol, Policy, Quiet, Reaching, Seen, Way, choose_way, next_step
+from gateway.fleet.reaching import (
+    DeviceProtocol,
+    Policy,
+    Quiet,
+    Reaching,
+    Seen,
+    Way,
+    choose_way,
+    latest_look,
+    next_step,
+)
 from gateway.fleet.subscriber import Subscriber
 from gateway.observe import metrics
 from gateway.outreach.background import Background
@@ -61,7 +71,7 @@ class Reachings:
         self._clock = clock
         self._pace = Pace(settings.per_second)
         at_once = max(1, min(MAX_AT_ONCE, int(settings.per_second * LEASE_SECONDS / 4)))
-        background.add(WORK, self._work, lease_seconds=LEASE_SECONDS, at_once=at_once)
+        background.add(WORK, self._work, lease_seconds=LEASE_SECONDS, at_once=at_once, latest=self._latest)
 
     async def order(
         self,
@@ -112,10 +122,10 @@ class Reachings:
             record = Record(kind=WORK, id=device_id, payload=b"", due_at=due_at)
             reaching = Reaching(
                 device_id=device_id, reason=reason, ordered_at=now, deadline_at=deadline_at, protocol=protocol,
-                chosen=way,
+                chosen=way, begins_at=due_at,
             )  # fmt: skip
         else:
-            reaching = _decode(record.payload).again(reason, now, deadline_at, protocol, way)
+            reaching = _decode(record.payload).again(reason, now, deadline_at, protocol, way, due_at)
             due_at = min(due_at, record.due_at or due_at)
         record = replace(record, payload=_encode(reaching), due_at=due_at)
         return [PutRecord(record), self._event(household, reaching, "requested")], reaching
@@ -163,6 +173,9 @@ class Reachings:
                 continue
             return reaching
         raise NotFound(f"nothing makes device {device_id} call; `mogate reach list` shows whom")
+
+    def _latest(self, record: Record, now: datetime) -> datetime:
+        return latest_look(_decode(record.payload), self._policy, now)
 
     async def _work(self, record: Record) -> None:
         reaching = _decode(record.payload)

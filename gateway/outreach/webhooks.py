@@ -21,6 +21,7 @@ from msgspec.structs import replace
 
 from gateway.errors import ConfigError, Conflict, NotFound
 from gateway.fleet.webhook import (
+    LONGEST_SPREAD,
     SECRET_BYTES,
     SECRET_PREFIX,
     Message,
@@ -28,11 +29,12 @@ from gateway.fleet.webhook import (
     again,
     body_of,
     check_patterns,
+    latest_try,
     signed,
     tried,
 )
 from gateway.observe import metrics
-from gateway.outreach.background import Background
+from gateway.outreach.background import FAR, SLACK, Background
 from gateway.sealing import Sealer
 from gateway.store.protocol import Append, DeleteRecord, Event, PutRecord, Record, Store, Write
 
@@ -176,6 +178,7 @@ class Webhooks:
             await self._store.commit(PutRecord(replace(record, due_at=None)))
             return
         ends_at = asyncio.get_running_loop().time() + HOLD_SECONDS
+        await self._recall(webhook)
         try:
             while asyncio.get_running_loop().time() < ends_at:
                 record, webhook, more = await self._take_in(record, webhook)
@@ -219,7 +222,7 @@ class Webhooks:
         """Try to deliver one message; True when the receiver says that it is gone for good."""
         message = _decode_message(record.payload)
         status, why = await self._send(webhook, f"{webhook.id}-{record.id}", message)
-        spread = random.uniform(0.9, 1.2)  # noqa: S311 - spreads, hides nothing
+        spread = random.uniform(0.9, LONGEST_SPREAD)  # noqa: S311 - spreads, hides nothing
         message, due_at = tried(message, status, why, self._clock(), spread)
         metrics.count(metrics.webhook_deliveries, "retried" if message.state == "waiting" else message.state)
         writes: list[Write] = [PutRecord(replace(record, payload=_encode(message), due_at=due_at))]
@@ -252,6 +255,14 @@ class Webhooks:
         event = Event(at=self._clock(), kind="webhook.disabled", detail={"webhook": webhook.id})
         await self._store.commit(PutRecord(replace(record, payload=_encode(webhook))), Append(event))
         return replace(record, revision=record.revision + 1), webhook
+
+    async def _recall(self, webhook: Webhook) -> None:
+        """Send now what a clock that was ahead has put off."""
+        now = self._clock()
+        for one in await self._store.load_due(_queue(webhook.id), now + FAR, MAX_WAITING):
+            if one.due_at is not None and one.due_at > latest_try(_decode_message(one.payload), now) + SLACK:
+                with contextlib.suppress(Conflict):
+                    await self._store.commit(PutRecord(replace(one, due_at=now)))
 
     async def _forget_old(self, webhook: Webhook) -> None:
         """Drop messages that are over and old from the log."""

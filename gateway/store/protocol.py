@@ -10,7 +10,7 @@ Records with a ``revision`` are written by compare-and-set: the record to write 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, NamedTuple, Protocol
 
 import msgspec
@@ -24,6 +24,9 @@ from gateway.fleet.subscriber import Subscriber
 
 AUDIT = "access.audit"
 """The kind of record that can be added and nothing else, in any store."""
+
+AHEAD = timedelta(minutes=10)
+"""So far apart no two processes note that a device was seen, however late they write it."""
 
 LAST = "\U0010ffff"
 """Text that sorts after every id."""
@@ -291,7 +294,10 @@ class Store(Protocol):
         ...
 
     def touch(self, device_id: str, at: datetime) -> None:
-        """Note that the device was seen. Written behind in batches: a crash may lose the last second of these."""
+        """Note that the device was seen. Written behind in batches: a crash may lose the last second of these.
+
+        The newest counts; one that is ``AHEAD`` of this is of a clock that was wrong, and gives way.
+        """
         ...
 
     def trace(self, entry: TraceEntry, expires_at: datetime, keep: int) -> None:
@@ -356,6 +362,11 @@ class Store(Protocol):
     async def close(self) -> None:
         """Flush what is written behind and release everything."""
         ...
+
+
+def newest_touch(known: datetime | None, at: datetime) -> datetime:
+    """When a device was last seen, by what was known of that and one touch more."""
+    return at if known is None or known > at + AHEAD else max(known, at)
 
 
 def refuse_to_alter_audit(write: PutRecord | DeleteRecord) -> None:

@@ -29,6 +29,7 @@ from gateway.fleet.search import Search, terms_of_device, terms_of_subscriber
 from gateway.fleet.subscriber import Subscriber
 from gateway.store.group_commit import GroupCommit
 from gateway.store.protocol import (
+    AHEAD,
     LAST,
     Append,
     ClaimEphemeral,
@@ -52,6 +53,7 @@ from gateway.store.protocol import (
     Traced,
     TraceEntry,
     Write,
+    newest_touch,
     refuse_to_alter_audit,
 )
 from gateway.store.searching import narrow
@@ -258,11 +260,9 @@ class SqliteStore:
         )
         seen = {}
         for device_id, stored in rows:
-            times = [] if stored is None else [_to_datetime(stored)]
-            if device_id in self._touched:
-                times.append(self._touched[device_id])
-            if times:
-                seen[device_id] = max(times)
+            known, touched = None if stored is None else _to_datetime(stored), self._touched.get(device_id)
+            if at := (touched and newest_touch(known, touched)) or known:
+                seen[device_id] = at
         return seen
 
     async def scan_households(self, after: str = "") -> AsyncIterator[Household]:
@@ -322,7 +322,7 @@ class SqliteStore:
             await self._writer.run(partial(_carry_out, writes))
 
     def touch(self, device_id: str, at: datetime) -> None:
-        self._touched[device_id] = max(at, self._touched.get(device_id, at))
+        self._touched[device_id] = newest_touch(self._touched.get(device_id), at)
         self._write_soon()
 
     def trace(self, entry: TraceEntry, expires_at: datetime, keep: int) -> None:
@@ -597,9 +597,9 @@ def _append(cursor: sqlite3.Cursor, event: Event) -> None:
 
 def _save_last_seen(cursor: sqlite3.Cursor, touched: dict[str, datetime]) -> None:
     cursor.executemany(
-        """INSERT INTO last_seen (device, at) SELECT key, ? FROM device WHERE id = ?
-        ON CONFLICT (device) DO UPDATE SET at = max(at, excluded.at)""",
-        [(_to_integer(at), device_id) for device_id, at in touched.items()],
+        """INSERT INTO last_seen (device, at) SELECT key, ?1 FROM device WHERE id = ?2
+        ON CONFLICT (device) DO UPDATE SET at = iif(at > excluded.at + ?3, excluded.at, max(at, excluded.at))""",
+        [(_to_integer(at), device_id, AHEAD // _MICROSECOND) for device_id, at in touched.items()],
     )
 
 

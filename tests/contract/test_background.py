@@ -24,13 +24,23 @@ class Processes:
     def __init__(self, open_store: OpenStore) -> None:
         self.open_store = open_store
         self.now = START
+        self.moved = timedelta()
         self.running: list[Background] = []
         self.done: list[str] = []
+
+    def ticks(self) -> float:
+        """What a clock says that nobody moves."""
+        return (self.now - self.moved).timestamp()
+
+    def move(self, step: timedelta) -> None:
+        """Set the clock on the wall."""
+        self.now += step
+        self.moved += step
 
     async def begin(self, work: Callable[[Store, Record], Awaitable[None]]) -> Background:
         """One more process, which works so."""
         store = await self.open_store()
-        background = Background(store, lambda: self.now, poll_seconds=0.01)
+        background = Background(store, lambda: self.now, ticks=self.ticks, poll_seconds=0.01)
         background.add("piece", lambda record: work(store, record))
         background.start()
         self.running.append(background)
@@ -121,7 +131,7 @@ async def test_a_chore_is_done_by_one_again_and_again(open_store: OpenStore) -> 
 
     running = []
     for _ in range(3):
-        background = Background(await open_store(), lambda: now, poll_seconds=0.01)
+        background = Background(await open_store(), lambda: now, ticks=lambda: now.timestamp(), poll_seconds=0.01)
         background.every(60, "sweep", sweep)
         background.start()
         running.append(background)
@@ -138,3 +148,69 @@ async def test_a_chore_is_done_by_one_again_and_again(open_store: OpenStore) -> 
         assert rounds == expected
     for background in running:
         await background.close()
+
+
+@pytest.mark.parametrize("step", [timedelta(days=400), timedelta(days=-400)])
+async def test_a_clock_that_is_moved_takes_nothing_out_of_anybody_s_hands(
+    processes: Processes, step: timedelta
+) -> None:
+    """Whoever is at work comes to its end, however late the clock says it is; and it is told that it was moved."""
+    goes_on, begun = asyncio.Event(), 0
+
+    async def slow(store: Store, record: Record) -> None:
+        nonlocal begun
+        begun += 1
+        await goes_on.wait()
+        await processes.finish(store, record)
+
+    await processes.begin(slow)
+    other = await processes.begin(slow)
+    store = await processes.open_store()
+    await store.commit(*pieces(1))
+    await until(lambda: begun == 1)
+    processes.move(step)
+    async with asyncio.timeout(10):
+        while len(await store.load_events()) < 2:  # noqa: ASYNC110 - the store tells nobody
+            await asyncio.sleep(0.005)
+    processes.now += timedelta(seconds=LEASE_SECONDS - 1)
+    other.call("piece")
+    await store.commit(PutRecord(Record(kind="piece", id="99", payload=b"", due_at=processes.now)))
+    await asyncio.sleep(0.05)
+    assert begun == 1
+    goes_on.set()
+    await until(lambda: processes.done == ["00"])
+    processes.now += timedelta(seconds=1)
+    await until(lambda: processes.done == ["00", "99"])
+    told = [(event.kind, event.detail["seconds"]) for event in await store.load_events()]
+    assert told == [("clock.moved", f"{step.total_seconds():+.3f}")] * 2
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_what_a_clock_that_was_ahead_put_off_is_done_when_it_is_right(
+    processes: Processes, restarted: bool
+) -> None:
+    """A lease after the clock was set right, or after the start of a process that finds it so."""
+    attempts = 0
+
+    async def stumble(store: Store, record: Record) -> None:
+        nonlocal attempts
+        attempts += 1
+        if attempts == 1:
+            raise Unavailable("away")
+        await processes.finish(store, record)
+
+    processes.now += timedelta(days=400)
+    process = await processes.begin(stumble)
+    store = await processes.open_store()
+    await store.commit(*pieces(1))
+    await until(lambda: attempts == 1)
+    if restarted:
+        await process.close()
+        processes.now -= timedelta(days=400)
+        await processes.begin(stumble)
+    else:
+        processes.move(timedelta(days=-400))
+    await asyncio.sleep(0.05)
+    processes.now += timedelta(seconds=LEASE_SECONDS)
+    await until(lambda: processes.done == ["00"])
+    assert attempts == 2

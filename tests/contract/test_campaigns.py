@@ -66,6 +66,7 @@ class Lab:
         self.open_store = open_store
         self.store = store
         self.now = START
+        self.moved = timedelta()
         self.packages = packages
         self.files = profiles("2000")
         self.service, self.rollouts = self.serve(store)
@@ -74,6 +75,15 @@ class Lab:
 
     def clock(self) -> datetime:
         return self.now
+
+    def ticks(self) -> float:
+        """What a clock says that nobody moves."""
+        return (self.now - self.moved).timestamp()
+
+    def move(self, step: timedelta) -> None:
+        """Set the clock on the wall."""
+        self.now += step
+        self.moved += step
 
     def serve(self, store: Store) -> tuple[Service, Rollouts]:
         """What one process serves, which starts with the files as they are."""
@@ -87,7 +97,7 @@ class Lab:
         service, rollouts = self.serve(store)
         await rollouts.refresh()
         self.watching.append(asyncio.create_task(rollouts.watch()))
-        background = Background(store, self.clock, poll_seconds=0.01)
+        background = Background(store, self.clock, ticks=self.ticks, poll_seconds=0.01)
         sealer = Sealer(bytes(32))
         inventory = Inventory(store, CATALOGUE, sealer, self.clock, service.breaches)
         pushes = Pushes(
@@ -405,3 +415,54 @@ async def test_metrics_follow_campaigns_until_they_end(lab: Lab) -> None:
     await gauges.refresh()
     assert scraped("mogate_campaign_state", state="paused") is None
     assert scraped("mogate_campaign_error_ratio") is None
+
+
+@pytest.mark.parametrize("step", [timedelta(days=400), timedelta(days=-400)])
+async def test_a_clock_that_was_wrong_for_a_while_wedges_no_campaign(lab: Lab, step: timedelta) -> None:
+    """While it is wrong and when it is right again it goes on; nobody is started twice, nobody fails for that."""
+    campaigns = await lab.begin()
+    target = Target(match={"plan": ("gold", "silver")})
+    made = await campaigns.create(name="x", target=target, content=Content(values={T1: "2500"}), groups=[], **TERMS)
+    await lab.until(campaigns, made.id, lambda one: one.started == COUNT)
+    await lab.answer(0)
+    await lab.until(campaigns, made.id, lambda one: one.counts[0].get("ok") == 1)
+    lab.move(step)
+    await asyncio.sleep(0.05)
+    lab.now += timedelta(seconds=LEASE_SECONDS / 2)
+    if step < timedelta():
+        lab.now += timedelta(seconds=LEASE_SECONDS / 2)
+        await lab.answer(1)
+        await lab.until(campaigns, made.id, lambda one: one.counts[0].get("ok") == 2)
+    lab.move(-step)
+    await asyncio.sleep(0.05)
+    lab.now += timedelta(seconds=LEASE_SECONDS)
+    await lab.answer(*range(COUNT))
+    found = await lab.until(campaigns, made.id, lambda one: one.state is CampaignState.FINISHED)
+    assert (found.counts[0], found.errors) == ({"started": 0, "ok": COUNT}, {})
+    started = [
+        event.device_id
+        for event in await lab.store.load_events(limit=1000)
+        if event.kind == "campaign.device" and event.detail["state"] == "started"
+    ]
+    assert sorted(started) == [f"s{number:02}.1" for number in range(COUNT)]
+
+
+async def test_a_campaign_that_began_by_a_clock_ahead_goes_on_by_one_that_is_right(lab: Lab) -> None:
+    """Its rate, its looks and its deadlines are by the clock as it is now, in another process too."""
+    lab.now += timedelta(days=400)
+    campaigns = await lab.begin()
+    terms = TERMS | {"rate_per_minute": 60.0}
+    target = Target(match={"plan": ("gold", "silver")})
+    made = await campaigns.create(name="x", target=target, content=Content(values={T1: "2500"}), groups=[], **terms)
+    await lab.until(campaigns, made.id, lambda one: one.started >= 3)
+    await lab.die()
+    lab.now -= timedelta(days=400)
+    campaigns = await lab.begin()
+    await asyncio.sleep(0.05)
+    lab.now += timedelta(seconds=LEASE_SECONDS)
+    await lab.until(campaigns, made.id, lambda one: one.started == COUNT)
+    await lab.answer(*range(COUNT - 1))
+    await lab.until(campaigns, made.id, lambda one: one.counts[0].get("ok") == COUNT - 1)
+    lab.now += timedelta(hours=1)
+    found = await lab.until(campaigns, made.id, lambda one: one.state is not CampaignState.RUNNING)
+    assert found.errors == {"408": 1}

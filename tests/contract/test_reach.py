@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from gateway.fleet.device import Credential, Device, OmaDmState, Rcc14State
+from gateway.fleet.device import Content, Credential, Device, OmaDmState, Rcc14State
 from gateway.fleet.profile import ProfileSet
 from gateway.fleet.push import Push
 from gateway.fleet.subscriber import Subscriber
@@ -52,11 +52,21 @@ class House:
 
     def __init__(self, store: Store, **settings: Any) -> None:
         self.store, self.now, self.sent = store, NOW, Sent()
-        service = Service(CATALOGUE, ProfileSet([], CATALOGUE), plmns=["00101"], roots={})
-        self.background = Background(store, lambda: self.now)
+        self.moved = timedelta()
+        self.service = service = Service(CATALOGUE, ProfileSet([], CATALOGUE), plmns=["00101"], roots={})
+        self.background = Background(store, lambda: self.now, ticks=self.ticks)
         self.reachings = Reachings(
             store, service, self.sent, Reach(**settings), self.background, lambda: self.now  # type: ignore[arg-type]
         )  # fmt: skip
+
+    def ticks(self) -> float:
+        """What a clock says that nobody moves."""
+        return (self.now - self.moved).timestamp()
+
+    def move(self, step: timedelta) -> None:
+        """Set the clock on the wall."""
+        self.now += step
+        self.moved += step
 
     async def turn(self) -> None:
         """Do what is due, as a process does that finds it."""
@@ -64,6 +74,10 @@ class House:
             claimed = await self.background._claim(self.background._kinds[0], record)
             if claimed is not None:
                 await self.reachings._work(claimed)
+
+    async def recalled(self) -> None:
+        """Take back what a clock that was ahead has put off, as a process does some time after that was set right."""
+        await self.background._recall(self.background._kinds[0], self.now)
 
     async def told(self) -> list[str]:
         return [event.kind for event in await self.store.load_events(subscriber_id="ann")]
@@ -124,3 +138,81 @@ async def test_a_clock_that_jumps_sends_nothing_twice_and_wedges_nothing(house: 
     assert house.sent.ways == ["rcscfg"]
     assert await house.reachings.load("ann.1") is None
     assert (await house.told())[-1] == "activation.failed"
+
+
+async def test_an_order_of_a_clock_that_was_ahead_is_made_when_it_is_right(house: House) -> None:
+    """One push, however far ahead; the next after the usual wait; and the call that follows ends it."""
+    real = house.now
+    house.now += timedelta(days=400)
+    await house.reachings.order("ann.1", "test", protocol="rcc14")
+    await house.turn()
+    house.store.touch("ann.1", house.now)
+    assert house.sent.ways == ["rcscfg"]
+    house.now = real
+    await house.recalled()
+    await house.turn()
+    for _ in range(4):
+        house.now += timedelta(minutes=14)
+        await house.turn()
+    assert house.sent.ways == ["rcscfg"]
+    house.now += timedelta(minutes=5)
+    await house.turn()
+    assert house.sent.ways == ["rcscfg", "rcscfg"]
+    household = await house.store.load_household("id", "ann")
+    assert household is not None
+    phone = household.devices[0]
+    key = house.service.configuration_key(household.subscriber, phone)
+    contents = {"": Content(key=f"{key}|x", digest=b"", version=1)}
+    await house.store.commit(PutDevice(replace(phone, rcc14=Rcc14State(contents=contents, sent_version=1))))
+    house.now += timedelta(minutes=1)
+    house.store.touch("ann.1", house.now)
+    house.now += timedelta(minutes=1)
+    await house.turn()
+    assert await house.reachings.load("ann.1") is None
+    assert (await house.told())[-1] == "activation.configured"
+    assert house.sent.ways == ["rcscfg", "rcscfg"]
+
+
+async def test_an_order_survives_a_clock_that_was_behind_for_a_while(house: House) -> None:
+    """Looked at meanwhile or not, the next push comes when it would have come, and its deadline is what it was."""
+    await house.reachings.order("ann.1", "test", protocol="rcc14", deadline_seconds=7200)
+    await house.turn()
+    house.now -= timedelta(days=400)
+    await house.recalled()
+    await house.turn()
+    house.now += timedelta(days=400, minutes=30)
+    await house.recalled()
+    await house.turn()
+    assert house.sent.ways == ["rcscfg"]
+    house.now += timedelta(minutes=31)
+    await house.turn()
+    assert house.sent.ways == ["rcscfg", "rcscfg"]
+    house.now += timedelta(minutes=58)
+    await house.turn()
+    assert await house.reachings.load("ann.1") is not None
+    house.now += timedelta(minutes=2)
+    await house.turn()
+    assert await house.reachings.load("ann.1") is None
+
+
+async def test_an_order_that_is_spread_begins_when_it_was_to(house: House) -> None:
+    """Also when it is looked at before; after a clock that was ahead, as long after it was set right."""
+    house.now += timedelta(days=400)
+    await house.reachings.order("ann.1", "test", within_seconds=86_400)
+    kept = await house.reachings.load("ann.1")
+    assert kept is not None
+    assert kept.begins_at is not None
+    wait = kept.begins_at - house.now
+    await house.recalled()
+    (record,) = await house.store.load_records(WORK)
+    assert record.due_at == kept.begins_at
+    house.now -= timedelta(days=400)
+    await house.recalled()
+    await house.turn()
+    assert house.sent.ways == []
+    house.now += wait - timedelta(seconds=1)
+    await house.turn()
+    assert house.sent.ways == []
+    house.now += timedelta(seconds=2)
+    await house.turn()
+    assert house.sent.ways == ["rcscfg"]

@@ -17,6 +17,7 @@ from gateway.fleet.mirror import Fact, Mirror
 from gateway.fleet.operation import Operation
 from gateway.fleet.subscriber import ServiceState, Subscriber
 from gateway.store.protocol import (
+    AHEAD,
     AUDIT,
     Append,
     ClaimEphemeral,
@@ -559,6 +560,17 @@ async def test_last_seen_is_the_newest_touch(open_store: OpenStore) -> None:
     third.touch("alice.1", LATER)
     await third.close()
     assert await (await open_store()).load_last_seen(["alice.1"]) == {"alice.1": LATER}
+
+
+async def test_a_touch_of_a_clock_that_was_ahead_gives_way(open_store: OpenStore) -> None:
+    """When the clock is right again, so is what it notes."""
+    for at in (NOW + AHEAD + MOMENT, NOW):
+        store = await open_store()
+        if at != NOW:
+            await populate(store)
+        store.touch("alice.1", at)
+        await store.close()
+    assert await (await open_store()).load_last_seen(["alice.1"]) == {"alice.1": NOW}
 
 
 def exchange(owner: str, number: int, *, proven: bool = True) -> TraceEntry:

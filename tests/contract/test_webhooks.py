@@ -19,7 +19,7 @@ from gateway.observe import metrics
 from gateway.outreach.background import Background
 from gateway.outreach.campaigns import Campaigns
 from gateway.outreach.gauges import Gauges
-from gateway.outreach.webhooks import Webhooks
+from gateway.outreach.webhooks import LEASE_SECONDS, Webhooks
 from gateway.sealing import Sealer
 from gateway.store.protocol import Append, Event, Store
 
@@ -50,11 +50,21 @@ class Lab:
         self.open_store = open_store
         self.url = url
         self.now = START
+        self.moved = timedelta()
         self.running: list[tuple[Background, Webhooks]] = []
+
+    def ticks(self) -> float:
+        """What a clock says that nobody moves."""
+        return (self.now - self.moved).timestamp()
+
+    def move(self, step: timedelta) -> None:
+        """Set the clock on the wall."""
+        self.now += step
+        self.moved += step
 
     async def begin(self) -> Webhooks:
         store = await self.open_store()
-        background = Background(store, lambda: self.now, poll_seconds=0.01)
+        background = Background(store, lambda: self.now, ticks=self.ticks, poll_seconds=0.01)
         webhooks = Webhooks(store, Sealer(bytes(32)), background, lambda: self.now)
         background.start()
         self.running.append((background, webhooks))
@@ -232,3 +242,21 @@ async def test_metrics_tell_how_far_the_slowest_is_behind(lab: Lab) -> None:
     async with asyncio.timeout(15):
         while await lag():  # noqa: ASYNC110 - the store tells nobody
             await asyncio.sleep(0.01)
+
+
+async def test_what_a_clock_ahead_put_off_is_sent_when_it_is_right(
+    lab: Lab, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message comes once more as soon as its webhook is served by the clock that is right."""
+    monkeypatch.setattr("gateway.outreach.webhooks.HOLD_SECONDS", 0.05)
+    lab.now += timedelta(days=400)
+    receiver.statuses = [500]
+    webhooks = await lab.begin()
+    await webhooks.add(lab.url, ["x.y"])
+    store = await lab.open_store()
+    await store.commit(Append(Event(at=lab.now, kind="x.y")))
+    await until(lambda: len(receiver.taken) == 1)
+    lab.move(timedelta(days=-400))
+    await asyncio.sleep(0.1)
+    lab.now += timedelta(seconds=LEASE_SECONDS)
+    await until(lambda: receiver.kinds() == ["x.y", "x.y"])

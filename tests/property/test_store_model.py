@@ -20,6 +20,7 @@ from gateway.fleet.mirror import Mirror
 from gateway.fleet.operation import Operation
 from gateway.fleet.subscriber import Subscriber
 from gateway.store.protocol import (
+    AHEAD,
     Append,
     ClaimEphemeral,
     Contact,
@@ -303,7 +304,8 @@ class StoreMachine(RuleBasedStateMachine):
         at = self.now - timedelta(hours=ago)
         self.runner.run(self._touch(key, at))
         if key in self.model.devices:
-            self.model.seen[key] = max(at, self.model.seen.get(key, at))
+            seen = self.model.seen.get(key, at)
+            self.model.seen[key] = at if seen > at + AHEAD else max(at, seen)
 
     async def _touch(self, key: str, at: datetime) -> None:
         if key in self.model.devices:

@@ -182,10 +182,11 @@ and pending operations. It reads keys that it finds, so it is for servers that h
 
 TOUCH = _script(r"""
 local seen = redis.call('HGET', KEYS[1], ARGV[1])
-if not seen or tonumber(seen) < tonumber(ARGV[2]) then redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) end
+local older = seen and tonumber(seen) - tonumber(ARGV[2])
+if not seen or older < 0 or older > tonumber(ARGV[3]) then redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) end
 return 1
 """)
-"""KEYS: hash. ARGV: field, microseconds. Keeps the newest."""
+"""KEYS: hash. ARGV: field, microseconds, and how many more the one that is there may have. Keeps the newest."""
 
 DROP = _script(r"""
 local head = redis.call('GETRANGE', KEYS[1], 12, 19)

@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import chain
 from operator import attrgetter
 from typing import Any, Self, cast
@@ -27,6 +27,7 @@ from gateway.fleet.mirror import Mirror
 from gateway.fleet.operation import Operation
 from gateway.fleet.search import Search
 from gateway.store.protocol import (
+    AHEAD,
     LAST,
     Append,
     ClaimEphemeral,
@@ -50,6 +51,7 @@ from gateway.store.protocol import (
     Traced,
     TraceEntry,
     Write,
+    newest_touch,
 )
 from gateway.store.redis import scripts
 from gateway.store.redis.kinds import kinds_of, leading
@@ -254,10 +256,9 @@ class RedisStore:
         present = {place.device.id for home in loaded if home is not None for place in home.places}
         seen = {}
         for device_id, raw in zip(wanted, raws[len(homes) :], strict=True):
-            times = [self._touched[device_id]] if device_id in self._touched else []
-            times += [to_datetime(int(raw))] if raw else []
-            if times and device_id in present:
-                seen[device_id] = max(times)
+            known, touched = to_datetime(int(raw)) if raw else None, self._touched.get(device_id)
+            if device_id in present and (at := (touched and newest_touch(known, touched)) or known):
+                seen[device_id] = at
         return seen
 
     async def scan_households(self, after: str = "") -> AsyncIterator[Household]:
@@ -379,7 +380,7 @@ class RedisStore:
             await self._take_turn(writes, turn, before, names)
 
     def touch(self, device_id: str, at: datetime) -> None:
-        self._touched[device_id] = max(at, self._touched.get(device_id, at))
+        self._touched[device_id] = newest_touch(self._touched.get(device_id), at)
         self._write_soon()
 
     def trace(self, entry: TraceEntry, expires_at: datetime, keep: int) -> None:
@@ -687,9 +688,9 @@ class RedisStore:
 
     async def _save_noted(self) -> None:
         touched, (traced, self._traced) = self._touched.copy(), (self._traced, [])
-        now_milliseconds = time.time_ns() // 1_000_000
+        now_milliseconds, ahead = time.time_ns() // 1_000_000, AHEAD // timedelta(microseconds=1)
         errands = [
-            Errand(name, _call(scripts.TOUCH, name, field, to_integer(at)))
+            Errand(name, _call(scripts.TOUCH, name, field, to_integer(at), ahead))
             for (name, field), at in ((self._keys.seen(device_id), at) for device_id, at in touched.items())
         ]
         for entry, expires_at, keep in traced:

@@ -53,10 +53,11 @@ class Lab:
         self.store = store
         self.sealer = sealer
         self.now = START
+        self.moved = timedelta()
         self.open: list[tuple[Reach, Background]] = []
 
     def reach(self, outbox: Outbox, settings: Sms = QUICK) -> Reach:
-        background = Background(self.store, self.clock, poll_seconds=0.01)
+        background = Background(self.store, self.clock, ticks=self.ticks, poll_seconds=0.01)
         reach = Reach(self.store, outbox, self.sealer, settings, background, self.clock)
         self.open.append((reach, background))
         background.start()
@@ -72,6 +73,15 @@ class Lab:
         # Time goes by while something waits: what is due in a moment comes due.
         self.now += timedelta(milliseconds=5)
         return self.now
+
+    def ticks(self) -> float:
+        """What a clock says that nobody moves."""
+        return (self.now - self.moved).timestamp()
+
+    def move(self, step: timedelta) -> None:
+        """Set the clock on the wall."""
+        self.now += step
+        self.moved += step
 
     async def settled(self, reach: Reach, push_id: str) -> Push:
         """The push when nothing more is done about it here."""
@@ -265,3 +275,74 @@ async def test_the_newest_are_remembered(lab: Lab) -> None:
     household = await lab.store.load_household("id", "ann")
     assert household is not None
     assert [push.id for push in household.subscriber.pushes] == ids[-5:]
+
+
+class SlowOutbox(Outbox):
+    """A bearer that waits for a word before it takes a message."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun = 0
+        self.answers = asyncio.Event()
+
+    async def send(self, message: Submission, validity_seconds: int, *, receipt: bool = False) -> str:
+        self.begun += 1
+        await self.answers.wait()
+        return await super().send(message, validity_seconds, receipt=receipt)
+
+
+@pytest.mark.parametrize("step", [timedelta(days=400), timedelta(days=-400)])
+async def test_a_push_under_way_while_the_clock_is_moved_is_sent_once(lab: Lab, step: timedelta) -> None:
+    """Neither this process nor another one takes it for left behind."""
+    outbox, other = SlowOutbox(), Outbox()
+    reach = lab.reach(outbox)
+    lab.reach(other)
+    ordered = await reach.order("ann", PREPARED, "dm_notify", device_id="ann.1")
+    async with asyncio.timeout(10):
+        while not outbox.begun:  # noqa: ASYNC110 - what is waited for tells nobody
+            await asyncio.sleep(0.005)
+    lab.move(step)
+    await asyncio.sleep(0.1)
+    assert (outbox.begun, other.sent) == (1, [])
+    outbox.answers.set()
+    assert (await lab.settled(reach, ordered.id)).state == "submitted"
+    lab.move(-step)
+    lab.now += timedelta(seconds=LEASE_SECONDS)
+    await asyncio.sleep(0.1)
+    assert (len(outbox.sent), other.sent) == (2, [])
+
+
+async def test_a_push_that_a_clock_ahead_put_off_is_sent_when_it_is_right(lab: Lab) -> None:
+    """Once."""
+    lab.move(timedelta(days=400))
+    outbox = Outbox(Unavailable("the link is down"))
+    reach = lab.reach(outbox, Sms(retry_seconds=300, max_retry_seconds=300))
+    ordered = await reach.order("ann", PREPARED, "dm_notify", device_id="ann.1")
+    await asyncio.wait_for(reach.settled(), 10)
+    lab.move(timedelta(days=-400))
+    await asyncio.sleep(0.05)
+    assert outbox.sent == []
+    lab.now += timedelta(seconds=LEASE_SECONDS + 1)
+    assert (await lab.settled(reach, ordered.id)).state == "submitted"
+    assert len(outbox.sent) == 2
+
+
+async def test_what_waited_for_its_turn_longer_than_its_lease_is_left_to_who_has_it_then(lab: Lab) -> None:
+    """So it is sent once, though many were ordered at once and the bearer is slow."""
+    outbox = SlowOutbox()
+    reach = lab.reach(outbox)
+    reach._turns = asyncio.Semaphore(1)
+    first = await reach.order("ann", PREPARED, "dm_notify", device_id="ann.1")
+    second = await reach.order("ann", PREPARED, "dm_notify", device_id="ann.1")
+    async with asyncio.timeout(10):
+        while not outbox.begun:  # noqa: ASYNC110 - what is waited for tells nobody
+            await asyncio.sleep(0.005)
+    heir = lab.reach(Outbox())
+    lab.now += timedelta(seconds=LEASE_SECONDS)
+    async with asyncio.timeout(10):
+        while (await find_push(lab.store, second.id))[1].state != "submitted":  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+    outbox.answers.set()
+    await lab.settled(heir, first.id)
+    await asyncio.wait_for(reach.settled(), 10)
+    assert len(outbox.sent) == 2
