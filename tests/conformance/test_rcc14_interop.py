@@ -12,11 +12,15 @@ import json
 import re
 import socket
 import ssl
+from typing import Any
 from urllib.parse import quote
 from xml.parsers import expat
 
 import pytest
 from rcc14_caller import FORM, HOST, HUB, Caller, Heard, Subscriber
+
+from adapters.aka.packet import Type
+from adapters.simulator.soft_sim import SoftSim
 
 UP_2 = "rcs_version=11.0&rcs_profile=UP_2.4&provisioning_version=5.0"
 EAP = "application/vnd.gsma.eap-relay.v1.0+json"
@@ -195,6 +199,37 @@ def test_a_sim_that_rejects_the_network(rcc14: Caller) -> None:
         assert (refused.status, refused.body) == (511, b"")
     again = rcc14.secure(f"vers=0&IMSI={who.imsi}&msisdn={quote(who.msisdn)}&SMS_port=0")
     assert (again.status, bool(again.cookie)) == (200, True)
+
+
+def authenticate(rcc14: Caller, who: Subscriber, memory: dict[str, Any], kind: int) -> tuple[Heard, list[str]]:
+    """What a client ends with that lets its SIM answer, and what the SIM had to say each time."""
+    sim = SoftSim(who.imsi, bytes(16), bytes([17]) * 16, memory)
+    heard = rcc14.secure(f"vers=0&IMSI={who.imsi}&EAP_ID={quote(sim.permanent_identity(kind))}")
+    cookie, said = heard.cookie, []
+    while heard.headers["Content-Type"] == EAP:
+        packet, what = sim.answer(eap_of(heard))
+        said.append(what)
+        body = json.dumps({"eap-relay-packet": base64.b64encode(packet).decode()}).encode()
+        heard = rcc14.secure("", ("Content-Type", EAP), method="POST", body=body, cookie=heard.cookie or cookie)
+    return heard, said
+
+
+@pytest.mark.parametrize("kind", [Type.AKA, Type.AKA_PRIME])
+def test_a_sim_proves_itself(rcc14: Caller, kind: int) -> None:
+    """Packets go to and fro in JSON under one cookie; the document comes in place of EAP-Success (RCC.14 2.8)."""
+    who = rcc14.subscriber()
+    rcc14.admin("PUT", f"/subscribers/{who.id}/sims/{who.imsi}", {"k": "00" * 16, "opc": "11" * 16})
+    heard, said = authenticate(rcc14, who, {}, kind)
+    assert (said, heard.status, heard.parms["User/msisdn"]) == (["the SIM's answer"], 200, who.msisdn)
+    assert heard.parms["TOKEN/token"]
+
+
+def test_a_sim_that_is_ahead(rcc14: Caller) -> None:
+    """One that has seen a higher sequence number says so, and the next challenge is good (RFC 4187 6.3.4)."""
+    who = rcc14.subscriber()
+    rcc14.admin("PUT", f"/subscribers/{who.id}/sims/{who.imsi}", {"k": "00" * 16, "opc": "11" * 16})
+    heard, said = authenticate(rcc14, who, {"sqn": 5_000_000}, Type.AKA)
+    assert (said, heard.status, heard.version) == (["out of step", "the SIM's answer"], 200, 1)
 
 
 def test_the_layouts(rcc14: Caller) -> None:

@@ -79,7 +79,7 @@ def test_a_cookie_is_good_for_one_leg_and_once(rcc14: Caller) -> None:
 
 
 def test_numbers_cannot_be_probed(rcc14: Caller) -> None:
-    """A number of nobody gets the answer that one of somebody gets, and its codes the same refusals (10.1)."""
+    """A number of nobody gets the answer that one of somebody gets, and its codes the same refusals."""
     who = rcc14.subscriber()
     answers = []
     for number in (who.msisdn, "+15559999999"):
@@ -123,7 +123,7 @@ def test_a_token_ends_with_its_sim_and_its_phone(rcc14: Caller) -> None:
 
 
 def test_nothing_a_client_says_is_markup(rcc14: Caller) -> None:
-    """Names and versions with quotes and brackets leave a document whole, and are shown as they are (10.1)."""
+    """Names and versions with quotes and brackets leave a document whole, and are shown as they are."""
     who = rcc14.subscriber()
     nasty = '"/><parm name="version" value="9"/><!--\x00\x1b[2J'
     heard = rcc14.configure(who, "vers=0&" + "&".join(
@@ -135,6 +135,22 @@ def test_nothing_a_client_says_is_markup(rcc14: Caller) -> None:
     shown = rcc14.gateway.run("device", "show", f"{who.id}.1")
     assert "\x1b" not in shown
     assert "\x00" not in shown
+
+
+def test_identities_are_text(rcc14: Caller) -> None:
+    """Zeros in front stay, and an IMEI of a test phone, whose check digit is wrong, is one (TS 23.003 6.2)."""
+    who = rcc14.subscriber()._replace(imei="001015000000990")
+    assert luhn(who.imei) != 0
+    heard = rcc14.configure(who, "vers=0&provisioning_version=5.0&rcs_profile=UP_2.4")
+    assert heard.parms["APPLICATION/3GPP_IMS/Private_User_Identity"].startswith(f"{who.imsi}@ims.mnc001.mcc001.")
+    device = rcc14.admin("GET", f"/devices/{who.id}.1")
+    assert (device["imei"], device["rcc14"]["imsi"]) == (who.imei, who.imsi)
+
+
+def luhn(digits: str) -> int:
+    """The remainder of Luhn's sum, 0 for numbers with a right check digit."""
+    doubled = [int(digit) * (1 + place % 2) for place, digit in enumerate(reversed(digits))]
+    return sum(digit // 10 + digit % 10 for digit in doubled) % 10
 
 
 def test_refusals_have_no_body(rcc14: Caller) -> None:
@@ -153,7 +169,7 @@ def test_refusals_have_no_body(rcc14: Caller) -> None:
 
 
 def test_the_log_tells_no_secrets(rcc14: Caller) -> None:
-    """Neither identities nor tokens, cookies or codes are in it, nor the query they came in (10.1)."""
+    """Neither identities nor tokens, cookies or codes are in it, nor the query they came in."""
     who = rcc14.subscriber()
     cookie = rcc14.introduce(who)
     token = rcc14.secure(f"vers=0&IMSI={who.imsi}", cookie=cookie).parms["TOKEN/token"]
