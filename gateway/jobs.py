@@ -23,7 +23,7 @@ from gateway.fleet.model import DIAGNOSTICS, Diagnostics, Model, model_of
 from gateway.fleet.operation import Operation, naming_package
 from gateway.fleet.queue import Queue
 from gateway.inventory import Inventory
-from gateway.objects.account import refused
+from gateway.objects.account import address_before, refused
 from gateway.objects.work import USUAL_ROOTS, begin, standing, work
 from gateway.observe import metrics
 from gateway.observe.logs import logger
@@ -192,6 +192,23 @@ class Jobs:
         """There is such a firmware package. Raises: NotFound."""
         self._packages.find(subject, "firmware")
 
+    async def move_back(self, reference: str, job_id: str) -> bool:
+        """Undo a move to another address: True when another job leads the device to the address before.
+
+        A move that is under way is ended. A device that was given the account with the other address may use it still,
+        and is heard there as here.
+
+        Raises: NotFound, ConfigError, Conflict as with ``start``.
+        """
+        _, device = await self._inventory.find_device(reference)
+        job = next((standing(one, self._clock()) for one in device.jobs if one.id == job_id), None)
+        if job is not None and job.running:
+            await self.cancel(reference, job_id)
+        before = address_before(job) if job is not None and job.state is JobState.DONE else ""
+        if before:
+            await self.start(reference, "account", "move", subject=before)
+        return bool(before)
+
     async def cancel(self, reference: str, job_id: str) -> Job:
         """End a running job. What the device was told already it may still carry out.
 
@@ -266,10 +283,7 @@ class Jobs:
         if kind == "account" and device.omadm and device.omadm.server:
             parameters["server_id"] = device.omadm.server.name
             if action == "move":
-                if not re.fullmatch(r"https?://[^\s/]+(/\S*)?", subject):
-                    raise ConfigError(
-                        f"{subject!r} is no address; write for example https://dm.example.net/omadm", key="subject"
-                    )
+                check_address(subject)
                 parameters |= {"asked": subject, "address": subject, "node": f"m{device.omadm.account_serial + 1}"}
             else:
                 subject = device.omadm.server.name
@@ -338,6 +352,12 @@ def work_jobs(
         metrics.count(metrics.jobs_ended, job.kind, job.state.value)
         writes.append(_event(device, job, f"job.{job.state.value}", now))
     return device, pending, writes
+
+
+def check_address(address: str) -> None:
+    """It is one that a device can call. Raises: ConfigError."""
+    if not re.fullmatch(r"https?://[^\s/]+(/\S*)?", address):
+        raise ConfigError(f"{address!r} is no address; write for example https://dm.example.net/omadm", key="address")
 
 
 def _forbids(job: Job, asked: Job, now: datetime) -> bool:

@@ -10,8 +10,9 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,14 @@ def _settings(ports: dict[str, int]) -> str:
         f'\n[[listeners]]\nname = "internet"\naddress = "127.0.0.1:{ports["internet"]}"\n'
         'serves = ["rcc14-http"]\ntrusted_gateways = ["192.0.2.0/24"]\n'
     )
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait until that is so."""
+    end = time.monotonic() + DEADLINE_SECONDS
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
 
 
 def free_ports(count: int) -> list[int]:

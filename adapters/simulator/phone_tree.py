@@ -54,11 +54,12 @@ def fresh_tree(account: Account) -> Tree:
 
 
 def accounts_of(tree: Tree, server_id: str) -> list[str]:
-    """The nodes of the accounts with that server, the one the phone came with last."""
-    found = [
-        uri[: -len("/ServerID")] for uri, (_, value) in tree.items() if uri.endswith("/ServerID") and value == server_id
+    """The nodes of the accounts with that server, the one that was added last first."""
+    return [
+        uri[: -len("/ServerID")]
+        for uri, (_, value) in reversed(tree.items())
+        if uri.endswith("/ServerID") and value == server_id
     ]
-    return sorted(found, key=lambda node: node == _ROOT)
 
 
 def secret_of(tree: Tree, account: str, level: str) -> str:

@@ -67,6 +67,7 @@ class CampaignRoutes:
             target=Target(
                 devices=tuple(body.target.devices),
                 match={facet: tuple(values) for facet, values in body.target.match.items()},
+                ranges=tuple(body.target.ranges),
                 dynamic=body.target.dynamic,
             ),
             content=Content(
@@ -74,6 +75,7 @@ class CampaignRoutes:
                 unset=tuple(body.unset),
                 operations=tuple(map(operation_of, body.operations)),
                 package=body.package,
+                address=body.address,
             ),
             groups=[Group(**group.model_dump()) for group in body.groups],
             after_success=body.after_success,
@@ -163,9 +165,11 @@ def campaign_view(campaign: Campaign) -> CampaignView:
         values=content.values,
         unset=list(content.unset),
         package=content.package,
+        address=content.address,
         edition=content.edition or content.refresh,
         listed=len(campaign.target.devices),
         match={facet: list(values) for facet, values in campaign.target.match.items()},
+        ranges=list(campaign.target.ranges),
         dynamic=campaign.target.dynamic,
         window=CampaignWindow.model_validate(dict(zip(_WINDOW, campaign.window, strict=True)))
         if campaign.window

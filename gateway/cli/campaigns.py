@@ -64,10 +64,16 @@ def campaign() -> None:
 @click.argument("name")
 @click.option("--device", "devices", multiple=True, help="A device, before all others; may be given again.")
 @click.option("--match", multiple=True, metavar="FACET=VALUE", help="Such as plan=gold or model=A1; may be repeated.")
+@click.option(
+    "--range", "ranges", multiple=True, metavar="RANGE", help="Of numbers: +1555, or +15550-+15559; IMSIs without +."
+)
 @click.option("--dynamic", is_flag=True, help="Devices that come to match later join the last group.")
 @click.option("--set", "values", multiple=True, metavar="NODE=VALUE", help="A value for each device.")
 @click.option("--unset", multiple=True, metavar="NODE", help="A value of their own that is taken back.")
 @click.option("--package", default="", help="A firmware package: its id, or NAME@VERSION.")
+@click.option(
+    "--move", "address", default="", metavar="URL", help="Another address of this gateway, to call over OMA DM."
+)
 @click.option(
     "--operations", type=click.Path(exists=True, dir_okay=False), help="A JSON file with a list of operations."
 )
@@ -89,11 +95,17 @@ def create(name: str, **given: Any) -> tuple[object, str]:
         "/campaigns",
         body={
             "name": name,
-            "target": {"devices": given["devices"], "match": match, "dynamic": given["dynamic"]},
+            "target": {
+                "devices": given["devices"],
+                "match": match,
+                "ranges": given["ranges"],
+                "dynamic": given["dynamic"],
+            },
             "values": dict(map(_pair, given["values"])),
             "unset": given["unset"],
             "operations": _operations(given["operations"]),
             "package": given["package"],
+            "address": given["address"],
             **groups_of(given["groups"] or "100%", given),
             "rate_per_minute": given["rate"],
             "window": _window(given["window"]),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 from bisect import bisect_right
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -16,7 +17,11 @@ from msgspec.structs import replace
 
 from gateway.errors import Conflict
 from gateway.fleet.clocks import behind_since
+from gateway.fleet.device import Device
 from gateway.fleet.operation import Operation
+from gateway.fleet.profile import check_match, matches
+from gateway.fleet.ranges import parse_ranges
+from gateway.fleet.subscriber import Subscriber
 
 PAGE_MEMBERS = 50
 """Members that are kept together."""
@@ -97,16 +102,24 @@ class Page(msgspec.Struct, frozen=True):
 class Target(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Which devices: those listed, first and in this order, and those that ``match`` as profiles do.
 
+    Where there are ``ranges`` of numbers, those that match are in one of them.
     With ``dynamic``, devices that come to match while the campaign runs join its last group.
     """
 
     devices: tuple[str, ...] = ()
     match: dict[str, tuple[str, ...]] = {}
+    ranges: tuple[str, ...] = ()
     dynamic: bool = False
+
+    @property
+    def searches(self) -> bool:
+        """Whether there are devices to look for, beside those listed."""
+        return bool(self.match or self.ranges)
 
 
 class Content(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What each device gets: values set on it or taken back from it, operations, or a firmware package.
+    """What each device gets: values set on it or taken back from it, operations, a firmware package, or another
+    address of this gateway to call.
 
     With ``refresh`` it gets what profiles have for it by now: those of the files that this identifies, and that took
     the place of ``replaces``. A gateway that serves those still leaves the campaign to others.
@@ -117,6 +130,7 @@ class Content(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     unset: tuple[str, ...] = ()
     operations: tuple[Operation, ...] = ()
     package: str = ""
+    address: str = ""
     refresh: str = ""
     replaces: str = ""
     edition: str = ""
@@ -124,7 +138,14 @@ class Content(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def can_be_undone(self) -> bool:
         """Whether devices can get back what they had; operations and packages cannot be taken back."""
-        return bool(self.values or self.unset or self.edition)
+        return bool(self.values or self.unset or self.edition or self.address)
+
+    @property
+    def job(self) -> tuple[str, str, str] | None:
+        """The kind, action and subject of the job that each device gets; None for none."""
+        if self.package:
+            return "firmware", "update", self.package
+        return ("account", "move", self.address) if self.address else None
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -202,6 +223,21 @@ class Campaign(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def limit(self) -> int:
         """How many members, from the first, may be started by now."""
         return self.bounds[self.opened - 1] if self.opened and self.bounds else 0
+
+
+def chooser(target: Target) -> Callable[[Subscriber, Device], bool]:
+    """What tells whether a device of a subscriber is one to look for.
+
+    Raises: ConfigError naming a facet or range that there is not.
+    """
+    check_match(target.match)
+    ranges = parse_ranges(target.ranges, key="target.ranges")
+
+    def chosen(subscriber: Subscriber, device: Device) -> bool:
+        within = not target.ranges or ranges.have(subscriber.imsis, subscriber.msisdn)
+        return within and matches(target.match, subscriber, device)
+
+    return chosen
 
 
 def built(campaign: Campaign) -> Campaign:

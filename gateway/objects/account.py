@@ -68,6 +68,14 @@ def refused(job: Job) -> bool:
     return not job.running and job.state is not JobState.DONE and job.stage != "prove"
 
 
+def address_before(job: Job) -> str:
+    """The address that the device called before a move; empty when it did not tell one address."""
+    old = _old_nodes(job)
+    above = f"{old[0]}/AppAddr/" if old else ""
+    found = [value for uri, value in job.known.items() if above and uri.startswith(above) and uri.endswith("/Addr")]
+    return found[0] if len(found) == 1 else ""
+
+
 def _kept(code: int) -> End:
     return End(JobState.FAILED, code, f"the device keeps its account: {StatusCode(code).meaning}")
 

@@ -31,12 +31,11 @@ from gateway.fleet.campaign import (
 )
 from gateway.fleet.device import Device
 from gateway.fleet.job import JobState
-from gateway.fleet.profile import check_match, matches
 from gateway.fleet.reaching import DeviceProtocol, Quiet
 from gateway.fleet.rollout import Edition, RolloutState
 from gateway.fleet.standing import Standing, leaf_standings
 from gateway.inventory import Inventory, named
-from gateway.jobs import Jobs, Unconfirmed
+from gateway.jobs import Jobs, Unconfirmed, check_address
 from gateway.observe import metrics
 from gateway.outreach.background import FAR, SLACK, Background
 from gateway.outreach.reach import Reachings, behind
@@ -124,17 +123,23 @@ class Campaigns:
         Raises: NotFound, ConfigError for a device, match, value or package that is not there, and for values that break
         a rule over several nodes; Conflict while another edition is rolled out.
         """
-        check_match(target.match)
-        if not target.devices and not target.match:
-            raise ConfigError("names no device: give devices, a match, or both", key="target")
+        machine.chooser(target)
+        if not target.devices and not target.searches:
+            raise ConfigError("names no device: give devices, a match, ranges, or all of them", key="target")
         content = replace(content, edition=edition.digest if edition else "")
         if not (content.can_be_undone or content.operations or content.package or content.refresh):
-            raise ConfigError("has nothing for the devices: give values, operations or a package", key="content")
+            raise ConfigError(
+                "has nothing for the devices: give values, operations, a package or an address", key="content"
+            )
+        if content.package and content.address:
+            raise ConfigError("has a package and an address: make a campaign of each", key="content")
         content = replace(content, values=self._inventory.checked_values(content.values))
         await self._check_rules(target, content)
         self._inventory.checked_values(dict.fromkeys(content.unset, ""), unset=True)
         if content.package:
             self._jobs.check_package(content.package)
+        if content.address:
+            check_address(content.address)
         now = self._clock()
         campaign = msgspec.convert(
             {
@@ -167,7 +172,7 @@ class Campaigns:
         """
         if not content.values:
             return
-        if target.match:
+        if target.searches:
             self._service.profiles.check_values(target.match, content.values)
         for reference in target.devices[:MAX_CHECKED]:
             household, device = await self._device(await self._known(reference))
@@ -324,7 +329,7 @@ class Campaigns:
             held = await self._add(held, list(dict.fromkeys(one for one in known if one)))
             campaign = held.campaign
         ended = True
-        if campaign.target.match:
+        if campaign.target.searches:
             ended, found, cursor = await self._matching(campaign)
             held = await self._add(held, found, cursor=cursor)
             campaign = held.campaign
@@ -344,12 +349,12 @@ class Campaigns:
         found: list[str] = []
         cursor, count = campaign.cursor, 0
         listed = set(campaign.target.devices)
+        chosen = machine.chooser(campaign.target)
         async for household in self._store.scan_households(cursor):
             found += [
                 device.id
                 for device in household.devices
-                if matches(campaign.target.match, household.subscriber, device)
-                and listed.isdisjoint((device.id, device.imei))
+                if chosen(household.subscriber, device) and listed.isdisjoint((device.id, device.imei))
             ]
             cursor, count = household.subscriber.id, count + 1
             if count == SEARCH_HOUSEHOLDS:
@@ -443,15 +448,15 @@ class Campaigns:
             attempts=attempt,
             deadline_at=member.deadline_at or now + timedelta(seconds=campaign.device_deadline_seconds),
         )
-        if (content.operations or content.package) and device.omadm is None:
+        if (content.operations or content.job) and device.omadm is None:
             return replace(member, state=MemberState.SKIPPED, code="no OMA DM"), []
         writes: list[Write] = []
-        if content.package:
+        if content.job:
+            kind, action, subject = content.job
             try:
-                job = await self._jobs.start(device.id, "firmware", "update", subject=content.package)
+                job = await self._jobs.start(device.id, kind, action, subject=subject)
             except (Conflict, ConfigError, NotFound) as error:
-                failed = replace(started, state=MemberState.FAILED, code=type(error).__name__.lower())
-                return failed, [self._event(campaign, "device_failed", device.id, why=str(error))]
+                return self._failed(campaign, started, error)
             assert not isinstance(job, Unconfirmed)
             started = replace(started, job=job.id)
             household, device = await self._device(member.device_id)
@@ -481,23 +486,27 @@ class Campaigns:
             writes += [PutOperation(device.id, one) for one in queued]
             started = replace(started, operations=tuple(one.id for one in queued))
         elif (
-            not content.package
+            not content.job
             and (not writes or content.edition)
             and not behind(self._service, household.subscriber, device)
         ):
             return replace(started, state=MemberState.OK), writes
-        protocol: DeviceProtocol = "omadm" if content.operations or content.package else ""
         reach, _ = await self._reachings.writes(
             household,
             device.id,
             f"campaign {campaign.id}",
             deadline_seconds=campaign.device_deadline_seconds,
-            protocol=protocol,
+            protocol=_protocol(content),
         )
         return started, [*writes, *reach]
 
     async def _undo(self, campaign: Campaign, member: Member, index: int, now: datetime) -> tuple[Member, list[Write]]:
         """A member that has again what it had, and the writes for that."""
+        moves = bool(campaign.content.address and member.job)
+        try:
+            moves = moves and await self._jobs.move_back(member.device_id, member.job)
+        except (Conflict, ConfigError, NotFound) as error:
+            return self._failed(campaign, member, error)
         household, device = await self._device(member.device_id)
         if household is None or device is None or member.state is MemberState.SKIPPED:
             return member, []
@@ -505,10 +514,15 @@ class Campaigns:
         if device.edition == campaign.id:
             changed = replace(changed, edition="")
         undone = replace(member, state=MemberState.UNDONE)
-        if changed is device:
+        if changed is device and not moves:
             return undone, []
-        reach, _ = await self._reachings.writes(household, device.id, f"campaign {campaign.id} undone")
-        return undone, [PutDevice(changed), *reach]
+        why, protocol = f"campaign {campaign.id} undone", _protocol(campaign.content)
+        reach, _ = await self._reachings.writes(household, device.id, why, protocol=protocol)
+        return undone, [*([] if changed is device else [PutDevice(changed)]), *reach]
+
+    def _failed(self, campaign: Campaign, member: Member, error: Exception) -> tuple[Member, list[Write]]:
+        failed = replace(member, state=MemberState.FAILED, code=type(error).__name__.lower())
+        return failed, [self._event(campaign, "device_failed", member.device_id, why=str(error))]
 
     # Watching members
 
@@ -559,7 +573,7 @@ class Campaigns:
                 return None
             if code := await self._refusal(content, household, device):
                 return code
-        if content.package:
+        if content.job:
             job = next((one for one in device.jobs if one.id == member.job), None)
             if job is None:
                 return "gone"
@@ -644,6 +658,11 @@ class Campaigns:
                 detail={name: text for name, text in said.items() if text},
             )
         )
+
+
+def _protocol(content: Content) -> DeviceProtocol:
+    """By which a device has to call for it; empty for any."""
+    return "omadm" if content.operations or content.job else ""
 
 
 def _pages(campaign_id: str) -> str:

@@ -17,6 +17,7 @@ from gateway.errors import ConfigError, Conflict
 from gateway.fleet.campaign import Campaign, CampaignState, Content, Group, Target
 from gateway.fleet.consistency import load_rules
 from gateway.fleet.device import Credential, Device, OmaDmState
+from gateway.fleet.job import JobState
 from gateway.fleet.operation import Operation
 from gateway.fleet.profile import parse_profiles
 from gateway.fleet.rollout import Edition, RolloutState
@@ -270,11 +271,42 @@ async def test_a_campaign_for_nothing_or_nobody_is_refused(lab: Lab) -> None:
     everybody, value = Target(match={"plan": ("gold",)}), Content(values={T1: "2500"})
     for target, content in (
         (Target(), value), (Target(match={"shoe": ("43",)}), value), (everybody, Content()),
-        (everybody, Content(values={T1: "many"})),
+        (everybody, Content(values={T1: "many"})), (Target(ranges=("+1-+22",)), value),
     ):  # fmt: skip
         with pytest.raises(ConfigError):
             await campaigns.create(name="x", target=target, content=content, groups=[])
     assert await campaigns.listed() == []
+
+
+async def test_a_range_of_numbers_moves_to_another_address_and_back(lab: Lab) -> None:
+    """Who has one of the numbers gets the job that adds the other address; who undoes it leads those that moved back,
+    and ends it for those that did not yet."""
+    before, after = "https://old.example.net/dm", "https://dm.example.net/omadm"
+    numbers = (2, 5)
+    for number in range(COUNT):
+        subscriber, _ = await lab.device(number)
+        msisdn = f"+155501{number:02}{'0' if number in numbers else '9'}0"
+        await lab.store.commit(PutSubscriber(replace(subscriber, msisdn=msisdn)))
+    target = Target(ranges=("+155501020", "+1555010500-+1555010509"))
+    campaigns = await lab.begin()
+    with pytest.raises(ConfigError, match="is no address"):
+        await campaigns.create(name="x", target=target, content=Content(address="dm2"), groups=[])
+    made = await campaigns.create(name="move", target=target, content=Content(address=after), groups=[], **TERMS)
+    await lab.until(campaigns, made.id, lambda one: one.started == len(numbers))
+    jobs = [job for number in range(COUNT) for job in (await lab.device(number))[1].jobs]
+    assert [(job.kind, job.action, job.subject, job.running) for job in jobs] == [("account", "move", after, True)] * 2
+
+    _, device = await lab.device(2)
+    (job,) = device.jobs
+    told = {"./DMAcc/n/ServerID": "n", "./DMAcc/n/AppAddr/1/Addr": before}
+    ended = replace(job, state=JobState.DONE, code=212, parameters=job.parameters | {"server_id": "n"}, known=told)
+    await lab.store.commit(PutDevice(replace(device, jobs=(ended,))))
+    await lab.until(campaigns, made.id, lambda one: one.counts[0].get("ok") == 1)
+    await campaigns.undo(made.id)
+    await lab.until(campaigns, made.id, lambda one: one.state is CampaignState.UNDONE)
+    moved, waiting = (await lab.device(2))[1].jobs, (await lab.device(5))[1].jobs
+    assert [(job.action, job.subject, job.state) for job in moved[1:]] == [("move", before, JobState.RUNNING)]
+    assert [job.state for job in waiting] == [JobState.CANCELLED]
 
 
 async def test_values_that_break_a_rule_are_given_to_nobody(lab: Lab) -> None:

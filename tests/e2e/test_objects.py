@@ -7,7 +7,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from live_gateway import Gateway, serving
+from live_gateway import Gateway, serving, until
 
 
 def add_package(gateway: Gateway, kind: str, name: str, content: bytes) -> None:
@@ -165,6 +165,37 @@ def test_a_phone_moves_to_another_address_and_is_not_stranded(tmp_path: Path) ->
         assert [value for uri, value in moved["values"].items() if uri.endswith("/Addr")] == [new]
         assert not any(uri.startswith("./DMAcc/mogate") for uri in moved["values"])
         assert gateway.json("simulate", "omadm")["facts"]["commands"] == []
+
+
+def test_phones_of_a_range_move_as_a_campaign_and_back(tmp_path: Path) -> None:
+    """The campaign is over when they have called the other address, and its undoing when they call the one before."""
+    with serving(tmp_path, MOGATE_OMADM__PATHS='["/omadm", "/dm2"]') as gateway:
+
+        def addresses() -> list[str]:
+            values = gateway.json("simulate", "omadm")["values"]
+            return [value for uri, value in values.items() if uri.endswith("/Addr")]
+
+        before, after = gateway.url("plain", "/omadm"), gateway.url("plain", "/dm2")
+        assert addresses() == []
+        flash = gateway.folder / "data" / "simulator" / "omadm.json"
+        memory = json.loads(flash.read_text())
+        account = "./DMAcc/mogate/AppAddr"
+        memory["tree"] |= {
+            account: ["node", None],
+            f"{account}/1": ["node", None],
+            f"{account}/1/Addr": ["chr", before],
+        }
+        flash.write_text(json.dumps(memory))
+        made = gateway.json("campaign", "create", "move", "--range", "+15550100001", "--move", after)
+        until(lambda: last_job(gateway)["subject"] == after)
+        assert set(addresses()) == {before, after}
+        assert addresses() == [after]
+        until(lambda: gateway.api("GET", f"/campaigns/{made['id']}")["state"] == "finished")
+        gateway.run("campaign", "undo", made["id"])
+        until(lambda: last_job(gateway)["subject"] == before)
+        assert set(addresses()) == {before, after}
+        assert addresses() == [before]
+        assert (last_job(gateway)["state"], last_job(gateway)["code"]) == ("done", 212)
 
 
 def test_a_firmware_update_that_the_user_asks_for(tmp_path: Path) -> None:

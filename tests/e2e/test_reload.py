@@ -9,11 +9,10 @@ import re
 import shutil
 import signal
 import ssl
-import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ import aiohttp
 import pytest
 import redis_servers
 from cryptography import x509
-from live_gateway import CONFIG, Gateway, serving
+from live_gateway import CONFIG, Gateway, serving, until
 
 from gateway.serving.demo_tls import ensure_demo_certificates
 
@@ -52,13 +51,6 @@ def _metric(gateway: Gateway, name: str) -> dict[str, float]:
     with urllib.request.urlopen(gateway.url("admin", "/metrics")) as answer:
         lines = answer.read().decode().splitlines()
     return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if line.startswith(name)}
-
-
-def _until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 def _api(gateway: Gateway, method: str, path: str) -> Any:
@@ -102,7 +94,7 @@ def test_a_profile_is_taken_up_or_refused_as_a_whole(gateway: Gateway) -> None:
     _edit(gateway, 'Timer_T1 = "soon"', "Timer_T1 = 1234")
     assert gateway.process is not None
     gateway.process.send_signal(signal.SIGHUP)
-    _until(lambda: _timer(gateway) == "1234")
+    until(lambda: _timer(gateway) == "1234")
     assert _metric(gateway, "mogate_config_last_reload_success") == {"mogate_config_last_reload_success": 1}
 
 
@@ -148,7 +140,7 @@ def test_all_workers_take_it_up(tmp_path: Path) -> None:
         _edit(gateway, "Timer_T1 = 4321", "Timer_T1 = 1234")
         assert gateway.process is not None
         gateway.process.send_signal(signal.SIGHUP)
-        _until(lambda: not set(_metric(gateway, "mogate_config_hash").values()) & set(second.values()))
+        until(lambda: not set(_metric(gateway, "mogate_config_hash").values()) & set(second.values()))
         assert len(set(_metric(gateway, "mogate_config_hash").values())) == 1
     finally:
         gateway.stop(signal.SIGTERM)

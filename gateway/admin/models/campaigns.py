@@ -16,12 +16,14 @@ from gateway.admin.models.operations import NewOperation
 class CampaignTarget(Model):
     """Which devices: those listed (ids or IMEIs), first and in this order, and those that ``match`` as profiles do.
 
-    ``match`` is facet -> values: tenant, plan, group, manufacturer, model, tac, role, plmn, ``attributes.NAME``. With
-    ``dynamic``, devices that come to match while the campaign runs join its last group.
+    ``match`` is facet -> values: tenant, plan, group, manufacturer, model, tac, role, plmn, ``attributes.NAME``.
+    ``ranges`` are of numbers, of which those that match have one: prefixes or ``first-last``, MSISDNs with ``+``, IMSIs
+    without. With ``dynamic``, devices that come to match while the campaign runs join its last group.
     """
 
     devices: Annotated[list[Name], Field(max_length=10_000)] = []
     match: dict[str, list[str]] = {}
+    ranges: Annotated[list[str], Field(max_length=1000)] = []
     dynamic: bool = False
 
 
@@ -64,9 +66,9 @@ class CampaignWindow(Model):
 class NewCampaign(Model):
     """A change for many devices.
 
-    What they get: ``values`` set on each (``MO/path`` -> text), values taken back (``unset``), ``operations``, or a
-    firmware ``package``. Without ``groups`` there is one with all. With ``paused`` it waits to be resumed once it has
-    found its devices.
+    What they get: ``values`` set on each (``MO/path`` -> text), values taken back (``unset``), ``operations``, a
+    firmware ``package``, or another ``address`` of this gateway to call over OMA DM. Without ``groups`` there is one
+    with all. With ``paused`` it waits to be resumed once it has found its devices.
     """
 
     name: Annotated[str, Field(min_length=1, max_length=200)]
@@ -75,6 +77,7 @@ class NewCampaign(Model):
     unset: list[str] = []
     operations: Annotated[list[NewOperation], Field(max_length=20)] = []
     package: str = ""
+    address: str = ""
     groups: Annotated[list[CampaignGroup], Field(max_length=100)] = []
     after_success: Literal["next", "pause"] = "next"
     on_error: Literal["pause", "stop", "undo"] = "pause"
@@ -121,6 +124,7 @@ class CampaignView(Model):
     on_error: str
     listed: int
     match: dict[str, list[str]]
+    ranges: list[str]
     dynamic: bool
     window: CampaignWindow | None
     device_deadline_seconds: int
@@ -128,6 +132,7 @@ class CampaignView(Model):
     values: dict[str, str]
     unset: list[str]
     package: str
+    address: str
     edition: str
     operations: int
     can_be_undone: bool
