@@ -58,6 +58,7 @@ LATE_LABELS = {
     "mogate_detection_rules": ("rule",),
     "mogate_campaign_state": ("campaign", "state"),
     "mogate_campaign_error_ratio": ("campaign",),
+    "mogate_campaign_members": ("campaign", "state"),
 }
 """Series that begin with what settings, files and operators name, by the labels that name it."""
 

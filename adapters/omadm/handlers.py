@@ -101,6 +101,15 @@ MAC_HEADER = "x-syncml-hmac"
 _TOLD_ALERTS = {GENERIC: "generic", CLIENT_EVENT: "client_event"}
 
 _NO_ROUTE = http_route("dm", OTHER)
+_RESULTS = {
+    (Turn.END, StatusCode.INVALID_CREDENTIALS): "auth_failed",
+    (Turn.END, StatusCode.DTD_VERSION): "protocol_error",
+    (Turn.END, StatusCode.PROTOCOL_VERSION): "protocol_error",
+    (Turn.ABORT, StatusCode.TIMEOUT): "timeout",
+    (Turn.ABORT, StatusCode.BAD_REQUEST): "protocol_error",
+    (Turn.ABORT, StatusCode.TOO_LARGE): "too_large",
+}
+"""How a session ends by the gateway's own word."""
 _TEXT = {"Content-Type": "text/plain; charset=utf-8"}
 
 
@@ -240,14 +249,17 @@ class OmaDmFront:
             metrics.count(metrics.dm_messages, "wbxml" if encoding.wbxml else "xml")
         except web.HTTPRequestEntityTooLarge:
             status, reason = 413, f"over {self._settings.max_message_bytes} octets"
+            metrics.count(metrics.dm_sessions, "none", "too_large")
         except (web.RequestPayloadError, ConnectionError):
             status, reason = 400, "the body did not arrive as its headers say"
         except UnsupportedMediaType as error:
             status, reason = 415, str(error)
         except LimitExceeded as error:
             status, reason = 413, str(error)
+            metrics.count(metrics.dm_sessions, "none", "too_large")
         except DecodeError as error:
             status, reason = 400, str(error)
+            metrics.count(metrics.dm_sessions, "none", "protocol_error")
         except Unavailable as error:
             status, headers = 503, {"Retry-After": str(error.retry_after_seconds)}
         except Exception:
@@ -333,8 +345,8 @@ class OmaDmFront:
         if writes:
             await self._store.commit(*writes)
         if session is not None and received.started and not session.ended:
-            _count_end(known, "replaced", now)
-        _count_turn(received, step, now)
+            _count_end(known, "replaced", now, peer.auth)
+        _count_turn(received, step, now, "certificate" if arrival.proof.certified else peer.auth)
         if received.authenticated:
             self._store.touch(contact.device.id, now)
         if self._tracer.wants(failed=tracing.is_failure(received), armed=is_armed(contact.device, now)):
@@ -539,20 +551,34 @@ def _count_start(received: Received, device: Device) -> None:
         metrics.count(metrics.dm_nonce_resync)
 
 
-def _count_turn(received: Received, step: Step, now: datetime) -> None:
+def _count_turn(received: Received, step: Step, now: datetime, auth: str) -> None:
     """Count the session that begins or ends with this message, once that is kept."""
     if received.started:
         metrics.dm_sessions_active.began(now)
     if step.reply.session is None:
-        if received.turn is Turn.END and received.statuses[0].code == StatusCode.INVALID_CREDENTIALS:
-            metrics.count(metrics.dm_sessions, "auth_failed")
+        if (result := _result_without_session(received)) is not None:
+            metrics.count(metrics.dm_sessions, auth, result)
     elif step.reply.session.ended:
-        _count_end(step.device, "aborted" if received.turn is Turn.ABORT else "ok", now)
+        _count_end(step.device, _result(received), now, auth)
 
 
-def _count_end(device: Device, result: str, now: datetime) -> None:
+def _result_without_session(received: Received) -> str | None:
+    """How a session ended that is none here, or None when it goes on: the device is challenged, or says no more."""
+    return _RESULTS.get((received.turn, received.statuses[0].code))
+
+
+def _result(received: Received) -> str:
+    """How the session ended that this message ends."""
+    if received.turn is Turn.END:
+        return "aborted"
+    if received.turn is not Turn.ABORT:
+        return "ok"
+    return _RESULTS.get((received.turn, received.statuses[0].code), "protocol_error")
+
+
+def _count_end(device: Device, result: str, now: datetime, auth: str) -> None:
     """Count the end of the session that the device is in."""
-    metrics.count(metrics.dm_sessions, result)
+    metrics.count(metrics.dm_sessions, auth, result)
     began_at = device.omadm.last_session_at if device.omadm else None
     if began_at is not None:
         metrics.dm_sessions_active.ended(began_at)

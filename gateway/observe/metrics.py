@@ -24,6 +24,7 @@ from prometheus_client.registry import Collector
 
 from gateway.errors import Unavailable
 from gateway.fleet.detection import SOURCES, Cause
+from gateway.observe.acs_steps import AcsSteps
 from gateway.observe.requests import requests
 from gateway.observe.under_way import UnderWay
 
@@ -53,7 +54,12 @@ ProcessCollector(namespace="mogate", registry=registry)
 
 registry.register(requests)
 dm_messages = Counter("mogate_dm_messages", "OMA DM messages answered.", ["encoding"], registry=registry)
-dm_sessions = Counter("mogate_dm_sessions", "OMA DM sessions by how they ended.", ["result"], registry=registry)
+dm_sessions = Counter(
+    "mogate_dm_sessions",
+    "OMA DM sessions by how the device proves itself and how they ended; a message that cannot be read ends one.",
+    ["auth", "result"],
+    registry=registry,
+)
 dm_sessions_started = Counter(
     "mogate_dm_sessions_started",
     "OMA DM sessions that began, by who asked for them.",
@@ -105,6 +111,7 @@ acs_elsewhere = Counter(
     "mogate_acs_elsewhere", "RCC.14 requests that another server answers, by how they got there.", ["by"],
     registry=registry,
 )  # fmt: skip
+registry.register(AcsSteps(acs_enrichment, acs_proofs))
 shadow = Counter(
     "mogate_shadow", "Answers of the server before, by how they compare with what the gateway would have said.",
     ["outcome"], registry=registry,
@@ -171,6 +178,10 @@ registrations = Counter(
 campaign_devices = Counter(
     "mogate_campaign_devices", "Devices of campaigns by the state they came to.", ["state"], registry=registry
 )
+campaign_members = Gauge(
+    "mogate_campaign_members", "Devices of a campaign that has not ended, by the state each is in.",
+    ["campaign", "state"], registry=registry,
+)  # fmt: skip
 campaign_state = Gauge(
     "mogate_campaign_state", "1 for the state that a campaign is in, as long as it has not ended.",
     ["campaign", "state"], registry=registry,
@@ -322,7 +333,18 @@ KNOWN_LABELS: tuple[tuple[Counter | Histogram | Gauge, tuple[tuple[str, ...], ..
     (spans, (("sent",), ("lost",))),
     (traces, (("kept",), ("left_out",))),
     (dm_messages, (("xml",), ("wbxml",))),
-    (dm_sessions, (("ok",), ("auth_failed",), ("aborted",), ("replaced",))),
+    (
+        dm_sessions,
+        (
+            *(
+                (auth, result)
+                for auth in ("basic", "md5", "mac", "certificate")
+                for result in ("ok", "auth_failed", "aborted", "replaced", "timeout", "protocol_error", "too_large")
+            ),
+            ("none", "protocol_error"),
+            ("none", "too_large"),
+        ),
+    ),
     (dm_sessions_started, (("server",), ("client",))),
     (
         dm_commands,

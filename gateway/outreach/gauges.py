@@ -30,6 +30,7 @@ class Gauges:
         except Unavailable:
             metrics.campaign_state.clear()
             metrics.campaign_error_ratio.clear()
+            metrics.campaign_members.clear()
             metrics.event_stream_lag.set(float("nan"))
             return
         _show_campaigns([one for one in campaigns if one.state not in ENDS])
@@ -39,11 +40,15 @@ class Gauges:
 def _show_campaigns(campaigns: list[Campaign]) -> None:
     metrics.campaign_state.clear()
     metrics.campaign_error_ratio.clear()
+    metrics.campaign_members.clear()
     for campaign in campaigns:
         for state in CampaignState:
             if state not in ENDS:
                 metrics.campaign_state.labels(campaign.id, state.value).set(campaign.state is state)
         metrics.campaign_error_ratio.labels(campaign.id).set(_error_ratio(campaign))
+        for member in MemberState:
+            number = sum(one.get(member.value, 0) for one in campaign.counts)
+            metrics.campaign_members.labels(campaign.id, member.value).set(number)
 
 
 def _error_ratio(campaign: Campaign) -> float:

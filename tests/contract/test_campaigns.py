@@ -443,10 +443,13 @@ async def test_metrics_follow_campaigns_until_they_end(lab: Lab) -> None:
     assert scraped("mogate_campaign_state", state="paused") == 1
     assert scraped("mogate_campaign_state", state="running") == 0
     assert scraped("mogate_campaign_error_ratio") == 0.5
+    members = {state: scraped("mogate_campaign_members", state=state) for state in ("ok", "failed", "pending")}
+    assert members == {"ok": 1, "failed": 1, "pending": 0}
     await campaigns.stop(made.id)
     await gauges.refresh()
     assert scraped("mogate_campaign_state", state="paused") is None
     assert scraped("mogate_campaign_error_ratio") is None
+    assert scraped("mogate_campaign_members", state="ok") is None
 
 
 @pytest.mark.parametrize("step", [timedelta(days=400), timedelta(days=-400)])

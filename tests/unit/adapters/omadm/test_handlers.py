@@ -24,6 +24,7 @@ from gateway.fleet.profile import ProfileSet
 from gateway.fleet.subscriber import Subscriber
 from gateway.inventory import Inventory
 from gateway.mo.catalogue import Catalogue
+from gateway.observe import metrics
 from gateway.sealing import Sealer
 from gateway.service import Service
 from gateway.settings import Detection, OmaDm, Trace
@@ -268,3 +269,46 @@ async def test_a_forged_body_is_never_parsed(open_lab: Opening, *, known: bool) 
                 assert refusal.chal is not None
                 assert refusal.chal.type == "syncml:auth-MAC"
     assert (await lab.signed(said, nonce_of(challenged))).head == "200 chal"
+
+
+def ends() -> dict[tuple[str, str], float]:
+    """How many sessions have ended so far, by how the device proves itself and how they ended."""
+    metrics.render()  # brings the counters up to date
+    return {
+        (sample.labels["auth"], sample.labels["result"]): sample.value
+        for family in metrics.dm_sessions.collect()
+        for sample in family.samples
+        if sample.value
+    }
+
+
+async def test_how_a_session_ends_is_counted(open_lab: Opening) -> None:
+    """Each way in which a session ends is told from the others, with how the device proves itself. DM_Protocol 8"""
+    lab = await open_lab(max_message_bytes=4000)
+    before = ends()
+    nonce = nonce_of(await lab.post(message(1, *START)))
+
+    async def begin(nonce: bytes) -> bytes:
+        return nonce_of(await lab.post(message(2, *START, cred=lab.md5(nonce))))
+
+    def grown() -> dict[tuple[str, str], float]:
+        return {one: count - before.get(one, 0) for one, count in ends().items() if count > before.get(one, 0)}
+
+    nonce = await begin(nonce)
+    assert grown() == {("md5", "ok"): 1}
+    await lab.inventory.enqueue("ann", Operation(id="", verb="Get", uri="./DevDetail/FwV"))
+    nonce = await begin(nonce)
+    await lab.post(message(3, Status("1", "2", "0", "SyncHdr", StatusCode(212)), Alert("2", 1223)))
+    assert grown()["md5", "aborted"] == 1
+    await lab.post(message(4, Command("Get", "1", (Item(target="./DevInfo/Man"),))))
+    assert grown()["md5", "timeout"] == 1
+    other = message(1, *START)
+    await lab.post(replace(other, header=replace(other.header, ver_dtd="1.9")))
+    assert grown()["md5", "protocol_error"] == 1
+    for number in range(1, 8):
+        await lab.post(message(number, *START, cred=lab.md5(b"never given")))
+    assert grown()["md5", "auth_failed"] >= 1
+    for octets, status, result in ((b"<SyncML", 400, "protocol_error"), (b" " * 4001, 413, "too_large")):
+        async with lab.http.post("/omadm", data=octets, headers={"Content-Type": XML.media_type}) as response:
+            assert response.status == status
+        assert grown()["none", result] == 1

@@ -13,6 +13,7 @@ from generate import LATE_LABELS
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.observe import metrics
+from gateway.observe.acs_steps import STEPS
 from gateway.observe.requests import http_route
 from gateway.observe.under_way import LONGEST_SECONDS, UnderWay
 
@@ -93,6 +94,43 @@ def test_sizes_of_any_size_are_counted() -> None:
 
 def scraped_sizes(bound: str) -> float:
     return scraped("mogate_http_request_bytes_bucket", frontend="dm", le=bound)
+
+
+def test_steps_of_clients_come_from_their_proofs() -> None:
+    """Headers are the first step of cellular access, a cookie its second; a code by SMS stands for Wi-Fi."""
+
+    def steps() -> dict[tuple[str, str, str], float]:
+        metrics.render()
+        return {
+            (sample.labels["access"], sample.labels["step"], sample.labels["result"]): sample.value
+            for family in metrics.registry.collect()
+            if family.name == "mogate_acs_requests"
+            for sample in family.samples
+        }
+
+    before = steps()
+    for worth in ("trusted", "missing", "untrusted_source"):
+        metrics.count(metrics.acs_enrichment, worth)
+    for method, result in (
+        ("cookie", "accepted"),
+        ("otp", "challenged"),
+        ("token", "refused"),
+        ("old_token", "refused"),
+    ):
+        metrics.count(metrics.acs_proofs, method, result)
+    assert {step: count - before[step] for step, count in steps().items() if count != before[step]} == {
+        ("cellular", "http", "ok"): 1,
+        ("cellular", "http", "refused"): 2,
+        ("cellular", "https", "ok"): 1,
+        ("wifi", "otp", "challenged"): 1,
+        ("any", "token", "refused"): 2,
+    }
+
+
+def test_every_proof_is_a_step(first_scrape: str) -> None:
+    """Whoever adds a way to prove an identity says what step it is."""
+    (proofs,) = (f for f in text_string_to_metric_families(first_scrape) if f.name == "mogate_acs_proofs")
+    assert {sample.labels["method"] for sample in proofs.samples} == STEPS.keys()
 
 
 def test_a_method_that_nobody_knows_makes_no_series() -> None:
