@@ -5,7 +5,6 @@ Hot paths know nothing of it: whether a device has called, and what it holds, is
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -33,6 +32,7 @@ from gateway.fleet.reaching import (
 from gateway.fleet.subscriber import Subscriber
 from gateway.observe import metrics
 from gateway.outreach.background import Background
+from gateway.outreach.pace import Pace
 from gateway.outreach.pushes import Ordered, Pushes
 from gateway.service import Service
 from gateway.settings import Reach
@@ -69,7 +69,7 @@ class Reachings:
         self._tacs = Tacs(store)
         self._background = background
         self._clock = clock
-        self._pace = Pace(settings.per_second)
+        self._pace = Pace(store, WORK, settings.per_second, clock)
         at_once = max(1, min(MAX_AT_ONCE, int(settings.per_second * LEASE_SECONDS / 4)))
         background.add(WORK, self._work, lease_seconds=LEASE_SECONDS, at_once=at_once, latest=self._latest)
 
@@ -331,21 +331,6 @@ def policy_of(settings: Reach) -> Policy:
         legacy=frozenset(settings.legacy_tacs),
         first=settings.first,
     )
-
-
-class Pace:
-    """Turns that come so many to a second, to each process."""
-
-    def __init__(self, per_second: float) -> None:
-        self._gap = 1.0 / per_second
-        self._free_at = 0.0
-
-    async def turn(self) -> None:
-        """Wait for the next one."""
-        now = asyncio.get_running_loop().time()
-        mine = max(now, self._free_at)
-        self._free_at = mine + self._gap
-        await asyncio.sleep(mine - now)
 
 
 def behind(service: Service, subscriber: Subscriber, device: Device) -> list[str]:

@@ -16,10 +16,10 @@ class Reach(Table):
     """Making devices call.
 
     A device is pushed to up to ``attempts`` times, ``retry_seconds`` after the first attempt and then each time after
-    twice as long, up to ``max_retry_seconds``; ``deadline_seconds`` after the order it is given up. Each process makes
-    at most ``per_second`` pushes a second. From ``quiet_from`` to ``quiet_until``, such as "22:00" and "07:00" in
-    ``timezone``, none is made. Whether a device has called is looked at after ``check_seconds``, and then ever more
-    rarely.
+    twice as long, up to ``max_retry_seconds``; ``deadline_seconds`` after the order it is given up. All processes of a
+    store together make at most ``per_second`` pushes a second. From ``quiet_from`` to ``quiet_until``, such as "22:00"
+    and "07:00" in ``timezone``, none is made. Whether a device has called is looked at after ``check_seconds``, and
+    then ever more rarely.
 
     A phone that took a factory reset on is given an account anew, by OMA CP, ``reset_seconds`` after.
 
