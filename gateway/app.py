@@ -25,6 +25,7 @@ from adapters.omadm import tracing as omadm_tracing
 from adapters.omadm.documents import OmaDmPushes
 from adapters.omadm.handlers import OmaDmFront
 from adapters.omadm.preview import CommandPreviews
+from adapters.omadm.tnds import laid_open
 from adapters.rcc14 import tracing as rcc14_tracing
 from adapters.rcc14.access import default_hosts
 from adapters.rcc14.documents import Documents
@@ -339,7 +340,7 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             ).routes(),
             PeopleRoutes(store, now).routes(),
             SubscriberRoutes(store, service, inventory, documents).routes(),
-            DeviceRoutes(store, service, inventory, ims, now).routes(),
+            DeviceRoutes(store, service, inventory, ims, now, laid_open).routes(),
             OperationRoutes(store, inventory, now).routes(),
             JobRoutes(jobs, inventory, packages, now).routes(),
             PushRoutes(store, inventory, pushes).routes(),

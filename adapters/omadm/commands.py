@@ -77,7 +77,7 @@ def command_for(operation: Operation, first: int, contents: Contents = no_conten
             members.append(command_for(member, following, contents))
             following += size(member)
         return Group(verb=verb, cmd_id=str(first), commands=tuple(members))
-    if operation.tnds is not None:
+    if operation.tnds is not None and operation.value is None:
         # Only WBXML of its own has bare octets whatever the message is in.
         meta, data = carried(render_added(operation, octets=operation.tnds == "wbxml"), operation.tnds)
         return Command(verb="Add", cmd_id=str(first), items=(Item(target=operation.uri, meta=meta, data=data),))

@@ -151,7 +151,7 @@ def pack(
 def _laid_open(operations: Iterable[Operation], is_taken: Callable[[Operation], bool]) -> Iterator[Operation]:
     """The operations, with the nodes of each subtree that cannot go out as a whole in its place."""
     for operation in operations:
-        if operation.tnds is None or is_taken(operation):
+        if operation.tnds is None or operation.value is not None or is_taken(operation):
             yield operation
         else:
             yield from operation.members

@@ -11,6 +11,7 @@ from adapters.omadm.codec import Encoding, encode
 from adapters.omadm.commands import command_for, size
 from adapters.omadm.messages import SyncHdr, SyncML
 from adapters.omadm.packing import MAX_COMMANDS
+from adapters.omadm.tnds import absorb_subtree
 from adapters.omadm.xml import decode_xml
 from adapters.syncml.readable import Conversation
 from gateway.fleet.device import Device
@@ -35,7 +36,7 @@ class CommandPreviews:
             following += size(operation)
         header = SyncHdr(session_id="0", msg_id=1, target=device.omadm.loc_uri, source=self._server_id)
         octets = encode(SyncML(header, tuple(commands)), _XML)
-        says = Conversation().read(decode_xml(octets), "server")
+        says = Conversation(absorb_subtree).read(decode_xml(octets), "server")
         if len(operations) > MAX_COMMANDS:
             says.append(f"and {len(operations) - MAX_COMMANDS} more")
         return says, octets.decode()

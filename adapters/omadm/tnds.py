@@ -9,6 +9,8 @@ import base64
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from adapters.omadm.messages import Data, Meta
 from adapters.omadm.xml import decode_xml, encode_xml
 from adapters.wbxml.codec import Header
@@ -142,6 +144,32 @@ def absorb_subtree(data: str | bytes | tuple[AnyElement, ...], root: str) -> tup
             at = root if named in ("", name) and not path else "/".join(filter(None, (root, path.strip("/"), named)))
         reads += _reads(node, at)
     return tuple(reads)
+
+
+def laid_open(operation: Operation) -> Operation:
+    """An Add of a serialized subtree that somebody wrote, with the nodes that it adds as members; others as they are.
+
+    It goes out as it was written. What is put into the Inbox goes elsewhere, and nobody knows where.
+
+    Spec: OMA-TS-DM_RepPro-V1_2 6.6.1 (Add of a serialized subtree)
+    """
+    if operation.verb in ("Atomic", "Sequence"):
+        return replace(operation, members=tuple(map(laid_open, operation.members)))
+    type_, text = operation.type.strip(), operation.value or ""
+    inbox = operation.uri.removeprefix("./").partition("/")[0] == "Inbox"
+    if operation.verb != "Add" or inbox or operation.tnds is not None or not type_.startswith(TYPE):
+        return operation
+    try:
+        data = base64.b64decode(text, validate=True) if operation.format == Format.BIN else text
+    except ValueError:
+        return operation
+    nodes = absorb_subtree(data, operation.uri) or ()
+    members = tuple(
+        Operation(id="", verb="Add", uri=node.uri, format=node.format, type=node.type, value=node.value)
+        for node in nodes
+    )
+    form: TndsForm = "wbxml" if type_.endswith("+wbxml") else "xml"
+    return replace(operation, members=members, tnds=form) if members else operation
 
 
 def _reads(node: list[AnyElement], at: str) -> Iterator[Read]:

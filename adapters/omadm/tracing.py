@@ -103,7 +103,7 @@ def is_failure(received: Received) -> bool:
 
 def read_exchanges(entries: Sequence[TraceEntry]) -> list[tuple[ReadMessage, ...]]:
     """The messages of each exchange of one device, in order."""
-    conversation, session_id = Conversation(), ""
+    conversation, session_id = Conversation(absorb_subtree), ""
     exchanges = []
     for entry in entries:
         messages: list[ReadMessage] = []
@@ -120,7 +120,7 @@ def read_exchanges(entries: Sequence[TraceEntry]) -> list[tuple[ReadMessage, ...
                 messages.append(ReadMessage(direction, why, (), raw))
                 continue
             if (session := text(child(root, "SyncHdr"), "SessionID")) != session_id:
-                conversation, session_id = Conversation(), session
+                conversation, session_id = Conversation(absorb_subtree), session
             line = f"{len(octets)} octets, {header(root)}"
             messages.append(ReadMessage(direction, line, tuple(conversation.read(root, side)), raw, session))
         exchanges.append(tuple(messages))

@@ -9,10 +9,11 @@ Spec: OMA-TS-SyncML_RepPro-V1_2 6, 10; OMA-TS-DM_RepPro-V1_2 (alert codes)
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 from adapters.wbxml.element import AnyElement
+from gateway.fleet.mirror import Read
 from gateway.fleet.secret import COVER, is_secret
 from gateway.status import StatusCode
 
@@ -38,13 +39,22 @@ _GROUPS = ("Atomic", "Sequence")
 _SUBTREE = "application/vnd.syncml.dmtnds"
 _NO_COMMANDS = ("Final", "CmdID", "NoResp", "Meta", "Correlator")
 
+MAX_NODES = 200
+"""Nodes of a serialized subtree that are shown."""
+
 Side = Literal["device", "server"]
+Absorb = Callable[[str | bytes | tuple[AnyElement, ...], str], Sequence[Read] | None]
+"""The nodes of a serialized subtree at a URI, or None where it is none."""
 
 
 class Conversation:
-    """The messages of one session in order; remembers commands, so that answers can be shown beside them."""
+    """The messages of one session in order; remembers commands, so that answers can be shown beside them.
 
-    def __init__(self) -> None:
+    With ``absorb`` the nodes of serialized subtrees are shown too.
+    """
+
+    def __init__(self, absorb: Absorb | None = None) -> None:
+        self._absorb = absorb
         self._commands: dict[tuple[Side, str, str], str] = {}
 
     def read(self, message: AnyElement, by: Side) -> list[str]:
@@ -61,6 +71,8 @@ class Conversation:
             lines = self._status(command, by) if tag == "Status" else _lines(command)
             self._commands[by, msg_id, text(command, "CmdID")] = lines[0] if len(lines) == 1 else tag
             yield from (indent + line for line in lines)
+            if self._absorb is not None and tag != "Status":
+                yield from (f"{indent}  {line}" for line in _nodes(command, self._absorb))
             if tag in _GROUPS:
                 yield from self._read(children(command), by, msg_id, indent + "  ")
 
@@ -130,6 +142,29 @@ def _lines(command: AnyElement) -> list[str]:
     return [f"{tag} {_item(item)}".rstrip() for item in items]
 
 
+def _nodes(command: AnyElement, absorb: Absorb) -> Iterator[str]:
+    """The nodes of the serialized subtrees in a command; those that nobody can read are left out."""
+    shared = text(child(command, "Meta"), "Type")
+    for item in children(command):
+        data = child(item, "Data") if item[0] == "Item" else None
+        type_ = (text(child(item, "Meta"), "Type") or shared).strip()
+        if data is None or not type_.startswith(_SUBTREE):
+            continue
+        content = data[1]
+        place = _uri(child(item, "Target")) or _uri(child(item, "Source"))
+        nodes = absorb(tuple(content) if isinstance(content, list) else content, place.partition("?")[0]) or ()
+        for node in nodes[:MAX_NODES]:
+            value = COVER if is_secret(node.uri) else node.value
+            about = f" ({node.type})" if value is None and node.type else ""
+            yield f"{node.uri}{about}" if value is None else f"{node.uri} = {_short(value)}"
+        if len(nodes) > MAX_NODES:
+            yield f"and {len(nodes) - MAX_NODES} more nodes"
+
+
+def _short(value: str) -> str:
+    return value if len(value) <= MAX_VALUE else f"{value[:MAX_VALUE]}… ({len(value)} characters)"
+
+
 def _alert(alert: AnyElement) -> list[str]:
     code = text(alert, "Data").strip()
     meaning = ALERTS.get(int(code), "unknown alert") if code.isdecimal() else "no code"
@@ -159,10 +194,8 @@ def _item(item: AnyElement) -> str:
         value = _subtree(data[1])
     if is_secret(target or source):
         value = COVER
-    if len(value) > MAX_VALUE:
-        value = f"{value[:MAX_VALUE]}… ({len(value)} characters)"
     more = " (more to come)" if child(item, "MoreData") else ""
-    return f"{place} = {value}{more}"
+    return f"{place} = {_short(value)}{more}"
 
 
 def _subtree(content: str | bytes | list[AnyElement]) -> str:

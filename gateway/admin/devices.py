@@ -45,6 +45,11 @@ from gateway.tree.uri import NO_LIMITS, UriLimits
 _RCC14_FIELDS = Rcc14View.model_fields.keys() & set(Rcc14State.__struct_fields__)
 
 
+def as_it_is(operation: Operation) -> Operation:
+    """For where no serialized subtree can be read."""
+    return operation
+
+
 class DeviceRoutes:
     """What can be done with devices."""
 
@@ -55,7 +60,9 @@ class DeviceRoutes:
         inventory: Inventory,
         ims: ImsCredentials,
         clock: Callable[[], datetime],
+        laid_open: Callable[[Operation], Operation] = as_it_is,
     ) -> None:
+        self._laid_open = laid_open
         self._store = store
         self._service = service
         self._inventory = inventory
@@ -182,7 +189,7 @@ class DeviceRoutes:
 
     async def create_operation(self, call: Call) -> OperationView:
         """Queue one operation."""
-        operation = await self._inventory.enqueue(call.path["ref"], operation_of(call.body))
+        operation = await self._inventory.enqueue(call.path["ref"], self._laid_open(operation_of(call.body)))
         return operation_view(operation)
 
     def _omadm_view(self, subscriber: Subscriber, device: Device) -> OmaDmView | None:

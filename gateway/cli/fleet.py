@@ -204,11 +204,14 @@ def device_credential(ref: str, rotate: bool, with_password: bool) -> tuple[obje
 @click.argument("uri")
 @click.argument("value", required=False)
 @click.option("--format", "fmt", default="", help="Format of the value, such as int or b64; text without one.")
+@click.option("--type", "type_", default="", help="Type of the value, such as text/plain.")
 @click.option("--source", default="", help="The node whose value a Copy takes.")
 @printing
-def device_send(ref: str, verb: str, uri: str, value: str | None, fmt: str, source: str) -> tuple[object, str]:
+def device_send(
+    ref: str, verb: str, uri: str, value: str | None, fmt: str, type_: str, source: str
+) -> tuple[object, str]:
     """Queue one OMA DM command for the device's next session."""
-    body = {"verb": verb, "uri": uri, "value": value, "format": fmt, "source": source}
+    body = {"verb": verb, "uri": uri, "value": value, "format": fmt, "type": type_, "source": source}
     return _queue(ref, body)
 
 

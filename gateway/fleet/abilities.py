@@ -58,7 +58,9 @@ def learn(state: OmaDmState, outcome: Outcome) -> OmaDmState:
     lacking = ""
     if operation.tnds is not None:
         refused = not (status.is_success or status.is_passing or status == StatusCode.ALREADY_EXISTS)
-        lacking = TNDS if refused else ""
+        # Of one that somebody wrote more can be wrong than that it is a subtree.
+        blamed = operation.value is None or status in (StatusCode.UNSUPPORTED_TYPE, StatusCode.NOT_SUPPORTED)
+        lacking = TNDS if refused and blamed else ""
     elif operation.verb == "Get" and "?list=" in operation.uri:
         lacking = LIST if status in (StatusCode.NOT_ALLOWED, StatusCode.NOT_SUPPORTED) else ""
     elif operation.verb in _OPTIONAL and status == StatusCode.NOT_SUPPORTED:

@@ -41,3 +41,25 @@ def test_subtrees_are_added_whole_until_the_phone_refuses_one(tmp_path: Path) ->
         assert again["values"] == met["values"]
         assert standings(gateway) == {"acknowledged"}
         assert gateway.json(*simulate, "--lacks", "TNDS")["facts"]["commands"] == []
+
+
+def test_a_subtree_that_somebody_wrote_is_known_and_shown_by_its_nodes(tmp_path: Path) -> None:
+    """It goes out as it was written; after the one answer every leaf is acknowledged, and a trace shows each.
+
+    Spec: OMA-TS-DM_RepPro-V1_2 6.6.1; OMA-TS-DM_TNDS-V1_2 5
+    """
+    written = (
+        "<MgmtTree xmlns='syncml:dmddf1.2'><VerDTD>1.2</VerDTD><Node><NodeName>Shop</NodeName>"
+        "<RTProperties><ACL>Get=*</ACL><Format><node/></Format></RTProperties>"
+        "<Node><NodeName>Url</NodeName><Value>https://shop.example</Value></Node></Node></MgmtTree>"
+    )
+    with serving(tmp_path) as gateway:
+        options = ("--format", "xml", "--type", "application/vnd.syncml.dmtnds+xml")
+        gateway.run("device", "send", "alice.1", "Add", "./Shop", written, *options)
+        met = gateway.json("simulate", "omadm", "--wbxml")
+        assert met["values"]["./Shop/Url"] == "https://shop.example"
+        told = {leaf["uri"]: leaf for leaf in gateway.api("GET", "/devices/alice.1")["others"]}
+        assert {uri: (leaf["held"], leaf["status"]) for uri, leaf in told.items() if uri.startswith("./Shop")} == {
+            "./Shop/Url": ("https://shop.example", 200)
+        }
+        assert "        ./Shop/Url = https://shop.example\n" in gateway.run("trace", "alice.1", "--last", "100")

@@ -8,8 +8,8 @@ from msgspec.structs import replace
 from adapters.omadm.answers import Sent, hear
 from adapters.omadm.commands import command_for, numbered, size
 from adapters.omadm.messages import Command, Item, Meta, Results, SyncHdr, SyncML
-from adapters.omadm.tnds import Leaf, Subtree, absorb_subtree, render_added, render_subtrees
-from adapters.omadm.xml import encode_xml
+from adapters.omadm.tnds import Leaf, Subtree, absorb_subtree, laid_open, render_added, render_subtrees
+from adapters.omadm.xml import decode_xml, encode_xml
 from adapters.wbxml import codec as wbxml
 from gateway.fleet.mirror import Read
 from gateway.fleet.operation import Operation, TndsForm
@@ -139,3 +139,35 @@ def test_a_subtree_is_added_by_one_command(form: TndsForm) -> None:
     assert [(read.uri, read.format, read.value) for read in reads] == [
         (member.uri, member.format, member.value) for member in ADDED.members
     ]
+
+
+def test_a_subtree_that_somebody_wrote_has_its_nodes_as_members() -> None:
+    """As XML, or as base64 of WBXML, also in a group; it goes out as it was written, as one command.
+
+    Spec: OMA-TS-DM_RepPro-V1_2 6.6.1
+    """
+    uri, type_ = "./DMAcc/ExampleMDM", "application/vnd.syncml.dmtnds"
+    xml = Operation(id="q", verb="Add", uri=uri, value=SPEC, format="xml", type=f"{type_}+xml")
+    octets = wbxml.encode(decode_xml(SPEC.encode()))
+    coded = replace(xml, value=base64.b64encode(octets).decode(), format="bin", type=f"{type_}+wbxml")
+    for one in (xml, coded):
+        opened = laid_open(one)
+        assert tuple(Read(node.uri, node.format, node.type, node.value) for node in opened.members) == READS
+        assert {node.verb for node in opened.members} == {"Add"}
+        assert command_for(opened, 3) == command_for(one, 3)
+        assert size(opened) == 1
+        (inner,) = laid_open(Operation(id="g", verb="Atomic", members=(one,))).members
+        assert inner == opened
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"verb": "Replace"}, {"uri": "./Inbox"}, {"type": "text/plain"}, {"value": "no subtree"}, {"format": "bin"}],
+)
+def test_anything_else_is_one_node(changes: dict[str, str]) -> None:
+    """What is in the Inbox goes to where the device likes; what cannot be read is the value of a node."""
+    written = Operation(
+        id="q", verb="Add", uri="./X", value=SPEC, format="xml", type="application/vnd.syncml.dmtnds+xml"
+    )
+    other = replace(written, **changes)
+    assert laid_open(other) is other

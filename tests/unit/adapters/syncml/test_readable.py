@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from adapters.syncml.readable import Conversation, header
+from adapters.syncml.readable import MAX_NODES, Conversation, header
 from adapters.wbxml.element import AnyElement
+from gateway.fleet.mirror import Read
 
 
 def message(msg_id: str, *commands: AnyElement, head: tuple[AnyElement, ...] = ()) -> AnyElement:
@@ -59,6 +60,38 @@ def test_secrets_are_covered() -> None:
     """Values of nodes that hold secrets are never shown, whoever sends them."""
     add = ("Replace", [("CmdID", "3"), item("./DMAcc/a/AppAuth/1/AAuthSecret", ("Data", "hunter2"))])
     assert Conversation().read(message("1", add), "server") == ["Replace ./DMAcc/a/AppAuth/1/AAuthSecret = ***"]
+
+
+def test_the_nodes_of_a_subtree_are_shown_below_its_command() -> None:
+    """As far as somebody can read it: types of objects, values in short, secrets covered; answers name the command."""
+    nodes = [
+        Read("./A", "node", "urn:oma:mo:a:1.0"),
+        Read("./A/B", "chr", "", "v" * 300),
+        Read("./A/AAuthSecret", "chr", "", "hunter2"),
+    ]
+    asked: list[object] = []
+
+    def absorb(data: object, uri: str) -> list[Read] | None:
+        asked.append((data, uri))
+        return nodes if data != "broken" else None
+
+    def add(number: str, data: str) -> AnyElement:
+        meta: AnyElement = ("Meta", [("Type", "application/vnd.syncml.dmtnds+xml")])
+        return ("Add", [("CmdID", number), item("./A", meta, ("Data", data))])
+
+    talk = Conversation(absorb)
+    assert talk.read(message("1", add("3", "tree"), add("4", "broken")), "server") == [
+        "Add ./A = a subtree of 4 characters",
+        "  ./A (urn:oma:mo:a:1.0)",
+        f"  ./A/B = {'v' * 200}… (300 characters)",
+        "  ./A/AAuthSecret = ***",
+        "Add ./A = a subtree of 6 characters",
+    ]
+    assert asked == [("tree", "./A"), ("broken", "./A")]
+    answer = message("2", status("3", "Add", "200", ("TargetRef", "./A")))
+    assert talk.read(answer, "device") == ["Status 200 to Add ./A = a subtree of 4 characters: OK"]
+    nodes.extend([Read(f"./A/{number}", "chr", "", "") for number in range(MAX_NODES)])
+    assert Conversation(absorb).read(message("1", add("3", "tree")), "server")[-1] == "  and 3 more nodes"
 
 
 def test_the_head_of_a_message() -> None:
