@@ -19,7 +19,7 @@ from adapters.sms.pdu import Ports, encode_parts
 from adapters.sms.wsp import encode_push
 from gateway.errors import ConfigError
 from gateway.fleet.account import Account
-from gateway.fleet.device import Device
+from gateway.fleet.device import Device, sim_of
 from gateway.fleet.push import PreparedPush
 from gateway.fleet.subscriber import Subscriber
 from gateway.service import Service
@@ -89,7 +89,7 @@ class CpDocuments:
             raise ConfigError(f"{security!r} does not secure OMA CP; there are {known}", key="security") from None
         document = self._document(subscriber, device, account)
         body = encode_document(document)
-        proof = prove(method, body, imsi=subscriber.imsi, pin=pin, imsi_form=self._settings.imsi_key)
+        proof = prove(method, body, imsi=sim_of(subscriber, device), pin=pin, imsi_form=self._settings.imsi_key)
         octets = encode_push(push(body, proof))
         ports = Ports(source=self._sms.push_source_port)
         says = {"content type": push(body, proof).content_type, "SEC": method.name}

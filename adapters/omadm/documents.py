@@ -19,7 +19,7 @@ from adapters.wbxml.element import AnyElement
 from gateway.accounts import CREDENTIAL_PURPOSE
 from gateway.errors import ConfigError
 from gateway.fleet.account import Account
-from gateway.fleet.device import Device
+from gateway.fleet.device import Device, sim_of
 from gateway.fleet.push import PreparedPush
 from gateway.fleet.subscriber import Subscriber
 from gateway.mo.catalogue import Catalogue
@@ -102,7 +102,7 @@ class OmaDmPushes:
         subtrees = [account_subtree(account, connection=connection), *naps]
         loc_uri = device.omadm.loc_uri if device.omadm else ""
         message = bootstrap_message(account, loc_uri, subtrees, self._settings.tnds)
-        proof = prove(method, message, imsi=subscriber.imsi, pin=pin, imsi_form=self._omacp.imsi_key)
+        proof = prove(method, message, imsi=sim_of(subscriber, device), pin=pin, imsi_form=self._omacp.imsi_key)
         says = {"content type": bootstrap.CONTENT_TYPE, "SEC": method.name, "MAC": proof.mac}
         prepared = self._prepared(
             "OMA DM bootstrap", says, _readable(message), bootstrap.push(message, proof), reference

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from adapters.rcc14.messages import Request
-from gateway.fleet.device import Device, Rcc14State, is_one_phone
+from gateway.fleet.device import Device, Rcc14State, is_one_phone, sim_of
+from gateway.fleet.subscriber import Subscriber
 
 
 def find_device(devices: Sequence[Device], asked: Request) -> Device | None:
@@ -65,17 +66,19 @@ def described(device: Device, asked: Request) -> Device:
     )
 
 
-def with_sim(device: Device, imsi: str) -> Device:
+def with_sim(subscriber: Subscriber, device: Device, imsi: str) -> Device:
     """The device in which this SIM of its subscriber was proven to be; a token of another SIM's time is no good then.
 
-    The same object comes back when nothing is new.
+    The identities in its configuration are those of the SIM. The same object comes back when nothing is new.
     """
     state = device.rcc14 or Rcc14State()
     if state.imsi == imsi:
         return device
     changed = replace(state, imsi=imsi, additional=False)
     changed = changed.without_tokens() if state.imsi else changed
-    return replace(device, rcc14=changed, content_revision=device.content_revision + state.additional)
+    after = replace(device, rcc14=changed)
+    is_news = state.additional or sim_of(subscriber, after) != sim_of(subscriber, device)
+    return replace(after, content_revision=device.content_revision + is_news)
 
 
 def without_any_sim(device: Device) -> Device:
@@ -96,7 +99,11 @@ def without_sim(devices: Sequence[Device], device_id: str, imsi: str) -> list[De
     Spec: RCC.14 TOKEN
     """
     return [
-        replace(other, rcc14=replace(other.rcc14, imsi="").without_tokens())
+        replace(
+            other,
+            rcc14=replace(other.rcc14, imsi="").without_tokens(),
+            content_revision=other.content_revision + 1,
+        )
         for other in devices
         if imsi and other.id != device_id and other.rcc14 is not None and other.rcc14.imsi == imsi
     ]

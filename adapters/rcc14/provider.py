@@ -195,7 +195,7 @@ def _moved(household: Household, known: Device | None, proof: Proof, asked: Requ
     imsi = proof.imsi or (asked.imsi if asked.imsi in subscriber.imsis else "")
     before = device.rcc14.imsi if device.rcc14 else ""
     if imsi:
-        device = with_sim(device, imsi)
+        device = with_sim(subscriber, device, imsi)
     elif proof.by == "otp":
         device = without_any_sim(device)
     others = without_sim(household.devices, device.id, imsi)

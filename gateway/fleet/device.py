@@ -11,7 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from gateway.fleet.job import Job
-from gateway.fleet.subscriber import Overrides, ServiceState
+from gateway.fleet.subscriber import Overrides, ServiceState, Subscriber
 from gateway.tree.uri import UriLimits
 
 AuthType = Literal["basic", "md5", "mac"]
@@ -227,3 +227,9 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def tac(self) -> str:
         """The Type Allocation Code: the first eight digits of the IMEI, or the empty string."""
         return self.imei[:8]
+
+
+def sim_of(subscriber: Subscriber, device: Device) -> str:
+    """The IMSI of the SIM in the device: that which was last proven to be there, else the subscriber's first."""
+    proven = device.rcc14.imsi if device.rcc14 else ""
+    return proven if proven in subscriber.imsis else subscriber.imsi

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from gateway.fleet.device import Device
+from gateway.fleet.device import Device, sim_of
 from gateway.fleet.mnc import mnc_digits
 from gateway.fleet.subscriber import Subscriber
 
@@ -109,8 +109,8 @@ def variables_of(subscriber: Subscriber, device: Device, plmns: Iterable[str]) -
 
     How long the MNC in the IMSI is, the subscriber's attribute ``mnc_digits`` tells, else ``plmns``, the operator's
     networks (MCC and MNC together), of which the longest that fits counts, else the country. ``mnc`` always has three
-    digits, ``plmn`` is as long as it is. The attributes ``home_domain``, ``impi`` and ``impu`` go before what is
-    derived. ``uuid`` is stable for each device.
+    digits, ``plmn`` is as long as it is. Of several SIMs it is that in the device that counts. The attributes
+    ``home_domain``, ``impi`` and ``impu`` go before what is derived. ``uuid`` is stable for each device.
 
     Spec: 3GPP TS 23.003 13.2, 13.3 (home network domain, private identity), 13.4 (public identity)
     """
@@ -125,7 +125,7 @@ def variables_of(subscriber: Subscriber, device: Device, plmns: Iterable[str]) -
     ):
         if value:
             variables[name] = value
-    imsi = subscriber.imsi
+    imsi = sim_of(subscriber, device)
     number = subscriber.msisdn.removeprefix("+")
     if number:
         variables["msisdn"] = f"+{number}"

@@ -15,7 +15,7 @@ import msgspec
 from msgspec.structs import replace
 
 from gateway.errors import ConfigError, Conflict, NotFound, Unavailable
-from gateway.fleet.device import Device
+from gateway.fleet.device import Device, sim_of
 from gateway.fleet.owners import newly_disproved, spoken, unspoken
 from gateway.fleet.push import unanswered
 from gateway.fleet.reaching import (
@@ -239,7 +239,7 @@ class Reachings:
             return await self._pushes.bootstrap(device.id)
         if way == "cp":
             return await self._pushes.configure(subscriber, device)
-        imsi = (device.rcc14.imsi if device.rcc14 else "") or subscriber.imsi
+        imsi = sim_of(subscriber, device)
         holds = device.rcc14 is not None and (device.rcc14.reported_version or 0) > 0
         if holds:
             try:

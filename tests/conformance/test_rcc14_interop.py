@@ -455,6 +455,26 @@ def test_an_additional_server_asks_for_a_code_by_the_id_providers_number(rcc14: 
     assert "APPLICATION/AppID" in rcc14.secure(f"OTP={code[0]}", ("Host", HUB), cookie=waiting.cookie).parms
 
 
+def test_each_phone_has_the_identity_of_its_sim(rcc14: Caller) -> None:
+    """Of a subscriber with two SIMs each phone registers as the SIM that is in it, and as another after it was moved
+    (TS 23.003 13.3)."""
+    sims = ["001017770000001", "001017770000002"]
+    who = rcc14.subscriber(imsis=sims)
+    first, second = who._replace(imsi=sims[0]), who._replace(imsi=sims[1], imei="004401020000017")
+    at = "APPLICATION/3GPP_IMS/Private_User_Identity"
+
+    def identity(who: Subscriber, vers: int) -> tuple[int, str]:
+        heard = rcc14.secure(
+            f"vers={vers}&{UP_2}&IMSI={who.imsi}&IMEI={who.imei}", cookie=rcc14.plain(("X-IMSI", who.imsi)).cookie
+        )
+        return heard.version, heard.parms.get(at, "").partition("@")[0]
+
+    assert [identity(who, 0) for who in (first, second)] == [(1, first.imsi), (1, second.imsi)]
+    assert [identity(who, 1) for who in (first, second)] == [(1, ""), (1, "")]
+    swapped = first._replace(imei=second.imei), second._replace(imei=first.imei)
+    assert [identity(who, 1) for who in swapped] == [(2, first.imsi), (2, second.imsi)]
+
+
 def add_tablet(rcc14: Caller, who: Subscriber) -> Heard:
     """The first document of a device without a SIM of the subscriber's, who reads the code on the phone."""
     waiting = rcc14.secure(f"vers=0&{UP_2}&msisdn={quote(who.msisdn)}&SMS_port=0&friendly_device_name=Tablet")

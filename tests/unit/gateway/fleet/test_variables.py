@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from gateway.fleet.device import Device
+from gateway.fleet.device import Device, Rcc14State
 from gateway.fleet.subscriber import Subscriber
 from gateway.fleet.variables import (
     ACCOUNT,
@@ -140,3 +140,14 @@ def test_attributes() -> None:
     assert variables["region"] == "north"
     assert variables["imei"] == DEVICE.imei
     assert "msisdn" not in variables
+
+
+@pytest.mark.parametrize(
+    ("sim", "imsi"),
+    [("001010000000002", "001010000000002"), ("", "001010000000001"), ("999990000000001", "001010000000001")],
+)
+def test_a_device_has_the_identities_of_its_own_sim(sim: str, imsi: str) -> None:
+    """The one that was proven to be in it, while it is one of the subscriber's; else the first (TS 23.003 13.3)."""
+    ann = Subscriber(id="ann", imsis=("001010000000001", "001010000000002"))
+    found = variables_of(ann, Device(id="ann.1", rcc14=Rcc14State(imsi=sim)), ["00101"])
+    assert (found["imsi"], found["impi"].partition("@")[0]) == (imsi, imsi)
