@@ -6,7 +6,7 @@ Spec: OMA-TS-SyncML_RepPro-V1_2 5; W3C XML 1.0
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NoReturn
 from xml.parsers import expat
 
@@ -102,22 +102,20 @@ def encode_xml(root: AnyElement, version: str = "1.2") -> bytes:
     """
     parts = [DECLARATION]
     write = parts.append
-    outer: list[tuple[Iterator[AnyElement], str, str]] = []
-    level, xmlns, end_tag = iter([root]), "" if version == "1.2" else f' xmlns="SYNCML:SYNCML{version}"', ""
-    while True:
-        for tag, content in level:
+
+    # One call for each element with children costs half of what a stack of iterators does.
+    def write_all(siblings: Iterable[AnyElement], xmlns: str) -> None:
+        for tag, content in siblings:
             namespace = xmlns or _NAMESPACES.get(tag, "")
             if isinstance(content, list):
                 write(f"<{tag}{namespace}>")
-                outer.append((level, xmlns, end_tag))
-                level, xmlns, end_tag = iter(content), _METINF if tag == "Meta" else "", f"</{tag}>"
-                break
-            write(f"<{tag}{namespace}>{_escape(content)}</{tag}>" if content else f"<{tag}{namespace}/>")
-        else:
-            if not outer:
-                return "".join(parts).encode()
-            write(end_tag)
-            level, xmlns, end_tag = outer.pop()
+                write_all(content, _METINF if tag == "Meta" else "")
+                write(f"</{tag}>")
+            else:
+                write(f"<{tag}{namespace}>{_escape(content)}</{tag}>" if content else f"<{tag}{namespace}/>")
+
+    write_all([root], "" if version == "1.2" else f' xmlns="SYNCML:SYNCML{version}"')
+    return "".join(parts).encode()
 
 
 def _escape(text: str | bytes) -> str:

@@ -1,4 +1,4 @@
-"""WBXML documents of the SyncML family: octets <-> elements, in one pass each way and with no recursion.
+"""WBXML documents of the SyncML family: octets <-> elements, in one pass each way.
 
 Spec: WAP-192-WBXML 5, 7; OMA-TS-SyncML_RepPro-V1_2 (WBXML definitions)
 """
@@ -6,8 +6,9 @@ Spec: WAP-192-WBXML 5, 7; OMA-TS-SyncML_RepPro-V1_2 (WBXML definitions)
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from adapters.wbxml.element import AnyElement
 from adapters.wbxml.tables import (
@@ -35,9 +36,10 @@ _NAME = re.compile(r"[^\W\d][\w.-]*")
 
 _END = bytes((END,))
 _FRAGMENTS = frozenset((STR_I, STR_T, OPAQUE, ENTITY))
-_END_TEXT = bytes((0, END))
+_END_CHARACTER, _INLINE = chr(END), chr(STR_I)
 _OPAQUE = bytes((OPAQUE,))
-_SWITCH_PAGE = tuple(bytes((SWITCH_PAGE, page)) for page in range(len(TAGS)))
+_DATA = bytes((TAGS[SYNCML].index("Data") | WITH_CONTENT, STR_I))
+_SWITCH_PAGE = tuple(chr(SWITCH_PAGE) + chr(page) for page in range(len(TAGS)))
 
 
 class Header(NamedTuple):
@@ -118,36 +120,45 @@ def encode(root: AnyElement, header: Header = DEFAULT_HEADER) -> bytes:
     Spec: WAP-192-WBXML 5.8.4; OMA-TS-SyncML_RepPro-V1_2 (WBXML definitions)
     """
     table = bytearray() if header.public_id else bytearray(header.public_text.encode() + b"\0")
-    body: list[bytes] = []
-    write = body.append
-    page, vocabulary = SYNCML, VOCABULARY
-    siblings = iter([root])
-    outer = []
-    while True:
+    pieces: list[str | bytes] = []
+    write, page = pieces.append, SYNCML
+
+    # One call for each element with children costs half of what a stack of iterators does.
+    def write_all(siblings: Iterable[AnyElement], vocabulary: dict[str, Tag]) -> None:
+        nonlocal page
         for tag, content in siblings:
-            tag_page, empty, start, start_text, inside = vocabulary.get(tag) or _literal(tag, page, vocabulary, table)
-            if tag_page != page:
-                page = tag_page
-                write(_SWITCH_PAGE[page])
+            if tag in vocabulary:
+                tag_page, empty, start, start_text, inside = vocabulary[tag]
+                if tag_page != page:
+                    page = tag_page
+                    write(_SWITCH_PAGE[page])
+            else:
+                write(_literal(tag, table))
+                empty, start, start_text, inside = _END_CHARACTER, "", _INLINE, vocabulary
             if not content:
                 write(empty)
+            elif isinstance(content, str) and "\0" not in content:
+                write(f"{start_text}{content}\0{_END_CHARACTER}")
             elif isinstance(content, list):
                 write(start)
-                outer.append((siblings, vocabulary))
-                siblings, vocabulary = iter(content), inside
-                break
-            elif isinstance(content, str) and "\0" not in content:
-                write(start_text)
-                write(content.encode())
-                write(_END_TEXT)
+                write_all(content, inside)
+                write(_END_CHARACTER)
             else:
                 octets = content.encode() if isinstance(content, str) else content
-                write(start + _OPAQUE + encode_uint(len(octets)) + octets + _END)
-        else:
-            if not outer:
-                return encode_header(header, bytes(table)) + b"".join(body)
-            write(_END)
-            siblings, vocabulary = outer.pop()
+                write(start)
+                write(_OPAQUE + encode_uint(len(octets)) + octets)
+                write(_END_CHARACTER)
+
+    write_all([root], VOCABULARY)
+    return encode_header(header, bytes(table)) + _joined(pieces)
+
+
+def _joined(pieces: Sequence[str | bytes]) -> bytes:
+    """The pieces as octets: text and tokens at once, for those tokens are characters of ASCII."""
+    try:
+        return "".join(cast("Sequence[str]", pieces)).encode()
+    except TypeError:  # some are octets
+        return b"".join(piece if isinstance(piece, bytes) else piece.encode() for piece in pieces)
 
 
 def malformed(error: Exception, end: int) -> DecodeError:
@@ -165,16 +176,14 @@ def encode_header(header: Header, table: bytes) -> bytes:
     return bytes((header.version,)) + public_id + bytes((_UTF8,)) + encode_uint(len(table)) + table
 
 
-def _literal(tag: str, page: int, vocabulary: dict[str, Tag], table: bytearray) -> Tag:
-    """A tag written as a reference to its name, which is put into the string table if it is not there yet."""
+def _literal(tag: str, table: bytearray) -> bytes:
+    """The start of a tag with content that is a reference to its name, put into the string table if it is not there."""
     name = tag.encode() + b"\0"
     offset = table.find(name)
     if offset < 0:
         offset = len(table)
         table += name
-    start = bytes((LITERAL | WITH_CONTENT,)) + encode_uint(offset)
-    # With END even when empty: an offset may end in NUL, and a document must not.
-    return Tag(page, start + _END, start, start + bytes((STR_I,)), vocabulary)
+    return bytes((LITERAL | WITH_CONTENT,)) + encode_uint(offset)
 
 
 def encode_uint(value: int) -> bytes:
@@ -240,10 +249,55 @@ def decode_header(data: bytes, limits: Limits) -> tuple[Header, Strings, int]:
     return Header(version, public_id, public_text, charset), strings, body
 
 
+_HEADS: dict[tuple[int, bytes], tuple[list[AnyElement], int]] = {}
+"""The children and the number of elements of heads, by how deep their Item is, and their octets."""
+
+_MAX_HEADS, _MAX_HEAD_BYTES = 4096, 256
+
+
+class _Heads:
+    """Passes over what stands in an Item before the inline text of its Data where the same octets were read before.
+
+    That is the node and its kind, of which phones have few; what they hold there, which is each one's own, comes after.
+    """
+
+    __slots__ = ("_elements", "_known", "_level", "_start")
+
+    def __init__(self, strings: Strings, limits: Limits) -> None:
+        # What octets mean depends on the character set and the string table, and whether they are taken on the limits.
+        usual = limits is DEFAULT_LIMITS and strings.encoding == "utf-8" and strings.table == strings.end
+        self._known = _HEADS if usual else {}
+        self._level = self._start = self._elements = 0
+
+    def recall(self, data: bytes, pos: int, level: int, children: list[AnyElement], elements: int) -> tuple[int, int]:
+        """Where to go on in the Item whose content is at ``pos``, and the count of elements so far."""
+        end = data.find(_DATA, pos, pos + _MAX_HEAD_BYTES)
+        known = self._known.get((level, data[pos:end])) if end > 0 else None
+        if known is None:
+            self._level, self._start, self._elements = level, pos, elements
+            return pos, elements
+        children += known[0]
+        return end, elements + known[1]
+
+    def learn(self, data: bytes, end: int, level: int, children: Sequence[AnyElement], elements: int) -> None:
+        """Keep what was read up to a Data at ``end``, if it is that of the Item to which ``recall`` said nothing."""
+        if level == self._level and end - self._start <= _MAX_HEAD_BYTES:
+            if len(self._known) >= _MAX_HEADS:
+                self._known.clear()
+            self._known[level, data[self._start : end]] = (list(children), elements - self._elements)
+        self.left(level)
+
+    def left(self, level: int) -> None:
+        """Take note that an element ends whose content is that deep."""
+        if level <= self._level:
+            self._level = 0
+
+
 def _decode_body(data: bytes, pos: int, strings: Strings, limits: Limits) -> AnyElement:
     # The hot path: a leaf with one inline string, which is most of a message, takes one turn of the loop.
     index, encoding, is_narrow = data.index, strings.encoding, len(strings.end) == 1
     tags, max_level, max_elements = TAGS[SYNCML], limits.depth, limits.elements
+    heads = _Heads(strings, limits)
     outer: list[tuple[str, list[AnyElement]]] = []
     children: list[AnyElement] = []
     fragments: list[str | bytes] = []
@@ -257,17 +311,14 @@ def _decode_body(data: bytes, pos: int, strings: Strings, limits: Limits) -> Any
                 if not level:
                     break
                 content = _content(fragments, children, pos) if fragments else children or ""
+                heads.left(level)
                 level -= 1
                 tag, children = outer.pop()
                 children.append((tag, content))
                 continue
             if token == SWITCH_PAGE:
-                page = data[pos]
-                if page >= len(TAGS):
-                    raise DecodeError(f"unknown code page {page}", pos)
+                tags, max_level = _page(data, pos, limits)
                 pos += 1
-                tags = TAGS[page]
-                max_level = limits.tree_depth if page == DDF else limits.depth
                 continue
             if token & ~WITH_CONTENT != LITERAL:
                 fragment, pos = read_fragment(token, data, pos, strings)
@@ -282,15 +333,27 @@ def _decode_body(data: bytes, pos: int, strings: Strings, limits: Limits) -> Any
         if not token & WITH_CONTENT:
             children.append((tag, ""))
         elif is_narrow and data[pos] == STR_I and data[(stop := index(0, pos + 1)) + 1] == END:
+            if tag == "Data":
+                heads.learn(data, pos - 1, level, children, elements - 1)
             children.append((tag, data[pos + 1 : stop].decode(encoding)))
             pos = stop + 2
         else:
             outer.append((tag, children))
             children = []
             level += 1
+            if tag == "Item":
+                pos, elements = heads.recall(data, pos, level, children, elements)
     if pos != len(data) or len(children) != 1 or fragments:
         raise DecodeError("the document is not exactly one element", pos)
     return children[0]
+
+
+def _page(data: bytes, pos: int, limits: Limits) -> tuple[tuple[str | None, ...], int]:
+    """The tags of the page whose number is at ``pos``, and how deep they may be."""
+    page = data[pos]
+    if page >= len(TAGS):
+        raise DecodeError(f"unknown code page {page}", pos)
+    return TAGS[page], limits.tree_depth if page == DDF else limits.depth
 
 
 def _end_of_first(data: bytes, pos: int, strings: Strings) -> int:

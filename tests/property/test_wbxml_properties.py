@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 
 import libwbxml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from adapters.wbxml.codec import Header, decode, encode
+from adapters.wbxml.codec import Header, Limits, decode, encode
 from adapters.wbxml.tables import DDF, METINF, SYNCML, TAGS
 from gateway.errors import DecodeError
 
@@ -61,6 +61,37 @@ def test_damaged_documents_raise_nothing_but_decode_error(root: tuple[str, objec
     start = data.draw(st.integers(0, len(document)))
     stop = data.draw(st.integers(start, min(start + 6, len(document))))
     survives(document[:start] + data.draw(st.binary(max_size=6)) + document[stop:])
+
+
+ITEM_TAGS = st.sampled_from(("Item", "Data", "Source"))
+# Two of the texts hold the octets with which a Data begins.
+ITEM_LEAVES = st.tuples(ITEM_TAGS, st.sampled_from(("", "a", "O\x03", "\xe9O\x03a", b"\xff")))
+ITEMS = st.lists(
+    st.recursive(
+        ITEM_LEAVES, lambda inner: st.tuples(ITEM_TAGS, st.lists(inner, min_size=1, max_size=4)), max_leaves=8
+    ),
+    min_size=1,
+    max_size=6,
+).map(lambda items: ("SyncML", items))
+
+
+def read(document: bytes, limits: tuple[Limits, ...]) -> object:
+    try:
+        return decode(document, *limits)
+    except DecodeError as error:
+        return str(error)
+
+
+@given(st.lists(ITEMS, min_size=1, max_size=4), st.floats(0, 1), st.binary(max_size=3))
+@settings(deadline=2000)
+@example([("SyncML", [("Item", [("Source", "a")]), ("Source", [("Data", "a")])])], 0, b"")
+def test_what_was_read_before_makes_no_difference(roots: list[tuple[str, object]], where: float, damage: bytes) -> None:
+    """Items are read, or refused, as if they were the first of their kind; limits of their own begin anew."""
+    for root in roots:
+        document = encode(root)
+        cut = int(where * len(document))
+        for octets in (document, document[:cut] + damage + document[cut + 1 :], document):
+            assert read(octets, ()) == read(octets, (Limits(),))
 
 
 # libwbxml answers in XML, which does not keep every control character and every kind of white space.
