@@ -9,8 +9,13 @@ from typing import Any
 from gateway.admin.models.base import Model
 from gateway.observe.logs import mask
 
-_IDENTITY = re.compile(r"(?<![0-9])(?:[0-9]{14,16}|(?:\+|%2[Bb])[0-9]{7,15})(?![0-9])")
-"""An IMSI, an IMEI or an international MSISDN in the middle of a text."""
+_IDENTITY = re.compile(
+    r"(?:(?<![0-9])(?:[0-9]{14,16}|(?:\+|%2[Bb])[0-9]{7,15})|(?:(?<=: )|(?<=(?i:msisdn)=))[0-9]{7,15})(?![0-9])"
+)
+"""An IMSI, an IMEI or an international MSISDN in the middle of a text.
+
+Networks write an MSISDN without its plus where it is all that a header or a parameter says.
+"""
 _OCTETS = re.compile(r"(?:[0-9A-Fa-f]{2}){16,}")
 """Octets in hexadecimal, as those of a message in WBXML: what they spell is looked at, not their digits."""
 

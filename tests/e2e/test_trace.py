@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import select
 import subprocess
 import sys
 import urllib.error
 import urllib.request
+import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import redis_servers
 from live_gateway import DEADLINE_SECONDS, Gateway
 
 
@@ -143,3 +147,55 @@ def test_a_wrong_wish_for_exchanges_is_refused(gateway: Gateway, query: str, nam
         next(stream(gateway, query))
     assert caught.value.code == 422
     assert named in caught.value.read().decode()
+
+
+@pytest.fixture
+def workers(tmp_path: Path) -> Iterator[Gateway]:
+    """A gateway of two workers on one Redis."""
+    made = Gateway(tmp_path)
+    made.environment |= {
+        "MOGATE_STORE__URL": redis_servers.single().url,
+        "MOGATE_STORE__NAMESPACE": f"{uuid.uuid4().hex}:",
+        "MOGATE_STORE__DURABILITY": "second",
+    }
+    made.run("init", "--demo")
+    made.start("--workers", "2")
+    yield made
+    made.stop()
+
+
+def test_a_stream_has_what_all_workers_said_and_names_nobody_to_whom_it_must_not(workers: Gateway) -> None:
+    """Whichever worker streams and whichever answers a phone: each exchange comes once, in order, and to everybody.
+
+    IMSI, IMEI and number are whole for whoever may see identities, and starred for others, in lines as in octets.
+    """
+    token = workers.json("token", "create", "watcher", "--permission", "trace:read")["token"]
+    # So many that not all are at one worker, wherever the kernel sends each.
+    seeing = [stream(workers) for _ in range(3)]
+    covered = [stream(workers, Authorization=f"Bearer {token}") for _ in range(3)]
+    for events in (*seeing, *covered):
+        assert next(events) == ("", None)
+    for number in range(2):
+        workers.run("simulate", "omadm", "--wbxml")
+        workers.run("simulate", "rcc14", "--state", str(workers.folder / f"{number}.json"))
+    first, *others = (exchanges(events, 8) for events in seeing)
+    assert all(found == first for found in others)
+    assert len({id_ for id_, _ in first}) == 8
+    assert [one["at"] for _, one in first] == sorted(one["at"] for _, one in first)
+    plain, *starred = (json.dumps(found) for found in (first, *(exchanges(events, 8) for events in covered)))
+    identities = ("001015000000015", "001010000000001")
+    for identity in identities:
+        assert identity in plain
+    assert len(set(starred)) == 1
+    said = starred[0] + "".join(_octets(json.loads(starred[0])))
+    for identity in (*identities, "15550100001"):
+        assert not re.findall(f".{{0,60}}{identity}.{{0,20}}", said)
+        assert identity.encode().hex() not in said.lower()
+
+
+def _octets(found: Any) -> Iterator[str]:
+    """What messages hold that are shown in hexadecimal, as far as it is text."""
+    for _, one in found:
+        for message in one["messages"]:
+            if re.fullmatch(r"(?:[0-9a-fA-F]{2})+", message.get("raw", "")):
+                yield bytes.fromhex(message["raw"]).decode("latin-1")

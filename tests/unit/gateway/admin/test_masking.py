@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from gateway.admin.masking import masked
 from gateway.admin.models.base import Model
 
@@ -30,3 +32,19 @@ def test_octets_without_an_identity_are_left_as_they_are() -> None:
     """A digest is no identity, whatever its digits in hexadecimal look like."""
     digest = "0123456789012345abcdefabcdef0123"
     assert masked(Message(line="", raw=digest))["raw"] == digest
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("X-MSISDN: 15550100001", "X-MSISDN: 155*****001"),
+        ("x-up-calling-line-id: 15550100001", "x-up-calling-line-id: 155*****001"),
+        ("GET /?vers=0&msisdn=15550100001&rcs=1", "GET /?vers=0&msisdn=155*****001&rcs=1"),
+        ("MSISDN=15550100001", "MSISDN=155*****001"),
+        ("Content-Length: 4711", "Content-Length: 4711"),
+        ("vers=1209600&token=1234567", "vers=1209600&token=1234567"),
+    ],
+)
+def test_a_number_without_its_plus_is_covered_where_it_stands_for_somebody(line: str, shown: str) -> None:
+    """Packet cores write numbers so into headers of whatever name; other figures stay as they are."""
+    assert masked(Message(line=line, raw=""))["line"] == shown
