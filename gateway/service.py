@@ -38,8 +38,7 @@ from gateway.store.protocol import Append, Event, PutOperation, Write
 from gateway.tree.format import Format
 from gateway.tree.uri import Uri
 
-_SOFTWARE = "DevDetail/SwV"
-_ABOUT = {"./DevInfo/Man": "manufacturer", "./DevInfo/Mod": "model", f"./{_SOFTWARE}": "software"}
+_ABOUT = {"./DevInfo/Man": "manufacturer", "./DevInfo/Mod": "model", "./DevDetail/SwV": "software"}
 """Where a device says of itself what a Device record keeps."""
 
 LISTS = ("list=StructData", "list=Struct")
@@ -197,11 +196,12 @@ class Service:
         unanswered: Collection[str] = (),
         *,
         read_back: bool = False,
+        introduced: bool = False,
     ) -> tuple[Operation, ...]:
         """What to tell the device next; ``unanswered`` are ids of operations it just passed over in silence.
 
         Those are left for another session, or the two sides could go on for ever. With ``read_back`` it is also asked
-        for all that it shall hold.
+        for all that it shall hold, and when it just ``introduced`` itself for what it left out.
         """
         if device.omadm is None:
             return ()
@@ -210,6 +210,8 @@ class Service:
         if read_back:
             ids = {operation.id for operation in planned}
             planned += tuple(one for one in read_backs(desired, device.omadm, now) if one.id not in ids)
+        if introduced:
+            planned = (*abilities.left_out(mirror), *planned)
         form = self._serializes(device) if planned else None
         if form is not None:
             planned = gathered(planned, mirror, form)
@@ -250,22 +252,22 @@ class Service:
         return (model_of(self._models, device).read_back if self._models else None) or self._read_back
 
     def learn_from(self, device: Device, outcomes: Iterable[Outcome]) -> Device:
-        """The device with what its answers say of its abilities, of where its MOs are, and of its software.
+        """The device with what its answers say of its abilities, of where its MOs are, and of what it is.
 
         The same object comes back when they say nothing new.
         """
         state = device.omadm
         if state is None:
             return device
-        software = device.software
+        about: dict[str, str] = {}
         for outcome in outcomes:
             state = find(abilities.learn(state, outcome), outcome, self._catalogue.keys)
             for read in outcome.reads:
-                if read.value and read.uri.removeprefix("./") == _SOFTWARE:
-                    software = read.value
-        if software != device.software:
-            # It is a variable of the configuration.
-            device = replace(device, software=software, content_revision=device.content_revision + 1)
+                if read.value and (field := _ABOUT.get(read.uri if read.uri.startswith("./") else f"./{read.uri}")):
+                    about[field] = read.value
+        if [getattr(device, field) for field in about] != list(about.values()):
+            # These are variables of the configuration.
+            device = replace(device, content_revision=device.content_revision + 1, **about)
         return device if state is device.omadm else replace(device, omadm=state)
 
 

@@ -49,6 +49,9 @@ MAX_SESSION_ID_LENGTH = 16
 MAX_MSG_ID = 2**31
 MAX_DIGITS = 10
 
+NEXT_MESSAGE, NEXT_MESSAGE_OF_OLD = 1222, 222
+"""The alert that asks for the next message; some devices of OMA DM 1.1 have kept the number of data synchronisation."""
+
 _Content: TypeAlias = str | bytes | list[AnyElement]
 _Fields: TypeAlias = dict[str, _Content]
 
@@ -239,9 +242,10 @@ def _results(content: _Content, in_wbxml: bool) -> Results:
 def _alert(content: _Content, in_wbxml: bool) -> Alert:
     fields = _fields(content)
     code = _string(fields, "Data")
+    number = int(code) if code.isascii() and code.isdigit() and len(code) <= MAX_DIGITS else None
     return Alert(
         cmd_id=_string(fields, "CmdID"),
-        code=int(code) if code.isascii() and code.isdigit() and len(code) <= MAX_DIGITS else None,
+        code=NEXT_MESSAGE if number == NEXT_MESSAGE_OF_OLD else number,
         items=_items(content, in_wbxml) if "Item" in fields else (),
         correlator=_string(fields, "Correlator"),
         no_resp="NoResp" in fields,

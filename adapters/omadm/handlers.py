@@ -440,7 +440,7 @@ class OmaDmFront:
         elif received.wants_work:
             unanswered = _passed_over(received)
             operations = self._service.next_operations(
-                contact.subscriber, device, mirror, pending, now, unanswered, read_back=due
+                contact.subscriber, device, mirror, pending, now, unanswered, read_back=due, introduced=said_new
             )
             if due:
                 device = _with_state(device, read_back_at=now)

@@ -12,7 +12,7 @@ from collections.abc import Collection
 from msgspec.structs import replace
 
 from gateway.fleet.device import OmaDmState
-from gateway.fleet.mirror import Outcome
+from gateway.fleet.mirror import Mirror, Outcome
 from gateway.fleet.operation import Operation
 from gateway.status import StatusCode
 from gateway.tree.uri import NO_LIMITS, UriLimits
@@ -38,6 +38,19 @@ ASKS = tuple(
     for uri in (_LARGE_OBJECTS, *_LIMITS)
 )
 """What a device is asked before anything is written to it."""
+
+_DEVINFO = tuple(
+    Operation(id=f"d:{name}", verb="Get", uri=f"./DevInfo/{name}", origin="discover")
+    for name in ("DevId", "Man", "Mod", "DmV", "Lang")
+)
+
+
+def left_out(mirror: Mirror) -> tuple[Operation, ...]:
+    """What to ask a device that said of itself less than it has to.
+
+    Spec: OMA-TS-DM_StdObj-V1_2 5.1 (DevInfo)
+    """
+    return tuple(ask for ask in _DEVINFO if ask.uri not in mirror.facts)
 
 
 def is_known(state: OmaDmState) -> bool:

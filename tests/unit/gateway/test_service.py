@@ -380,6 +380,21 @@ def test_whole_subtrees_go_to_devices_that_take_them(declared: str, state: OmaDm
     assert form is None or service.next_operations(SUBSCRIBER, device, absent, (), NOW, [operations[0].id]) == ()
 
 
+def test_a_device_is_asked_for_what_it_left_out_of_its_introduction(service: Service) -> None:
+    """Each leaf of DevInfo that it has to say and has not said; the answer is a variable as if it had.
+
+    Spec: OMA-TS-DM_StdObj-V1_2 5.1 (DevInfo)
+    """
+    said = EMPTY.read([Read("./DevInfo/DevId", value="phone"), Read("DevInfo/DmV", value="1.2")], NOW)
+    asked = service.next_operations(SUBSCRIBER, DEVICE, said, (), NOW, introduced=True)
+    gets = [operation for operation in asked if "DevInfo" in operation.uri]
+    assert [(one.verb, one.uri) for one in gets] == [("Get", f"./DevInfo/{name}") for name in ("Man", "Mod", "Lang")]
+    again = service.next_operations(SUBSCRIBER, DEVICE, said, (), NOW)
+    assert not any("DevInfo" in operation.uri for operation in again)
+    told = service.learn_from(DEVICE, [Outcome(gets[1], StatusCode.OK, (Read("DevInfo/Mod", value="Z9"),))])
+    assert (told.model, told.content_revision) == ("Z9", DEVICE.content_revision + 1)
+
+
 def test_software_is_known_when_it_was_read(service: Service) -> None:
     """Who answers a Get of DevDetail/SwV is known for that software from then on, which its configuration may name."""
     get = Operation(id="q", verb="Get", uri="./DevDetail/SwV", origin="queue")

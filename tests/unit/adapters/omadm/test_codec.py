@@ -225,6 +225,7 @@ def test_the_answer_mirrors_the_wbxml_header() -> None:
             Unknown("Put", "9", ("Put", [("CmdID", "9"), ("Item", "")])),
         ),
         ("<Exec><CmdID>1</CmdID></Exec>", Command("Exec", "1", ())),
+        ("<Alert><CmdID>1</CmdID><Data> 222\n</Data></Alert>", Alert("1", 1222)),
         ("<Get/>", Command("Get", "", ())),
     ],
 )

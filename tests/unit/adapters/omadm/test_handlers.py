@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from adapters.omadm import codec
 from adapters.omadm.auth import Account, body_digest, format_mac, mac_digest, md5_digest, parse_mac
 from adapters.omadm.handlers import OmaDmFront
-from adapters.omadm.messages import Alert, AnyCommand, Command, Cred, Item, Status, SyncHdr, SyncML
+from adapters.omadm.messages import Alert, AnyCommand, Command, Cred, Item, Results, Status, SyncHdr, SyncML
 from gateway.detections import Detections
 from gateway.fleet.device import Device, account_digest
 from gateway.fleet.operation import Operation
@@ -36,7 +36,9 @@ from gateway.tree.uri import NO_LIMITS
 
 PHONE = "IMEI:004400112233447"
 XML = codec.encoding_of("application/vnd.syncml.dm+xml")
-START = (Alert("1", 1201), Command("Replace", "2", (Item(source="./DevInfo/Man", data="Acme"),)))
+ABOUT = {"DevId": PHONE, "Man": "Acme", "Mod": "A1", "DmV": "1.2", "Lang": "en"}
+DEVINFO = tuple(Item(source=f"./DevInfo/{name}", data=value) for name, value in ABOUT.items())
+START = (Alert("1", 1201), Command("Replace", "2", DEVINFO))
 
 
 class Answer(NamedTuple):
@@ -312,3 +314,26 @@ async def test_how_a_session_ends_is_counted(open_lab: Opening) -> None:
         async with lab.http.post("/omadm", data=octets, headers={"Content-Type": XML.media_type}) as response:
             assert response.status == status
         assert grown()["none", result] == 1
+
+
+async def test_what_a_device_did_not_say_of_itself_is_asked_for_once(open_lab: Opening) -> None:
+    """DevInfo without the model is taken with 200, and the model is read in the same session; no later one asks again.
+
+    Spec: OMA-TS-DM_StdObj-V1_2 5.1 (DevInfo)
+    """
+    lab = await open_lab()
+    start, about = START[0], Command("Replace", "2", tuple(one for one in DEVINFO if one.data != "A1"))
+    nonce = nonce_of(await lab.post(message(1, start, about)))
+    answer = await lab.post(message(2, start, about, cred=lab.md5(nonce)))
+    (get,) = [one for one in answer.message.commands if isinstance(one, Command)]
+    assert (get.verb, [item.target for item in get.items]) == ("Get", ["./DevInfo/Mod"])
+    number = str(answer.message.header.msg_id)
+    await lab.post(
+        message(
+            3,
+            Status("1", number, "0", "SyncHdr", StatusCode.AUTHENTICATED),
+            Status("2", number, get.cmd_id, "Get", StatusCode.OK),
+            Results("3", number, get.cmd_id, (Item(source="./DevInfo/Mod", data="A1"),)),
+        )
+    )
+    assert (await lab.device()).model == "A1"
