@@ -56,6 +56,7 @@ from gateway.admin.devices import DeviceRoutes
 from gateway.admin.dispatch import Parts
 from gateway.admin.events import EventRoutes
 from gateway.admin.imports import ImportRoutes
+from gateway.admin.instructions import InstructionRoutes
 from gateway.admin.jobs import JobRoutes
 from gateway.admin.metrics import MetricsRoutes
 from gateway.admin.openid import OpenidFront
@@ -247,7 +248,12 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             stack.push_async_callback(_stop, asyncio.create_task(shadow.watch()))
         dm_pushes = OmaDmPushes(service, configuration.catalogue, sealer, settings.omadm, settings.omacp, settings.sms)
         cp_documents = CpDocuments(
-            configuration.mapping, configuration.cp_mapping, service, settings.omacp, settings.sms
+            configuration.mapping,
+            configuration.cp_mapping,
+            configuration.manual,
+            service,
+            settings.omacp,
+            settings.sms,
         )
         pushes = Pushes(
             inventory,
@@ -302,7 +308,7 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             inventory.adopt(read.catalogue)
             documents.adopt(read.mapping)
             dm_pushes.adopt(read.catalogue)
-            cp_documents.adopt(read.mapping, read.cp_mapping)
+            cp_documents.adopt(read.mapping, read.cp_mapping, read.manual)
             detections.adopt(read.detection_rules)
             if elsewhere is not None and read.cutover is not None:
                 elsewhere.adopt(read.cutover)
@@ -344,6 +350,7 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             OperationRoutes(store, inventory, now).routes(),
             JobRoutes(jobs, inventory, packages, now).routes(),
             PushRoutes(store, inventory, pushes).routes(),
+            InstructionRoutes(inventory, cp_documents).routes(),
             ReachRoutes(inventory, reachings).routes(),
             WebhookRoutes(webhooks).routes(),
             CampaignRoutes(campaigns).routes(),

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from adapters.omacp.manual import ManualWords
 from adapters.omacp.mapping import CpMapping
 from adapters.provisioning import mapping
 from adapters.rcc14.cutover import Cutover, parse_cutover
@@ -33,6 +34,7 @@ class Configuration(NamedTuple):
     profiles: ProfileSet
     mapping: mapping.Mapping
     cp_mapping: CpMapping
+    manual: ManualWords
     detection_rules: tuple[DetectionRule, ...]
     digest: str
     rules: tuple[Rule, ...]
@@ -70,6 +72,7 @@ def load_configuration(settings: Settings, profiles: Mapping[str, str] | None = 
         parse_profiles(profiles, catalogue, rules),
         mapping.Mapping.load(settings.mapping, catalogue),
         CpMapping.load(settings.mapping / "omacp", catalogue),
+        ManualWords.load(settings.mapping / "manual"),
         load_detection_rules(detection) if detection else (),
         digest,
         rules,

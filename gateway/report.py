@@ -265,6 +265,18 @@ def member(found: Mapping[str, Any]) -> str:
     )
 
 
+def instructions(found: Mapping[str, Any]) -> str:
+    """What to type into a phone: its menus, each with its fields, numbered through."""
+    lines, number = [], 0
+    for part in found["parts"]:
+        lines += [f"{part['title']}: {part['where']}" if part["where"] else part["title"]]
+        for entry in part["entries"]:
+            number += 1
+            lines.append(f"{number:>4}. {entry['label']}: {entry['value']}")
+    lines += [f"no menu has: {', '.join(found['left_out'])}"] if found["left_out"] else []
+    return "\n".join(lines)
+
+
 def publication(made: Mapping[str, Any]) -> str:
     """Whose content profiles change, and what makes those devices call."""
     more = ", …" if made["count"] > len(made["sample"]) else ""

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from collections.abc import Mapping as Values
 
 from adapters.omacp.account import application
+from adapters.omacp.manual import ManualWords
 from adapters.omacp.mapping import CpMapping
 from adapters.omacp.push import push
 from adapters.omacp.security import Method, prove
@@ -20,6 +21,7 @@ from adapters.sms.wsp import encode_push
 from gateway.errors import ConfigError
 from gateway.fleet.account import Account
 from gateway.fleet.device import Device, sim_of
+from gateway.fleet.instructions import Instructions
 from gateway.fleet.push import PreparedPush
 from gateway.fleet.subscriber import Subscriber
 from gateway.service import Service
@@ -31,22 +33,43 @@ _ROOT_ORDER = ("PXLOGICAL", "NAPDEF", "APPLICATION")
 class CpDocuments:
     """Renders what a phone of OMA CP is due."""
 
-    def __init__(self, mapping: Mapping, own: CpMapping, service: Service, settings: OmaCp, sms: Sms) -> None:
-        """``own`` are the places of MOs with characteristics of their own; ``mapping`` has all others."""
-        self.adopt(mapping, own)
+    def __init__(
+        self, mapping: Mapping, own: CpMapping, words: ManualWords, service: Service, settings: OmaCp, sms: Sms
+    ) -> None:
+        """``own`` are the places of MOs with characteristics of their own; ``mapping`` has all others.
+
+        ``words`` are for those who type documents in.
+        """
+        self.adopt(mapping, own, words)
         self._service = service
         self._settings = settings
         self._sms = sms
 
-    def adopt(self, mapping: Mapping, own: CpMapping) -> None:
-        """Render by these mappings from now on."""
+    def adopt(self, mapping: Mapping, own: CpMapping, words: ManualWords) -> None:
+        """Render by these mappings and words from now on."""
         self._mapping = mapping
         self._own = own
+        self._words = words
 
     def preview(self, subscriber: Subscriber, device: Device) -> tuple[str, bytes]:
         """The document this device would get, without any account, as XML and as WBXML."""
         document = self._document(subscriber, device)
         return format_document(document), encode_document(document)
+
+    def instructions(self, subscriber: Subscriber, device: Device, language: str) -> Instructions:
+        """What to type into this device for it to hold what its document has, whoever else could bring that.
+
+        Raises: ConfigError for a language without words, and when there is nothing to type.
+        """
+        document = self._document(subscriber, device, everything=True)
+        made = self._words.instructions(document, language, f"{device.manufacturer} {device.model}")
+        if not made.parts:
+            objects = ", ".join(self._settings.objects)
+            raise ConfigError(
+                f"there is nothing to type into device {device.id}: set values of {objects}, name more in "
+                "omacp.objects, or give what it has words in the directory manual of the mapping"
+            )
+        return made
 
     def bootstrap(
         self, subscriber: Subscriber, device: Device, account: Account, security: str, pin: str, reference: int
@@ -105,10 +128,13 @@ class CpDocuments:
             entry=proof.entry,
         )
 
-    def _document(self, subscriber: Subscriber, device: Device, account: Account | None = None) -> Characteristic:
+    def _document(
+        self, subscriber: Subscriber, device: Device, account: Account | None = None, *, everything: bool = False
+    ) -> Characteristic:
         values = self._service.configuration(subscriber, device).values
         # An account is of no use without an access point, whoever sees to that later.
-        theirs = self._service.left_out(subscriber, device, "omacp") if account is None else frozenset()
+        owned = account is None and not everything
+        theirs = self._service.left_out(subscriber, device, "omacp") if owned else frozenset()
         found = []
         for mo in self._settings.objects:
             if mo in values and mo not in theirs:

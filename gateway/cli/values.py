@@ -60,25 +60,30 @@ def explain(ref: str, node: str, device_id: str) -> tuple[object, str]:
 @click.option(
     "--as",
     "form",
-    type=click.Choice(["omadm", "rcc14", "cp"]),
+    type=click.Choice(["omadm", "rcc14", "cp", "manual"]),
     default="rcc14",
     show_default=True,
-    help="For an OMA DM device, an RCC.14 client, or an OMA CP phone.",
+    help="For an OMA DM device, an RCC.14 client, an OMA CP phone, or somebody who types it in.",
 )
 @click.option(
     "--layout", type=click.Choice(["A", "B"]), default="B", show_default=True, help="A is for clients up to UP 1.0."
 )
+@click.option("--language", default="", help="Of the words with --as manual; English where there are such words.")
 @_device_option
 @printing
-def render(ref: str, form: str, layout: str, device_id: str) -> tuple[object, str]:
+def render(ref: str, form: str, layout: str, language: str, device_id: str) -> tuple[object, str]:
     """Show what a device would get now. Nothing is sent.
 
-    That is a document, or with --as omadm the commands that its next OMA DM session would begin with.
+    That is a document, with --as omadm the commands that its next OMA DM session would begin with, or with --as manual
+    what its user has to type, to be read out to one whose phone cannot take settings.
     """
     query = {"device": device_id} if device_id else {}
     if form == "omadm":
         found = api("GET", f"/subscribers/{segment(ref)}/syncml", query=query)
         return found, report.syncml(found)
+    if form == "manual":
+        found = api("GET", f"/subscribers/{segment(ref)}/instructions", query=query | {"language": language})
+        return found, report.instructions(found)
     if form == "cp":
         found = api("GET", f"/subscribers/{segment(ref)}/cp-document", query=query)
         return found, f"{report.document(found['document'])}\n\n{report.hexadecimal(found['wbxml'])}"

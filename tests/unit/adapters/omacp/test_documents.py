@@ -6,6 +6,7 @@ import pytest
 from tshark import dissect
 
 from adapters.omacp.documents import CpDocuments
+from adapters.omacp.manual import ManualWords
 from adapters.omacp.mapping import CpMapping
 from adapters.provisioning.document import Characteristic, parse_document
 from adapters.provisioning.mapping import Mapping
@@ -34,7 +35,8 @@ def documents(*objects: str, wanted: tuple[str, ...] = OmaCp().objects) -> CpDoc
     profiles = ProfileSet([parse_profile(text, "all.toml", catalogue)], catalogue)
     service = Service(catalogue, profiles, plmns=["00101"], roots={})
     own = CpMapping.load(CONFIG / "mapping" / "omacp", catalogue)
-    return CpDocuments(Mapping.load(CONFIG / "mapping", catalogue), own, service, OmaCp(objects=wanted), Sms())
+    words = ManualWords.load(CONFIG / "mapping" / "manual")
+    return CpDocuments(Mapping.load(CONFIG / "mapping", catalogue), own, words, service, OmaCp(objects=wanted), Sms())
 
 
 def parms(document: Characteristic, *types: str) -> list[tuple[str, str]]:
@@ -70,6 +72,16 @@ def test_without_connectivity() -> None:
     assert [one.type for one in document.characteristics] == ["APPLICATION"]
     alone = decode_document(documents(PROXY).preview(ANN, PHONE)[1])
     assert ("TO-NAPID", "INTERNET") in parms(alone, "PXLOGICAL", "PXPHYSICAL")
+
+
+def test_what_the_document_has_can_be_typed_in() -> None:
+    """From the same tree by the same tables; where there is nothing to type that is told."""
+    made = documents(NAP, PROXY).instructions(ANN, PHONE, "")
+    assert [(part.title, [entry.value for entry in part.entries]) for part in made.parts] == [
+        ("Access point", ["n", "apn"]), ("Proxy", ["192.0.2.1"]),
+    ]  # fmt: skip
+    with pytest.raises(ConfigError, match=r"nothing to type into device ann\.1"):
+        documents(IMS).instructions(ANN, PHONE, "")
 
 
 def test_an_object_without_a_table() -> None:
