@@ -7,6 +7,7 @@ let token = "";
 let session = null;
 let reason = "";
 let signedOut = () => {};
+let ended = false;
 
 export class Refused extends Error {
   constructor(status, message) {
@@ -28,7 +29,7 @@ async function ask(path, query, { headers = {}, ...options } = {}) {
     throw new Refused(0, "The gateway does not answer. It may be restarting: what is shown may be old.");
   }
   if (response.ok) return response;
-  if (response.status === 401 && session) forget();
+  if (response.status === 401 && session) forget(true);
   throw new Refused(response.status, said(response.status, (await response.json().catch(() => null))?.detail));
 }
 
@@ -36,6 +37,7 @@ async function ask(path, query, { headers = {}, ...options } = {}) {
 function said(status, detail) {
   if (detail?.includes("X-Reason")) return "Every change needs a reason here: write one at the top of the page.";
   if (status === 403) return `You may not do this: ${detail}. An administrator gives people their roles.`;
+  if (status === 412) return "Somebody else changed this just now. Look at it again, and do it once more if you still want to.";
   if (status >= 500) return `The gateway failed (HTTP ${status})${detail ? `: ${detail}` : ""}. Try again in a moment.`;
   return detail ?? `The gateway answered HTTP ${status} without a reason.`;
 }
@@ -143,11 +145,20 @@ async function stream(path, query, cursor, take, signal, begun = () => {}) {
 
 export const get = (path, query) => call("GET", path, { query });
 
+// What is at a path with its ETag, for a change to be refused when it is another by then: { data, tag }.
+export async function read(path) {
+  const response = await ask(path);
+  return { data: await response.json(), tag: response.headers.get("ETag") };
+}
+
 // One name as a segment of a path.
 export const segment = encodeURIComponent;
 
 // Whether whoever is signed in has the permission, as "pushes:write".
 export const may = (permission) => session?.permissions.includes(permission) ?? false;
+
+// Whether the last session ended by itself.
+export const hasEnded = () => ended;
 
 // Who is signed in already, by the cookie of an earlier visit; null when nobody is.
 export async function resume() {
@@ -198,7 +209,8 @@ export async function signOut() {
   if (elsewhere) location.assign(new URL("../openid/log-out", document.baseURI));
 }
 
-function forget() {
+function forget(byItself = false) {
+  ended = byItself;
   token = "";
   session = null;
   signedOut();

@@ -1,7 +1,7 @@
 // The frame around every screen: navigation, search, and who is signed in.
 import { get, giveReason, may, onSignedOut, segment, signOut } from "./api.js";
 import { html, render, useEffect, useRef, useState } from "./dom.js";
-import { clock, Problem, useAction } from "./parts.js";
+import { clock, Heading, Problem, useAction } from "./parts.js";
 import { go, to, useRoute } from "./route.js";
 import { Access } from "./screens/access.js";
 import { Audit } from "./screens/audit.js";
@@ -120,7 +120,10 @@ function skip(event) {
 function Screen({ route }) {
   const [name, ...rest] = route.segments;
   const screen = SCREENS.find((one) => one.path === name);
-  if (!screen) return html`<h1>There is no such screen</h1>`;
+  if (!screen) return html`<${Heading} title="There is no such screen" /><p>Choose one on the left, or search above.</p>`;
+  if (!may(screen.needs)) {
+    return html`<${Heading} title=${screen.name} /><p class="notice warn">This screen needs the permission ${screen.needs}, which you do not have. An administrator gives people their roles, on the screen Access.</p>`;
+  }
   const View = rest.length && screen.one ? screen.one : screen.list;
   return html`<${View} key=${rest[0]} path=${rest} query=${route.query} />`;
 }
@@ -129,11 +132,15 @@ function Console() {
   const route = useRoute();
   const [session, setSession] = useState(null);
   const [, draw] = useState(0);
+  const shown = useRef("");
   const place = route.segments.slice(0, 2).join("/");
   useEffect(() => onSignedOut(() => setSession(null)), []);
   useEffect(() => {
     if (session && !place) go([SCREENS[0].path]);
     scrollTo(0, 0);
+    // Whoever goes to another screen goes on from there, by keyboard and by ear.
+    if (shown.current && place) document.getElementById("content")?.focus({ preventScroll: true });
+    shown.current = session && place;
   }, [session, place]);
   if (!session) return html`<${Login} onSignedIn=${setSession} />`;
   const toggleClock = () => {

@@ -6,21 +6,22 @@ const listeners = new Set();
 
 const tell = () => listeners.forEach((listener) => listener((times) => times + 1));
 
-// The edits staged for a device, in order: { scope: "subscriber" | "device", node, value, before }; value null takes back.
+// The edits staged for a device, in order: { scope: "subscriber" | "device", node, value, before, own }; value null takes
+// back, and `own` is what was set at that scope when it was staged.
 export function useBasket(deviceId) {
   const [, draw] = useState(0);
   useEffect(() => {
     listeners.add(draw);
     return () => listeners.delete(draw);
   }, []);
-  const edits = baskets.get(deviceId) ?? [];
+  const staged = () => baskets.get(deviceId) ?? [];
   const put = (next) => {
     baskets.set(deviceId, next);
     tell();
   };
-  const others = (edit) => edits.filter((one) => one.scope !== edit.scope || one.node !== edit.node);
+  const others = (edit) => staged().filter((one) => one.scope !== edit.scope || one.node !== edit.node);
   return {
-    edits,
+    edits: staged(),
     stage: (edit) => put([...others(edit), edit]),
     remove: (edit) => put(others(edit)),
     clear: () => put([]),

@@ -135,10 +135,12 @@ export function Problem({ of }) {
   return of ? html`<p class="notice bad" role="alert">${of.message}</p>` : null;
 }
 
-// The loaded part of a screen, or why there is none.
-export function Loaded({ from, children }) {
+// The loaded part of a screen, or why there is none; below a heading of that `title` until the part brings its own.
+export function Loaded({ from, title, children }) {
   if (from.data !== undefined) return html`<${Problem} of=${from.problem} />${children(from.data)}`;
-  return from.problem ? html`<${Problem} of=${from.problem} />` : html`<p class="muted loading">Loading …</p>`;
+  const heading = title && html`<${Heading} title=${title} />`;
+  if (from.problem) return html`${heading}<${Problem} of=${from.problem} />${from.reload && html`<button type="button" onClick=${from.reload}>Try again</button>`}`;
+  return html`${heading}<p class="muted loading">Loading …</p>`;
 }
 
 export function Panel({ title, aside, children }) {
@@ -210,6 +212,11 @@ function useTick(on) {
     return () => ticking.delete(draw);
   }, [Boolean(on)]);
 }
+
+const MOMENT = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)/g;
+
+// A text of the gateway's with moments in it, as the clock here has them.
+export const localised = (text) => text.replace(MOMENT, (at) => timeOf(at));
 
 // A moment: how long ago, with the time itself on hover; or the time itself when `exact`.
 export function When({ at, exact, never = "never" }) {

@@ -77,3 +77,23 @@ def test_a_person_gets_in_with_a_role(gateway: Gateway, console: Page) -> None:
     visit(console, "#/subscribers/alice/alice.1")
     expect(console.get_by_role("button", name="Wake over OMA DM")).to_be_disabled()
     expect(console.get_by_text("+15550100001")).to_have_count(0)
+    visit(console, "#/audit")
+    expect(console.get_by_text("This screen needs the permission audit:read")).to_be_visible()
+
+
+def test_what_is_in_the_way_says_how_to_go_on(gateway: Gateway, console: Page) -> None:
+    """A gateway that is gone can be asked again; a session that is over leads back to where one was."""
+    console.route("**/api/v1/**", lambda route: route.abort())
+    visit(console, "#/profiles/premium")
+    expect(console.get_by_role("alert")).to_contain_text("The gateway does not answer.")
+    console.unroute("**/api/v1/**")
+    console.get_by_role("button", name="Try again").click()
+    expect(console.get_by_label("Values")).to_be_visible()
+    refusal = {"status": 401, "content_type": "application/problem+json", "json": {"detail": "the session is over"}}
+    console.route("**/api/v1/devices*", lambda route: route.fulfill(**refusal))
+    visit(console, "#/devices")
+    expect(console.get_by_role("status")).to_contain_text("Your session is over.")
+    console.unroute("**/api/v1/devices*")
+    sign_in(console, gateway.token)
+    expect(console.get_by_role("link", name="alice.1")).to_be_visible()
+    expect(console.get_by_role("main")).to_be_visible()

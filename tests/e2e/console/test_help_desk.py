@@ -88,7 +88,9 @@ def test_a_queued_operation_is_taken_back(gateway: Gateway, console: Page) -> No
 
 
 def test_a_value_is_changed_from_the_tree(gateway: Gateway, console: Page) -> None:
-    """Walked to by arrow keys, staged, looked at in both protocols, applied, sent, and asked back live."""
+    """Walked to by arrow keys, staged, looked at in both protocols, applied, sent, and asked back live. What somebody
+    else changed meanwhile is not overwritten unseen.
+    """
     visit(console, "#/subscribers/alice/alice.1?tab=tree")
     row = console.locator("tr[data-path='ims/Timer_T1']")
     row.focus()
@@ -107,6 +109,10 @@ def test_a_value_is_changed_from_the_tree(gateway: Gateway, console: Page) -> No
     console.get_by_role("button", name="RCC.14 document").click()
     expect(console.get_by_label("RCC.14 document")).to_contain_text('<parm name="Timer_T4" value="9000"/>')
     assert "ims/Timer_T4" not in gateway.json("subscriber", "show", "alice")["values"]
+    gateway.api("PATCH", "/subscribers/alice/values", {"set": {"ims/Timer_T4": "9500"}})
+    console.get_by_role("button", name="Apply").click()
+    expect(console.get_by_role("alert")).to_contain_text("Somebody else changed ims/Timer_T4 since you staged it")
+    assert gateway.json("subscriber", "show", "alice")["values"]["ims/Timer_T4"] == "9500"
     console.get_by_role("button", name="Apply").click()
     expect(console.get_by_text("It goes out when the phone next calls.")).to_be_visible()
     changed = console.locator("tr[data-path='ims/Timer_T4']")

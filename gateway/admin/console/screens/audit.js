@@ -1,10 +1,11 @@
 import { get } from "../api.js";
 import { html } from "../dom.js";
-import { Badge, clock, Command, Export, Heading, Loaded, ofField, Pager, Table, toField, useLoad, When } from "../parts.js";
+import { Badge, clock, Command, Export, Heading, Loaded, localised, ofField, Pager, Table, toField, useLoad, When } from "../parts.js";
 import { go } from "../route.js";
 import { SavedViews } from "../views.js";
 
 const PAGE = 100;
+const SHOWN_CHANGES = 4;
 
 // Who changed what, newest first.
 export function Audit({ query }) {
@@ -53,9 +54,12 @@ function Filters({ of: filter }) {
 }
 
 function Changes({ before, after, asked }) {
-  const names = [...new Set([...Object.keys(before), ...Object.keys(after)])];
-  return html`${names.map((name) => html`<div key=${name}>${name}: <s>${said(before[name])}</s> ${said(after[name])}</div>`)}
+  const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].filter((name) => said(before[name]) || said(after[name]));
+  const lines = names.map((name) => html`<div key=${name}>${name}: ${said(before[name]) && html`<s>${said(before[name])}</s> `}${localised(said(after[name]))}</div>`);
+  return html`${lines.slice(0, SHOWN_CHANGES)}
+    ${lines.length > SHOWN_CHANGES && html`<details><summary>${lines.length - SHOWN_CHANGES} more</summary>${lines.slice(SHOWN_CHANGES)}</details>`}
     ${asked !== null && html`<details><summary>As asked</summary><pre tabindex="0">${JSON.stringify(asked, null, 2)}</pre></details>`}`;
 }
 
-const said = (value) => (value === undefined || value === null ? "" : typeof value === "string" ? value : JSON.stringify(value));
+const isEmpty = (value) => value === undefined || value === null || (typeof value === "object" && Object.keys(value).length === 0);
+const said = (value) => (isEmpty(value) ? "" : typeof value === "string" ? value : JSON.stringify(value));

@@ -1,21 +1,29 @@
 // What is staged for a device: looked at as it would go out, and then applied.
-import { call, may, segment } from "../api.js";
+import { call, get, may, read, segment } from "../api.js";
 import { useBasket, valuesOf } from "../basket.js";
 import { html, useState } from "../dom.js";
 import { Badge, Command, Copy, Panel, Problem, Table, useAction } from "../parts.js";
 import { pretty } from "../xml.js";
 
 export function Basket({ subscriber, device, reload, onApplied }) {
-  const { edits, remove, clear } = useBasket(device.id);
+  const { edits, stage, remove, clear } = useBasket(device.id);
   const [preview, looked, forget] = useAction(() =>
     call("POST", `/devices/${segment(device.id)}/preview`, { body: { subscriber: valuesOf(edits, "subscriber"), device: valuesOf(edits, "device") } }),
   );
   const [apply, applied] = useAction(async () => {
+    const own = await ownValues(subscriber, device);
+    const overtaken = edits.filter(({ scope, node, own: was }) => (own[scope][node] ?? null) !== was);
+    if (overtaken.length) {
+      overtaken.forEach((edit) => stage({ ...edit, own: own[edit.scope][edit.node] ?? null }));
+      await reload();
+      throw new Error(`Somebody else changed ${overtaken.map(({ node }) => node).join(", ")} since you staged it; what it is now is shown in the tree. Apply once more to set yours.`);
+    }
     const warnings = [];
     for (const [scope, id] of [["subscriber", subscriber.id], ["device", device.id]]) {
       const body = valuesOf(edits, scope);
       if (!Object.keys(body.set).length && !body.unset.length) continue;
-      warnings.push(...(await call("PATCH", `/subscribers/${segment(id)}/values`, { body })).warnings);
+      const { tag } = await read(`/subscribers/${segment(id)}`);
+      warnings.push(...(await call("PATCH", `/subscribers/${segment(id)}/values`, { body, tag })).warnings);
     }
     clear();
     forget();
@@ -43,6 +51,12 @@ export function Basket({ subscriber, device, reload, onApplied }) {
     ${looked.done && html`<${Shown} of=${looked.done} />`}
     ${commands.map((line) => html`<${Command} key=${line} line=${line} />`)}
   <//>`;
+}
+
+// What was set for the subscriber and the device themselves, as it is now.
+async function ownValues(subscriber, device) {
+  const [owner, phone] = await Promise.all([get(`/subscribers/${segment(subscriber.id)}`), get(`/devices/${segment(device.id)}`)]);
+  return { subscriber: owner.values, device: phone.values };
 }
 
 function Shown({ of: { commands, syncml, document: xml, warnings } }) {

@@ -1,5 +1,6 @@
 import { call, get, may, segment } from "../api.js";
 import { html } from "../dom.js";
+import { AFTER_SUCCESS, ON_ERROR } from "../groups.js";
 import { Badge, Command, Facts, Grave, Heading, Loaded, Problem, Table, useAction, useLoad, useWatch, When } from "../parts.js";
 import { to } from "../route.js";
 import { Wizard } from "./wizard.js";
@@ -40,7 +41,7 @@ export function Campaign({ path: [id], query }) {
   const { state = "", code = "", after = "" } = query;
   const here = (chosen) => to(["campaigns", id], chosen);
   const loaded = useWatch(`/campaigns/${segment(id)}`);
-  return html`<${Loaded} from=${loaded}>${(campaign) => html`
+  return html`<${Loaded} from=${loaded} title=${`Campaign ${id}`}>${(campaign) => html`
     <section class="identity"><${Heading} title=${campaign.name}>${campaign.name} <${Badge}>${campaign.state}<//><//>
       <${Facts} of=${[
         ["Devices", campaign.total],
@@ -50,15 +51,15 @@ export function Campaign({ path: [id], query }) {
         ["For", targetOf(campaign)],
         ["Sets", Object.entries(campaign.values).map(([node, value]) => `${node} = ${value}`).join(", ")],
         ["Takes back", campaign.unset.join(", ")],
-        ["Operations", campaign.operations],
+        ["Operations", campaign.operations || ""],
         ["Package", campaign.package],
         ["Edition of the profiles", campaign.edition],
         ["Rate", `${campaign.rate_per_minute} a minute${remaining(campaign)}`],
         ["Hours", campaign.window && `${campaign.window.begin.slice(0, 5)} to ${campaign.window.end.slice(0, 5)} ${campaign.window.timezone}`],
         ["Next", campaign.state === "running" && campaign.next_start_at && html`<${When} at=${campaign.next_start_at} exact />`],
         ["Each device has", `${(campaign.device_deadline_seconds / 3600).toLocaleString("en", { maximumFractionDigits: 1 })} h${campaign.retries ? ` and ${campaign.retries} more tries` : ""}`],
-        ["After a group", campaign.after_success],
-        ["On error", campaign.on_error],
+        ["After a good group", nameIn(AFTER_SUCCESS, campaign.after_success)],
+        ["After a bad one", nameIn(ON_ERROR, campaign.on_error)],
       ]} /></section>
     <${Steering} of=${campaign} reload=${loaded.reload} />
     <${Groups} of=${campaign.groups} here=${here} />
@@ -66,6 +67,8 @@ export function Campaign({ path: [id], query }) {
     <${Members} id=${id} stands=${campaign.groups} chosen=${{ state, code, after }} here=${here} />
     <${Command} line=${`mogate campaign show ${id}`} />`}<//>`;
 }
+
+const nameIn = (choices, key) => choices.find(([one]) => one === key)?.[1] ?? key;
 
 function targetOf({ listed, match, dynamic }) {
   const facets = Object.entries(match).map(([facet, values]) => `${facet} ${values.join(" or ")}`).join(", ");

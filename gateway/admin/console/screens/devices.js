@@ -3,6 +3,7 @@ import { call, get, may, segment } from "../api.js";
 import { html, useState } from "../dom.js";
 import { Badge, Command, Export, Heading, Loaded, Pager, Panel, Problem, Table, useAction, useLoad, When } from "../parts.js";
 import { go, to } from "../route.js";
+import { protocolName } from "../sessions.js";
 import { SavedViews } from "../views.js";
 import { beginCampaign } from "./wizard.js";
 
@@ -85,7 +86,7 @@ function Found({ of: page, chosen, choose }) {
         <td>${`${one.manufacturer} ${one.model}`.trim()}</td>
         <td>${one.software}</td>
         <td>${one.plan}</td>
-        <td>${one.protocols.join(", ")}</td>
+        <td>${one.protocols.map(protocolName).join(", ")}</td>
         <td><${When} at=${one.last_seen_at} /></td>
       </tr>`)}
     <//>`;

@@ -1,4 +1,4 @@
-import { leaveToSignIn, resume, setUp, signIn, signInWithToken, waysIn } from "../api.js";
+import { hasEnded, leaveToSignIn, resume, setUp, signIn, signInWithToken, waysIn } from "../api.js";
 import { html, useEffect, useState } from "../dom.js";
 import { Heading, Problem, useAction } from "../parts.js";
 
@@ -41,6 +41,7 @@ export function Login({ onSignedIn }) {
     <div class="box">
       <img src="icon.svg" alt="" width="48" height="48" />
       <${Heading} title="Sign in">Sign in to MOGate<//>
+      ${hasEnded() && html`<p class="notice warn" role="status">Your session is over. Sign in again to go on where you were; what you staged is kept.</p>`}
       ${offered.provider && html`<button type="button" class="main" onClick=${leaveToSignIn}>Sign in with ${offered.provider}</button>`}
       ${offered.passwords && html`<${Way} key=${chosen} of=${WAYS[chosen]} beside=${offered.provider} onSignedIn=${onSignedIn} />
         <div class="stack">

@@ -23,7 +23,7 @@ export function Profiles() {
 
 export function Profile({ path: [name], query: { filter = "" } }) {
   const loaded = useLoad(() => get("/profiles"), [name]);
-  return html`<${Loaded} from=${loaded}>${(profiles) => {
+  return html`<${Loaded} from=${loaded} title=${name}>${(profiles) => {
     const profile = profiles.find((one) => one.name === name);
     if (!profile) return html`<${Heading} title=${name} /><p class="notice bad">There is no profile of that name.</p>`;
     const leaves = profile.leaves.filter(({ node, template }) => `${node} ${template}`.toLowerCase().includes(filter.toLowerCase()));

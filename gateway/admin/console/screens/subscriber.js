@@ -29,7 +29,7 @@ export function Subscriber({ path: [id, chosen], query }) {
   const told = useTold(id, () => setTurn((times) => times + 1));
   const seconds = told ? ASKED_SECONDS : UNTOLD_SECONDS;
   const loaded = useLoad(() => get(`/subscribers/${segment(id)}`), [id], seconds, turn);
-  return html`<${Loaded} from=${loaded}>${(subscriber) => {
+  return html`<${Loaded} from=${loaded} title=${id}>${(subscriber) => {
     const device = subscriber.devices.find((one) => one.id === chosen) ?? subscriber.devices[0];
     return html`<${Identity} of=${subscriber} />
       ${device ? html`<${Devices} of=${subscriber} chosen=${device.id} tab=${query.tab} />` : html`<${Panel} title="Devices"><p class="muted">No device of this subscriber has called, and none has an account yet.</p><//>`}

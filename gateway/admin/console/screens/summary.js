@@ -1,7 +1,7 @@
 import { get, segment } from "../api.js";
 import { html } from "../dom.js";
 import { findings } from "../findings.js";
-import { Badge, Facts, Loaded, Panel, Table, toneOf, useLoad, When } from "../parts.js";
+import { Badge, Facts, Loaded, localised, Panel, Table, toneOf, useLoad, When } from "../parts.js";
 import { to } from "../route.js";
 import { protocolName, sessionsOf } from "../sessions.js";
 import { Reach } from "./reach.js";
@@ -47,9 +47,9 @@ function OmaDm({ of: { omadm, leaves, manufacturer, model, software } }) {
 // What the device speaks and why the gateway thinks so, and which protocol alone writes an object to it.
 function Protocols({ of: { speaking, owners } }) {
   return html`<${Panel} title="What it speaks">
-    <${Facts} of=${speaking.map(({ protocol, speaks, why }) => [protocolName(protocol), html`<${Badge} tone=${speaks ? "good" : ""}>${speaks ? "spoken" : "not spoken"}<//> ${why}`])} />
+    <${Facts} of=${speaking.map(({ protocol, speaks, why }) => [protocolName(protocol), html`<${Badge} tone=${speaks ? "good" : ""}>${speaks ? "spoken" : "not spoken"}<//> ${localised(why)}`])} />
     ${owners.length > 0 && html`<h3>One protocol alone writes</h3>
-      <${Facts} of=${owners.map(({ mo, protocol, why }) => [html`<code>${mo}</code>`, html`<${Badge} tone="accent">${protocolName(protocol)}<//> ${why}`])} />`}
+      <${Facts} of=${owners.map(({ mo, protocol, why }) => [html`<code>${mo}</code>`, html`<${Badge} tone="accent">${protocolName(protocol)}<//> ${localised(why)}`])} />`}
   <//>`;
 }
 

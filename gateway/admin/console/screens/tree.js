@@ -167,7 +167,7 @@ function Editor({ object, node, path, wanted, subscriber, device }) {
   const own = (scope === "device" ? device : subscriber).values;
   const submit = (event) => {
     event.preventDefault();
-    stage({ scope, node, value, before: wanted });
+    stage({ scope, node, value, before: wanted, own: own[node] ?? null });
   };
   return html`<form onSubmit=${submit} class="stack editor">
     ${definition && html`<${Facts} of=${[
@@ -187,7 +187,7 @@ function Editor({ object, node, path, wanted, subscriber, device }) {
     </label>
     <div class="row">
       <button type="submit" class="main" disabled=${!may("subscribers:write")}>Stage</button>
-      ${node in own && html`<button type="button" onClick=${() => stage({ scope, node, value: null, before: wanted })}>Take ${own[node]} back</button>`}
+      ${node in own && html`<button type="button" onClick=${() => stage({ scope, node, value: null, before: wanted, own: own[node] })}>Take ${own[node]} back</button>`}
     </div>
   </form>`;
 }

@@ -57,7 +57,7 @@ export function Webhook({ path: [id], query: { after = "" } }) {
     await call("DELETE", path);
     go(["webhooks"]);
   });
-  return html`<${Loaded} from=${loaded}>${(webhook) => html`
+  return html`<${Loaded} from=${loaded} title=${`Webhook ${id}`}>${(webhook) => html`
     <section class="identity"><${Heading} title=${webhook.url}>${webhook.url} <${Badge} tone=${webhook.disabled ? "bad" : "good"}>${webhook.disabled ? "disabled" : "active"}<//><//>
       <${Facts} of=${[["Id", webhook.id], ["Told of", webhook.events.join(", ")], ["Since", html`<${When} at=${webhook.created_at} exact />`], ["Why disabled", webhook.disabled && `${webhook.disabled}; sending again what failed enables it`]]} /></section>
     <p class="row">
