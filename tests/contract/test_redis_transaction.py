@@ -17,8 +17,8 @@ from gateway.fleet.device import Credential, Device, OmaDmState
 from gateway.fleet.search import Search
 from gateway.fleet.subscriber import Subscriber
 from gateway.store.protocol import Append, DeleteSubscriber, Event, PutDevice, PutEphemeral, PutSubscriber, Store, Write
-from gateway.store.redis import transaction
-from gateway.store.redis.layout import SCHEMA_VERSION
+from gateway.store.redis import scripts, transaction
+from gateway.store.redis.layout import SCHEMA_VERSION, STAMP_BYTES, Keys, encode
 from gateway.store.redis.link import Access
 from gateway.store.redis.location import Location
 from gateway.store.redis.servers import ClusterServers, Errand
@@ -235,6 +235,55 @@ async def test_a_store_from_before_the_index_gets_one(
     search = Search({"group": frozenset({"t", "u"})})
     assert [found.subscriber.id async for found in store.search(search)] == ["t", "u"]
     await store.close()
+
+
+@pytest.mark.parametrize("servers", [redis_servers.single, redis_servers.cluster])
+async def test_a_store_is_moved_on_when_no_older_gateway_is_connected(
+    servers: Callable[[], redis_servers.RedisServer | redis_servers.Cluster], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until then households are written as it can read them, and found by software all the same; then all is moved."""
+    monkeypatch.setattr("gateway.store.redis.store._RARE", 0)
+    url, namespace = servers().url, f"{uuid.uuid4().hex}:"
+    keys = Keys(namespace)
+    with monkeypatch.context() as old:
+        old.setattr("gateway.store.redis.link._NAME", "mogate")
+        older = Location.parse(url).connect()
+        await older.links()
+    await older.run([Errand(keys.schema, ("SET", keys.schema, 2))])
+    store = await RedisStore.open(Location.parse(url).connect(), namespace=namespace)
+
+    async def put(name: str) -> bytes:
+        await store.commit(PutSubscriber(Subscriber(id=name)), PutDevice(Device(id=f"{name}.1", software=name)))
+        key = keys.home(name).key
+        (raw,) = await older.run([Errand(key, ("GET", key))])
+        return bytes(raw[STAMP_BYTES:])
+
+    async def found(name: str) -> list[str]:
+        search = Search({"software": frozenset({name})})
+        return [one.subscriber.id async for one in store.search(search)]
+
+    try:
+        before = await put("s")
+        # What a gateway of schema 2 left: a kind that does not tell software apart.
+        ids, kind = keys.ids("s"), b"d" + encode(Device(id=""))
+        table = keys.kinds(ids)
+        join = ("EVALSHA", scripts.JOIN.digest, 1, table, kind, keys.of_kind(ids, kind), "s")
+        await older.run([Errand(table, join)])
+        await store.expire(NOW)
+        assert await older.run([Errand(keys.schema, ("GET", keys.schema))]) == [b"2"]
+        assert await found("s") == ["s"]
+        again = Location.parse(url).connect()
+        await older.close()
+        older = again
+        await store.expire(NOW)
+        assert await older.run([Errand(keys.schema, ("GET", keys.schema))]) == [b"3"]
+        assert await older.run([Errand(table, ("HGET", table, kind))]) == [None]
+        after = await put("t")
+        assert (before[:1] == b"\x07", after[:1] == b"\x07") == (False, True)
+        assert [await found(name) for name in ("s", "t")] == [["s"], ["t"]]
+    finally:
+        await store.close()
+        await older.close()
 
 
 @pytest.mark.parametrize("subscriber_id", ["a}b", "{", "%7D", "a\nb", "é.📱"])

@@ -1,8 +1,9 @@
 """The kinds of subscribers and devices that there are, by which a search finds households.
 
 Millions of subscribers are of a few kinds: alike in tenant, plan, groups, network and state; and so are devices, in
-maker, model, TAC and role. A kind is kept as the octets of a record that has nothing else, so what matches records
-matches kinds. Versions and attributes are nobody's kind: they change with every delivery, or are everybody's own.
+maker, model, TAC, software and role. A kind is kept as the octets of a record that has nothing else, so what matches
+records matches kinds. Versions of the configuration and attributes are nobody's kind: they change with every delivery,
+or are everybody's own.
 """
 
 from __future__ import annotations
@@ -11,15 +12,16 @@ import functools
 from collections.abc import Callable, Sequence
 
 import msgspec
+from msgspec.structs import replace
 
 from gateway.fleet.device import Device, Rcc14State
 from gateway.fleet.profile import look_at
 from gateway.fleet.search import SEARCHED, Search
 from gateway.fleet.subscriber import Subscriber
-from gateway.store.redis.layout import Home, encode
+from gateway.store.redis.layout import Home, Place, encode
 
 _OF_SUBSCRIBERS = frozenset({"tenant", "plan", "group", "plmn"})
-_OF_DEVICES = frozenset({"manufacturer", "model", "tac", "role"})
+_OF_DEVICES = frozenset({"manufacturer", "model", "tac", "role", "software"})
 _NOBODY = Subscriber(id="")
 _NOTHING = Device(id="")
 _ADDITIONAL = Rcc14State(additional=True)
@@ -33,6 +35,13 @@ def kinds_of(home: Home | None) -> list[bytes]:
         return []
     kinds = [_kind_of_subscriber(home.subscriber), *(_kind_of_device(place.device) for place in home.places)]
     return list(dict.fromkeys(kinds))
+
+
+def former_kinds_of(home: Home) -> list[bytes]:
+    """The kinds of schema 2 that it is of no more: they did not tell software apart."""
+    places = tuple(Place(replace(place.device, software="")) for place in home.places)
+    current = kinds_of(home)
+    return [kind for kind in kinds_of(Home(home.subscriber, places)) if kind not in current]
 
 
 def is_of_same_kinds(before: Home, after: Home) -> bool:
@@ -83,7 +92,7 @@ def _looks(subscriber: Subscriber) -> tuple[object, ...]:
 
 
 def _device_looks(device: Device) -> tuple[object, ...]:
-    return device.manufacturer, device.model, device.tac, device.role, device.state
+    return device.manufacturer, device.model, device.tac, device.software, device.role, device.state
 
 
 def _kind_of_subscriber(one: Subscriber) -> bytes:
@@ -95,5 +104,13 @@ def _kind_of_subscriber(one: Subscriber) -> bytes:
 
 def _kind_of_device(one: Device) -> bytes:
     rcc14 = _ADDITIONAL if one.role == "additional" else None
-    kind = Device(id="", imei=one.tac, manufacturer=one.manufacturer, model=one.model, state=one.state, rcc14=rcc14)
+    kind = Device(
+        id="",
+        imei=one.tac,
+        manufacturer=one.manufacturer,
+        model=one.model,
+        software=one.software,
+        state=one.state,
+        rcc14=rcc14,
+    )
     return b"d" + encode(kind)

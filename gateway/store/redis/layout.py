@@ -23,8 +23,11 @@ from gateway.fleet.mirror import Mirror
 from gateway.fleet.operation import Operation
 from gateway.fleet.subscriber import Subscriber
 
-SCHEMA_VERSION = 2
-"""2: households are found by their kinds."""
+SCHEMA_VERSION = 3
+"""2: households are found by their kinds. 3: by software too, and they are packed with more in mind.
+
+What the gateway before this one cannot read is written only once none of those is connected any more.
+"""
 BUCKETS = 65_536
 """Hashes that identities are spread over. Up to some two million devices each stays small enough for the encoding in
 which an entry costs no more than its text (``hash-max-listpack-entries``)."""
@@ -89,7 +92,7 @@ encode = msgspec.msgpack.Encoder().encode
 
 _WINDOW_BITS = 12
 _MEMORY_LEVEL = 4
-# Households are packed with this in mind, and cannot be read without: a change is a new SCHEMA_VERSION.
+# Households are packed with these in mind, and cannot be read without: a change is a new SCHEMA_VERSION.
 _COMMON = encode(
     {
         "terminal_vendor": "", "terminal_model": "", "terminal_sw_version": "", "client_vendor": "",
@@ -110,6 +113,57 @@ _COMMON = encode(
         "omadm": {"loc_uri": "IMEI:35", "client": {"name": "", "secret": b""}, "roots": {}},
     }
 )  # fmt: skip
+_AT = msgspec.msgpack.Ext(-1, b"\0\0\0\0k\0\0\0")
+# Records as they are encoded, in the order of their fields: what stands next to each other is found in one piece.
+_RECORDS = _COMMON + encode(
+    [
+        {
+            "tenant": "", "overrides": {}, "attributes": {}, "state": 1, "application_states": {}, "pushes": [],
+            "registrations": [], "apns": [], "apns_at": _AT, "since": _AT, "sqn": 1, "content_revision": 1,
+        },
+        {
+            "auth": "md5", "server_auth": "md5", "certificate": "", "resync_at": _AT, "serializes": True,
+            "names_sought": [], "read_back_at": _AT, "refused_verbs": [], "account_serial": 1, "account_made_at": _AT,
+            "pending": [], "edition": "", "disproved": [], "jobs": [],
+        },
+        {
+            "id": "", "imei": "35", "manufacturer": "", "model": "", "software": "",
+            "rcc14": {
+                "version": 1, "contents": {"": {"version": 1, "digest": b"", "key": ""}}, "sent_version": 1,
+                "sent_at": _AT, "reported_version": 1, "reported_at": _AT, "token_serial": 1, "token_issued_at": _AT,
+                "parameters": {
+                    "rcs_profile": "UP_2.4", "rcs_version": "11.0", "provisioning_version": "5.0", "rcs_state": "0",
+                    "client_vendor": "", "client_version": "RCSAndrd-1.0", "default_sms_app": "1",
+                    "terminal_vendor": "", "terminal_model": "", "terminal_sw_version": "", "token": "",
+                    "friendly_device_name": "",
+                },
+                "imsi": "00101",
+            },
+            "revision": 1,
+        },
+        {
+            "id": "", "imsis": ["00101"], "msisdn": "+1", "plan": "premium", "groups": [""],
+            "sims": {"00101": {"keys": b""}}, "seen": {"00101": {"imei": "35", "imei_at": _AT}}, "revision": 1,
+        },
+        {
+            "id": "", "imei": "35", "manufacturer": "", "model": "",
+            "omadm": {
+                "loc_uri": "IMEI:35",
+                "client": {"name": "IMEI:35", "secret": b"", "nonce": b"", "previous_nonce": b""},
+                "server": {"name": "mogate", "secret": b"", "nonce": b"", "previous_nonce": b""},
+                "large_objects": True, "uri_limits": [0, 0, 0],
+                "roots": {
+                    "devdetail": "./DevDetail", "devinfo": "./DevInfo", "fumo": "./FUMO", "lawmo": "./LAWMO",
+                    "scomo": "./SCOMO", "urn:oma:mo:ext-3gpp-ims:1.0": "./3GPP_IMS",
+                },
+                "roots_sought": True, "synced": ".1.1.00101", "described": b"", "last_session_at": _AT,
+            },
+            "revision": 1,
+        },
+    ]
+)  # fmt: skip
+_SINCE_3 = b"\x07"
+"""Precedes what is packed with ``_RECORDS``. No DEFLATE stream begins so: this type of block is reserved."""
 _HEAD = struct.Struct(">Iq")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -309,17 +363,21 @@ def unpack_mirror(body: bytes) -> Mirror:
     return _decode_mirror(zlib.decompress(body))
 
 
-def encode_stamped(stamp: bytes, value: Home | Pending) -> bytes:
-    return stamp + (_pack_home(value) if isinstance(value, Home) else encode(value))
+def encode_stamped(stamp: bytes, value: Home | Pending, schema: int) -> bytes:
+    """A household or pending operations, in the form that all gateways at work can read."""
+    return stamp + (_pack_home(value, schema) if isinstance(value, Home) else encode(value))
 
 
-def _pack_home(home: Home) -> bytes:
+def _pack_home(home: Home, schema: int) -> bytes:
     # Nearly all of a household is names of fields and what devices of one model say alike.
-    packer = zlib.compressobj(1, zlib.DEFLATED, -_WINDOW_BITS, _MEMORY_LEVEL, zdict=_COMMON)
-    return packer.compress(encode(home)) + packer.flush()
+    mark, words = (_SINCE_3, _RECORDS) if schema >= 3 else (b"", _COMMON)
+    packer = zlib.compressobj(1, zlib.DEFLATED, -_WINDOW_BITS, _MEMORY_LEVEL, zdict=words)
+    return mark + packer.compress(encode(home)) + packer.flush()
 
 
 def _unpack_home(packed: bytes) -> Home:
+    if packed.startswith(_SINCE_3):
+        return _decode_home(zlib.decompressobj(-_WINDOW_BITS, zdict=_RECORDS).decompress(packed[1:]))
     return _decode_home(zlib.decompressobj(-_WINDOW_BITS, zdict=_COMMON).decompress(packed))
 
 

@@ -23,12 +23,14 @@ from redis.exceptions import AuthenticationError, BusyLoadingError, RedisError, 
 from gateway.errors import Unavailable
 from gateway.observe import metrics
 from gateway.store.redis import scripts
+from gateway.store.redis.layout import SCHEMA_VERSION
 
 Request = tuple[str | bytes | int, ...]
 
 REFUSALS = (ResponseError, BusyLoadingError, AuthenticationError)
 """Errors that a server answered."""
-_NAME = "mogate"
+_NAME = f"mogate-{SCHEMA_VERSION}"
+"""Tells gateways that are at work on one store what the others can read."""
 _UNFINISHED = object()
 
 

@@ -113,6 +113,7 @@ def make_plan(
     now_milliseconds: int,
     stamp: bytes,
     kept_events: int,
+    schema: int,
 ) -> Plan:
     """The plan for these writes over the values read so far.
 
@@ -127,7 +128,7 @@ def make_plan(
             raise
     if draft.missing:
         return Plan({}, (), (), frozenset(draft.missing))
-    return draft.finish(now_milliseconds, stamp, kept_events)
+    return draft.finish(now_milliseconds, stamp, kept_events, schema)
 
 
 class _Draft:
@@ -184,7 +185,7 @@ class _Draft:
             raise Conflict("the place is taken")
         self._put_headed(address, Head(0, to_integer(write.expires_at)), write.value)
 
-    def finish(self, now_milliseconds: int, stamp: bytes, kept_events: int) -> Plan:
+    def finish(self, now_milliseconds: int, stamp: bytes, kept_events: int, schema: int) -> Plan:
         commands: list[Command] = [("DEL", key) for key in self._dropped]
         commands += [("HDEL", key, field) for key, field in self._forgotten]
         ends = []
@@ -213,7 +214,7 @@ class _Draft:
                     commands.append(("SET", address.key, body))
             else:
                 after[address] = (stamp, value)
-                commands.append(("SET", address.key, encode_stamped(stamp, value)))
+                commands.append(("SET", address.key, encode_stamped(stamp, value, schema)))
             if address.kind == "home":
                 commands += self._reindexing(self._cells[address][1], value)
         for subscriber_id, listed in self._listed.items():

@@ -221,4 +221,7 @@ return found
 JOIN = _script("for at = 1, #ARGV, 3 do join(KEYS[1], ARGV[at], ARGV[at + 1], ARGV[at + 2]) end\nreturn 1\n")
 """KEYS: kinds. ARGV: kind, name, id, for each."""
 
-ALL = (COMMIT, DECIDE, PREPARE, FINISH, FATE, CLOSE, LOCATE, TOUCH, DROP, TRACE, FIND, JOIN)
+LEAVE = _script("for at = 1, #ARGV, 3 do leave(KEYS[1], ARGV[at], ARGV[at + 1], ARGV[at + 2]) end\nreturn 1\n")
+"""The reverse."""
+
+ALL = (COMMIT, DECIDE, PREPARE, FINISH, FATE, CLOSE, LOCATE, TOUCH, DROP, TRACE, FIND, JOIN, LEAVE)

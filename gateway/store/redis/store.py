@@ -54,7 +54,7 @@ from gateway.store.protocol import (
     newest_touch,
 )
 from gateway.store.redis import scripts
-from gateway.store.redis.kinds import kinds_of, leading
+from gateway.store.redis.kinds import leading
 from gateway.store.redis.layout import (
     HEAD_BYTES,
     SCHEMA_VERSION,
@@ -64,7 +64,6 @@ from gateway.store.redis.layout import (
     Home,
     Keys,
     Pending,
-    Place,
     decode_final,
     encode,
     identities_of_device,
@@ -77,6 +76,7 @@ from gateway.store.redis.layout import (
     unpack_mirror,
 )
 from gateway.store.redis.plan import GRACE_MILLISECONDS, Cell, Plan, make_plan, reads_of
+from gateway.store.redis.schema import is_older_connected, raise_schema
 from gateway.store.redis.servers import Errand, Servers
 from gateway.store.redis.transaction import Transactions
 from gateway.store.redis.turns import Turns
@@ -102,10 +102,11 @@ _decode_event = msgspec.msgpack.Decoder(Event).decode
 class RedisStore:
     """The gateway's state in Redis; its methods are ``Store``'s. One event loop owns an instance."""
 
-    def __init__(self, servers: Servers, keys: Keys, kept_events: int) -> None:
+    def __init__(self, servers: Servers, keys: Keys, kept_events: int, schema: int) -> None:
         self._servers = servers
         self._keys = keys
         self._kept_events = kept_events
+        self._schema = schema
         self._transactions = Transactions(servers, keys)
         self._turns = Turns()
         self._known: dict[Address, Cell] = {}
@@ -129,16 +130,15 @@ class RedisStore:
                     Errand(keys.schema, ("GET", keys.schema)),
                 ]
             )
-            store = cls(servers, keys, kept_events)
+            store = cls(servers, keys, kept_events, int(version))
             if int(version) > SCHEMA_VERSION:
                 raise ConfigError(
                     f"the store under {namespace!r} in Redis has schema {int(version)}, of a newer gateway; this one "
                     f"knows up to {SCHEMA_VERSION}: start the newer one, or restore a backup from before the upgrade",
                     key="store.url",
                 )
-            if int(version) < SCHEMA_VERSION:
-                await store.index_all()
-                await servers.run([Errand(keys.schema, ("SET", keys.schema, SCHEMA_VERSION), write=True)])
+            if int(version) < SCHEMA_VERSION - 1:
+                await store._raise_schema()
         except BaseException:
             await servers.close()
             raise
@@ -299,6 +299,8 @@ class RedisStore:
         What is not rare is soon found by a walk.
         """
         shards = self._keys.all_ids()
+        if self._schema < 3:  # what others write meanwhile is not found by it
+            search = search._replace(match={name: one for name, one in search.match.items() if name != "software"})
         leads = leading(search)
         if not leads:
             return dict.fromkeys(shards, ())
@@ -315,25 +317,19 @@ class RedisStore:
                 rarest, fewest = {ids: kinds for ids, kinds in found.items() if kinds}, count
         return rarest if fewest * _RARE <= sum(sizes) else dict.fromkeys(shards, ())
 
-    async def index_all(self) -> None:
-        """Let every household be found by what it is, as in a store of an older gateway it is not.
+    async def _move_on(self) -> None:
+        """Write as the newest schema does, once no gateway is connected that could not read that."""
+        schema = self._keys.schema
+        (version,) = await self._servers.run([Errand(schema, ("GET", schema))])
+        if int(version) < SCHEMA_VERSION:
+            if await is_older_connected(self._servers):
+                return
+            await self._raise_schema()
+        self._schema = SCHEMA_VERSION
 
-        One too many harms nothing: what is found is looked at.
-        """
-        async for page in self._pages("", dict.fromkeys(self._keys.all_ids(), ())):
-            items: dict[str, list[str | bytes]] = {}
-            for subscriber, devices in page:
-                ids = self._keys.ids(subscriber.id)
-                for kind in kinds_of(Home(subscriber, tuple(map(Place, devices)))):
-                    items.setdefault(self._keys.kinds(ids), []).extend(
-                        (kind, self._keys.of_kind(ids, kind), subscriber.id)
-                    )
-            await self._servers.run(
-                [
-                    Errand(kinds, ("EVALSHA", scripts.JOIN.digest, 1, kinds, *words), write=True)
-                    for kinds, words in items.items()
-                ]
-            )
+    async def _raise_schema(self) -> None:
+        await raise_schema(self._servers, self._keys, self._pages("", dict.fromkeys(self._keys.all_ids(), ())))
+        self._schema = SCHEMA_VERSION
 
     async def load_events(
         self,
@@ -430,6 +426,8 @@ class RedisStore:
                     [Errand(name, ("ZADD", name, end, key)) for key, end in zip(keys, fates, strict=True) if end > 0]
                 )
         await self._transactions.repair()
+        if self._schema < SCHEMA_VERSION:
+            await self._move_on()
         return total
 
     async def forget_events(self, before: datetime) -> int:
@@ -498,6 +496,7 @@ class RedisStore:
                 now_milliseconds=time.time_ns() // 1_000_000,
                 stamp=os.urandom(8),
                 kept_events=self._kept_events,
+                schema=self._schema,
             )
             if not plan.missing:
                 return plan
