@@ -259,7 +259,9 @@ def _read_segments(file: TextIO) -> list[bytes]:
     help="With --additional: be the phone with the SIM and its messaging server too; it shows the code in a question.",
 )
 @click.option(
-    "--accept/--reject", default=None, help="What the user does with a dialog. Rejecting lasts until accepted."
+    "--accept/--reject",
+    default=None,
+    help="What the user does with a dialog, or where RCS waits. Rejecting lasts until accepted.",
 )
 @click.option(
     "--reader",

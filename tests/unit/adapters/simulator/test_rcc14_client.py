@@ -167,6 +167,18 @@ async def test_a_dormant_client_keeps_everything(legs: Legs, state: Path) -> Non
     assert (asked["vers"], asked["rcs_state"], asked["token"]) == ("4", "-3", "t1")
 
 
+async def test_a_client_that_was_told_that_rcs_is_off_says_so(legs: Legs, state: Path) -> None:
+    """It reports the state in its document, until its user switches RCS on (RCC.07 rcsDisabledState, rcs_state)."""
+    off = characteristic(
+        "APPLICATION", parm("AppID", "ap2002"), characteristic("SERVICES", parm("rcsDisabledState", -2))
+    )
+    legs.answers = [document(4, "", off), document(4), document(5, a="1"), document(5)]
+    for accept in (None, None, True, True):
+        await run_query(Subscription(), legs.servers, state, accept=accept)
+    assert [asked.query["rcs_state"] for asked in legs.secure] == ["0", "-2", "0", "5"]
+    assert [asked.query["vers"] for asked in legs.secure] == ["0", "4", "4", "5"]
+
+
 async def test_refusals_are_told_apart(legs: Legs, state: Path) -> None:
     """The transcript names the leg and what the client does then (RCC.14 2.2; TS.43)."""
     legs.plain_status = 511
