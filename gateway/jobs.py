@@ -24,6 +24,7 @@ from gateway.fleet.operation import Operation, naming_package
 from gateway.fleet.queue import Queue
 from gateway.inventory import Inventory
 from gateway.objects.account import address_before, refused
+from gateway.objects.capability import CONFIG
 from gateway.objects.work import USUAL_ROOTS, begin, standing, work
 from gateway.observe import metrics
 from gateway.observe.logs import logger
@@ -278,6 +279,8 @@ class Jobs:
                     )
                 parameters["content"] = naming_package(package.id)
             subject = f"{package.name}@{package.version}"
+        if kind == "capability" and (unknown := set(items) - CONFIG.keys()):
+            raise ConfigError(f"there is no {', '.join(sorted(unknown))}; there is: {', '.join(CONFIG)}", key="items")
         if kind == "diagnostics":
             parameters |= msgspec.structs.asdict(model_of(self._models, device).diagnostics or self._diagnostics)
         if kind == "account" and device.omadm and device.omadm.server:

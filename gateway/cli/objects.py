@@ -179,11 +179,14 @@ def device_factory_reset(ref: str, confirm: str | None) -> tuple[object, str]:
 @click.argument("ref")
 @click.argument("action", type=click.Choice(["enable", "disable", "list"]))
 @click.argument("name", default="")
+@click.option("--deny-user", is_flag=True, help="Keep the user from enabling it again.")
+@click.option("--notify-user", is_flag=True, help="Have the device tell its user.")
 @printing
-def device_capability(ref: str, action: str, name: str) -> tuple[object, str]:
+def device_capability(ref: str, action: str, name: str, deny_user: bool, notify_user: bool) -> tuple[object, str]:
     """Enable or disable a capability of a device, such as Camera, or read which it has (DCMO)."""
     _check_named(action, name, "capability")
-    return _start(ref, "capability", action, name)
+    items = [item for item, wanted in (("deny-user", deny_user), ("notify-user", notify_user)) if wanted]
+    return _start(ref, "capability", action, name, items=items)
 
 
 @click.command("diagnostics")

@@ -11,6 +11,9 @@ from gateway.status import StatusCode
 
 NODES = {"enable": "Enable", "disable": "Disable"}
 
+CONFIG = {"deny-user": "DenyUserEnable", "notify-user": "NotifyUser"}
+"""The leaf below DCMOConfig that keeps the user from enabling it again, or has the user told."""
+
 RESULTS = {
     1200: "success",
     1400: "client error",
@@ -26,7 +29,11 @@ VENDOR_RESULTS = {
 
 
 def plan(job: Job) -> Step:
-    """The next step: find the capability by its Property, tell the device, read back whether it is enabled."""
+    """The next step: find the capability by its Property, tell the device, read back whether it is enabled.
+
+    What ``parameters`` names of ``CONFIG`` as items is switched on before, and a device that does not take that is told
+    nothing more.
+    """
     if not job.stage:
         ask = Ask("Get", f"{job.root}?list=StructData")
         return Next("find", "the device is asked for its capabilities", (ask,))
@@ -42,7 +49,15 @@ def plan(job: Job) -> Step:
         why = f"; it has {offered}" if is_good(code) else f": {means(code, RESULTS, VENDOR_RESULTS)}"
         return End(JobState.FAILED, int(StatusCode.NOT_FOUND), f"the device has no capability {job.subject}{why}")
     exec_uri = f"{node}/Operations/{NODES[job.action]}"
-    if job.stage == "find":
+    wanted = [f"{node}/DCMOConfig/{CONFIG[item]}" for item in job.parameters.get("items", "").split(",") if item]
+    if job.stage == "find" and wanted:
+        asks = tuple(Ask("Replace", uri, "true", "bool") for uri in wanted)
+        return Next("configure", "the device is told how to treat its user", asks)
+    refused = [code for uri in wanted if not is_good(code := outcome(job, "Replace", uri))]
+    if refused:
+        told = means(refused[0], RESULTS, VENDOR_RESULTS)
+        return End(JobState.FAILED, refused[0], f"the device does not take how to treat its user: {told}")
+    if job.stage in ("find", "configure"):
         return Next("run", f"the device is told to {job.action} {job.subject}", (Ask("Exec", exec_uri),))
     code = outcome(job, "Exec", exec_uri)
     said = means(code, RESULTS, VENDOR_RESULTS)

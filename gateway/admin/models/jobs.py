@@ -11,7 +11,8 @@ from gateway.admin.models.base import Model, Name
 
 
 class NewJob(Model):
-    """A job for a device. ``subject`` is a package, a component, a capability or a function; ``items`` is what to wipe.
+    """A job for a device. ``subject`` is a package, a component, a capability or a function; ``items`` is
+    what to wipe, or how the user of a capability is treated ("deny-user", "notify-user").
 
     Grave actions are asked for twice: the answer to the first call has the ``confirm`` of the second.
     """

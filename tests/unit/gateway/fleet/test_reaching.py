@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from gateway.fleet.device import Credential, Device, OmaDmState, Rcc14State
 from gateway.fleet.reaching import Policy, Quiet, Reaching, Seen, Way, backoff, choose_way, next_step
@@ -65,12 +66,20 @@ NEW = Device(id="ann.1", imei="001015000000098")
         (NEW, "wait", {"omadm"}, "", "wait"),
         (NEW, "wait", set(), "rcscfg", "rcscfg"),
         (Device(id="ann.1", omadm=OMADM), "wait", {"omadm"}, "", "rcscfg"),
+        (replace(NEW, omadm=OMADM), "wait", set(), "bootstrap", "dm_notify"),
+        (
+            replace(NEW, omadm=replace(OMADM, reset_at=datetime(2026, 1, 2, tzinfo=UTC))),
+            "wait",
+            set(),
+            "bootstrap",
+            "bootstrap",
+        ),
     ],
 )
 def test_no_way_leads_over_a_protocol_that_a_device_does_not_speak(
     device: Device, first: Way, unspoken: set[str], chosen: Way, way: Way
 ) -> None:
-    """Nor one that somebody chose, which goes before any other; nobody gets a second account."""
+    """Nor one that somebody chose, which goes before any other; nobody gets a second account but after a reset."""
     policy = POLICY._replace(first=first)
     assert choose_way(ANN, device, policy, behind=BOTH, chosen=chosen, unspoken=frozenset(unspoken)) == way
 

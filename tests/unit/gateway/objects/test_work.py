@@ -182,6 +182,19 @@ def test_a_capability_is_found_by_its_property() -> None:
     assert ended.meaning == "the device has no capability NFC; it has Bluetooth, Camera"
 
 
+def test_a_capability_is_denied_to_the_user_first() -> None:
+    """DenyUserEnable and NotifyUser are set before; a device that takes them not is told nothing more (DCMO 5)."""
+    listed = answered(200, x1_Property="Camera", x1_Enabled="true")
+    asked = job("capability", "disable", "./DCMO", "Camera", items="deny-user,notify-user")
+    _, told = play(asked, [listed], [answered(200), answered(200)], [answered(200)])
+    assert told[1:3] == [
+        ["Replace ./DCMO/x1/DCMOConfig/DenyUserEnable", "Replace ./DCMO/x1/DCMOConfig/NotifyUser"],
+        ["Exec ./DCMO/x1/Operations/Disable"],
+    ]
+    ended, told = play(asked, [listed], [answered(404), answered(200)])
+    assert (ended.state, ended.code, told[-1]) == (JobState.FAILED, 404, [])
+
+
 def test_the_capabilities_of_a_device_are_listed() -> None:
     """By their Property; nothing is told to the device but to say them."""
     listed = answered(200, x1_Property="Camera", x1_Enabled="true", x2_Property="Bluetooth")
