@@ -13,12 +13,14 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import click
 import helm_python
 import kubernetes_validate
 import pytest
 import yaml
 from pydantic_settings import BaseSettings
 
+from gateway import cli
 from gateway.settings import Settings, load_settings
 
 ROOT = Path(__file__).parents[2]
@@ -170,14 +172,46 @@ def test_the_proxies_of_the_compositions_start(tmp_path: Path) -> None:
         _run(*check.format(tmp_path).split())
 
 
-def test_the_unit_is_sound(tmp_path: Path) -> None:
-    """systemd takes the unit without a word, and rates it as well locked down."""
-    unit = tmp_path / "mogate.service"
-    text = (DEPLOY / "systemd" / "mogate.service").read_text()
-    unit.write_text(text.replace("/opt/mogate/.venv/bin/mogate", shutil.which("true") or ""))
-    assert _run("systemd-analyze", "verify", "--man=no", unit).strip() == ""
-    rated = _run("systemd-analyze", "security", "--offline=true", "--threshold=20", "--no-pager", unit)
-    assert "Overall exposure level" in rated
+UNITS = sorted(file.name for file in (DEPLOY / "systemd").iterdir() if file.suffix in (".service", ".timer"))
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_a_unit_is_sound(tmp_path: Path, name: str) -> None:
+    """systemd takes each unit without a word, and rates services as well locked down."""
+    for one in UNITS:
+        text = (DEPLOY / "systemd" / one).read_text()
+        (tmp_path / one).write_text(text.replace("/opt/mogate/.venv/bin/mogate", shutil.which("true") or ""))
+    assert _run("systemd-analyze", "verify", "--man=no", tmp_path / name).strip() == ""
+    if name.endswith(".service"):
+        rated = _run("systemd-analyze", "security", "--offline=true", "--threshold=20", "--no-pager", tmp_path / name)
+        assert "Overall exposure level" in rated
+
+
+@pytest.mark.parametrize("name", [name for name in UNITS if name.endswith(".service")])
+def test_a_unit_runs_what_there_is(name: str) -> None:
+    """Every command of a unit is one of `mogate`, and every timer has its service."""
+    for shown in re.findall(r"bin/mogate ([a-z-]+)", (DEPLOY / "systemd" / name).read_text()):
+        assert shown in cli.main.list_commands(click.Context(cli.main)), shown
+    assert all(one.replace(".timer", ".service") in UNITS for one in UNITS)
+
+
+def test_a_backup_can_be_restored_as_it_is_told(tmp_path: Path) -> None:
+    """The commands that the page shows bring an export of the demo operator back, whole, into an empty store."""
+    page = (DEPLOY / "README.md").read_text()
+    (drill,) = re.findall(r"^```sh\n(mogate export .*?)^```", page, re.MULTILINE | re.DOTALL)
+    data, other = tmp_path / "data", tmp_path / "drill"
+    settings = {"MOGATE_CONFIG": str(ROOT / "config" / "gateway.toml"), "MOGATE_DATA": str(data)}
+    path = f"{BIN}:{os.environ['PATH']}"
+    drill = drill.replace("/tmp/drill", str(other)).replace("/var/lib/mogate/seal.key", str(data / "seal.key"))
+    again = f"MOGATE_SEAL_KEY={data}/seal.key MOGATE_DATA={other} mogate export again.jsonl"
+    _run("sh", "-c", f"set -e\nPATH={path}\nmogate init --demo\n{drill}{again}", cwd=tmp_path, **settings)
+    # The first line says when it was made. How often a record was written is the store's own affair.
+    was, now = (
+        [re.sub(r',?"revision":\d+', "", line) for line in (tmp_path / name).read_text().splitlines()[1:]]
+        for name in ("nightly.jsonl", "again.jsonl")
+    )
+    assert len(was) > 5
+    assert was == now
 
 
 CHART = DEPLOY / "helm" / "mogate"
