@@ -6,7 +6,7 @@ Spec: OMA-TS-DCMO-V1_0 5; names and codes as one implementation has them
 from __future__ import annotations
 
 from gateway.fleet.job import Job, JobState
-from gateway.objects.step import Ask, End, Next, Step, is_good, means, outcome
+from gateway.objects.step import VENDOR_RESULTS, Ask, End, Next, Step, is_good, means, outcome
 from gateway.status import StatusCode
 
 NODES = {"enable": "Enable", "disable": "Disable"}
@@ -22,10 +22,6 @@ RESULTS = {
     1403: "enabling failed (unconfirmed)",
     1404: "not attached (unconfirmed)",
 }
-VENDOR_RESULTS = {
-    range(1250, 1300): "success, by the vendor's code",
-    range(1450, 1500): "client error, by the vendor's code",
-}
 
 
 def plan(job: Job) -> Step:
@@ -40,13 +36,13 @@ def plan(job: Job) -> Step:
     if job.action == "list":
         code, offered = outcome(job, "Get", f"{job.root}?list=StructData"), ", ".join(sorted(capabilities(job)))
         if not is_good(code):
-            return End(JobState.FAILED, code, means(code, RESULTS, VENDOR_RESULTS))
+            return End(JobState.FAILED, code, _meaning(code))
         return End(JobState.DONE, code, f"the device has {offered or 'none'}")
     node = _find(job)
     if not node:
         offered = ", ".join(sorted(capabilities(job))) or "none"
         code = outcome(job, "Get", f"{job.root}?list=StructData")
-        why = f"; it has {offered}" if is_good(code) else f": {means(code, RESULTS, VENDOR_RESULTS)}"
+        why = f"; it has {offered}" if is_good(code) else f": {_meaning(code)}"
         return End(JobState.FAILED, int(StatusCode.NOT_FOUND), f"the device has no capability {job.subject}{why}")
     exec_uri = f"{node}/Operations/{NODES[job.action]}"
     wanted = [f"{node}/DCMOConfig/{CONFIG[item]}" for item in job.parameters.get("items", "").split(",") if item]
@@ -55,12 +51,12 @@ def plan(job: Job) -> Step:
         return Next("configure", "the device is told how to treat its user", asks)
     refused = [code for uri in wanted if not is_good(code := outcome(job, "Replace", uri))]
     if refused:
-        told = means(refused[0], RESULTS, VENDOR_RESULTS)
+        told = _meaning(refused[0])
         return End(JobState.FAILED, refused[0], f"the device does not take how to treat its user: {told}")
     if job.stage in ("find", "configure"):
         return Next("run", f"the device is told to {job.action} {job.subject}", (Ask("Exec", exec_uri),))
     code = outcome(job, "Exec", exec_uri)
-    said = means(code, RESULTS, VENDOR_RESULTS)
+    said = _meaning(code)
     if job.stage == "run" and is_good(code):
         return Next("look", "the device is asked whether it is so", (Ask("Get", f"{node}/Enabled"),))
     if not is_good(code):
@@ -81,3 +77,7 @@ def capabilities(job: Job) -> dict[str, str]:
 def _find(job: Job) -> str:
     wanted = job.subject.casefold()
     return next((node for name, node in capabilities(job).items() if name.casefold() == wanted), "")
+
+
+def _meaning(code: int) -> str:
+    return means(code, RESULTS, VENDOR_RESULTS)

@@ -9,14 +9,10 @@ Spec: OMA-TS-DiagMon-V1_0 5 (unconfirmed)
 from __future__ import annotations
 
 from gateway.fleet.job import Job, JobState
-from gateway.objects.step import Ask, End, Next, Step, is_good, means, outcome, unsupported
+from gateway.objects.step import VENDOR_RESULTS, Ask, End, Next, Step, is_good, means, outcome, unsupported
 from gateway.status import StatusCode
 
 RESULTS = {1200: "success", 1400: "client error", 1401: "user cancelled"}
-VENDOR_RESULTS = {
-    range(1250, 1300): "success, by the vendor's code",
-    range(1450, 1500): "client error, by the vendor's code",
-}
 
 
 def plan(job: Job) -> Step:

@@ -15,6 +15,12 @@ from gateway.status import StatusCode
 
 SUCCESS = StatusCode.OK
 
+VENDOR_RESULTS = {
+    range(1250, 1300): "success, by the vendor's code",
+    range(1450, 1500): "client error, by the vendor's code",
+}
+"""What objects whose results have four digits leave to vendors."""
+
 
 class Ask(NamedTuple):
     """One command to send."""
