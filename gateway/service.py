@@ -49,6 +49,7 @@ MAX_ALERT_EVENTS = 20
 MAX_ALERT_TEXT = 4096
 MAX_DRIFT_EVENTS = 50
 MAX_OWNED = 4096
+MAX_CONFIGURED = 256
 
 ALERT_EVENTS = {
     f"org.openmobilealliance{infix}.firmwareupdate.{alert}": f"firmware.{event}"
@@ -88,6 +89,8 @@ class Service:
         self._rollout, self._rolled_out = "", profiles
         self._ownership = ownership
         self._owned = functools.lru_cache(MAX_OWNED)(self._owners)
+        # Each message of a session asks for what the first one did.
+        self._configured = functools.lru_cache(MAX_CONFIGURED)(_configured)
         self._last: tuple[Subscriber | None, Device | None, Selection | None] = (None, None, None)
 
     @property
@@ -148,7 +151,7 @@ class Service:
 
     def configuration(self, subscriber: Subscriber, device: Device) -> Configuration:
         """The values this device shall hold."""
-        return configuration(self.selection(subscriber, device), self.variables(subscriber, device))
+        return self._configured(self.selection(subscriber, device), tuple(self.variables(subscriber, device).items()))
 
     def configuration_key(self, subscriber: Subscriber, device: Device) -> str:
         """A text that changes whenever this device's configuration could; cheap."""
@@ -269,6 +272,10 @@ class Service:
             # These are variables of the configuration.
             device = replace(device, content_revision=device.content_revision + 1, **about)
         return device if state is device.omadm else replace(device, omadm=state)
+
+
+def _configured(selection: Selection, variables: tuple[tuple[str, str], ...]) -> Configuration:
+    return configuration(selection, dict(variables))
 
 
 def record_outcomes(mirror: Mirror, outcomes: Iterable[Outcome], now: datetime, *, check: bool = False) -> Mirror:

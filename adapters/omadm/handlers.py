@@ -160,7 +160,7 @@ class Writer:
 
     def encode(self, message: SyncML) -> bytes:
         """The octets of the message."""
-        if message != self._message:
+        if message is not self._message and message != self._message:
             self._message, self._octets = message, codec.encode(message, self._encoding)
         return self._octets
 
@@ -399,10 +399,11 @@ class OmaDmFront:
                 device, self._note_failure(device, received, now), self._respond(received, (), peer, writer, now)
             )
 
-        device = _with_nonces(device, received)
         if received.started:
             _count_start(received, device)
-            device = reset.called(_with_state(device, last_session_at=now, resync_at=None), now)
+        device = _with_nonces(device, received, now)
+        if received.started:
+            device = reset.called(device, now)
         outcomes = received.outcomes
         _count_answers(received)
         described = describe_device(device, received.reads)
@@ -616,8 +617,11 @@ def _with_state(device: Device, **changes: object) -> Device:
     return replace(device, omadm=replace(device.omadm, **changes)) if device.omadm else device
 
 
-def _with_nonces(device: Device, received: Received) -> Device:
-    """The device with the nonces agreed in this message, and the way it wants the gateway to prove itself."""
+def _with_nonces(device: Device, received: Received, now: datetime) -> Device:
+    """The device after a message of its own: with the nonces agreed, and the way it wants the gateway to prove itself.
+
+    When a session began, that it did so now.
+    """
     state = device.omadm
     if state is None:
         return device
@@ -626,9 +630,12 @@ def _with_nonces(device: Device, received: Received) -> Device:
         client = replace(client, nonce=received.client_nonce, previous_nonce=client.nonce)
     if received.server_nonce is not None and server is not None:
         server = replace(server, nonce=received.server_nonce)
-    if (client, server, server_auth) == (state.client, state.server, state.server_auth):
+    agreed: dict[str, object] = {"client": client, "server": server, "server_auth": server_auth}
+    if received.started:
+        agreed |= {"last_session_at": now, "resync_at": None}
+    elif client is state.client and server is state.server and server_auth == state.server_auth:
         return device
-    return _with_state(device, client=client, server=server, server_auth=server_auth)
+    return _with_state(device, **agreed)
 
 
 def _in_flight(received: Received) -> set[str]:

@@ -249,24 +249,30 @@ def respond(
     if session is None:
         return Reply(frame, None)
     frame, owed = trim(frame, session.max_msg_size, measure)
-    session = replace(session, server_msg_id=frame.header.msg_id, unfinished=bool(owed), owed=tuple(map(Owed.of, owed)))
+    msg_id, kept = frame.header.msg_id, tuple(map(Owed.of, owed))
     if turn is not Turn.COMMANDS:
-        return Reply(frame, replace(session, ended=turn in (Turn.END, Turn.ABORT)), signer=signer)
+        ended = turn in (Turn.END, Turn.ABORT)
+        session = replace(session, server_msg_id=msg_id, unfinished=bool(owed), owed=kept, ended=ended)
+        return Reply(frame, session, signer=signer)
 
     if owed:
         package = Package(frame, {}, (*session.planned, *operations), chunking=session.chunking)
     elif session.chunking is not None:
         part = pack_part(frame, session.chunking, session.max_msg_size, measure, contents)
         package = part._replace(planned=(*session.planned, *operations))
-    else:
+    elif session.planned or operations:
         limits = Limits(session.max_obj_size, peer.large_objects, peer.octets, peer.uri_limits, peer.lacks)
         package = pack(frame, (*session.planned, *operations), session.max_msg_size, measure, limits, contents)
+    else:
+        package = Package(frame, {}, ())
     sent = expect(package.sent, now)
     session = replace(
         session,
         challenged=False,
+        server_msg_id=msg_id,
+        owed=kept,
         outstanding=sent,
-        outstanding_msg_id=session.server_msg_id,
+        outstanding_msg_id=msg_id,
         planned=package.planned,
         chunking=package.chunking,
         unfinished=not package.message.final,
@@ -323,20 +329,21 @@ def _listen(
     """What a message at its proper place says, from a device that proved who it is."""
     header = message.header
     told = header.meta
+    assembled = assemble(session.assembly, message, peer.max_obj_size)
+    whole = assembled.message
     session = replace(
         session,
         client_msg_id=header.msg_id,
         max_msg_size=(told.max_msg_size if told else None) or session.max_msg_size,
         max_obj_size=(told.max_obj_size if told else None) or session.max_obj_size,
+        assembly=assembled.assembly,
     )
-    assembled = assemble(session.assembly, message, peer.max_obj_size)
-    whole = assembled.message
-    session = replace(session, assembly=assembled.assembly)
     session, answerable, server_nonce = _hear_header_statuses(session, whole, peer)
-    heard = hear(session.outstanding, session.outstanding_msg_id, whole, challenged=session.challenged)
-    session = replace(session, outstanding=heard)
-    if sum(len(sent.reads) for sent in session.outstanding.values()) > MAX_READS:
-        return _break_off(session, message, StatusCode.TOO_LARGE)
+    if session.outstanding:
+        heard = hear(session.outstanding, session.outstanding_msg_id, whole, challenged=session.challenged)
+        session = replace(session, outstanding=heard)
+        if sum(len(sent.reads) for sent in heard.values()) > MAX_READS:
+            return _break_off(session, message, StatusCode.TOO_LARGE)
 
     turn = Turn.NEXT_MESSAGE
     outcomes: tuple[Outcome, ...] = ()
@@ -346,7 +353,7 @@ def _listen(
     elif (message.final or session.unfinished) and assembled.assembly is None:
         turn = Turn.COMMANDS
         session = _hear_part(session, message)
-    if turn is not Turn.NEXT_MESSAGE:
+    if turn is not Turn.NEXT_MESSAGE and session.outstanding:
         outcomes, unanswered = settle(session.outstanding)
         session = replace(session, outstanding={})
     if turn is Turn.COMMANDS and session.challenged:
@@ -499,7 +506,8 @@ def _frame(received: Received, peer: Peer) -> tuple[SyncML, Account | None]:
     """
     session, client = received.session, received.header
     commands: list[AnyCommand] = [
-        replace(status, cmd_id=str(number)) for number, status in enumerate(received.statuses, start=1)
+        status if status.cmd_id == (cmd_id := str(number)) else replace(status, cmd_id=cmd_id)
+        for number, status in enumerate(received.statuses, start=1)
     ]
     commands += [
         replace(one, cmd_id=str(number)) for number, one in enumerate(received.results, start=len(commands) + 1)
