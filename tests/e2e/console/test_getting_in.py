@@ -81,6 +81,17 @@ def test_a_person_gets_in_with_a_role(gateway: Gateway, console: Page) -> None:
     expect(console.get_by_text("This screen needs the permission audit:read")).to_be_visible()
 
 
+def test_a_program_gets_a_token(gateway: Gateway, console: Page) -> None:
+    """Shown once, and good for what is listed alone."""
+    visit(console, "#/access")
+    tokens = console.get_by_label("Tokens of programs")
+    tokens.get_by_label("For").fill("crm")
+    tokens.get_by_label("Or these permissions").fill("devices:read, pushes:write")
+    tokens.get_by_role("button", name="Make").click()
+    expect(tokens.get_by_role("status")).to_contain_text("This is shown once: ")
+    expect(tokens.get_by_role("row", name="crm")).to_contain_text("devices:read, pushes:write")
+
+
 def test_what_is_in_the_way_says_how_to_go_on(gateway: Gateway, console: Page) -> None:
     """A gateway that is gone can be asked again; a session that is over leads back to where one was."""
     console.route("**/api/v1/**", lambda route: route.abort())

@@ -33,7 +33,7 @@ function Users() {
     </form>
     <${Problem} of=${creating.problem ?? changing.problem} />
     <${Loaded} from=${loaded}>${(users) => html`
-      <${Table} label="People" head=${["Name", "Role", "Tenant", "Last signed in", ""]} empty="Nobody yet.">
+      <${Table} label="People" head=${["Name", "Role", "Tenant", "Last signed in", ""]} empty="Nobody has a name and a password yet. Add people above, each with the role that fits their work.">
         ${users.map((user) => html`<tr key=${user.name}>
           <th scope="row">${user.name} ${user.disabled && html`<${Badge} tone="bad">disabled<//>`}</th>
           <td><select aria-label=${`Role of ${user.name}`} value=${user.role} disabled=${!may("users:write")} onChange=${(event) => change(user, { role: event.target.value })}>${ROLES.map((role) => html`<option key=${role} value=${role}>${role}</option>`)}</select></td>
@@ -48,8 +48,9 @@ function Users() {
 function Tokens() {
   const loaded = useLoad(() => get("/tokens"), []);
   const [create, creating] = useAction(async (form) => {
-    const { name, role, days } = Object.fromEntries(new FormData(form));
-    const issued = await call("POST", "/tokens", { body: { name, role, days: Number(days) } });
+    const { name, role, permissions, tenant, days } = Object.fromEntries(new FormData(form));
+    const listed = permissions.split(/[\s,]+/).filter(Boolean);
+    const issued = await call("POST", "/tokens", { body: { name, tenant, days: Number(days), ...(listed.length ? { permissions: listed } : { role }) } });
     form.reset();
     await loaded.reload();
     return issued;
@@ -62,16 +63,19 @@ function Tokens() {
     <form class="row fields" onSubmit=${(event) => { event.preventDefault(); create(event.target); }}>
       <label class="field"><span>For</span><input name="name" required autocomplete="off" /></label>
       <${Roles} />
-      <label class="field"><span>Days</span><input name="days" type="number" min="0" max="3650" value="90" required /></label>
+      <label class="field wide"><span>Or these permissions alone</span><input name="permissions" placeholder="devices:read, pushes:write" autocomplete="off" spellcheck=${false} /></label>
+      <label class="field"><span>Tenant alone</span><input name="tenant" placeholder="all" autocomplete="off" /></label>
+      <label class="field"><span>Days (0: without end)</span><input name="days" type="number" min="0" max="3650" value="90" required /></label>
       <button type="submit" class="main" disabled=${creating.busy || !may("tokens:write")}>Make</button>
     </form>
     <${Problem} of=${creating.problem ?? revoking.problem} />
     ${creating.done && html`<p class="notice good" role="status">This is shown once: <code>${creating.done.token}</code> <${Copy} text=${creating.done.token} /></p>`}
     <${Loaded} from=${loaded}>${(tokens) => html`
-      <${Table} label="Tokens" head=${["For", "May", "Ends", "Last used", ""]} empty="There are none.">
+      <${Table} label="Tokens" head=${["For", "May", "Tenant", "Ends", "Last used", ""]} empty="No program has a token yet. Make one above; it is shown once.">
         ${tokens.map((token) => html`<tr key=${token.id}>
           <th scope="row">${token.name} <span class="muted">${token.id}</span></th>
-          <td>${token.permissions.join(", ")}</td>
+          <td class="value">${token.permissions.join(", ")}</td>
+          <td>${token.tenant || "all"}</td>
           <td><${When} at=${token.expires_at} exact /></td>
           <td><${When} at=${token.last_used_at} /></td>
           <td><button type="button" class="quiet small" disabled=${!may("tokens:write")} onClick=${() => revoke(token)} aria-label=${`Revoke ${token.name}`}>Revoke</button></td>

@@ -2,26 +2,27 @@
 import { html, useMemo } from "../dom.js";
 import { byLabel, ratesOf, remember, total } from "../metrics.js";
 import { age, Badge, Heading, Loaded, Panel, useWatch } from "../parts.js";
+import { to } from "../route.js";
 import { EventTable, useEvents } from "./events.js";
 
 const SHOWN_FAILURES = 12;
 const FAILURES = /refused|failed|drifted|quarantined|expired|stranger/;
 
-// What is counted: a name, the counter, and the labels that are good and bad.
+// What is counted: a name, the counter, the labels that are good and bad, and the screen with what is behind it.
 const TILES = [
-  { name: "OMA DM sessions", metric: "mogate_dm_sessions_total", good: { result: "ok" }, label: "result" },
-  { name: "RCC.14 documents", metric: "mogate_acs_documents_total", good: {}, label: "kind" },
-  { name: "Answers to commands", metric: "mogate_dm_status_codes_total", label: "code", goodCode: /^2|^304/ },
-  { name: "Proofs of identity", metric: "mogate_acs_proofs_total", good: { result: ["accepted", "challenged"] }, label: "result" },
-  { name: "One-time passwords", metric: "mogate_otp_total", good: { stage: ["sent", "verified"] }, label: "stage" },
-  { name: "Pushes", metric: "mogate_push_total", good: { result: ["accepted", "delivered"] }, label: "result" },
+  { name: "OMA DM sessions", metric: "mogate_dm_sessions_total", good: { result: "ok" }, label: "result", behind: ["live", { filter: "OMA DM" }] },
+  { name: "RCC.14 documents", metric: "mogate_acs_documents_total", good: {}, label: "kind", behind: ["live", { filter: "RCC.14" }] },
+  { name: "Answers to commands", metric: "mogate_dm_status_codes_total", label: "code", goodCode: /^2|^304/, behind: ["events", { filter: "value.refused" }] },
+  { name: "Proofs of identity", metric: "mogate_acs_proofs_total", good: { result: ["accepted", "challenged"] }, label: "result", behind: ["events", { filter: "auth.failed" }] },
+  { name: "One-time passwords", metric: "mogate_otp_total", good: { stage: ["sent", "verified"] }, label: "stage", behind: ["events", { filter: "otp." }] },
+  { name: "Pushes", metric: "mogate_push_total", good: { result: ["accepted", "delivered"] }, label: "result", behind: ["messaging", {}] },
 ];
 
 // What is asked for: the counters of the tiles, and what health is read from.
 const WANTED = [
   ...TILES.map(({ metric }) => metric), "mogate_build_info", "mogate_process_start_time_seconds", "mogate_http_requests_in_flight",
   "mogate_requests_shed_total", "mogate_loop_lag_seconds", "mogate_process_resident_memory_bytes", "mogate_work_waiting",
-  "mogate_store_failures_total", "mogate_config_last_reload_success",
+  "mogate_store_failures_total", "mogate_config_last_reload_success", "mogate_campaign_state",
 ].join(",");
 
 export function Overview() {
@@ -34,13 +35,13 @@ export function Overview() {
     <${Failures} />`;
 }
 
-function Tile({ of: { name, metric, good, goodCode, label }, series }) {
+function Tile({ of: { name, metric, good, goodCode, label, behind: [screen, query] }, series }) {
   const all = byLabel(series, metric, label);
   const sum = all.reduce((total_, [, value]) => total_ + value, 0);
   const fine = goodCode ? all.filter(([code]) => goodCode.test(code)).reduce((total_, [, value]) => total_ + value, 0) : total(series, metric, good);
   const rates = ratesOf(metric, {});
   return html`<section class="panel tile" aria-label=${name}>
-    <h2>${name}</h2>
+    <h2><a href=${to([screen], query)}>${name}</a></h2>
     <p class="figure">${sum.toLocaleString("en")} ${sum > 0 && fine < sum && html`<${Badge} tone="warn">${((100 * fine) / sum).toFixed(1)} % good<//>`}</p>
     <${Spark} of=${rates} />
     <p class="muted">${rates.length ? `${rates.at(-1).toFixed(0)} a minute` : "since the gateway started"}</p>
@@ -61,7 +62,10 @@ function Spark({ of }) {
 function Health({ series }) {
   const build = series.find((one) => one.name === "mogate_build_info")?.labels;
   const started = total(series, "mogate_process_start_time_seconds");
+  const campaigns = (state) => html`<a href=${to(["campaigns"])}>${total(series, "mogate_campaign_state", { state })}</a>`;
   const facts = [
+    ["Campaigns running", campaigns("running")],
+    ["paused", campaigns("paused")],
     ["Version", build?.version],
     ["Up for", started && age(new Date(started * 1000).toISOString()).replace(" ago", "")],
     ["Requests under way", total(series, "mogate_http_requests_in_flight")],
