@@ -31,6 +31,7 @@ POLL_SECONDS = 1.0
 COUNT_SECONDS = 15.0
 LEASE_SECONDS = 60
 CHORE = "chore"
+AGAIN_SECONDS = 1.0
 MOVED_SECONDS = 5.0
 """By how much the clock on the wall and the one that only counts differ between two looks when somebody moved it."""
 SLACK = timedelta(seconds=60)
@@ -208,9 +209,20 @@ class Background:
             return None
         return replace(ours, revision=ours.revision + 1)
 
+    async def _release(self, record: Record) -> None:
+        """Let it be taken up again soon if it is as it was claimed: others wrote what it is about, and not it."""
+        now = await self._store.load_record(record.kind, record.id)
+        if now is not None and now.due_at == record.due_at:
+            due_at = self._clock() + timedelta(seconds=AGAIN_SECONDS)
+            await self._store.commit(PutRecord(replace(now, due_at=due_at)))
+
     async def _do(self, kind: Kind, record: Record) -> None:
         try:
-            await kind.work(record)
+            try:
+                await kind.work(record)
+            except Conflict:
+                await self._release(record)
+                raise
         except (Unavailable, Conflict, NotFound) as error:
             # Somebody changed it meanwhile, or a part is away: the lease ends, and it is looked at again.
             logger().warning("work_left", kind=kind.name, id=record.id, why=str(error))

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateway.errors import Unavailable
-from gateway.outreach.background import LEASE_SECONDS, Background
+from gateway.errors import Conflict, Unavailable
+from gateway.outreach.background import AGAIN_SECONDS, LEASE_SECONDS, Background
 from gateway.store.protocol import DeleteRecord, PutRecord, Record, Store
 
 OpenStore = Callable[[], Awaitable[Store]]
@@ -214,3 +214,25 @@ async def test_what_a_clock_that_was_ahead_put_off_is_done_when_it_is_right(
     processes.now += timedelta(seconds=LEASE_SECONDS)
     await until(lambda: processes.done == ["00"])
     assert attempts == 2
+
+
+async def test_what_lost_against_another_writer_comes_again_soon(processes: Processes) -> None:
+    """It does not wait for the end of its lease."""
+    attempts = 0
+
+    async def lose(store: Store, record: Record) -> None:
+        nonlocal attempts
+        attempts += 1
+        if attempts == 1:
+            raise Conflict("the device called meanwhile")
+        await processes.finish(store, record)
+
+    await processes.begin(lose)
+    store = await processes.open_store()
+    await store.commit(*pieces(1))
+    await until(lambda: attempts == 1)
+    async with asyncio.timeout(10):
+        while not await store.load_due("piece", processes.now + timedelta(seconds=AGAIN_SECONDS), 1):  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+    processes.now += timedelta(seconds=AGAIN_SECONDS)
+    await until(lambda: processes.done == ["00"])
