@@ -227,7 +227,9 @@ class Rcc14Front:
             return Answer(403, what="the headers name two subscribers")
         if not enrichment.contradicted:
             metrics.count(metrics.acs_enrichment, "trusted")
-        cookie = await self._introductions.introduce(subscriber, enrichment.imsi or subscriber.imsi, self._clock())
+        # A number with several SIMs does not tell which of them is in the phone.
+        imsi = enrichment.imsi or (subscriber.imsi if len(subscriber.imsis) == 1 else "")
+        cookie = await self._introductions.introduce(subscriber, imsi, self._clock())
         return Answer(200, cookie=cookie, what="introduced", traced=about(household, self._clock()))
 
     async def _provide(self, request: web.BaseRequest, leg: Leg, host: str, address: str) -> Answer:

@@ -328,6 +328,22 @@ async def test_a_token_ends_when_its_sim_moves(phone: Phone) -> None:
     assert (await phone.ask(f"token={back}"))[0] == 200
 
 
+async def test_a_number_with_two_sims_proves_neither(phone: Phone) -> None:
+    """Two phones of one number stay apart, each with the SIM it says it has (RCC.14 2.2, TOKEN)."""
+    two = Subscriber(id="two", imsis=("001010000000021", "001010000000022"), msisdn="+15550100021")
+    await phone.store.commit(PutSubscriber(two))
+    tokens = []
+    for imsi, imei in zip(two.imsis, (IMEI, OTHER_IMEI), strict=True):
+        _, cookie = await phone.introduce(MSISDN=two.msisdn)
+        _, document = await phone.ask(f"IMSI={imsi}&IMEI={imei}", cookie)
+        tokens.append(document["TOKEN/token"])
+    assert [device.rcc14 and device.rcc14.imsi for device in await phone.devices(two)] == list(two.imsis)
+    assert [(await phone.ask(f"vers=1&token={token}"))[0] for token in tokens] == [200, 200]
+    _, cookie = await phone.introduce(MSISDN=two.msisdn)
+    assert (await phone.ask(f"IMEI={IMEI}", cookie))[0] == 200
+    assert [device.rcc14 and device.rcc14.imsi for device in await phone.devices(two)] == list(two.imsis)
+
+
 async def test_a_token_ends_when_the_subscriber_gets_another_sim(phone: Phone) -> None:
     """An IMSI that is taken off the record takes the tokens of its phone along; others stay (RCC.14 TOKEN)."""
     token = await phone.start(ANN)
