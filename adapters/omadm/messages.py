@@ -16,6 +16,9 @@ from adapters.wbxml.element import AnyElement
 from gateway.fleet.operation import Verb
 from gateway.status import StatusCode
 
+OLDER_DTD = "1.1"
+"""The VerDTD of OMA DM 1.1.2."""
+
 Data = str | bytes | tuple[AnyElement, ...] | None
 """Content of ``Data``: text, octets, inline markup (TNDS), or None when the element is absent."""
 

@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeGuard
 from msgspec.structs import replace
 
 from adapters.omadm.commands import Contents, command_for, no_contents, size
-from adapters.omadm.messages import Alert, AnyCommand, Command, Group, Results, Status, SyncML
+from adapters.omadm.messages import OLDER_DTD, Alert, AnyCommand, Command, Group, Results, Status, SyncML
 from adapters.omadm.objects import Chunking, chunk, object_bytes
 from gateway.fleet.abilities import refusal
 from gateway.fleet.operation import Operation
@@ -94,9 +94,10 @@ def pack(
     """
     # Beside one Status there is the most room a command will ever get: what fits there can wait for a later message.
     roomiest = replace(frame, commands=frame.commands[:1])
+    is_older = frame.header.ver_dtd == OLDER_DTD
 
     def is_taken(operation: Operation) -> bool:
-        if frame.header.ver_dtd == "1.1" or refusal(operation, limits.uris, limits.lacks) is not None:
+        if is_older or refusal(operation, limits.uris, limits.lacks) is not None:
             return False
         try:
             command = command_for(operation, _MANY)
@@ -114,9 +115,8 @@ def pack(
             continue
         try:
             command = command_for(operation, cmd_id, contents)
-            if isinstance(command, Command) and command.correlator and frame.header.ver_dtd == "1.1":
-                # The older DTD has no such element.
-                command = replace(command, correlator="")
+            if is_older:
+                command = _without_correlators(command)
         except ValueError:
             refused.append((operation, StatusCode.UNSUPPORTED_TYPE))
         except LookupError:
@@ -146,6 +146,13 @@ def pack(
         planned=tuple(operation for operation, _ in queue[fitting:]),
         refused=tuple(refused),
     )
+
+
+def _without_correlators(command: AnyCommand) -> AnyCommand:
+    """The command as the DTD of OMA DM 1.1.2 has it: that does not know the element."""
+    if isinstance(command, Group):
+        return replace(command, commands=tuple(map(_without_correlators, command.commands)))
+    return replace(command, correlator="") if isinstance(command, Command) and command.correlator else command
 
 
 def _laid_open(operations: Iterable[Operation], is_taken: Callable[[Operation], bool]) -> Iterator[Operation]:

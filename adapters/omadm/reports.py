@@ -10,6 +10,7 @@ import enum
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from adapters.omadm.messages import (
+    OLDER_DTD,
     Alert,
     AnyCommand,
     Chal,
@@ -156,16 +157,20 @@ def statuses_for(
     """The Status of the header, then one for each command that gets any, in the order of the commands.
 
     ``codes`` are outcomes by CmdID that are known already: of commands that brought a part of an object, of which even
-    Results have a Status unless it is 200. With ``refuse_all`` every command gets the code of the header.
+    Results have a Status unless it is 200. With ``refuse_all`` every command gets the code of the header. NoResp only
+    counts in OMA DM 1.1; in 1.2 it is passed over.
+
+    Spec: OMA-TS-DM_Protocol-V1_2 8; OMA-TS-DM_RepPro-V1_2 6 (NoResp)
     """
     header = message.header
     statuses = [header_status(header, header_code, chal)]
+    knows_no_resp = header.ver_dtd == OLDER_DTD
     for command in message.commands:
         code = _code_for(command)
         if codes and not isinstance(command, Status) and command.cmd_id in codes:
             code = codes[command.cmd_id]
             code = None if isinstance(command, Results) and code == StatusCode.OK else code
-        if code is not None and not _wants_no_status(command):
+        if code is not None and not (knows_no_resp and _wants_no_status(command)):
             statuses.append(
                 Status(
                     cmd_id=str(len(statuses) + 1),

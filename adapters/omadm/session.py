@@ -25,7 +25,7 @@ from msgspec.structs import replace
 from adapters.omadm.answers import expect, hear, settle
 from adapters.omadm.auth import NO_PROOF, Account, Proof, Verdict, chal, make_cred, parse_type, verify
 from adapters.omadm.commands import Contents, no_contents
-from adapters.omadm.messages import Alert, AnyCommand, Chal, Item, Meta, Results, Status, SyncHdr, SyncML
+from adapters.omadm.messages import OLDER_DTD, Alert, AnyCommand, Chal, Item, Meta, Results, Status, SyncHdr, SyncML
 from adapters.omadm.objects import Chunking, assemble
 from adapters.omadm.packing import Limits, Package, pack, pack_part, trim
 from adapters.omadm.reports import AlertCode, alerts_of, header_status, reads_of, results_for, statuses_for
@@ -40,7 +40,7 @@ from gateway.tree.uri import NO_LIMITS, UriLimits
 
 VER_DTD = "1.2"
 VER_PROTO = "DM/1.2"
-VERSIONS = {VER_DTD: VER_PROTO, "1.1": "DM/1.1"}
+VERSIONS = {VER_DTD: VER_PROTO, OLDER_DTD: "DM/1.1"}
 """What phones of OMA DM 1.1.2 say is understood as well, and answered in kind."""
 
 MAX_OBJECT_BYTES = 1_048_576

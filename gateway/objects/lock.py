@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from gateway.fleet.job import Job, JobState
 from gateway.fleet.reset import is_taken_on
-from gateway.objects.step import Ask, End, Next, Step, is_good, means, outcome
+from gateway.objects.step import Ask, End, Next, Step, is_good, means, outcome, unsupported
 from gateway.status import StatusCode
 
 STATES = {10: "fully locked", 20: "partially locked", 30: "unlocked"}
@@ -19,7 +19,10 @@ NODES = {
     "factory-reset": "FactoryReset",
     "wipe": "Wipe",
 }
-"""The node below Operations that carries each action out; the spelling of UnLock is the usual one."""
+"""The node below Operations that carries each action out."""
+
+SPELLINGS = {"unlock": "Unlock"}
+"""How some devices spell the node of an action, which is tried where the usual one is not there."""
 
 EXPECTED = {"lock": 10, "partial-lock": 20, "unlock": 30}
 """The State after an action."""
@@ -73,7 +76,11 @@ def plan(job: Job) -> Step:
             return End(JobState.FAILED, refused[0], f"the choice of what to wipe was refused: {_meaning(refused[0])}")
         return _run(job, exec_uri)
     code = outcome(job, "Exec", exec_uri)
-    if job.stage == "run":
+    if other := SPELLINGS.get(job.action, "") if unsupported(code) else "":
+        if job.stage == "run":
+            return _run(job, job.child("Operations", other))._replace(stage="run as spelt otherwise")
+        code = outcome(job, "Exec", job.child("Operations", other))
+    if job.stage.startswith("run"):
         if not is_good(code) or job.action in ("factory-reset", "wipe"):
             return End(JobState.DONE if is_good(code) else JobState.FAILED, code, _meaning(code))
         return Next("look", "the device is asked for its state", (Ask("Get", job.child("State")),))

@@ -154,6 +154,14 @@ def test_other_content_types_are_refused(content_type: str) -> None:
         encoding_of(content_type)
 
 
+def test_the_version_in_the_message_counts() -> None:
+    """A header that says 1.1 before a message of 1.2, as some devices write it, is one of 1.2, and is mirrored."""
+    received, encoding = decode(b"\x02\x9f\x53\x6a\x00" + encode(PACKAGE_1, WBXML)[5:], WBXML)
+    assert received == PACKAGE_1
+    assert received.header.ver_dtd == "1.2"
+    assert encode(PACKAGE_3, encoding).startswith(b"\x02\x9f\x53\x6a\x00")
+
+
 def test_the_answer_mirrors_the_wbxml_header() -> None:
     """A device that writes its public identifier out is answered the same way."""
     public_id = b"-//SYNCML//DTD SyncML 1.2//EN"

@@ -337,3 +337,32 @@ async def test_what_a_device_did_not_say_of_itself_is_asked_for_once(open_lab: O
         )
     )
     assert (await lab.device()).model == "A1"
+
+
+@pytest.mark.parametrize("family", ["vnd.syncml.dm", "vnd.syncml"])
+@pytest.mark.parametrize("form", ["xml", "wbxml"])
+async def test_an_answer_is_of_the_type_of_the_request(open_lab: Opening, family: str, form: str) -> None:
+    """Whichever type and parameters the request has, in whatever case; it is kept by no cache and wants no cookie.
+
+    Spec: OMA-TS-SyncML_HTTPBinding-V1_2
+    """
+    lab = await open_lab()
+    encoding = codec.encoding_of(f"application/{family}+{form}")
+    headers = {"Content-Type": f"Application/{family.upper()}+{form}; charset=UTF-8"}
+    async with lab.http.post("/omadm", data=codec.encode(message(1, *START), encoding), headers=headers) as response:
+        body = await response.read()
+        assert (response.status, response.headers["Content-Type"]) == (200, f"application/{family}+{form}")
+        assert response.headers["Cache-Control"] == "no-store"
+        assert response.headers["Content-Length"] == str(len(body))
+        assert "Set-Cookie" not in response.headers
+    first = codec.decode(body, encoding)[0].commands[0]
+    assert isinstance(first, Status)
+    assert first.code == StatusCode.MISSING_CREDENTIALS
+
+
+async def test_a_type_that_is_none_of_syncml_is_refused(open_lab: Opening) -> None:
+    """415, and nothing is guessed from the octets. Spec: OMA-TS-SyncML_HTTPBinding-V1_2"""
+    lab = await open_lab()
+    octets = codec.encode(message(1, *START), XML)
+    async with lab.http.post("/omadm", data=octets, headers={"Content-Type": "text/xml"}) as response:
+        assert response.status == 415

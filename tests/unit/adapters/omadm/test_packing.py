@@ -15,6 +15,7 @@ from gateway.tree.uri import UriLimits
 
 STATUS = Status("1", "1", "0", "SyncHdr", StatusCode.AUTHENTICATED)
 FRAME = SyncML(SyncHdr("1", 1, "IMEI:1", "https://mdm.example.org/dm"), (STATUS,))
+XML = codec.encoding_of("application/vnd.syncml.dm+xml")
 ACL = Operation(id="o", verb="Replace", uri="./A?prop=ACL", value="Get=*")
 
 
@@ -102,7 +103,7 @@ def test_a_group_stays_whole() -> None:
     group = Operation(id="g", verb="Atomic", members=tuple(writes(3)))
 
     def measure(message: SyncML) -> int:
-        return len(codec.encode(message, codec.encoding_of("application/vnd.syncml.dm+xml")))
+        return len(codec.encode(message, XML))
 
     exact = measure(pack(FRAME, [ACL, group], None, measure).message)
     assert list(pack(FRAME, [group, ACL], None, measure).sent) == ["2", "6"]
@@ -110,12 +111,14 @@ def test_a_group_stays_whole() -> None:
     assert (list(short.sent.values()), short.planned) == ([ACL], (group,))
 
 
-def test_an_older_phone_gets_no_correlator() -> None:
-    """The DTD of SyncML 1.1 does not have the element."""
-    older = SyncML(SyncHdr("1", 1, "IMEI:1", "s", ver_dtd="1.1", ver_proto="DM/1.1"), (STATUS,))
+@pytest.mark.parametrize("grouped", [False, True])
+def test_an_older_phone_gets_no_correlator(*, grouped: bool) -> None:
+    """The DTD of SyncML 1.1 does not have the element, not in a group either."""
+    older = replace(FRAME, header=replace(FRAME.header, ver_dtd="1.1", ver_proto="DM/1.1"))
     run = Operation(id="run", verb="Exec", uri="./A")
-    correlators = [pack(frame, [run], None, lambda _: 0).message.commands[1] for frame in (FRAME, older)]
-    assert [getattr(command, "correlator", None) for command in correlators] == ["run", ""]
+    operation = Operation(id="group", verb="Sequence", members=(ACL, run)) if grouped else run
+    told = [codec.encode(pack(frame, [operation], None, lambda _: 0).message, XML) for frame in (FRAME, older)]
+    assert [b"Correlator" in octets for octets in told] == [True, False]
 
 
 def test_a_package_is_put_in_as_it_goes_out(encoding: codec.Encoding) -> None:

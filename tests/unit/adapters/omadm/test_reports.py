@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from adapters.omadm.messages import (
     Alert,
@@ -21,9 +22,10 @@ from adapters.omadm.messages import (
     SyncML,
     Unknown,
 )
-from adapters.omadm.reports import alerts_of, read, reads_of, statuses_for
+from adapters.omadm.reports import MAX_NODES, alerts_of, read, reads_of, results_for, statuses_for
 from gateway.fleet.alert import DeviceAlert
 from gateway.fleet.mirror import Read
+from gateway.fleet.offer import Offer
 from gateway.status import StatusCode
 
 MAN = Item(source="./DevInfo/Man", data="Acme")
@@ -42,29 +44,47 @@ def message(*commands: AnyCommand) -> SyncML:
         (Alert("7", 1225), ("Alert", 200)),
         (Alert("7", 1100), ("Alert", 406)),
         (Alert("7", None), ("Alert", 406)),
-        (Alert("7", 1226, no_resp=True), None),
         (Command("Add", "7", (MAN,)), ("Add", 200)),
         (Command("Replace", "7", (MAN,)), ("Replace", 200)),
-        (Command("Replace", "7", (MAN,), no_resp=True), None),
         (Command("Get", "7", (MAN,)), ("Get", 405)),
         (Command("Delete", "7", (MAN,)), ("Delete", 405)),
         (Command("Copy", "7", (MAN,)), ("Copy", 405)),
         (Command("Exec", "7", (MAN,)), ("Exec", 405)),
         (Group("Atomic", "7", (Command("Replace", "8", (MAN,)),)), ("Atomic", 406)),
-        (Group("Sequence", "7", (), no_resp=True), None),
+        (Group("Sequence", "7", ()), ("Sequence", 406)),
         (Unknown("Map", "7", ("Map", "")), ("Map", 501)),
         (Results("7", "5", "5", (MAN,)), None),
         (Status("7", "5", "5", "Get", StatusCode.OK), None),
     ],
 )
 def test_each_command_gets_its_status(command: AnyCommand, answer: tuple[str, int] | None) -> None:
-    """A device may alert and report its DevInfo; NoResp is honoured; Status and good Results get none.
+    """A device may alert and report its DevInfo, and nothing else; Status and good Results get none.
 
     OMA-TS-DM_RepPro-V1_2 (commands), OMA-TS-DM_Protocol-V1_2 8
     """
     _, *statuses = statuses_for(message(command), StatusCode.AUTHENTICATED)
     expected = [Status("2", "3", "7", answer[0], StatusCode(answer[1]))] if answer else []
     assert statuses == expected
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        Alert("7", 1226, no_resp=True),
+        Command("Replace", "7", (MAN,), no_resp=True),
+        Group("Sequence", "7", (), no_resp=True),
+    ],
+)
+@pytest.mark.parametrize(("ver_dtd", "count"), [("1.2", 1), ("1.1", 0)])
+def test_no_resp_is_a_word_of_the_older_version(command: AnyCommand, ver_dtd: str, count: int) -> None:
+    """OMA DM 1.2 does not use it, so the Status comes all the same; a device of 1.1.2 gets none, as it wished.
+
+    OMA-TS-DM_RepPro-V1_2 6 (NoResp)
+    """
+    told = message(command)
+    told = replace(told, header=replace(told.header, ver_dtd=ver_dtd))
+    _, *statuses = statuses_for(told, StatusCode.AUTHENTICATED)
+    assert len(statuses) == count
 
 
 @pytest.mark.parametrize(("code", "told"), [(213, [213]), (413, [413]), (424, [424]), (200, [])])
@@ -76,6 +96,15 @@ def test_even_results_hear_of_a_part(code: int, told: list[int]) -> None:
     part = message(Results("7", "5", "5", (PART,)))
     _, *statuses = statuses_for(part, StatusCode.AUTHENTICATED, codes={"7": StatusCode(code)})
     assert [int(status.code) for status in statuses] == told
+
+
+@pytest.mark.parametrize(("count", "code"), [(0, 412), (MAX_NODES, 200), (MAX_NODES + 1, 413)])
+def test_a_get_of_too_many_nodes_is_refused(count: int, code: int) -> None:
+    """Of several nodes all are told or none; a Get that names none is incomplete (OMA-TS-DM_RepPro-V1_2 6.6.7)."""
+    asked = message(Command("Get", "7", (Item(target="./A"),) * count))
+    codes, results = results_for(asked, lambda _: Offer(StatusCode.OK, (Read("./A", value="x"),)))
+    assert codes == {"7": code}
+    assert [len(one.items) for one in results] == ([count] if code == 200 else [])
 
 
 def test_the_header_is_answered_first_and_refuses_all_when_told() -> None:

@@ -274,6 +274,21 @@ def test_a_group_has_one_outcome_and_one_for_each_member(
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(("codes", "members"), [((200, 404, 200), [404, 200]), ((200, 304, 215), [304, 215])])
+def test_a_sequence_goes_on_after_a_command_that_failed(codes: tuple[int, ...], members: list[int]) -> None:
+    """200 says that it was started, and each command in it has its own outcome; after a "no" the rest is 215.
+
+    OMA-TS-DM_RepPro-V1_2 (Sequence)
+    """
+    book = Playbook()
+    sequence = replace(ATOMIC, verb="Sequence")
+    assert book.hears(package_1(), [sequence])[-2] == "Sequence[Replace ./X/Name, Replace ./X/Other]"
+    answers = [answer(1, ref, code, "Replace") for ref, code in enumerate(codes, start=4)]
+    book.hears(message(2, answer(1, 0, 212), *answers))
+    assert book.outcomes == [("g", 200)]
+    assert [int(member.status) for member in book.heard.outcomes[0].members] == members
+
+
 def test_a_group_without_any_answer_goes_back() -> None:
     """Whether it was carried out is unknown, as with a single command."""
     book = Playbook()

@@ -44,6 +44,15 @@ def test_messages_keep_to_what_the_phone_can_take() -> None:
     assert msg_id > 3
 
 
+def test_the_size_that_the_phone_told_last_counts() -> None:
+    """MaxMsgSize holds for the session until another message of it says otherwise (MetaInfo, MaxMsgSize)."""
+    book = Playbook()
+    book.hears(package_1(max_bytes=2000), operations(40))
+    for msg_id, told, most in ((2, None, 2000), (3, 4000, 4000), (4, None, 4000)):
+        book.hears(message(msg_id, answer(msg_id - 1, 0, 212), max_bytes=told))
+        assert most - 250 < size(book.reply.message) <= most
+
+
 def test_what_is_sent_again_goes_before_what_was_never_sent() -> None:
     """Operations keep their order when the phone refuses our credentials."""
     book = Playbook(server=SERVER_ACCOUNT)

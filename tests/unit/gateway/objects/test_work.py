@@ -129,6 +129,31 @@ def test_a_lock_is_confirmed_by_its_state() -> None:
     assert ended.state is JobState.FAILED
 
 
+@pytest.mark.parametrize(
+    ("action", "node", "state"),
+    [("partial-lock", "PartiallyLock", "20"), ("unlock", "UnLock", "30")],
+)
+def test_a_device_is_locked_in_part_and_unlocked(action: str, node: str, state: str) -> None:
+    """Each action has a node and a State of its own (LAWMO 5)."""
+    ended, told = play(job("lock", action, "./LAWMO"), [answered(200)], [answered(200, value=state)])
+    assert told[:2] == [[f"Exec ./LAWMO/Operations/{node}"], ["Get ./LAWMO/State"]]
+    assert ended.state is JobState.DONE
+
+
+@pytest.mark.parametrize(("other", "state"), [(200, JobState.DONE), (404, JobState.FAILED)])
+def test_a_device_that_spells_unlock_otherwise_is_unlocked(other: int, state: JobState) -> None:
+    """Where UnLock is not there, Unlock is executed; a device that has neither has failed, with its answer."""
+    ended, told = play(
+        job("lock", "unlock", "./LAWMO"),
+        [answered(404)],
+        [answered(other)],
+        *([[answered(200, value="30")]] if other == 200 else []),
+    )
+    assert told[1] == ["Exec ./LAWMO/Operations/Unlock"]
+    assert told[2] == (["Get ./LAWMO/State"] if other == 200 else [])
+    assert (ended.state, ended.code) == (state, other)
+
+
 def test_a_wipe_chooses_before_it_acts() -> None:
     """ToBeWiped is set for what is named and taken from the rest; an item that the device has not got wipes nothing."""
     names = {"1_ListItemName": "contacts", "1_ToBeWiped": "false", "2_ListItemName": "pictures"}
@@ -292,6 +317,21 @@ def test_a_removed_component_is_gone_from_the_list() -> None:
     )
     assert ended.state is JobState.DONE
     assert not any("p1" in uri for uri in ended.known)
+
+
+@pytest.mark.parametrize(
+    ("action", "node", "state"), [("activate", "Activate", "20"), ("deactivate", "Deactivate", "10")]
+)
+def test_a_component_is_activated_and_deactivated(action: str, node: str, state: str) -> None:
+    """The component is found by its ID, and its State is read when it is done (SCOMO 5)."""
+    ended, told = play(
+        job("software", action, "./SCOMO", "mail"),
+        [answered(200, Deployed_p1_ID="mail", Deployed_p1_State="10" if action == "activate" else "20")],
+        [answered(200, 1200)],
+        [answered(200, Deployed_p1_ID="mail", Deployed_p1_State=state)],
+    )
+    assert told[1] == [f"Exec ./SCOMO/Inventory/Deployed/p1/Operations/{node}"]
+    assert (ended.state, ended.known["./SCOMO/Inventory/Deployed/p1/State"]) == (JobState.DONE, state)
 
 
 @pytest.mark.parametrize(("code", "state"), [(200, JobState.DONE), (404, JobState.FAILED)])

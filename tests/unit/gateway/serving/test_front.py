@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import zlib
 from collections.abc import AsyncIterator
 from email.utils import parsedate_to_datetime
 
@@ -146,6 +147,16 @@ async def test_a_body_over_the_limit_is_refused() -> None:
         b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3e9\r\n" + b"x" * 1001 + b"\r\n0\r\n\r\n"
     )
     assert [(await answers_to(octets))[0][0] for octets in (announced, chunked)] == [413, 413]
+
+
+@pytest.mark.parametrize(("octets", "status"), [(b"abc", 200), (b"x" * LIMIT, 200), (b"x" * (LIMIT + 1), 413)])
+async def test_a_compressed_body_is_measured_when_it_is_whole(octets: bytes, status: int) -> None:
+    """What was compressed counts as what it becomes (RFC 9110 8.4)."""
+    packed = zlib.compress(octets)
+    head = f"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Encoding: deflate\r\nContent-Length: {len(packed)}\r\n\r\n"
+    ((answered, _, body),) = await answers_to(head.encode() + packed)
+    assert answered == status
+    assert status != 200 or body == octets
 
 
 def test_a_header_cannot_end_the_head() -> None:
