@@ -68,15 +68,13 @@ class PublishingRoutes:
             affected = await self._publishing.preview()
         else:
             calls = Calls(body.within_seconds, _groups(body.groups))
+            waits = {"device_deadline_seconds": body.device_deadline_seconds, "retries": body.retries}
             if body.by_groups:
                 affected, campaign = await self._publishing.roll_out(
-                    calls,
-                    after_success=body.after_success,
-                    on_error=body.on_error,
-                    device_deadline_seconds=body.device_deadline_seconds,
+                    calls, after_success=body.after_success, on_error=body.on_error, **waits
                 )
             else:
-                affected, campaign = await self._publishing.publish(calls)
+                affected, campaign = await self._publishing.publish(calls, **waits)
         return PublicationView(
             digest=affected.digest,
             count=len(affected.device_ids),

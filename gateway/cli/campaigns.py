@@ -36,11 +36,24 @@ _GOING_ON = (
         help="What to do when too many of a group fail.",
     ),
 )
+_EACH_DEVICE = (
+    click.option("--deadline", type=click.IntRange(1), default=604_800, metavar="SECONDS", help="For each device."),
+    click.option(
+        "--retries", type=click.IntRange(0, 10), default=0, show_default=True, help="Of a device that failed."
+    ),
+)
 
 
 def going_on(command: Callable[..., None]) -> Callable[..., None]:
     """The command with the options that say when a campaign goes on from a group to the next, for ``groups_of``."""
     for option in reversed(_GOING_ON):
+        command = option(command)
+    return command
+
+
+def each_device(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with the options that say how a campaign waits for each of its devices, for ``waits_of``."""
+    for option in reversed(_EACH_DEVICE):
         command = option(command)
     return command
 
@@ -53,6 +66,11 @@ def groups_of(text: str, given: Mapping[str, Any]) -> dict[str, Any]:
         "after_success": given["after_success"],
         "on_error": given["on_error"],
     }
+
+
+def waits_of(given: Mapping[str, Any]) -> dict[str, int]:
+    """What the API takes for the options of ``each_device``."""
+    return {"device_deadline_seconds": given["deadline"], "retries": given["retries"]}
 
 
 @click.group()
@@ -81,8 +99,7 @@ def campaign() -> None:
 @going_on
 @click.option("--rate", type=click.FloatRange(0.001), default=60.0, show_default=True, help="Devices a minute.")
 @click.option("--window", default="", metavar="HH:MM-HH:MM[@ZONE]", help="The hours at which devices are started.")
-@click.option("--deadline", type=click.IntRange(1), default=604_800, metavar="SECONDS", help="For each device.")
-@click.option("--retries", type=click.IntRange(0, 10), default=0, show_default=True, help="Of a device that failed.")
+@each_device
 @click.option("--paused", is_flag=True, help="Find the devices, and wait to be resumed.")
 @printing
 def create(name: str, **given: Any) -> tuple[object, str]:
@@ -109,8 +126,7 @@ def create(name: str, **given: Any) -> tuple[object, str]:
             **groups_of(given["groups"] or "100%", given),
             "rate_per_minute": given["rate"],
             "window": _window(given["window"]),
-            "device_deadline_seconds": given["deadline"],
-            "retries": given["retries"],
+            **waits_of(given),
             "paused": given["paused"],
         },
     )

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from gateway import report
-from gateway.cli.campaigns import going_on, groups_of
+from gateway.cli.campaigns import each_device, going_on, groups_of, waits_of
 from gateway.cli.common import api, printing
 from gateway.errors import ConfigError, Conflict
 from gateway.fleet.profile import read_profiles
@@ -36,12 +36,13 @@ def profile() -> None:
     help="Group after group, the last takes the rest; who is not of an open group keeps the edition before.",
 )
 @going_on
+@each_device
 @click.option("--dry-run", is_flag=True, help="Show whose content would change; change nothing.")
 @printing
 def publish(over: int, groups: str, dry_run: bool, **given: Any) -> tuple[object, str]:
     """Serve the profiles as the files have them, and make the devices whose content that changes call."""
     query: dict[str, Any] = {"dry_run": "true"} if dry_run else {}
-    body: dict[str, Any] = {"within_seconds": over}
+    body: dict[str, Any] = {"within_seconds": over, **waits_of(given)}
     if groups:
         body |= {"by_groups": True, **groups_of(groups, given)}
     made = api("POST", "/profiles/publish", query=query, body=body)

@@ -553,15 +553,19 @@ class Campaigns:
         if household is None or device is None:
             return replace(member, state=MemberState.FAILED, code="gone"), []
         code = await self._outcome(campaign, member, household, device)
-        if code is None:
-            if member.is_late(now):
-                return replace(member, state=MemberState.FAILED, code=str(int(StatusCode.TIMEOUT))), []
-            return member, []
         if not code:
-            return replace(member, state=MemberState.OK), []
+            if code is not None:
+                return replace(member, state=MemberState.OK), []
+            if not member.is_late(now):
+                return member, []
         if member.attempts <= campaign.retries and campaign.state is CampaignState.RUNNING:
-            return await self._start(campaign, member, index, now)
-        return replace(member, state=MemberState.FAILED, code=code), []
+            # What the device has to do may still be done, so it is given once more only after an answer. What it is to
+            # hold is there for it to fetch, so it is made to call again; what it refused it would not be sent again.
+            if code and (campaign.content.operations or campaign.content.job):
+                return await self._start(campaign, member, index, now)
+            if code is None and not (campaign.content.operations or campaign.content.job):
+                return await self._start(campaign, replace(member, deadline_at=None), index, now)
+        return replace(member, state=MemberState.FAILED, code=code or str(int(StatusCode.TIMEOUT))), []
 
     async def _outcome(self, campaign: Campaign, member: Member, household: Household, device: Device) -> str | None:
         """Empty when the device has it all, a code when it failed, None as long as neither is known."""

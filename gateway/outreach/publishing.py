@@ -107,12 +107,14 @@ class Publishing:
         """
         return await self._affected(await asyncio.to_thread(self._read, None))
 
-    async def publish(self, calls: Calls) -> tuple[Affected, Campaign | None]:
+    async def publish(self, calls: Calls, **terms: Any) -> tuple[Affected, Campaign | None]:
         """Serve the files from now on, and make the devices whose content that changes call.
+
+        ``terms`` are further fields of the Campaign.
 
         Raises: ConfigError, Unavailable as reloading does; Conflict when the files changed while they were looked at.
         """
-        return await self._take_up(await self.preview(), calls)
+        return await self._take_up(await self.preview(), calls, **terms)
 
     async def plan(self, texts: Texts, *, devices: bool = True) -> Plan:
         """What would change were these the profiles; with ``devices`` also on which.
@@ -178,7 +180,7 @@ class Publishing:
             raise Conflict("other files than profiles have changed too: reload those first, with the old profiles")
         affected = await self._affected(draft)
         if not affected.device_ids:
-            return await self._take_up(affected, calls)
+            return await self._take_up(affected, calls, **terms)
         campaign = await self._campaign(affected, calls, Content(), edition=draft.edition, **terms)
         # The files are what is rolled out: that holds them back in every worker.
         await self._reload()
@@ -193,7 +195,7 @@ class Publishing:
         ]
         return Affected(draft.digest, changed)
 
-    async def _take_up(self, affected: Affected, calls: Calls) -> tuple[Affected, Campaign | None]:
+    async def _take_up(self, affected: Affected, calls: Calls, **terms: Any) -> tuple[Affected, Campaign | None]:
         await self._end_rollout()
         before = self._served()
         await self._reload()
@@ -201,7 +203,8 @@ class Publishing:
             raise Conflict("the files changed while they were looked at; they are served now: publish them again")
         if not affected.device_ids or calls.within_seconds is None:
             return affected, None
-        return affected, await self._campaign(affected, calls, Content(refresh=affected.digest, replaces=before))
+        content = Content(refresh=affected.digest, replaces=before)
+        return affected, await self._campaign(affected, calls, content, **terms)
 
     async def _campaign(self, affected: Affected, calls: Calls, content: Content, **terms: Any) -> Campaign:
         seconds = calls.within_seconds

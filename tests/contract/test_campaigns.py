@@ -18,6 +18,7 @@ from gateway.fleet.campaign import Campaign, CampaignState, Content, Group, Targ
 from gateway.fleet.consistency import load_rules
 from gateway.fleet.device import Credential, Device, OmaDmState
 from gateway.fleet.job import JobState
+from gateway.fleet.mirror import Fact, Mirror
 from gateway.fleet.operation import Operation
 from gateway.fleet.profile import parse_profiles
 from gateway.fleet.rollout import Edition, RolloutState
@@ -37,7 +38,7 @@ from gateway.packages import Packages
 from gateway.sealing import Sealer
 from gateway.service import Service
 from gateway.settings import Reach
-from gateway.store.protocol import PutDevice, PutOperation, PutSubscriber, Store
+from gateway.store.protocol import PutDevice, PutMirror, PutOperation, PutSubscriber, Store
 
 OpenStore = Callable[[], Awaitable[Store]]
 
@@ -72,6 +73,7 @@ class Lab:
         self.files = profiles("2000")
         self.service, self.rollouts = self.serve(store)
         self.running: list[Background] = []
+        self.reachings: list[Reachings] = []
         self.watching: list[asyncio.Task[None]] = []
 
     def clock(self) -> datetime:
@@ -109,6 +111,7 @@ class Lab:
             accounts=cast("Any", None),
         )
         reachings = Reachings(store, service, pushes, Reach(), background, self.clock)
+        self.reachings.append(reachings)
         accounts = Accounts(sealer, server_id="mogate", life_seconds=86_400)
         jobs = Jobs(
             store, inventory, Packages(self.packages), accounts, key=b"k", roots={}, package_url="http://p",
@@ -265,6 +268,21 @@ async def test_operations_are_tried_again_and_errors_are_told_by_code(lab: Lab) 
         await campaigns.undo(made.id)
 
 
+async def test_a_refused_value_is_not_taken_for_given_by_a_retry(lab: Lab) -> None:
+    """It is not sent again, so the device has failed, with its own code."""
+    campaigns = await lab.begin()
+    made = await campaigns.create(
+        name="refused", target=Target(devices=("s00.1",)), content=Content(values={T1: "2500"}), groups=[], retries=3,
+        **TERMS,
+    )  # fmt: skip
+    await lab.until(campaigns, made.id, lambda one: one.started == 1)
+    fact = Fact(format="int", verb="Replace", sent="2500", sent_at=lab.now, status=405, status_at=lab.now)
+    await lab.store.commit(PutMirror(Mirror(device_id="s00.1", facts={"./IMS/Timer_T1": fact})))
+    await lab.answer(0)
+    found = await lab.until(campaigns, made.id, lambda one: not one.under_way)
+    assert found.errors == {"405": 1}
+
+
 async def test_a_campaign_for_nothing_or_nobody_is_refused(lab: Lab) -> None:
     """Before anything is kept."""
     campaigns = await lab.begin()
@@ -388,6 +406,36 @@ async def test_an_edition_reaches_a_group_and_the_others_keep_the_one_before(lab
     await lab.answer(*range(COUNT))
     await lab.until(campaigns, made.id, lambda one: one.state is CampaignState.FINISHED)
     assert await lab.due(*range(COUNT)) == ["2500"] * COUNT
+
+
+async def test_a_device_that_does_not_call_for_an_edition_is_called_again(lab: Lab) -> None:
+    """Each try has the whole deadline; after the last the device failed, and who called at the second try is ok."""
+    campaigns = await lab.begin()
+    made = await campaigns.create(
+        name="new", target=Target(devices=("s00.1", "s01.1")), content=Content(), edition=Edition.of(profiles("2500")),
+        groups=[], on_error="stop", retries=1, rate_per_minute=60_000.0, device_deadline_seconds=30,
+    )  # fmt: skip
+    await lab.until(campaigns, made.id, lambda one: one.started == 2)
+    for attempt in (1, 2):
+        for number in (0, 1):
+            async with asyncio.timeout(30):
+                while (await campaigns.members(made.id))[number][1].attempts < attempt:
+                    lab.now += timedelta(seconds=0.5)
+                    await asyncio.sleep(0.01)
+    (_, first), _ = await campaigns.members(made.id)
+    assert first.deadline_at is not None
+    assert first.started_at is not None
+    assert first.started_at > made.created_at + timedelta(seconds=30)
+    assert first.deadline_at - first.started_at == timedelta(seconds=30)
+    reaching = await lab.reachings[-1].load("s00.1")
+    assert reaching is not None
+    assert reaching.deadline_at > first.started_at
+    await lab.answer(0)
+    async with asyncio.timeout(30):
+        while (found := await campaigns.load(made.id)).under_way:
+            lab.now += timedelta(seconds=0.5)
+            await asyncio.sleep(0.01)
+    assert (found.counts[0]["ok"], found.errors) == (1, {"408": 1})
 
 
 @pytest.mark.parametrize("after", [CampaignState.RUNNING, CampaignState.FINISHED])

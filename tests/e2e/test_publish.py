@@ -41,8 +41,10 @@ def test_a_published_profile_reaches_those_it_changes(gateway: Gateway) -> None:
     shown = gateway.json("profile", "publish", "--dry-run")
     assert (shown["count"], shown["sample"], shown["campaign"]) == (1, ["alice.1"], "")
     assert gateway.json("simulate", "omadm")["values"]["./3GPP_IMS/Timer_T1"] == before
-    assert "by campaign c" in gateway.run("profile", "publish", "--over", "0")
+    waits = ["--deadline", "7200", "--retries", "2"]
+    assert "by campaign c" in gateway.run("profile", "publish", "--over", "0", *waits)
     (campaign,) = gateway.api("GET", "/campaigns")
+    assert (campaign["device_deadline_seconds"], campaign["retries"]) == (7200, 2)
     assert campaign["name"] == f"profiles {shown['digest']}"
     assert gateway.json("simulate", "omadm")["values"]["./3GPP_IMS/Timer_T1"] == "2900"
     found = _until(gateway, f"/campaigns/{campaign['id']}", lambda one: one["state"] == "finished")
@@ -76,12 +78,13 @@ def test_an_edition_goes_out_by_groups_and_comes_back(tmp_path: Path) -> None:
         text = 'name = "zz"\nlayer = "plan"\n[match]\nplan = "premium"\n[mo.ims]\nTimer_T1 = 2900\n'
         (profiles / "zz.toml").write_text(text)
         order = ["--over", "0", "--groups", "1,100%", "--success", "100", "--after-success", "pause"]
-        shown = gateway.json("profile", "publish", *order)
+        shown = gateway.json("profile", "publish", *order, "--deadline", "7200", "--retries", "2")
         assert shown["count"] == 2
         campaign = f"/campaigns/{shown['campaign']}"
         _until(gateway, campaign, lambda one: one["groups"][0]["started"] == 1)
         assert _timer(gateway) == "2900"
-        _until(gateway, campaign, lambda one: one["state"] == "paused")
+        paused = _until(gateway, campaign, lambda one: one["state"] == "paused")
+        assert (paused["device_deadline_seconds"], paused["retries"]) == (7200, 2)
         assert [_client(gateway) for _ in range(4)] == [first] * 4
         gateway.api("POST", f"{campaign}/resume")
         _until(gateway, campaign, lambda one: one["groups"][1]["started"] == 1)

@@ -15,7 +15,8 @@ class NewPublication(Model):
     """How the devices that profiles change are made to call: spread over ``within_seconds``, in these ``groups``.
 
     With ``by_groups`` who is not of an open group keeps the content of the edition before, and the campaign can be
-    undone. ``after_success``, ``on_error`` and ``device_deadline_seconds`` are for that, as they are for any campaign.
+    undone; ``after_success`` and ``on_error`` are for that, as they are for any campaign. Each device has
+    ``device_deadline_seconds``, and is given as many again, and made to call again, up to ``retries`` times.
     """
 
     within_seconds: Annotated[int, Field(ge=0, le=31_536_000)] = 3600
@@ -24,6 +25,7 @@ class NewPublication(Model):
     after_success: Literal["next", "pause"] = "next"
     on_error: Literal["pause", "stop", "undo"] = "pause"
     device_deadline_seconds: Annotated[int, Field(ge=1, le=31_536_000)] = 604_800
+    retries: Annotated[int, Field(ge=0, le=10)] = 0
 
 
 class PublicationView(Model):
