@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import re
 from collections.abc import Callable, Sequence
@@ -13,6 +12,8 @@ from urllib.parse import urlencode
 from bench.client import Lane, UnexpectedAnswer, request
 
 from adapters.omadm.xml import encode_xml
+from adapters.simulator.omadm_device import Auth
+from adapters.simulator.syncml_proof import MAC_HEADER, TYPES, is_signed, mac_header, md5_credentials
 from adapters.wbxml.codec import encode as encode_wbxml
 from adapters.wbxml.element import AnyElement
 
@@ -46,31 +47,33 @@ _TOKEN = re.compile(rb'name="token" value="([^"]+)"')
 _VERSION = re.compile(rb'name="version" value="(-?\d+)"')
 _SESSION_SLOT, _MSG_SLOT, _CRED_SLOT = b"@SESSION@", b"@MSG@", b"@CRED@"
 _NONCE_CHARACTERS = 24  # base64 of 16 octets
+_SERVER_NONCE = b"nonce of the phone"
+_ACCEPTED: dict[Auth, bytes] = {"md5": b"212", "mac": b"200"}  # the status of a SyncHdr whose sender is proven
 
 
 class Speech(NamedTuple):
     """One encoding of OMA DM: its media type, how to write it, and what to look for in an answer.
 
-    ``accepted`` occurs where credentials were taken; ``commands`` finds (verb, CmdID).
+    ``data`` is a Data with a slot for a status code; ``commands`` finds (verb, CmdID).
     """
 
     media_type: str
     encode: Callable[[AnyElement], bytes]
-    accepted: bytes
+    data: bytes
     commands: re.Pattern[bytes]
 
 
 XML = Speech(
     "application/vnd.syncml.dm+xml",
     encode_xml,
-    b"<Data>212</Data>",
+    b"<Data>%b</Data>",
     re.compile(rb"<(Add|Replace|Get|Delete)><CmdID>(\d+)</CmdID>"),
 )
 # Tags with the content bit, then an inline string: Data 4F, CmdID 4B; Add 45, Replace 60, Get 53, Delete 50.
 WBXML = Speech(
     "application/vnd.syncml.dm+wbxml",
     encode_wbxml,
-    b"\x4f\x03212\x00",
+    b"\x4f\x03%b\x00",
     re.compile(rb"([\x45\x60\x53\x50])\x4b\x03(\d+)\x00"),
 )
 _VERBS = {
@@ -80,38 +83,57 @@ _VERBS = {
 
 
 class Phone:
-    """One OMA DM phone with what it keeps between sessions."""
+    """One OMA DM phone with what it keeps between sessions.
 
-    def __init__(self, number: int) -> None:
+    ``auth`` is how it and the gateway prove themselves to each other: once by md5 credentials, or by a MAC for every
+    message.
+    """
+
+    def __init__(self, number: int, auth: Auth = "md5") -> None:
+        self.number = number
+        self.auth: Auth = auth
         self.imei = f"35000001{number:06d}0"
         self.loc_uri = f"IMEI:{self.imei}"
         self.sessions = 0
         self.nonce = b""
         self.device_id = ""
-        self.account = b""
+        self._client = self._server = ("", "")
+        self._challenges = False
         self._packages = {speech: self._package_1(speech) for speech in (XML, WBXML)}
 
     def take_account(self, answer: dict[str, str]) -> None:
         """Keep what the admin API said of the new account."""
         self.device_id = answer["device_id"]
-        self.account = _digest(f"{answer['client_name']}:{answer['client_password']}".encode())
+        self._client = answer["client_name"], answer["client_password"]
+        self._server = answer["server_name"], answer["server_password"]
 
     def package_1(self, speech: Speech, msg_id: int) -> bytes:
-        """The POST that opens a session, with md5 credentials for the nonce last received."""
+        """The POST that opens a session, with proof for the nonce last received."""
         package = self._packages[speech].replace(_SESSION_SLOT, b"%d" % self.sessions)
-        cred = _digest(self.account + b":" + self.nonce)
-        return _post(speech, package.replace(_MSG_SLOT, b"%d" % msg_id).replace(_CRED_SLOT, cred))
+        package = package.replace(_MSG_SLOT, b"%d" % msg_id)
+        if self.auth == "md5":
+            package = package.replace(_CRED_SLOT, md5_credentials(*self._client, self.nonce).encode())
+        return self._post(speech, package)
 
     def package_3(self, speech: Speech, msg_id: int, msg_ref: int, commands: list[tuple[bytes, bytes]]) -> bytes:
         """The POST that answers each command: what is to be read is not there, what is to be written is written."""
         challenge: AnyElement = ("Chal", [("Meta", [
-            ("Format", "b64"), ("Type", "syncml:auth-md5"), ("NextNonce", "bm9uY2Ugb2YgdGhlIHBob25l"),
+            ("Format", "b64"), ("Type", TYPES[self.auth]), ("NextNonce", base64.b64encode(_SERVER_NONCE).decode()),
         ])])  # fmt: skip
-        statuses = [_status(1, msg_ref, "0", "SyncHdr", "212", challenge)]
+        statuses = [_status(1, msg_ref, "0", "SyncHdr", _ACCEPTED[self.auth].decode(), challenge)]
+        self._challenges = True
         for number, (verb, cmd_id) in enumerate(commands, 2):
             name = _VERBS[verb]
             statuses.append(_status(number, msg_ref, cmd_id.decode(), name, "404" if name == "Get" else "200"))
-        return _post(speech, speech.encode(self._message(str(self.sessions), str(msg_id), (), statuses)))
+        return self._post(speech, speech.encode(self._message(str(self.sessions), str(msg_id), (), statuses)))
+
+    def check_signature(self, head: bytes, body: bytes) -> None:
+        """Hold an answer to the MAC that has to come with it, once the gateway was given a nonce.
+
+        Raises: UnexpectedAnswer.
+        """
+        if self.auth == "mac" and self._challenges and not is_signed(head.decode(), *self._server, _SERVER_NONCE, body):
+            raise UnexpectedAnswer(f"not signed by the gateway: {head!r}")
 
     def _package_1(self, speech: Speech) -> bytes:
         about = {"DevId": self.loc_uri, "Man": "Acme", "Mod": "B7", "DmV": "1.2", "Lang": "en"}
@@ -124,12 +146,13 @@ class Phone:
             for name, value in about.items()
         ]  # fmt: skip
         cred: AnyElement = (
-            "Cred", [("Meta", [("Format", "b64"), ("Type", "syncml:auth-md5")]), ("Data", _CRED_SLOT.decode())]
+            "Cred", [("Meta", [("Format", "b64"), ("Type", TYPES["md5"])]), ("Data", _CRED_SLOT.decode())]
         )  # fmt: skip
+        creds = (cred,) if self.auth == "md5" else ()
         commands: list[AnyElement] = [
             ("Alert", [("CmdID", "1"), ("Data", "1201")]), ("Replace", [("CmdID", "2"), *items])
         ]  # fmt: skip
-        return speech.encode(self._message(_SESSION_SLOT.decode(), _MSG_SLOT.decode(), (cred,), commands))
+        return speech.encode(self._message(_SESSION_SLOT.decode(), _MSG_SLOT.decode(), creds, commands))
 
     def _message(
         self, session: str, msg_id: str, cred: Sequence[AnyElement], commands: Sequence[AnyElement]
@@ -145,6 +168,12 @@ class Phone:
             ("Meta", [("MaxMsgSize", "16384")]),
         ]
         return ("SyncML", [("SyncHdr", header), ("SyncBody", [*commands, ("Final", "")])])
+
+    def _post(self, speech: Speech, body: bytes) -> bytes:
+        headers = {"Host": HOST, "User-Agent": "Acme-B7 DM/1.2", "Accept": speech.media_type}
+        if self.auth == "mac":
+            headers[MAC_HEADER] = mac_header(*self._client, self.nonce, body)
+        return request("POST", "/omadm", headers | {"Content-Type": speech.media_type}, body)
 
 
 class DmSession:
@@ -165,7 +194,7 @@ class DmSession:
 
     def answer(self, head: bytes, body: bytes) -> bytes | None:
         phone, speech, msg_ref = self._phone, self._speech, self._msg_id
-        accepted = speech.accepted in body
+        accepted = speech.data % _ACCEPTED[phone.auth] in body
         if not self._proven:
             # The NextNonce is the last thing in a reply that is padded base64.
             end = body.rindex(b"==") + 2
@@ -177,6 +206,7 @@ class DmSession:
                 raise UnexpectedAnswer(f"credentials refused: {body!r}")
             self._challenged = True
             return phone.package_1(speech, self._msg_id)
+        phone.check_signature(head, body)
         commands = speech.commands.findall(body)
         if commands:
             self._carried_out += len(commands)
@@ -282,10 +312,14 @@ class AdminCall:
 
 
 class Fleet:
-    """Phones and clients, one of each for every subscriber; and subscribers with a large document, with a client."""
+    """Phones and clients, one of each for every subscriber; and subscribers with a large document, with a client.
 
-    def __init__(self, size: int, large: int, admin: Lane, admin_token: str) -> None:
-        self.phones = [Phone(number) for number in range(size)]
+    ``signing`` are those of the phones that prove themselves by MACs, and ``phones`` the others.
+    """
+
+    def __init__(self, size: int, large: int, admin: Lane, admin_token: str, signing: int = 0) -> None:
+        self.phones = [Phone(number) for number in range(size - signing)]
+        self.signing = [Phone(number, "mac") for number in range(size - signing, size)]
         self.clients = [Client(number) for number in range(size)]
         self.proving = self.clients[2::3]
         self.large = [Client(number) for number in range(size, size + large)]
@@ -301,20 +335,21 @@ class Fleet:
                 "imsis": [_imsi(number)],
                 "msisdn": _msisdn(number),
                 "plan": PLANS[number % len(PLANS)],
-                "groups": [] if number < len(self.phones) else [LARGE_GROUP],
+                "groups": [] if number < len(self.clients) else [LARGE_GROUP],
             }
-            for number in range(len(self.phones) + len(self.large))
+            for number in range(len(self.clients) + len(self.large))
         ]
         await self._admin.run(AdminCall(self._token, "POST", "/subscribers", body) for body in subscribers)
         await self._admin.run(
             AdminCall(
                 self._token,
                 "POST",
-                f"/subscribers/{_subscriber_id(number)}/devices",
-                {"loc_uri": phone.loc_uri, "imei": phone.imei, "manufacturer": "Acme", "model": "B7"},
+                f"/subscribers/{_subscriber_id(phone.number)}/devices",
+                {"loc_uri": phone.loc_uri, "imei": phone.imei, "manufacturer": "Acme", "model": "B7"}
+                | {"auth": phone.auth, "server_auth": phone.auth},
                 phone.take_account,
             )
-            for number, phone in enumerate(self.phones)
+            for phone in self.phones + self.signing
         )
 
     async def give_keys(self, clients: Sequence[Client]) -> None:
@@ -331,7 +366,7 @@ class Fleet:
 
     async def provision(self, plain: Lane, tls: Lane) -> None:
         """Let every phone and client call for the first time, and take all it is given."""
-        await plain.run(DmSession(phone, XML, None) for phone in self.phones)
+        await plain.run(DmSession(phone, XML, None) for phone in self.phones + self.signing)
         clients = self.clients + self.large
         await plain.run(Introduction(client) for client in clients)
         await tls.run(Query(client, document=True) for client in clients)
@@ -362,12 +397,3 @@ def _status(number: int, msg_ref: int, cmd_ref: str, cmd: str, code: str, *more:
         ("CmdID", str(number)), ("MsgRef", str(msg_ref)), ("CmdRef", cmd_ref), ("Cmd", cmd)
     ]  # fmt: skip
     return ("Status", [*references, *more, ("Data", code)])
-
-
-def _post(speech: Speech, body: bytes) -> bytes:
-    headers = {"Host": HOST, "User-Agent": "Acme-B7 DM/1.2", "Accept": speech.media_type}
-    return request("POST", "/omadm", headers | {"Content-Type": speech.media_type}, body)
-
-
-def _digest(octets: bytes) -> bytes:
-    return base64.b64encode(hashlib.md5(octets, usedforsecurity=False).digest())

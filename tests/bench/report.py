@@ -112,11 +112,15 @@ def table(figures: dict[str, Any]) -> str:
     starts = footprint["start_seconds"]
     bare_us = next(one["baseline_us"]["median"] for one in figures["scenarios"] if one["name"] == "omadm_wbxml")
     stored_us = figures["stages"]["WBXML, up to date"]["store"]["median"]
+    signed = next(one for one in figures["scenarios"] if one["name"] == "omadm_wbxml_ten_mac")
     stored = figures["stores"]
     sqlite, one, two = (each["with_a_core_each"] for each in figures["layouts"]["OMA DM XML, up to date"].values())
     redis, workers = one / sqlite, two / one
     lines += [
         "",
+        "OMA DM sessions of four messages, with 10 commands, WBXML and auth-MAC: "
+        f"{signed['conversations_per_second']['median']:.0f}/s, "
+        f"{signed['ratio']['median']:.3f} of bare aiohttp answering as many requests",
         f"store, CPU of an OMA DM message : of a bare POST: {stored_us / bare_us:.2f} (marks {_marks(STORE_MARKS)})",
         f"gateway on Redis : on SQLite, OMA DM messages/s: {redis:.2f} (marks {_marks(REDIS_MARKS)})",
         f"two workers : one, OMA DM messages/s with a core each: {workers:.2f} (marks {_marks(WORKER_MARKS)})",

@@ -40,13 +40,14 @@ class Size(NamedTuple):
     """How much is measured."""
 
     subscribers: int
+    signing: int
     large: int
     rounds: int
     requests: int
 
 
-FULL = Size(subscribers=1000, large=100, rounds=8, requests=600)
-QUICK = Size(subscribers=300, large=30, rounds=2, requests=300)
+FULL = Size(subscribers=1000, signing=300, large=100, rounds=8, requests=600)
+QUICK = Size(subscribers=300, signing=100, large=30, rounds=2, requests=300)
 
 
 def main() -> None:
@@ -114,7 +115,8 @@ async def _measure(gateway: Gateway, size: Size, starts: list[float]) -> dict[st
         False: await Lane.open(gateway.ports["plain"], CONNECTIONS),
         True: await Lane.open(gateway.ports["tls"], CONNECTIONS, tls),
     }
-    fleet = Fleet(size.subscribers, size.large, await Lane.open(gateway.ports["admin"], CONNECTIONS), gateway.token)
+    admin = await Lane.open(gateway.ports["admin"], CONNECTIONS)
+    fleet = Fleet(size.subscribers, size.large, admin, gateway.token, size.signing)
 
     empty_octets = _octets_on_disk(data)
     await fleet.create()

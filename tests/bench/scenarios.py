@@ -115,6 +115,10 @@ SCENARIOS = (
         "omadm_wbxml_ten", "OMA DM WBXML, 10 commands", False, None,
         lambda fleet: fleet.phones, _session(WBXML, 10), changes=10,
     ),
+    Scenario(
+        "omadm_wbxml_ten_mac", "OMA DM WBXML, auth-MAC, 10 commands", False, None,
+        lambda fleet: fleet.signing, _session(WBXML, 10), changes=10,
+    ),
 )  # fmt: skip
 
 

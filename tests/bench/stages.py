@@ -10,7 +10,7 @@ import tempfile
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -35,6 +35,7 @@ from gateway.fleet.subscriber import Subscriber
 from gateway.observe import logs
 from gateway.sealing import Sealer
 from gateway.service import Service
+from gateway.serving.front import Response
 from gateway.settings import load_settings
 from gateway.store.protocol import Contact, PutDevice, PutSubscriber
 from gateway.store.sqlite import SqliteStore
@@ -72,6 +73,14 @@ class _Stopwatch:
                 return function(*arguments, **named)
 
         return run
+
+
+class _Answer(Response):
+    """An answer that nobody sends, with the lines of its head."""
+
+    def __init__(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
+        super().__init__(status, body, headers)
+        self.head = "\r\n".join(f"{name}: {value}" for name, value in headers.items()).encode()
 
 
 class _TimedStore(SqliteStore):
@@ -112,33 +121,37 @@ async def _measure(folder: Path, rounds: int) -> dict[str, list[dict[str, float]
     with contextlib.ExitStack() as patches:
         for module, name, stage in (
             (codec, "decode", "decode"),
+            (codec, "decode_header", "decode"),
             (codec, "encode", "encode"),
             (handlers, "encode_session", "encode"),
             (handlers, "decode_session", "decode"),
             *((handlers, name, "step") for name in _STEPS),
         ):
             patches.enter_context(mock.patch.object(module, name, stopwatch.timed(stage, getattr(module, name))))
+        patches.enter_context(mock.patch.object(handlers, "Response", _Answer))
         for name in ("next_operations", "configuration_key", "learn_from"):
             patches.enter_context(mock.patch.object(service, name, stopwatch.timed("step", getattr(service, name))))
-        phones = [await _enrol(store, sealer, number) for number in range(PHONES)]
-        await _hold(front, stopwatch, [DmSession(phone, XML, None) for phone in phones])
+        phones = [await _enrol(store, sealer, Phone(number)) for number in range(PHONES)]
+        signing = [await _enrol(store, sealer, Phone(number, "mac")) for number in range(PHONES, 2 * PHONES)]
+        await _hold(front, stopwatch, [DmSession(phone, XML, None) for phone in phones + signing])
         results: dict[str, list[dict[str, float]]] = defaultdict(list)
         for number in range(rounds):
-            for title, speech, commands in (
-                ("XML, up to date", XML, 0),
-                ("WBXML, up to date", WBXML, 0),
-                ("WBXML, 10 commands", WBXML, 10),
+            for title, callers, speech, commands in (
+                ("XML, up to date", phones, XML, 0),
+                ("WBXML, up to date", phones, WBXML, 0),
+                ("WBXML, 10 commands", phones, WBXML, 10),
+                ("WBXML, auth-MAC, 10 commands", signing, WBXML, 10),
             ):
                 if commands:
-                    await _change(store, phones, str(4000 + number))
-                sessions = [DmSession(phone, speech, commands) for phone in phones]
+                    await _change(store, callers, str(4000 + number))
+                sessions = [DmSession(phone, speech, commands) for phone in callers]
                 results[title].append(await _hold(front, stopwatch, sessions))
     await store.close()
     return dict(results)
 
 
-async def _enrol(store: SqliteStore, sealer: Sealer, number: int) -> Phone:
-    phone, subscriber_id = Phone(number), f"s{number}"
+async def _enrol(store: SqliteStore, sealer: Sealer, phone: Phone) -> Phone:
+    number, subscriber_id = phone.number, f"s{phone.number}"
 
     def credential(name: str) -> Credential:
         return Credential(name=name, secret=sealer.seal(account_digest(name, "secret").encode(), CREDENTIAL_PURPOSE))
@@ -146,13 +159,21 @@ async def _enrol(store: SqliteStore, sealer: Sealer, number: int) -> Phone:
     device = Device(
         id=f"{subscriber_id}.1",
         imei=phone.imei,
-        omadm=OmaDmState(loc_uri=phone.loc_uri, client=credential("phone"), server=credential("gateway")),
+        omadm=OmaDmState(
+            loc_uri=phone.loc_uri,
+            client=credential("phone"),
+            server=credential("gateway"),
+            auth=phone.auth,
+            server_auth=phone.auth,
+        ),
     )
     await store.commit(
         PutSubscriber(Subscriber(id=subscriber_id, imsis=(f"001012{number:09d}",), plan=PLANS[number % len(PLANS)])),
         PutDevice(device),
     )
-    phone.take_account({"device_id": device.id, "client_name": "phone", "client_password": "secret"})
+    logins = {"client_name": "phone", "client_password": "secret"}
+    logins |= {"server_name": "gateway", "server_password": "secret"}
+    phone.take_account({"device_id": device.id} | logins)
     return phone
 
 
@@ -181,10 +202,10 @@ async def _hold(front: OmaDmFront, stopwatch: _Stopwatch, sessions: Sequence[Con
                 octets: bytes | None = session.first()
             while octets is not None:
                 head, _, body = octets.partition(b"\r\n\r\n")
-                response = await front.handle(_request(head, body))
+                response = cast("_Answer", await front.handle(_request(head, body)))
                 messages += 1
                 with stopwatch.running("device"):
-                    octets = session.answer(b"", response.octets)
+                    octets = session.answer(response.head, response.octets)
 
     commits, before = _commit_seconds(), time.process_time()
     await asyncio.gather(*[hold() for _ in range(AT_ONCE)])
