@@ -64,7 +64,15 @@ _SCAN_HOUSEHOLDS = 100
 _EXPIRE_ROWS = 500
 _TOUCH_SECONDS = 1.0
 _DELETIONS = frozenset({DeleteSubscriber, DeleteDevice})
-_PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "temp_store = MEMORY")
+# The reader forgets all pages that it knows with each commit of the writer: from the mapped file it has them at once.
+_MAPPED_BYTES = 1024**3
+_PRAGMAS = (
+    "journal_mode = WAL",
+    "synchronous = FULL",
+    "foreign_keys = ON",
+    "temp_store = MEMORY",
+    f"mmap_size = {_MAPPED_BYTES}",
+)
 
 _HOUSEHOLD = """SELECT s.body, d.body FROM subscriber s LEFT JOIN device d ON d.subscriber = s.key
     WHERE s.key = (SUBSCRIBER) ORDER BY d.key"""
