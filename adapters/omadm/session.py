@@ -57,8 +57,9 @@ _REFUSALS = (StatusCode.INVALID_CREDENTIALS, StatusCode.MISSING_CREDENTIALS)
 
 
 class Peer(msgspec.Struct, frozen=True, kw_only=True):
-    """The two ends: our ``Source/LocURI``, and the accounts by which device and gateway prove themselves.
+    """The two ends, and the accounts by which device and gateway prove themselves.
 
+    Our ``Source/LocURI`` is the address that the device posts to, and ``server_uri`` where it does not name that.
     Without a ``server`` account the gateway sends no credentials; it proves itself by ``server_auth`` until the
     device asks for another way. With ``every_message`` the device has to prove itself each time; a MAC does so
     anyhow. With ``certificate_required`` nothing but the device's TLS certificate counts. ``max_failures`` ends a
@@ -530,7 +531,7 @@ def _frame(received: Received, peer: Peer) -> tuple[SyncML, Account | None]:
         session_id=client.session_id,
         msg_id=session.server_msg_id + 1 if session else client.msg_id,
         target=client.source,
-        source=peer.server_uri,
+        source=client.target or peer.server_uri,
         source_name=account.name if account else "",
         resp_uri=peer.resp_uri if received.authenticated else "",
         cred=make_cred(account, auth) if account and able and auth != "mac" and not proven else None,

@@ -74,6 +74,14 @@ def test_the_header_of_a_reply_mirrors_the_phones() -> None:
     assert book.reply.message.header.msg_id == 2
 
 
+@pytest.mark.parametrize(("target", "source"), [("http://10.0.0.1:8080/dm", "http://10.0.0.1:8080/dm"), ("", SERVER)])
+def test_the_gateway_is_whom_the_phone_called(target: str, source: str) -> None:
+    """Source is the URL that the phone posts to, as it knows it; some compare (OMA-TS-SyncML_RepPro-V1_2, Source)."""
+    book = Playbook()
+    book.hears(package_1(target=target), [GET])
+    assert book.reply.message.header.source == source
+
+
 def test_a_phone_that_needs_nothing_is_let_go_at_once() -> None:
     """Package 2 without commands ends the session (OMA-TS-DM_Protocol-V1_2 8)."""
     book = Playbook()
