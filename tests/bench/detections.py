@@ -32,11 +32,8 @@ from gateway.store.sqlite import SqliteStore
 SUBSCRIBERS = 2000
 
 
-def main() -> None:
-    """Print the figures as JSON."""
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--subscribers", type=int, default=SUBSCRIBERS)
-    count = options.parse_args().subscribers
+def measure(count: int) -> dict[str, float]:
+    """The figures of so many subscribers."""
     messages = [
         invoked(2, update_location(imsi=packed(imsi_of(n)), **{"add-info": {"imeisv": packed(f"35123456{n:06}01")}}))
         for n in range(count)
@@ -48,16 +45,22 @@ def main() -> None:
     for message in messages:
         TCAP.from_ber(message)
     theirs = time.process_time() - started
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(prefix="mogate-bench-") as folder:
         first, again = uvloop.run(detect(Path(folder), sightings))
-    figures = {
+    return {
         "messages": count,
         "decoded_per_second": round(count / ours),
         "times_as_fast_as_pycrate": round(theirs / ours, 1),
         "first_use_per_second": round(count / first),
         "seen_again_per_second": round(count / again),
     }
-    print(json.dumps(figures, indent=2))
+
+
+def main() -> None:
+    """Print the figures as JSON."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--subscribers", type=int, default=SUBSCRIBERS)
+    print(json.dumps(measure(options.parse_args().subscribers), indent=2))
 
 
 def imsi_of(number: int) -> str:

@@ -48,13 +48,16 @@ from gateway.store.sqlite import SqliteStore
 
 DEVICES = 100_000
 PUSHES = 2000
-QUICK_DEVICES = 1000
+QUICK_DEVICES = 200
 QUICK_PUSHES = 300
 WINDOW = 64
 ROUNDS = 3
 CONNECTIONS = 8
 IDLE_REQUESTS = 1000
 POLL_SECONDS = 0.5
+PATIENCE_SECONDS = 180
+DEVICES_PER_SECOND = 10
+"""A campaign that is slower than this, after so long, does not end."""
 MESSAGE = bytes.fromhex("0605040B8423F0") + bytes(120)
 """A user data header for the port of OMA DM notifications, and as much as one message may well have."""
 
@@ -123,7 +126,7 @@ async def push(folder: Path, port: int, count: int) -> dict[str, Any]:
 
 
 async def campaign(gateway: Gateway, subscribers: int) -> dict[str, Any]:
-    """A campaign for all devices of so many subscribers, which call meanwhile."""
+    """A campaign for all devices of so many subscribers, which call meanwhile. Raises: TimeoutError."""
     assert gateway.process is not None
     pid, data = gateway.process.pid, gateway.folder / "data"
     plain, tls = await _lanes(gateway)
@@ -162,6 +165,8 @@ async def campaign(gateway: Gateway, subscribers: int) -> dict[str, Any]:
             if found["state"] not in ("building", "running"):
                 over.set()
                 return found
+            if time.perf_counter() - started > PATIENCE_SECONDS + found["total"] / DEVICES_PER_SECOND:
+                raise TimeoutError(f"the campaign does not end: {found}")
 
     found, *counts = await asyncio.gather(watch(), *(lane.run(until_over(devices)) for lane, devices in calls.items()))
     seconds = time.perf_counter() - started

@@ -113,7 +113,7 @@ def table(figures: dict[str, Any]) -> str:
     bare_us = next(one["baseline_us"]["median"] for one in figures["scenarios"] if one["name"] == "omadm_wbxml")
     stored_us = figures["stages"]["WBXML, up to date"]["store"]["median"]
     signed = next(one for one in figures["scenarios"] if one["name"] == "omadm_wbxml_ten_mac")
-    stored = figures["stores"]
+    stored, seen = figures["stores"], figures["detections"]
     sqlite, one, two = (each["with_a_core_each"] for each in figures["layouts"]["OMA DM XML, up to date"].values())
     redis, workers = one / sqlite, two / one
     lines += [
@@ -126,6 +126,9 @@ def table(figures: dict[str, Any]) -> str:
         f"two workers : one, OMA DM messages/s with a core each: {workers:.2f} (marks {_marks(WORKER_MARKS)})",
         f"the store alone: Redis : SQLite {stored['redis : sqlite, messages per second']:.2f}, two processes : one "
         f"{stored[_BY_PROCESSES]['2 : 1']:.2f}",
+        f"detections: {seen['decoded_per_second']:.0f} MAP messages decoded in a CPU second "
+        f"({seen['times_as_fast_as_pycrate']:.1f} of pycrate); {seen['first_use_per_second']:.0f} first uses and "
+        f"{seen['seen_again_per_second']:.0f} sightings of what is known a second",
         f"start to ready: {starts['median']:.2f} s ({starts['min']:.2f}..{starts['max']:.2f})",
         f"memory at start: {footprint['start_mib']:.0f} MiB (marks {_marks(START_MARKS_MIB)}); "
         f"after the run: {footprint['end_mib']:.0f} MiB",

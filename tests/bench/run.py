@@ -20,7 +20,7 @@ import uvloop
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from bench import codecs, layouts, report, searches, stages, stores
+from bench import codecs, detections, layouts, outreach, report, searches, stages, stores
 from bench.client import Lane
 from bench.fleet import LARGE_PROFILE, Fleet
 from bench.process import cpu_seconds, on_server_core, resident_bytes
@@ -34,6 +34,7 @@ CODEC_ROUNDS = 100
 STAGE_ROUNDS = 10
 STORE_MESSAGES = 2000
 STORE_ROUNDS = 3
+DETECTED_SUBSCRIBERS = 1000
 
 
 class Size(NamedTuple):
@@ -80,6 +81,8 @@ def main() -> None:
     os.sched_setaffinity(0, cores)
     figures["stages"] = {name: report.stages(one) for name, one in stages.measure(STAGE_ROUNDS).items()}
     figures["stores"] = stores.measure(STORE_MESSAGES, STORE_ROUNDS)
+    figures["detections"] = detections.measure(DETECTED_SUBSCRIBERS)
+    figures["outreach"] = outreach.measure(outreach.QUICK_DEVICES, outreach.QUICK_PUSHES)
     figures["layouts"] = layouts.measure(100, size.requests, size.rounds)
     sizes = searches.SIZES[:1] if arguments.quick else searches.SIZES
     figures["searches"] = searches.measure((*sizes, searches.MILLION) if arguments.million else sizes)
@@ -90,6 +93,8 @@ def main() -> None:
     print(layouts.table(figures["layouts"]))
     print()
     print(searches.table(figures["searches"]))
+    print()
+    print(outreach.table(figures["outreach"]))
 
 
 def _start_seconds(gateway: Gateway) -> float:
