@@ -103,6 +103,11 @@ class Service:
         """The profiles that are served now."""
         return self._profiles
 
+    @property
+    def editions(self) -> tuple[ProfileSet, ProfileSet]:
+        """All profiles that a device may go by: those that are served, and those that are rolled out."""
+        return self._profiles, self._rolled_out
+
     def adopt(self, catalogue: Catalogue, profiles: ProfileSet) -> None:
         """Go by these from now on, for every device."""
         self._catalogue, self._profiles, self._last = catalogue, profiles, (None, None, None)

@@ -6,11 +6,13 @@ Profiles are told apart by their names: one that is found in another file is the
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePath
 from typing import NamedTuple
 
 from gateway.fleet.profile import Profile
+
+Match = Mapping[str, frozenset[str]]
 
 
 class Change(enum.StrEnum):
@@ -67,6 +69,34 @@ def profile_changes(
         gone = before[name]
         found.append(ProfileChange(name, gone.layer, _file(gone), Change.DELETED, _differences(gone, None)))
     return found
+
+
+def changed_matches(was: Iterable[Profile], now: Iterable[Profile]) -> list[Match]:
+    """What the profiles match, before and after, that the two editions do not share. Nobody else's content changes."""
+    before, after = ({profile.name: profile for profile in edition} for edition in (was, now))
+    return [
+        profile.match
+        for name in {**before, **after}
+        for profile in (before.get(name), after.get(name))
+        if profile is not None and _content(before.get(name)) != _content(after.get(name))
+    ]
+
+
+def covering(matches: Sequence[Match]) -> Match:
+    """One match of all that any of these is of, and perhaps of more; the empty one is of everybody."""
+    first, *rest = matches
+    shared = [facet for facet in first if all(facet in one for one in rest)]
+    return {facet: frozenset().union(*(one[facet] for one in matches)) for facet in shared}
+
+
+def _content(profile: Profile | None) -> object:
+    """All by which a profile has a say in what a device holds."""
+    if profile is None:
+        return None
+    values, unset = profile.content
+    templates = {node: source.template for node, source in values.items()}
+    owners = {mo: rule.protocol for mo, rule in profile.owners.items()}
+    return profile.layer, profile.match, templates, set(unset), owners
 
 
 def _differences(was: Profile | None, now: Profile | None) -> tuple[Statement, ...]:

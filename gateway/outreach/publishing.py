@@ -15,8 +15,9 @@ from gateway.fleet.campaign import Campaign, CampaignState, Content, Group, Targ
 from gateway.fleet.configuration import configuration
 from gateway.fleet.device import Device
 from gateway.fleet.profile import ProfileSet
-from gateway.fleet.profile_changes import Change, ProfileChange, profile_changes
+from gateway.fleet.profile_changes import Change, ProfileChange, changed_matches, covering, profile_changes
 from gateway.fleet.rollout import Edition, RolloutState
+from gateway.fleet.search import Search
 from gateway.fleet.subscriber import Subscriber
 from gateway.outreach.campaigns import Campaigns
 from gateway.outreach.rollouts import Rollouts, not_over
@@ -187,9 +188,13 @@ class Publishing:
         return affected, campaign
 
     async def _affected(self, draft: Draft) -> Affected:
+        now = draft.profiles.profiles
+        matches = [one for was in self._service.editions for one in changed_matches(was.profiles, now)]
+        if not matches:
+            return Affected(draft.digest, [])
         changed = [
             device.id
-            async for household in self._store.scan_households()
+            async for household in self._store.search(Search(covering(matches)))
             for device in household.devices
             if _is_reachable(device) and self._changes(draft.profiles, household.subscriber, device)
         ]

@@ -291,6 +291,7 @@ class SqliteStore:
                 rows = self._read(_SELECT_SOME, to_json(ids[start : start + _SCAN_HOUSEHOLDS]))
                 for household in await narrow(self, search, list(_households(rows))):
                     yield household
+                await asyncio.sleep(0)
             await asyncio.sleep(0)
 
     async def load_events(
