@@ -242,11 +242,12 @@ class OmaDmFront:
                 told, encoding = self._decode(body, encoding)
             else:
                 told, encoding = codec.decode_header(body, encoding)
+            metrics.count(metrics.dm_messages, "received", "wbxml" if encoding.wbxml else "xml")
             exchange = await self._exchange(told, body, arrival, encoding, _certificate(request))
             headers = {"Content-Type": encoding.media_type, "Cache-Control": "no-store"}
             if exchange.mac:
                 headers[MAC_HEADER] = exchange.mac
-            metrics.count(metrics.dm_messages, "wbxml" if encoding.wbxml else "xml")
+            metrics.count(metrics.dm_messages, "sent", "wbxml" if encoding.wbxml else "xml")
         except web.HTTPRequestEntityTooLarge:
             status, reason = 413, f"over {self._settings.max_message_bytes} octets"
             metrics.count(metrics.dm_sessions, "none", "too_large")

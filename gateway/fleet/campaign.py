@@ -338,6 +338,11 @@ def judged(campaign: Campaign, now: datetime) -> Campaign:
     return campaign
 
 
+def paused_for(before: Campaign, after: Campaign) -> Literal["errors", "success"]:
+    """What a look at its counts has paused the campaign for: a group failed, or is through and the next one waits."""
+    return "errors" if after.judged > before.judged else "success"
+
+
 def paused(campaign: Campaign, why: str) -> Campaign:
     """The campaign, starting nobody until it is resumed. Raises: Conflict when it does not run."""
     _expect(campaign, "pause", CampaignState.RUNNING)

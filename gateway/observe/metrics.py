@@ -53,7 +53,10 @@ registry.register(_Counted())
 ProcessCollector(namespace="mogate", registry=registry)
 
 registry.register(requests)
-dm_messages = Counter("mogate_dm_messages", "OMA DM messages answered.", ["encoding"], registry=registry)
+dm_messages = Counter(
+    "mogate_dm_messages", "OMA DM messages that could be read, and those sent in answer.", ["direction", "encoding"],
+    registry=registry,
+)  # fmt: skip
 dm_sessions = Counter(
     "mogate_dm_sessions",
     "OMA DM sessions by how the device proves itself and how they ended; a message that cannot be read ends one.",
@@ -195,6 +198,9 @@ campaign_error_ratio = Gauge(
 campaign_ends = Counter(
     "mogate_campaign_turns", "Campaigns by the state they came to by themselves.", ["state"], registry=registry
 )
+campaign_paused = Counter(
+    "mogate_campaign_paused", "Campaigns that were paused, by what for.", ["reason"], registry=registry
+)
 webhook_deliveries = Counter(
     "mogate_webhook_deliveries", "Attempts to deliver events to webhooks, by what came of them.", ["result"],
     registry=registry,
@@ -321,6 +327,7 @@ KNOWN_LABELS: tuple[tuple[Counter | Histogram | Gauge, tuple[tuple[str, ...], ..
         ),
     ),
     (campaign_devices, (("started",), ("ok",), ("failed",), ("skipped",), ("undone",))),
+    (campaign_paused, (("errors",), ("operator",), ("success",))),
     (campaign_ends, (("finished",), ("paused",), ("stopped",), ("undoing",), ("undone",))),
     (
         reach,
@@ -332,7 +339,7 @@ KNOWN_LABELS: tuple[tuple[Counter | Histogram | Gauge, tuple[tuple[str, ...], ..
     ),
     (spans, (("sent",), ("lost",))),
     (traces, (("kept",), ("left_out",))),
-    (dm_messages, (("xml",), ("wbxml",))),
+    (dm_messages, tuple((way, encoding) for way in ("received", "sent") for encoding in ("xml", "wbxml"))),
     (
         dm_sessions,
         (

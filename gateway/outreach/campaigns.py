@@ -208,7 +208,9 @@ class Campaigns:
 
     async def pause(self, campaign_id: str) -> Campaign:
         """Start nobody any more until it is resumed. Raises: NotFound, Conflict."""
-        return await self._command(campaign_id, "paused", lambda one: machine.paused(one, "paused by an operator"))
+        campaign = await self._command(campaign_id, "paused", lambda one: machine.paused(one, "paused by an operator"))
+        metrics.count(metrics.campaign_paused, "operator")
+        return campaign
 
     async def resume(self, campaign_id: str) -> Campaign:
         """Go on. Raises: NotFound, Conflict."""
@@ -614,6 +616,8 @@ class Campaigns:
         if campaign.state is not held.campaign.state:
             writes.append(self._event(campaign, campaign.state.value))
             metrics.count(metrics.campaign_ends, campaign.state.value)
+            if campaign.state is CampaignState.PAUSED:
+                metrics.count(metrics.campaign_paused, machine.paused_for(held.campaign, campaign))
         elif campaign.opened != held.campaign.opened:
             writes.append(self._event(campaign, "group_opened"))
         return await self._keep(held, campaign, *writes)

@@ -470,8 +470,14 @@ async def test_undoing_brings_the_edition_before_back(lab: Lab, after: CampaignS
 
 
 async def test_metrics_follow_campaigns_until_they_end(lab: Lab) -> None:
-    """The state of one that goes on, and how many of its devices failed; nothing of one that has ended."""
+    """The state of one that goes on, who failed, and why it was paused; nothing of one that has ended."""
     campaigns = await lab.begin()
+
+    def paused(reason: str) -> float:
+        metrics.render()  # brings the counters up to date
+        return metrics.registry.get_sample_value("mogate_campaign_paused_total", {"reason": reason}) or 0
+
+    before = {reason: paused(reason) for reason in ("errors", "operator", "success")}
     webhooks = Webhooks(lab.store, Sealer(bytes(32)), Background(lab.store, lab.clock), lab.clock)
     gauges = Gauges(lab.store, campaigns, webhooks)
     made = await campaigns.create(
@@ -493,6 +499,10 @@ async def test_metrics_follow_campaigns_until_they_end(lab: Lab) -> None:
     assert scraped("mogate_campaign_error_ratio") == 0.5
     members = {state: scraped("mogate_campaign_members", state=state) for state in ("ok", "failed", "pending")}
     assert members == {"ok": 1, "failed": 1, "pending": 0}
+    await campaigns.resume(made.id)
+    await campaigns.pause(made.id)
+    grown = {reason: paused(reason) - number for reason, number in before.items()}
+    assert (grown["errors"] >= 1, grown["operator"], grown["success"]) == (True, 1, 0)
     await campaigns.stop(made.id)
     await gauges.refresh()
     assert scraped("mogate_campaign_state", state="paused") is None

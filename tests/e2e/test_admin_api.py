@@ -219,7 +219,8 @@ def test_every_documented_metric_is_served_and_counts(gateway: Gateway) -> None:
     grown = {name for name in after if after[name] > before.get(name, 0)}
     assert {
         "mogate_dm_sessions_total['md5', 'ok']",
-        "mogate_dm_messages_total['xml']",
+        "mogate_dm_messages_total['received', 'xml']",
+        "mogate_dm_messages_total['sent', 'xml']",
         "mogate_dm_status_codes_total['200']",
         "mogate_acs_documents_total['full']",
         "mogate_acs_header_enrichment_total['trusted']",
