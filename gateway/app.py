@@ -117,6 +117,7 @@ from gateway.settings import Listener, PeopleOpenid, Settings, read_password
 from gateway.shadow import Findings
 from gateway.store.opening import open_store, served_alone
 from gateway.store.protocol import Store
+from gateway.subscriptions import Subscriptions
 from gateway.tacs import Tacs
 from gateway.trace import Reader, Tracer
 
@@ -345,7 +346,7 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
                 provider=settings.admin.openid.name if at_provider else "",
             ).routes(),
             PeopleRoutes(store, now).routes(),
-            SubscriberRoutes(store, service, inventory, documents).routes(),
+            SubscriberRoutes(store, service, inventory, Subscriptions(store, inventory, now), documents).routes(),
             DeviceRoutes(store, service, inventory, ims, now, laid_open).routes(),
             OperationRoutes(store, inventory, now).routes(),
             JobRoutes(jobs, inventory, packages, now).routes(),

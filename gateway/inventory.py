@@ -158,16 +158,16 @@ class Inventory:
                 PutSubscriber(subscriber), self._event("subscriber.created", subscriber_id=subscriber.id)
             )
         except Conflict:
-            raise Conflict(await self._taken(subscriber)) from None
+            raise Conflict(await self.taken(subscriber)) from None
         return msgspec.structs.replace(subscriber, revision=1)
 
-    async def _taken(self, subscriber: Subscriber) -> str:
-        """Which identity of a new subscriber is another's already, for people."""
+    async def taken(self, subscriber: Subscriber) -> str:
+        """Which identity of a subscriber that could not be stored is another's already, for people."""
         identities: list[tuple[IdentityKind, str]] = [("id", subscriber.id), ("msisdn", subscriber.msisdn)]
         identities += [("imsi", imsi) for imsi in subscriber.imsis]
         for kind, value in identities:
             household = await self._store.load_household(kind, value) if value else None
-            if household is not None:
+            if household is not None and (not subscriber.revision or household.subscriber.id != subscriber.id):
                 owner = household.subscriber.id
                 return f"{kind} {value} belongs to subscriber {owner} already; change or delete that one first"
         return "another change was quicker; try again"
@@ -206,7 +206,7 @@ class Inventory:
             updated = _with_values(owner, changes)
             if updated is owner:
                 return
-            self._check_household(household, updated)
+            self.check_household(household, updated)
             write: Write = PutDevice(updated) if isinstance(updated, Device) else PutSubscriber(updated)
             detail = {f"{mo}/{path}": "" if text is None else text for mo, path, text in changes}
             event = self._event(
@@ -232,7 +232,8 @@ class Inventory:
             if (breach.rule, breach.node) not in old:
                 raise ConfigError(f"{breach}{where}", key=breach.node)
 
-    def _check_household(self, household: Household, updated: Subscriber | Device) -> None:
+    def check_household(self, household: Household, updated: Subscriber | Device) -> None:
+        """With this subscriber, or this device, no device breaks a rule that it kept. Raises: ConfigError."""
         was, devices = household.subscriber, household.devices or (Device(id=next_device_id(household)),)
         for device in devices:
             where = f" (on device {device.id})" if len(devices) > 1 else ""

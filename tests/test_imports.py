@@ -24,6 +24,7 @@ TIERS = (
         "gateway.settings",
         "gateway.service",
         "gateway.inventory",
+        "gateway.subscriptions",
     ),
     (
         "gateway.store",

@@ -19,6 +19,7 @@ from gateway.admin.models.subscribers import (
     NewState,
     NewSubscriber,
     Source,
+    SubscriberChange,
     SubscriberView,
     Values,
     ValuesChanged,
@@ -31,6 +32,7 @@ from gateway.fleet.subscriber import Overrides, ServiceState, Subscriber
 from gateway.inventory import Inventory, SimKeys
 from gateway.service import Service
 from gateway.store.protocol import Household, Store
+from gateway.subscriptions import Change, Subscriptions
 
 WHAT_IF = {
     "plan": "as if this were the plan",
@@ -53,10 +55,18 @@ class DocumentRenderer(Protocol):
 class SubscriberRoutes:
     """What can be done with subscribers."""
 
-    def __init__(self, store: Store, service: Service, inventory: Inventory, documents: DocumentRenderer) -> None:
+    def __init__(
+        self,
+        store: Store,
+        service: Service,
+        inventory: Inventory,
+        subscriptions: Subscriptions,
+        documents: DocumentRenderer,
+    ) -> None:
         self._store = store
         self._service = service
         self._inventory = inventory
+        self._subscriptions = subscriptions
         self._documents = documents
 
     def routes(self) -> tuple[Route, ...]:
@@ -73,6 +83,10 @@ class SubscriberRoutes:
                 takes=NewSubscriber, gives=SubscriberView, status=201, confined=True,
             ),
             Route("GET", "/subscribers/{ref}", self.show_subscriber, "One subscriber", gives=SubscriberView),
+            Route(
+                "PATCH", "/subscribers/{ref}", self.change_subscriber, "Change plan, groups, number or SIMs",
+                takes=SubscriberChange, gives=SubscriberView,
+            ),
             Route("DELETE", "/subscribers/{ref}", self.delete_subscriber, "Remove a subscriber", status=204),
             Route(
                 "PUT", "/subscribers/{ref}/state", self.set_subscriber_state,
@@ -122,9 +136,22 @@ class SubscriberRoutes:
 
     async def show_subscriber(self, call: Call) -> SubscriberView:
         """One subscriber."""
-        household = await self._inventory.find(call.path["ref"])
+        return await self._view_of(call.path["ref"])
+
+    async def _view_of(self, reference: str) -> SubscriberView:
+        household = await self._inventory.find(reference)
         seen = await self._store.load_last_seen([device.id for device in household.devices])
         return _subscriber_view(household, seen)
+
+    async def change_subscriber(self, call: Call) -> SubscriberView:
+        """Change what is given of one subscriber."""
+        body: SubscriberChange = call.body
+        if call.caller.tenant and body.tenant not in (None, call.caller.tenant):
+            raise Forbidden(f"{call.caller.name} cannot give subscribers of {call.caller.tenant} to another tenant")
+        # The subscriber may be named by what changes: it is found by its id afterwards.
+        subscriber_id = (await self._inventory.find(call.path["ref"])).subscriber.id
+        await self._subscriptions.change(subscriber_id, Change(**body.model_dump()))
+        return await self._view_of(subscriber_id)
 
     async def delete_subscriber(self, call: Call) -> None:
         """Remove one subscriber."""

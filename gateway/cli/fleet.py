@@ -60,6 +60,28 @@ def subscriber_add(**fields: Any) -> tuple[object, str]:
     return made, f"subscriber {made['id']}"
 
 
+@subscriber.command("change")
+@click.argument("ref")
+@click.option("--imsi", "imsis", multiple=True, help="An IMSI, in place of those before; may be given again.")
+@click.option("--msisdn", help="In international form: +15550100001.")
+@click.option("--tenant", help="The tenant (MVNO) whose layer applies.")
+@click.option("--plan", help="The plan whose layer applies.")
+@click.option("--group", "groups", multiple=True, help="A group, in place of those before; may be given again.")
+@click.option("--attribute", "attributes", multiple=True, help="NAME=VALUE; without =VALUE it is taken back.")
+@printing
+def subscriber_change(ref: str, **fields: Any) -> tuple[object, str]:
+    """Change a subscriber's plan, groups, number or SIMs; the devices and what is set for them stay.
+
+    An empty text leaves none: --plan '' takes the plan back, --group '' all groups.
+    """
+    body: dict[str, Any] = {name: fields[name] for name in ("msisdn", "tenant", "plan") if fields[name] is not None}
+    body |= {name: list(filter(None, fields[name])) for name in ("imsis", "groups") if fields[name]}
+    named = (one.partition("=") for one in fields["attributes"])
+    body["attributes"] = {name: text if given else None for name, given, text in named}
+    made = api("PATCH", f"/subscribers/{segment(ref)}", body=body)
+    return made, f"subscriber {made['id']} changed"
+
+
 subscriber.add_command(removal("delete", "/subscribers", "Remove a subscriber with all devices."))
 
 

@@ -105,6 +105,8 @@ def test_a_caller_of_one_tenant_gets_at_nothing_of_another(gateway: Gateway, ope
     assert call(gateway, "GET", "/api/v1/events?subscriber=alice", token=bound)[0] == 403
     assert call(gateway, "GET", "/api/v1/events?subscriber=carol", token=bound)[0] == 200
     assert call(gateway, "POST", "/api/v1/subscribers", {"id": "mallory"}, bound)[0] == 403
+    assert call(gateway, "PATCH", "/api/v1/subscribers/carol", {"tenant": ""}, bound)[0] == 403
+    assert call(gateway, "PATCH", "/api/v1/subscribers/alice", {"plan": "basic"}, bound)[0] == 404
 
 
 def test_who_may_not_see_who_it_is_sees_a_mask(gateway: Gateway) -> None:

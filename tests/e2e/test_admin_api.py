@@ -60,6 +60,11 @@ def test_a_subscriber_is_created_shown_and_removed(gateway: Gateway) -> None:
     for name in names:
         assert call(gateway, "GET", f"/subscribers/{name}") == (200, made)
     assert call(gateway, "POST", "/subscribers", given)[0] == 409
+    asked = ("--plan", "gold", "--group", "", "--attribute", "size=L")
+    changed = gateway.json("subscriber", "change", "15550100077", *asked)
+    assert changed == made | {"plan": "gold", "groups": [], "attributes": {"colour": "red", "size": "L"}}
+    assert call(gateway, "PATCH", "/subscribers/dora", {"plan": "basic", "msisdn": "+15550100001"})[0] == 409
+    assert call(gateway, "GET", "/subscribers/dora") == (200, changed)
     assert call(gateway, "DELETE", "/subscribers/dora") == (204, None)
     assert [call(gateway, "GET", f"/subscribers/{name}")[0] for name in names] == [404] * len(names)
     assert call(gateway, "POST", "/subscribers", given)[0] == 201

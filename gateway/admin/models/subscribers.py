@@ -10,17 +10,33 @@ from pydantic import Field
 from gateway.admin.models.base import Identifier, Model, Msisdn, Name, ProtocolName, StateName
 from gateway.admin.models.devices import OwnerView
 
+Imsi = Annotated[str, Field(pattern="^[0-9]{6,15}$")]
+
 
 class NewSubscriber(Model):
     """A subscriber to create; without ``id`` one is made up."""
 
     id: Identifier | None = None
-    imsis: list[Annotated[str, Field(pattern="^[0-9]{6,15}$")]] = []
+    imsis: list[Imsi] = []
     msisdn: Msisdn = ""
     tenant: Name = ""
     plan: Name = ""
     groups: list[Name] = []
     attributes: dict[Name, Name] = {}
+
+
+class SubscriberChange(Model):
+    """What changes in a subscription; what is left out stays. A list takes the place of the one before.
+
+    Attributes that are not named stay as well; null takes one back.
+    """
+
+    imsis: list[Imsi] | None = None
+    msisdn: Msisdn | None = None
+    tenant: Name | None = None
+    plan: Name | None = None
+    groups: list[Name] | None = None
+    attributes: dict[Name, Name | None] = {}
 
 
 SimKey = Annotated[str, Field(pattern="^[0-9A-Fa-f]{32}$", repr=False, json_schema_extra={"writeOnly": True})]

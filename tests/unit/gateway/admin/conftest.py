@@ -35,6 +35,7 @@ from gateway.observe.metrics import scrape
 from gateway.sealing import Sealer
 from gateway.service import Service
 from gateway.store.sqlite import SqliteStore
+from gateway.subscriptions import Subscriptions
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 CATALOGUE = Catalogue.load(Path(__file__).parents[4] / "config" / "mo", identifiers={})
@@ -87,7 +88,7 @@ def api(store: SqliteStore, tmp_path: Path, clock: Clock, held_back: list[float]
         held_back.append(seconds)
 
     return AdminApi(
-        SubscriberRoutes(store, service, inventory, Documents()).routes(),
+        SubscriberRoutes(store, service, inventory, Subscriptions(store, inventory, clock), Documents()).routes(),
         DeviceRoutes(store, service, inventory, ImsCredentials(Sealer(bytes(32))), clock).routes(),
         EventRoutes(store).routes(),
         MetricsRoutes(scrape, watch_seconds=0.01).routes(),
