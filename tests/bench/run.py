@@ -79,10 +79,11 @@ def main() -> None:
             gateway.stop()
     # What follows has all cores: one of them alone would have Redis, and a second process, wait for this one.
     os.sched_setaffinity(0, cores)
-    figures["stages"] = {name: report.stages(one) for name, one in stages.measure(STAGE_ROUNDS).items()}
-    figures["stores"] = stores.measure(STORE_MESSAGES, STORE_ROUNDS)
     figures["detections"] = detections.measure(DETECTED_SUBSCRIBERS)
     figures["outreach"] = outreach.measure(outreach.QUICK_DEVICES, outreach.QUICK_PUSHES)
+    # After what logs in this process: it turns the log off for good.
+    figures["stages"] = {name: report.stages(one) for name, one in stages.measure(STAGE_ROUNDS).items()}
+    figures["stores"] = stores.measure(STORE_MESSAGES, STORE_ROUNDS)
     figures["layouts"] = layouts.measure(100, size.requests, size.rounds)
     sizes = searches.SIZES[:1] if arguments.quick else searches.SIZES
     figures["searches"] = searches.measure((*sizes, searches.MILLION) if arguments.million else sizes)
