@@ -29,7 +29,7 @@ def completed(gateway: Gateway, *words: str) -> list[str]:
 def test_bash_completes_commands_and_options(gateway: Gateway) -> None:
     """Commands at every level, options, and the values of those that have a choice."""
     assert {"reload", "render", "reach"} <= set(completed(gateway, "re"))
-    assert completed(gateway, "render", "alice", "--as", "") == ["omadm", "rcc14", "cp"]
+    assert completed(gateway, "render", "alice", "--as", "") == ["omadm", "rcc14", "cp", "manual"]
     assert completed(gateway, "subscriber", "sh") == ["show"]
     assert completed(gateway, "import", "sub") == ["subscribers"]
     assert "--allow-deletions" in completed(gateway, "apply", "--a")
