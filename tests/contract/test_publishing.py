@@ -116,7 +116,7 @@ async def test_those_found_are_those_that_change(store: Store, *, rolled_out: bo
             != configuration(draft.profiles.select(subscriber, device), service.variables(subscriber, device)).values
         ]
         # A walk finds what is not rare; among so few nothing would be.
-        with mock.patch("gateway.store.redis.store._RARE", 0):
+        with mock.patch("gateway.store.redis.finding._RARE", 0):
             assert (await publishing.preview()).device_ids == walked, name
         counts[name] = len(walked)
     assert (counts["the same"] > 0, counts["said otherwise"] > 0) == (rolled_out, rolled_out)

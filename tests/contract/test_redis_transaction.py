@@ -194,7 +194,7 @@ async def test_a_store_of_a_newer_gateway_is_refused() -> None:
 
 async def test_a_kind_grows_and_shrinks(monkeypatch: pytest.MonkeyPatch) -> None:
     """However many come to be of one kind, and cease to be, a search finds those that are, in their order."""
-    monkeypatch.setattr("gateway.store.redis.store._RARE", 0)
+    monkeypatch.setattr("gateway.store.redis.finding._RARE", 0)
     server = redis_servers.single()
     namespace = f"{uuid.uuid4().hex}:"
     store = await RedisStore.open(Location.parse(server.url).connect(), namespace=namespace)
@@ -221,7 +221,7 @@ async def test_a_store_from_before_the_index_gets_one(
     servers: Callable[[], redis_servers.RedisServer | redis_servers.Cluster], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Opening a store of an older gateway lets searches find what it has."""
-    monkeypatch.setattr("gateway.store.redis.store._RARE", 0)
+    monkeypatch.setattr("gateway.store.redis.finding._RARE", 0)
     monkeypatch.setattr("gateway.store.redis.plan.kinds_of", lambda _: [])
     monkeypatch.setattr("gateway.store.redis.store.SCHEMA_VERSION", 1)
     url, namespace = servers().url, f"{uuid.uuid4().hex}:"
@@ -230,7 +230,7 @@ async def test_a_store_from_before_the_index_gets_one(
         await old.commit(PutSubscriber(Subscriber(id=name, groups=(name,))), PutDevice(Device(id=f"{name}.1")))
     await old.close()
     monkeypatch.undo()
-    monkeypatch.setattr("gateway.store.redis.store._RARE", 0)
+    monkeypatch.setattr("gateway.store.redis.finding._RARE", 0)
     store = await RedisStore.open(Location.parse(url).connect(), namespace=namespace)
     search = Search({"group": frozenset({"t", "u"})})
     assert [found.subscriber.id async for found in store.search(search)] == ["t", "u"]
@@ -242,7 +242,7 @@ async def test_a_store_is_moved_on_when_no_older_gateway_is_connected(
     servers: Callable[[], redis_servers.RedisServer | redis_servers.Cluster], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Until then households are written as it can read them, and found by software all the same; then all is moved."""
-    monkeypatch.setattr("gateway.store.redis.store._RARE", 0)
+    monkeypatch.setattr("gateway.store.redis.finding._RARE", 0)
     url, namespace = servers().url, f"{uuid.uuid4().hex}:"
     keys = Keys(namespace)
     with monkeypatch.context() as old:

@@ -110,5 +110,5 @@ def test_an_index_finds_what_a_walk_finds(kind: str, examples: int) -> None:
         asyncio.run(compare(kind, done, asked))
 
     # A walk finds what is not rare; among a handful nothing would be.
-    with mock.patch("gateway.store.redis.store._RARE", 0):
+    with mock.patch("gateway.store.redis.finding._RARE", 0):
         alike()

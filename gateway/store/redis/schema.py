@@ -42,18 +42,18 @@ async def raise_schema(servers: Servers, keys: Keys, pages: AsyncIterable[Sequen
     Raises: Unavailable.
     """
     async for page in pages:
-        changes: dict[tuple[str, str], list[str | bytes]] = {}
+        changes: dict[tuple[scripts.Script, str], list[str | bytes]] = {}
         for subscriber, devices in page:
             ids = keys.ids(subscriber.id)
             home = Home(subscriber, tuple(map(Place, devices)))
             for script, kinds in ((scripts.JOIN, kinds_of(home)), (scripts.LEAVE, former_kinds_of(home))):
                 for kind in kinds:
-                    words = changes.setdefault((script.digest, keys.kinds(ids)), [])
+                    words = changes.setdefault((script, keys.kinds(ids)), [])
                     words += (kind, keys.of_kind(ids, kind), subscriber.id)
         await servers.run(
             [
-                Errand(table, ("EVALSHA", digest, 1, table, *words), write=True)
-                for (digest, table), words in changes.items()
+                Errand(table, scripts.call(script, [table], *words), write=True)
+                for (script, table), words in changes.items()
             ]
         )
     await servers.run([Errand(keys.schema, ("SET", keys.schema, SCHEMA_VERSION), write=True)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import NamedTuple
 
 
@@ -225,3 +226,8 @@ LEAVE = _script("for at = 1, #ARGV, 3 do leave(KEYS[1], ARGV[at], ARGV[at + 1], 
 """The reverse."""
 
 ALL = (COMMIT, DECIDE, PREPARE, FINISH, FATE, CLOSE, LOCATE, TOUCH, DROP, TRACE, FIND, JOIN, LEAVE)
+
+
+def call(script: Script, keys: Sequence[str], *arguments: str | bytes | int) -> tuple[str | bytes | int, ...]:
+    """The command that runs the script."""
+    return ("EVALSHA", script.digest, len(keys), *keys, *arguments)

@@ -10,16 +10,9 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections import deque
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import suppress
-from datetime import datetime, timedelta
-from itertools import chain
-from operator import attrgetter
+from collections.abc import AsyncIterator, Iterable, Sequence
+from datetime import datetime
 from typing import Any, Self, cast
-
-import msgspec
-from msgspec.structs import replace
 
 from gateway.errors import ConfigError, Conflict, Unavailable
 from gateway.fleet.device import Device
@@ -27,7 +20,6 @@ from gateway.fleet.mirror import Mirror
 from gateway.fleet.operation import Operation
 from gateway.fleet.search import Search
 from gateway.store.protocol import (
-    AHEAD,
     LAST,
     Append,
     ClaimEphemeral,
@@ -48,24 +40,20 @@ from gateway.store.protocol import (
     Record,
     SessionRecord,
     TakeEphemeral,
-    Traced,
     TraceEntry,
     Write,
-    newest_touch,
 )
 from gateway.store.redis import scripts
-from gateway.store.redis.kinds import leading
+from gateway.store.redis.finding import Households, household_of
 from gateway.store.redis.layout import (
     HEAD_BYTES,
     SCHEMA_VERSION,
-    STAMP_BYTES,
     Address,
     Head,
     Home,
     Keys,
     Pending,
     decode_final,
-    encode,
     identities_of_device,
     identities_of_subscriber,
     parse_cell,
@@ -75,7 +63,9 @@ from gateway.store.redis.layout import (
     to_integer,
     unpack_mirror,
 )
-from gateway.store.redis.plan import GRACE_MILLISECONDS, Cell, Plan, make_plan, reads_of
+from gateway.store.redis.log import Log
+from gateway.store.redis.noted import Noted
+from gateway.store.redis.plan import Cell, Plan, make_plan, reads_of
 from gateway.store.redis.schema import is_older_connected, raise_schema
 from gateway.store.redis.servers import Errand, Servers
 from gateway.store.redis.transaction import Transactions
@@ -83,20 +73,9 @@ from gateway.store.redis.turns import Turns
 from gateway.store.searching import narrow
 
 _ATTEMPTS = 40
-_TOUCH_SECONDS = 1.0
 _EXPIRE_ROWS = 500
-_SCAN_IDS = 100
-_FIND_IDS = 16
-_RARE = 20
-"""Of so many subscribers one or fewer: sought by index."""
-_EVENT_PAGE = 500
-_TRACED_OWNERS = 1000
-"""Names kept of those whom exchanges were noted of."""
 _REMEMBERED = 4096
 _DELETIONS = (DeleteSubscriber, DeleteDevice)
-
-_decode_traced = msgspec.msgpack.Decoder(tuple[int, TraceEntry]).decode
-_decode_event = msgspec.msgpack.Decoder(Event).decode
 
 
 class RedisStore:
@@ -109,11 +88,11 @@ class RedisStore:
         self._schema = schema
         self._transactions = Transactions(servers, keys)
         self._turns = Turns()
+        self._noted = Noted(servers, keys)
+        self._log = Log(servers, keys)
+        self._households = Households(servers, keys)
         self._known: dict[Address, Cell] = {}
         self._owners: dict[tuple[str, str], str] = {}
-        self._touched: dict[str, datetime] = {}
-        self._traced: list[Traced] = []
-        self._write_behind: asyncio.Task[None] | None = None
         self._closed = False
 
     @classmethod
@@ -146,7 +125,7 @@ class RedisStore:
 
     async def load_household(self, kind: IdentityKind, value: str) -> Household | None:
         home = await self._find(kind, value)
-        return None if home is None else _household(home)
+        return None if home is None else household_of(home)
 
     async def load_contact(self, loc_uri: str, now: datetime) -> Contact | None:
         for device_id in [self._owners.get(("loc_uri", loc_uri)), None]:
@@ -244,119 +223,6 @@ class RedisStore:
         (count,) = await self._servers.run([Errand(dues, ("ZCARD", dues))])
         return int(count)
 
-    async def load_last_seen(self, device_ids: Sequence[str]) -> dict[str, datetime]:
-        wanted = dict.fromkeys(device_ids)
-        homes = {self._keys.home(one.rpartition(".")[0]): None for one in wanted}
-        cells = [(name, field) for name, field in map(self._keys.seen, wanted)]
-        raws = await self._servers.run(
-            [Errand(one.key, ("GET", one.key)) for one in homes]
-            + [Errand(name, ("HGET", name, field)) for name, field in cells]
-        )
-        loaded = [parse_cell(address, raw)[1] for address, raw in zip(homes, raws, strict=False)]
-        present = {place.device.id for home in loaded if home is not None for place in home.places}
-        seen = {}
-        for device_id, raw in zip(wanted, raws[len(homes) :], strict=True):
-            known, touched = to_datetime(int(raw)) if raw else None, self._touched.get(device_id)
-            if device_id in present and (at := (touched and newest_touch(known, touched)) or known):
-                seen[device_id] = at
-        return seen
-
-    async def scan_households(self, after: str = "") -> AsyncIterator[Household]:
-        async for page in self._pages(after, dict.fromkeys(self._keys.all_ids(), ())):
-            for household in page:
-                yield household
-
-    async def _pages(self, after: str, sources: Mapping[str, Sequence[bytes]]) -> AsyncIterator[list[Household]]:
-        """The households of these shards, of these kinds where any are named, by ascending id, some at a time."""
-        shards: dict[str, deque[str]] = {ids: deque() for ids in sources}
-        lows = dict.fromkeys(shards, after)
-        while shards:
-            for name, found in zip(shards, await self._next_ids(shards, lows, sources), strict=True):
-                if found is not None:
-                    shards[name].extend(found)
-                    lows[name] = found[-1] if found else ""
-            shards = {name: ids for name, ids in shards.items() if ids}
-            # Up to the first shard that runs out, what is smallest here is smallest everywhere.
-            page: list[str] = []
-            while shards and len(page) < _SCAN_IDS:
-                name, ids = min(shards.items(), key=lambda shard: shard[1][0])
-                page.append(ids.popleft())
-                if not ids:
-                    break
-            homes = [self._keys.home(one) for one in page]
-            raws = await self._get(*(one.key for one in homes))
-            loaded = [parse_cell(address, raw)[1] for address, raw in zip(homes, raws, strict=True)]
-            yield [_household(home) for home in loaded if home is not None]
-
-    async def search(self, search: Search, after: str = "") -> AsyncIterator[Household]:
-        async for page in self._pages(after, await self._sources(search)):
-            for household in await narrow(self, search, page):
-                yield household
-
-    async def _sources(self, search: Search) -> Mapping[str, Sequence[bytes]]:
-        """The kinds, by shard of ids, that have all whom the search may find, or those of everybody.
-
-        What is not rare is soon found by a walk.
-        """
-        shards = self._keys.all_ids()
-        if self._schema < 3:  # what others write meanwhile is not found by it
-            search = search._replace(match={name: one for name, one in search.match.items() if name != "software"})
-        leads = leading(search)
-        if not leads:
-            return dict.fromkeys(shards, ())
-        *tables, sizes = await asyncio.gather(
-            self._servers.run([Errand(ids, ("HGETALL", self._keys.kinds(ids))) for ids in shards]),
-            self._servers.run([Errand(ids, ("ZCARD", ids)) for ids in shards]),
-        )
-        known = [dict(zip(table[::2], map(int, table[1::2]), strict=True)) for table in tables[0]]
-        rarest, fewest = dict[str, Sequence[bytes]](), sum(sizes) + 1
-        for is_among in leads:
-            found = {ids: [kind for kind in kinds if is_among(kind)] for ids, kinds in zip(shards, known, strict=True)}
-            count = sum(kinds[kind] for ids, kinds in zip(shards, known, strict=True) for kind in found[ids])
-            if count < fewest:
-                rarest, fewest = {ids: kinds for ids, kinds in found.items() if kinds}, count
-        return rarest if fewest * _RARE <= sum(sizes) else dict.fromkeys(shards, ())
-
-    async def _move_on(self) -> None:
-        """Write as the newest schema does, once no gateway is connected that could not read that."""
-        schema = self._keys.schema
-        (version,) = await self._servers.run([Errand(schema, ("GET", schema))])
-        if int(version) < SCHEMA_VERSION:
-            if await is_older_connected(self._servers):
-                return
-            await self._raise_schema()
-        self._schema = SCHEMA_VERSION
-
-    async def _raise_schema(self) -> None:
-        await raise_schema(self._servers, self._keys, self._pages("", dict.fromkeys(self._keys.all_ids(), ())))
-        self._schema = SCHEMA_VERSION
-
-    async def load_events(
-        self,
-        *,
-        subscriber_id: str = "",
-        device_id: str = "",
-        after_seq: int = 0,
-        limit: int = 100,
-        newest: bool = False,
-    ) -> Sequence[Event]:
-        found: list[Event] = []
-        before_seq = 0
-        while len(found) < limit:
-            page = await self._events_between(subscriber_id, device_id, after_seq, before_seq, newest=newest)
-            if not page:
-                break
-            if newest:
-                before_seq = page[-1].seq
-            else:
-                after_seq = page[-1].seq
-            found += [
-                event
-                for event in page
-                if subscriber_id in ("", event.subscriber_id) and device_id in ("", event.device_id)
-            ]
-        return found[:limit][::-1] if newest else found[:limit]
-
     async def commit(self, *writes: Write) -> None:
         if not writes:
             return
@@ -364,7 +230,7 @@ class RedisStore:
             raise Unavailable("the store is closed")
         if any(isinstance(write, _DELETIONS) for write in writes):
             # What was noted before a deletion goes in before it, or it would outlive it should the id be used again.
-            await self._save_noted()
+            await self._noted.save()
         names = self._touches_only(writes)
         turn, before = self._turns.take(names)
         if names is None:
@@ -376,36 +242,48 @@ class RedisStore:
             await self._take_turn(writes, turn, before, names)
 
     def touch(self, device_id: str, at: datetime) -> None:
-        self._touched[device_id] = newest_touch(self._touched.get(device_id), at)
-        self._write_soon()
+        self._noted.touch(device_id, at)
 
     def trace(self, entry: TraceEntry, expires_at: datetime, keep: int) -> None:
-        self._traced.append(Traced(entry, expires_at, keep))
-        self._write_soon()
+        self._noted.trace(entry, expires_at, keep)
 
     async def load_trace(self, owners: Sequence[str], limit: int, now: datetime) -> Sequence[TraceEntry]:
-        if self._traced:
-            await self._save_noted()
-        names = [self._keys.trace(owner, proven=proven) for owner in owners for proven in (True, False)]
-        lists = await self._servers.run([Errand(name, ("LRANGE", name, -limit, -1)) for name in names])
-        live = []
-        for raw in chain.from_iterable(lists):
-            end, entry = _decode_traced(raw[STAMP_BYTES:])
-            if end > to_integer(now):
-                live.append(replace(entry, seq=int.from_bytes(raw[:STAMP_BYTES], "big")))
-        return sorted(live, key=attrgetter("seq"))[-limit:]
-
-    async def last_event(self) -> int:
-        log = self._keys.log
-        (entries,) = await self._servers.run([Errand(log, ("XREVRANGE", log, "+", "-", "COUNT", 1))])
-        return int(entries[0][0].partition(b"-")[2]) if entries else 0
+        return await self._noted.load_trace(owners, limit, now)
 
     async def load_traced_owners(self, limit: int) -> Sequence[str]:
-        if self._traced:
-            await self._save_noted()
-        name = self._keys.traced
-        (owners,) = await self._servers.run([Errand(name, ("LRANGE", name, 0, -1))])
-        return list(dict.fromkeys(owner.decode() for owner in owners))[:limit]
+        return await self._noted.load_traced_owners(limit)
+
+    async def load_last_seen(self, device_ids: Sequence[str]) -> dict[str, datetime]:
+        return await self._noted.load_last_seen(device_ids)
+
+    async def scan_households(self, after: str = "") -> AsyncIterator[Household]:
+        async for page in self._households.pages(after, self._households.everybody()):
+            for household in page:
+                yield household
+
+    async def search(self, search: Search, after: str = "") -> AsyncIterator[Household]:
+        async for page in self._households.pages(after, await self._households.sources(search, self._schema)):
+            for household in await narrow(self, search, page):
+                yield household
+
+    async def load_events(
+        self,
+        *,
+        subscriber_id: str = "",
+        device_id: str = "",
+        after_seq: int = 0,
+        limit: int = 100,
+        newest: bool = False,
+    ) -> Sequence[Event]:
+        return await self._log.load(
+            subscriber_id=subscriber_id, device_id=device_id, after_seq=after_seq, limit=limit, newest=newest
+        )
+
+    async def last_event(self) -> int:
+        return await self._log.last()
+
+    async def forget_events(self, before: datetime) -> int:
+        return await self._log.forget(before)
 
     async def expire(self, now: datetime) -> int:
         until, total = to_integer(now), 0
@@ -419,7 +297,7 @@ class RedisStore:
                 await self._servers.run([Errand(name, ("ZREM", name, *found))])
                 keys = [key.decode() for key in found]
                 fates = await self._servers.run(
-                    [Errand(key, _call(scripts.DROP, key, until), write=True) for key in keys]
+                    [Errand(key, scripts.call(scripts.DROP, [key], until), write=True) for key in keys]
                 )
                 total += fates.count(-1)
                 await self._servers.run(
@@ -430,29 +308,29 @@ class RedisStore:
             await self._move_on()
         return total
 
-    async def forget_events(self, before: datetime) -> int:
-        log, total = self._keys.log, 0
-        while True:
-            page = await self._events_between("", "", 0, 0, newest=False)
-            old = 0
-            while old < len(page) and page[old].at < before:
-                old += 1
-            if not old:
-                return total
-            await self._servers.run([Errand(log, ("XTRIM", log, "MINID", f"0-{page[old - 1].seq + 1}"), write=True)])
-            total += old
-
     async def close(self) -> None:
         if self._closed:
             return
         self._closed = True
-        if self._write_behind is not None:
-            self._write_behind.cancel()
         await self._turns.finished()
         try:
-            await self._save_noted()
+            await self._noted.close()
         finally:
             await self._servers.close()
+
+    async def _move_on(self) -> None:
+        """Write as the newest schema does, once no gateway is connected that could not read that."""
+        schema = self._keys.schema
+        (version,) = await self._servers.run([Errand(schema, ("GET", schema))])
+        if int(version) < SCHEMA_VERSION:
+            if await is_older_connected(self._servers):
+                return
+            await self._raise_schema()
+        self._schema = SCHEMA_VERSION
+
+    async def _raise_schema(self) -> None:
+        await raise_schema(self._servers, self._keys, self._households.pages("", self._households.everybody()))
+        self._schema = SCHEMA_VERSION
 
     async def _take_turn(
         self,
@@ -575,7 +453,7 @@ class RedisStore:
                 return (None,)
             owner: str = claimed if isinstance(claimed, str) else claimed[-1]
         else:
-            script = _call(scripts.LOCATE, address.key, address.field, kind, self._keys.namespace)
+            script = scripts.call(scripts.LOCATE, [address.key], address.field, kind, self._keys.namespace)
             (found,) = await self._servers.run([Errand(address.key, script)])
             if found is None:
                 return (None,)
@@ -628,89 +506,6 @@ class RedisStore:
         for address in addresses:
             self._known.pop(address, None)
 
-    async def _next_ids(
-        self, shards: Mapping[str, deque[str]], lows: Mapping[str, str], sources: Mapping[str, Sequence[bytes]]
-    ) -> list[list[str] | None]:
-        """The next ids of each shard that has run out, None for the others."""
-        empty = [name for name, ids in shards.items() if not ids]
-        found = await self._servers.run([self._finding(name, lows[name], sources[name]) for name in empty])
-        fresh = {}
-        for name, answer in zip(empty, found, strict=True):
-            lists = answer if sources[name] else [answer]
-            limit = _FIND_IDS if sources[name] else _SCAN_IDS
-            # Beyond the end of a list that was cut off there may be more of it.
-            ends = [ids[-1] for ids in lists if len(ids) == limit]
-            fresh[name] = sorted({one for ids in lists for one in ids if not ends or one <= min(ends)})
-        return [[one.decode() for one in fresh[name]] if name in fresh else None for name in shards]
-
-    def _finding(self, ids: str, low: str, kinds: Sequence[bytes]) -> Errand:
-        """What reads the next ids of a shard, of these kinds or of any."""
-        first = f"({low}" if low else "-"
-        if not kinds:
-            return Errand(ids, ("ZRANGE", ids, first, "+", "BYLEX", "LIMIT", 0, _SCAN_IDS))
-        words = [word for kind in kinds for word in (kind, self._keys.of_kind(ids, kind))]
-        key = self._keys.kinds(ids)
-        return Errand(key, ("EVALSHA", scripts.FIND.digest, 1, key, first, _FIND_IDS, *words))
-
-    async def _events_between(
-        self, subscriber_id: str, device_id: str, after_seq: int, before_seq: int, *, newest: bool
-    ) -> Sequence[Event]:
-        """A page of what came after one event and before another (0: without end), the newest first where asked."""
-        log = self._keys.log
-        first, last = f"({after_seq}", f"({before_seq}" if before_seq else "+inf"
-        if not (subscriber_id or device_id):
-            first, last = f"(0-{after_seq}", f"(0-{before_seq}" if before_seq else "+"
-            ends = ("XREVRANGE", log, last, first) if newest else ("XRANGE", log, first, last)
-            (entries,) = await self._servers.run([Errand(log, (*ends, "COUNT", _EVENT_PAGE))])
-        else:
-            index = self._keys.events_of("d", device_id) if device_id else self._keys.events_of("s", subscriber_id)
-            order = (last, first, "BYSCORE", "REV") if newest else (first, last, "BYSCORE")
-            (numbers,) = await self._servers.run([Errand(index, ("ZRANGE", index, *order, "LIMIT", 0, _EVENT_PAGE))])
-            ids = [f"0-{number.decode()}" for number in numbers]
-            entries = [
-                entry
-                for answer in await self._servers.run([Errand(log, ("XRANGE", log, one, one)) for one in ids])
-                for entry in answer
-            ]
-        return [replace(_decode_event(fields[1]), seq=int(name.partition(b"-")[2])) for name, fields in entries]
-
-    def _write_soon(self) -> None:
-        if self._write_behind is None:
-            self._write_behind = asyncio.get_running_loop().create_task(self._save_noted_soon())
-
-    async def _save_noted_soon(self) -> None:
-        while self._touched or self._traced:
-            await asyncio.sleep(_TOUCH_SECONDS)
-            with suppress(Unavailable):  # touches that could not be saved stay noted
-                await self._save_noted()
-        self._write_behind = None
-
-    async def _save_noted(self) -> None:
-        touched, (traced, self._traced) = self._touched.copy(), (self._traced, [])
-        now_milliseconds, ahead = time.time_ns() // 1_000_000, AHEAD // timedelta(microseconds=1)
-        errands = [
-            Errand(name, _call(scripts.TOUCH, name, field, to_integer(at), ahead))
-            for (name, field), at in ((self._keys.seen(device_id), at) for device_id, at in touched.items())
-        ]
-        for entry, expires_at, keep in traced:
-            name, end = self._keys.trace(entry.owner, proven=entry.proven), to_integer(expires_at)
-            gone_at = max(end // 1000, now_milliseconds) + GRACE_MILLISECONDS
-            keys = (name, self._keys.trace_number(entry.owner))
-            errands.append(
-                Errand(name, ("EVALSHA", scripts.TRACE.digest, 2, *keys, encode((end, entry)), keep, gone_at))
-            )
-        if traced:
-            name = self._keys.traced
-            owners = dict.fromkeys(entry.owner for entry, _, _ in reversed(traced))
-            errands.append(Errand(name, ("LPUSH", name, *reversed(owners))))
-            errands.append(Errand(name, ("LTRIM", name, 0, _TRACED_OWNERS - 1)))
-        await self._servers.run(errands)
-        self._touched = {key: at for key, at in self._touched.items() if touched.get(key) != at}
-
-
-def _household(home: Home) -> Household:
-    return Household(home.subscriber, tuple(place.device for place in home.places))
-
 
 def _has(home: Home, kind: str, value: str, owner: str) -> bool:
     """Whether the household has the identity that led to it."""
@@ -719,7 +514,3 @@ def _has(home: Home, kind: str, value: str, owner: str) -> bool:
         place = home.place(owner)
         held = identities_of_device(place.device) if place else []
     return (kind, value, owner) in held
-
-
-def _call(script: scripts.Script, key: str, *arguments: str | int) -> tuple[str | int, ...]:
-    return ("EVALSHA", script.digest, 1, key, *arguments)

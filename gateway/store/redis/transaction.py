@@ -120,10 +120,10 @@ class Transactions:
     async def _close(self, transaction: str, fate: str, locks: Sequence[str], log_items: Sequence[bytes]) -> None:
         keys = self._keys
         await self._servers.run(
-            [Errand(lock, _call(scripts.FINISH, [lock], (transaction, fate)), write=True) for lock in locks]
+            [Errand(lock, scripts.call(scripts.FINISH, [lock], transaction, fate), write=True) for lock in locks]
         )
         # Only when nobody needs the decision any more.
-        close = _call(scripts.CLOSE, [keys.transactions, keys.log], (transaction, fate, *log_items))
+        close = scripts.call(scripts.CLOSE, [keys.transactions, keys.log], transaction, fate, *log_items)
         await self._servers.run([Errand(keys.log, close, write=True)])
         await self._servers.run([Errand(transaction, ("DEL", transaction))] if fate == "committed" else [])
 
@@ -138,13 +138,13 @@ class Transactions:
             if now - self._met.setdefault(holder, now) > PATIENCE_SECONDS:
                 fate = await self._fate(holder)
                 lock = self._keys.lock(name)
-                await self._servers.run([Errand(lock, _call(scripts.FINISH, [lock], (holder, fate)), write=True)])
+                await self._servers.run([Errand(lock, scripts.call(scripts.FINISH, [lock], holder, fate), write=True)])
         await asyncio.sleep(_PAUSE_SECONDS * (0.5 + jitter()))
         return False
 
     async def _fate(self, transaction: bytes) -> str:
         name = transaction.decode()
-        (fate,) = await self._servers.run([Errand(name, _call(scripts.FATE, [name], ()), write=True)])
+        (fate,) = await self._servers.run([Errand(name, scripts.call(scripts.FATE, [name]), write=True)])
         return str(fate, "ascii")
 
 
@@ -158,7 +158,7 @@ def _evaluate(
     for address, expected in group.checks.items():
         items += (_position(address.key, names, positions), address.field, expected)
     items += _command_items(names, group.commands, positions)
-    return _call(script, names, (*arguments, *items))
+    return scripts.call(script, names, *arguments, *items)
 
 
 def _command_items(
@@ -178,12 +178,6 @@ def _position(key: str, names: list[str], positions: dict[str, int]) -> int:
         names.append(key)
         positions[key] = len(names)
     return positions[key]
-
-
-def _call(
-    script: scripts.Script, keys: Sequence[str], arguments: Sequence[str | bytes | int]
-) -> tuple[str | bytes | int, ...]:
-    return ("EVALSHA", script.digest, len(keys), *keys, *arguments)
 
 
 def _octets(item: str | bytes | int) -> bytes:

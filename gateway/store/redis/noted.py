@@ -1,0 +1,133 @@
+"""What the store notes now and writes a moment later: that devices were seen, and exchanges with them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from itertools import chain
+from operator import attrgetter
+
+import msgspec
+from msgspec.structs import replace
+
+from gateway.errors import Unavailable
+from gateway.store.protocol import AHEAD, Traced, TraceEntry, newest_touch
+from gateway.store.redis import scripts
+from gateway.store.redis.layout import (
+    STAMP_BYTES,
+    Keys,
+    encode,
+    parse_cell,
+    to_datetime,
+    to_integer,
+)
+from gateway.store.redis.plan import GRACE_MILLISECONDS
+from gateway.store.redis.servers import Errand, Servers
+
+_TOUCH_SECONDS = 1.0
+_TRACED_OWNERS = 1000
+"""Names kept of those whom exchanges were noted of."""
+
+_decode_traced = msgspec.msgpack.Decoder(tuple[int, TraceEntry]).decode
+
+
+class Noted:
+    """Touches and traces of one process, those that wait to be written and those that were; see ``Store``."""
+
+    def __init__(self, servers: Servers, keys: Keys) -> None:
+        self._servers = servers
+        self._keys = keys
+        self._touched: dict[str, datetime] = {}
+        self._traced: list[Traced] = []
+        self._write_behind: asyncio.Task[None] | None = None
+
+    def touch(self, device_id: str, at: datetime) -> None:
+        self._touched[device_id] = newest_touch(self._touched.get(device_id), at)
+        self._write_soon()
+
+    def trace(self, entry: TraceEntry, expires_at: datetime, keep: int) -> None:
+        self._traced.append(Traced(entry, expires_at, keep))
+        self._write_soon()
+
+    async def load_trace(self, owners: Sequence[str], limit: int, now: datetime) -> Sequence[TraceEntry]:
+        if self._traced:
+            await self.save()
+        names = [self._keys.trace(owner, proven=proven) for owner in owners for proven in (True, False)]
+        lists = await self._servers.run([Errand(name, ("LRANGE", name, -limit, -1)) for name in names])
+        live = []
+        for raw in chain.from_iterable(lists):
+            end, entry = _decode_traced(raw[STAMP_BYTES:])
+            if end > to_integer(now):
+                live.append(replace(entry, seq=int.from_bytes(raw[:STAMP_BYTES], "big")))
+        return sorted(live, key=attrgetter("seq"))[-limit:]
+
+    async def load_traced_owners(self, limit: int) -> Sequence[str]:
+        if self._traced:
+            await self.save()
+        name = self._keys.traced
+        (owners,) = await self._servers.run([Errand(name, ("LRANGE", name, 0, -1))])
+        return list(dict.fromkeys(owner.decode() for owner in owners))[:limit]
+
+    async def load_last_seen(self, device_ids: Sequence[str]) -> dict[str, datetime]:
+        wanted = dict.fromkeys(device_ids)
+        homes = {self._keys.home(one.rpartition(".")[0]): None for one in wanted}
+        cells = [(name, field) for name, field in map(self._keys.seen, wanted)]
+        raws = await self._servers.run(
+            [Errand(one.key, ("GET", one.key)) for one in homes]
+            + [Errand(name, ("HGET", name, field)) for name, field in cells]
+        )
+        loaded = [parse_cell(address, raw)[1] for address, raw in zip(homes, raws, strict=False)]
+        present = {place.device.id for home in loaded if home is not None for place in home.places}
+        seen = {}
+        for device_id, raw in zip(wanted, raws[len(homes) :], strict=True):
+            known, touched = to_datetime(int(raw)) if raw else None, self._touched.get(device_id)
+            if device_id in present and (at := (touched and newest_touch(known, touched)) or known):
+                seen[device_id] = at
+        return seen
+
+    async def close(self) -> None:
+        """Write all that waits, and no more later.
+
+        Raises: Unavailable.
+        """
+        if self._write_behind is not None:
+            self._write_behind.cancel()
+        await self.save()
+
+    async def save(self) -> None:
+        """Write all that waits.
+
+        Raises: Unavailable; touches then stay noted.
+        """
+        touched, (traced, self._traced) = self._touched.copy(), (self._traced, [])
+        now_milliseconds, ahead = time.time_ns() // 1_000_000, AHEAD // timedelta(microseconds=1)
+        errands = [
+            Errand(name, scripts.call(scripts.TOUCH, [name], field, to_integer(at), ahead))
+            for (name, field), at in ((self._keys.seen(device_id), at) for device_id, at in touched.items())
+        ]
+        for entry, expires_at, keep in traced:
+            name, end = self._keys.trace(entry.owner, proven=entry.proven), to_integer(expires_at)
+            gone_at = max(end // 1000, now_milliseconds) + GRACE_MILLISECONDS
+            keys = (name, self._keys.trace_number(entry.owner))
+            errands.append(Errand(name, scripts.call(scripts.TRACE, keys, encode((end, entry)), keep, gone_at)))
+        if traced:
+            name = self._keys.traced
+            owners = dict.fromkeys(entry.owner for entry, _, _ in reversed(traced))
+            errands.append(Errand(name, ("LPUSH", name, *reversed(owners))))
+            errands.append(Errand(name, ("LTRIM", name, 0, _TRACED_OWNERS - 1)))
+        await self._servers.run(errands)
+        self._touched = {key: at for key, at in self._touched.items() if touched.get(key) != at}
+
+    def _write_soon(self) -> None:
+        if self._write_behind is None:
+            self._write_behind = asyncio.get_running_loop().create_task(self._save_soon())
+
+    async def _save_soon(self) -> None:
+        while self._touched or self._traced:
+            await asyncio.sleep(_TOUCH_SECONDS)
+            with suppress(Unavailable):  # those that could not be saved stay noted
+                await self.save()
+        self._write_behind = None
