@@ -23,7 +23,7 @@ from gateway.fleet.device import Device
 from gateway.fleet.mirror import Mirror
 from gateway.fleet.operation import Operation
 from gateway.fleet.subscriber import Subscriber
-from gateway.outreach import campaigns, deliveries, reach, rollouts, webhooks
+from gateway.outreach import deliveries, members, reach, rollouts, webhooks
 from gateway.store.protocol import (
     AUDIT,
     Append,
@@ -41,11 +41,11 @@ from gateway.store.protocol import (
 
 FORMAT = 2
 KINDS = (
-    USER, TOKEN, AUDIT, OPEN, tacs.KIND, detections.WORK, reach.WORK, deliveries.WORK, campaigns.WORK, webhooks.WORK,
+    USER, TOKEN, AUDIT, OPEN, tacs.KIND, detections.WORK, reach.WORK, deliveries.WORK, members.WORK, webhooks.WORK,
     rollouts.FILES, rollouts.KIND,
 )  # fmt: skip
 """The kinds of records. Chores and turns are not among them: every store has its own."""
-WITH_PARTS = (campaigns.WORK, webhooks.WORK)
+WITH_PARTS = (members.WORK, webhooks.WORK)
 """Kinds whose records have records of their own, of the kind KIND.ID."""
 MAX_LINE_BYTES = 64 * 1024 * 1024
 MAX_FAULTS = 1000

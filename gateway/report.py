@@ -250,19 +250,22 @@ def campaign(found: Mapping[str, Any]) -> str:
     """A campaign: a line for it, one for each group, and one for each code that devices failed with."""
     lines = [f"campaign {found['id']}  {found['name']}  {found['state']}  {found['total']} devices"]
     lines += [f"  {found['why']}"] if found["why"] else []
+    lines += [f"  has looked as far as subscriber {found['searched_to']}"] if found["searched_to"] else []
     for number, group in enumerate(found["groups"], 1):
         states = ("pending", "started", "ok", "failed", "skipped", "undone")
         counts = "  ".join(f"{state} {group[state]}" for state in states if group[state])
         lines.append(f"  group {number}{'' if group['open'] else ' (closed)'}, {group['size']} devices: {counts}")
     lines += [f"  failed with {code}: {count}" for code, count in sorted(found["errors"].items())]
+    lines += [f"  cannot be undone: {', '.join(found['cannot_undo'])}"] if found["cannot_undo"] else []
     return "\n".join(lines)
 
 
 def member(found: Mapping[str, Any]) -> str:
     """A device of a campaign, in a line."""
-    return (
+    text = (
         f"{found['place']:>7}  {found['device_id']}  group {found['group']}  {found['state']} {found['code']}".rstrip()
     )
+    return f"{text}  not taken back: {', '.join(found['kept'])}" if found["kept"] else text
 
 
 def instructions(found: Mapping[str, Any]) -> str:

@@ -155,7 +155,7 @@ def campaign_view(campaign: Campaign) -> CampaignView:
     ]
     fields = (
         "id", "name", "why", "total", "created_at", "ended_at", "next_start_at", "rate_per_minute",
-        "device_deadline_seconds", "retries",
+        "searched_at", "device_deadline_seconds", "retries",
     )  # fmt: skip
     return CampaignView(
         **{name: getattr(campaign, name) for name in fields},
@@ -176,6 +176,8 @@ def campaign_view(campaign: Campaign) -> CampaignView:
         else None,
         operations=len(content.operations),
         can_be_undone=content.can_be_undone,
+        cannot_undo=content.without_way_back,
+        searched_to=campaign.cursor,
         groups=groups,
         errors=campaign.errors,
         meanings={
@@ -190,5 +192,6 @@ def _member_view(campaign: Campaign, place: int, member: Member) -> MemberView:
         place=place,
         group=campaign.group_of(place) + 1,
         state=member.state.value,
+        kept=list(member.kept),
         **{name: getattr(member, name) for name in fields},
     )

@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import enum
 from bisect import bisect_right
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Literal
 
 import msgspec
 from msgspec.structs import replace
 
-from gateway.errors import Conflict
+from gateway.errors import ConfigError, Conflict
 from gateway.fleet.clocks import behind_since
-from gateway.fleet.device import Device
 from gateway.fleet.operation import Operation
-from gateway.fleet.profile import check_match, matches
+from gateway.fleet.profile import check_match
 from gateway.fleet.ranges import parse_ranges
-from gateway.fleet.subscriber import Subscriber
+from gateway.fleet.reversal import Reversal, can_be_reversed, without_way_back
 
 PAGE_MEMBERS = 50
 """Members that are kept together."""
@@ -56,9 +54,10 @@ class MemberState(enum.StrEnum):
 class Member(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One device. ``previous`` is what it had of the values that were set (None: nothing of its own).
 
-    ``operations`` and ``job`` are those that the campaign gave it. ``code`` says why it failed or was skipped: a status
-    of OMA DM, a result code of an MO, or a word. ``behind_since`` says since when the clock is behind its start, if it
-    was set back.
+    ``operations`` and ``job`` are those that the campaign gave it; ``reversals`` take operations back, step by step,
+    and ``kept`` names what was not taken back by undoing. ``code`` says why it failed or was skipped: a status of OMA
+    DM, a result code of an MO, or a word. ``behind_since`` says since when the clock is behind its start, if it was set
+    back.
     """
 
     device_id: str
@@ -71,6 +70,8 @@ class Member(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     operations: tuple[str, ...] = ()
     job: str = ""
     code: str = ""
+    reversals: tuple[Reversal, ...] = ()
+    kept: tuple[str, ...] = ()
 
     def looked_at(self, now: datetime) -> Member:
         """The same after a look at the clock; the same object when that is not moved."""
@@ -137,8 +138,14 @@ class Content(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def can_be_undone(self) -> bool:
-        """Whether devices can get back what they had; operations and packages cannot be taken back."""
-        return bool(self.values or self.unset or self.edition or self.address)
+        """Whether devices can get back any of what they had."""
+        has_values = bool(self.values or self.unset or self.edition or self.address)
+        return has_values or can_be_reversed(self.operations)
+
+    @property
+    def without_way_back(self) -> list[str]:
+        """What of it cannot be taken back on any device, by name."""
+        return [*without_way_back(self.operations), *([f"package {self.package}"] if self.package else [])]
 
     @property
     def job(self) -> tuple[str, str, str] | None:
@@ -165,9 +172,9 @@ class Campaign(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     ``bounds`` are the ends of the groups in the order of the members, ``opened`` counts the groups whose members may
     be started. ``started`` and ``undone`` say how many members, from the first, were started and undone. ``cursor`` is
-    how far the search for members came. ``counts`` are members by group and state, those that wait left out;
-    ``errors`` are those that failed, by code. ``window`` is from when to when, in which time zone, members are started.
-    ``looked_at`` is when somebody last went on with it.
+    the subscriber as far as which a search for members has come, empty when none goes on. ``counts`` are members by
+    group and state, those that wait left out; ``errors`` are those that failed, by code. ``window`` is from when to
+    when, in which time zone, members are started. ``looked_at`` is when somebody last went on with it.
     """
 
     id: str
@@ -225,19 +232,12 @@ class Campaign(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.bounds[self.opened - 1] if self.opened and self.bounds else 0
 
 
-def chooser(target: Target) -> Callable[[Subscriber, Device], bool]:
-    """What tells whether a device of a subscriber is one to look for.
-
-    Raises: ConfigError naming a facet or range that there is not.
-    """
+def check_target(target: Target) -> None:
+    """There are devices to name or to look for so. Raises: ConfigError naming a facet or range that there is not."""
     check_match(target.match)
-    ranges = parse_ranges(target.ranges, key="target.ranges")
-
-    def chosen(subscriber: Subscriber, device: Device) -> bool:
-        within = not target.ranges or ranges.have(subscriber.imsis, subscriber.msisdn)
-        return within and matches(target.match, subscriber, device)
-
-    return chosen
+    parse_ranges(target.ranges, key="target.ranges")
+    if not target.devices and not target.searches:
+        raise ConfigError("names no device: give devices, a match, ranges, or all of them", key="target")
 
 
 def built(campaign: Campaign) -> Campaign:
@@ -377,7 +377,8 @@ def undoing(campaign: Campaign, why: str) -> Campaign:
     running = (CampaignState.RUNNING, CampaignState.PAUSED, CampaignState.FINISHED, CampaignState.STOPPED)
     _expect(campaign, "undo", *running)
     if not campaign.content.can_be_undone:
-        raise Conflict(f"campaign {campaign.id} set no values; operations and packages cannot be taken back")
+        what = ", ".join(campaign.content.without_way_back) or "what it did"
+        raise Conflict(f"campaign {campaign.id} has nothing that can be undone: {what} cannot be taken back")
     return replace(campaign, state=CampaignState.UNDOING, why=why, ended_at=None, next_start_at=None)
 
 

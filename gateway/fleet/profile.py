@@ -114,7 +114,7 @@ class ProfileSet:
         """
         own = {Node(*address.partition("/")[::2]): escape(text) for address, text in values.items()}
         content = Stratum({node: Source(Layer.DEVICE, "", "", template) for node, template in own.items()}, {})
-        breach = self._breach(Candidate(_facets(match), content))
+        breach = self._breach(Candidate(sought(match), content))
         if breach is not None:
             raise ConfigError(str(breach), key=breach.node)
 
@@ -240,12 +240,7 @@ def check_match(match: Mapping[str, Iterable[str]]) -> None:
             raise ConfigError(f"there is no such match; there are {', '.join(known)}{_near(facet, known)}", key=facet)
 
 
-def matches(match: Mapping[str, Sequence[str]], subscriber: Subscriber, device: Device) -> bool:
-    """Whether the device is one that a profile with such a match would be for: all facets agree."""
-    return not any(wanted.isdisjoint(look_at(name)(subscriber, device)) for name, wanted in _facets(match).items())
-
-
-def _facets(match: Mapping[str, Iterable[str]]) -> dict[str, frozenset[str]]:
+def sought(match: Mapping[str, Iterable[str]]) -> dict[str, frozenset[str]]:
     """What a match asks for, in the letters in which devices answer."""
     return {
         name: frozenset(value.casefold() if name in ANY_CASE else value for value in values)

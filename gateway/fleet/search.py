@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple, Self
 
 from gateway.errors import ConfigError
 from gateway.fleet.device import Device
-from gateway.fleet.profile import ANY_CASE, ATTRIBUTES, FACETS, Facet, look_at
+from gateway.fleet.profile import ATTRIBUTES, FACETS, Facet, look_at, sought
 from gateway.fleet.subscriber import Subscriber
 
 SEARCHED: Mapping[str, Facet] = {
@@ -81,6 +81,11 @@ class Search(NamedTuple):
         ]
 
 
+def search_of(match: Mapping[str, Iterable[str]]) -> Search:
+    """The search for the devices that a profile with such a match would be for."""
+    return Search(sought(match))
+
+
 def parse_search(text: str, now: datetime) -> Search:
     """The search that ``facet=value;…`` states, with ``seen<30d`` or ``seen>30d`` among it.
 
@@ -105,8 +110,8 @@ def parse_search(text: str, now: datetime) -> Search:
             known = ", ".join((*SEARCHED, f"{ATTRIBUTES}.NAME", "seen"))
             raise ConfigError(f"there is no such match; there are {known}", key=name)
         else:
-            match.setdefault(name, set()).add(value.casefold() if name in ANY_CASE else value)
-    return search._replace(match={name: frozenset(values) for name, values in match.items()})
+            match.setdefault(name, set()).add(value)
+    return search._replace(match=sought(match))
 
 
 def terms_of_subscriber(subscriber: Subscriber) -> tuple[str, ...]:

@@ -19,45 +19,48 @@ from gateway.errors import ConfigError, Conflict, NotFound
 from gateway.fleet import campaign as machine
 from gateway.fleet.campaign import (
     ENDS,
-    PAGE_MEMBERS,
     Campaign,
     CampaignState,
     Content,
     Group,
     Member,
     MemberState,
-    Page,
     Target,
 )
-from gateway.fleet.device import Device
-from gateway.fleet.job import JobState
-from gateway.fleet.reaching import DeviceProtocol, Quiet
+from gateway.fleet.reaching import Quiet
 from gateway.fleet.rollout import Edition, RolloutState
-from gateway.fleet.standing import Standing, leaf_standings
-from gateway.inventory import Inventory, named
-from gateway.jobs import Jobs, Unconfirmed, check_address
+from gateway.inventory import Inventory
+from gateway.jobs import Jobs, check_address
 from gateway.observe import metrics
 from gateway.outreach.background import FAR, SLACK, Background
-from gateway.outreach.reach import Reachings, behind
+from gateway.outreach.members import (
+    LONGEST_CHECK,
+    SEARCH_HOUSEHOLDS,
+    WORK,
+    Members,
+    first_of,
+    looked_at,
+    members_of,
+    pages_of,
+    with_member,
+)
+from gateway.outreach.reach import Reachings
 from gateway.outreach.rollouts import POLL_SECONDS as ROLLOUT_POLL_SECONDS
 from gateway.outreach.rollouts import Rollouts
+from gateway.outreach.turns import Turns, device_of, event_of
 from gateway.service import Service
-from gateway.status import StatusCode
-from gateway.store.protocol import Append, Event, Household, PutDevice, PutOperation, PutRecord, Record, Store, Write
+from gateway.store.protocol import PutRecord, Record, Store, Write
 
-WORK = "campaign"
 LEASE_SECONDS = 60
 LEASE = timedelta(seconds=LEASE_SECONDS)
 MAX_TURNS = 20
 MAX_PAGES = 10
 POLL_SECONDS = 1.0
-CHECK_SECONDS = 2.0
-LONGEST_CHECK = timedelta(minutes=5)
-SEARCH_HOUSEHOLDS = 500
 MAX_CHECKED = 500
 ELSEWHERE = timedelta(seconds=5)
 """For how long a campaign is left to gateways that serve the profiles that it is about."""
 SEARCH_AGAIN = timedelta(minutes=5)
+LONGEST_SEARCH = timedelta(seconds=20)
 KNOWN_EVERYWHERE = timedelta(seconds=3 * ROLLOUT_POLL_SECONDS)
 _ROLLOUTS = {
     CampaignState.FINISHED: RolloutState.DONE,
@@ -67,7 +70,6 @@ _ROLLOUTS = {
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Campaign).decode
-_decode_page = msgspec.msgpack.Decoder(Page).decode
 
 
 class Held(NamedTuple):
@@ -99,7 +101,8 @@ class Campaigns:
         self._service = service
         self._inventory = inventory
         self._jobs = jobs
-        self._reachings = reachings
+        self._members = Members(store, inventory)
+        self._turns = Turns(store, service, inventory, jobs, reachings)
         self._background = background
         self._clock = clock
         background.add(
@@ -123,9 +126,7 @@ class Campaigns:
         Raises: NotFound, ConfigError for a device, match, value or package that is not there, and for values that break
         a rule over several nodes; Conflict while another edition is rolled out.
         """
-        machine.chooser(target)
-        if not target.devices and not target.searches:
-            raise ConfigError("names no device: give devices, a match, ranges, or all of them", key="target")
+        machine.check_target(target)
         content = replace(content, edition=edition.digest if edition else "")
         if not (content.can_be_undone or content.operations or content.package or content.refresh):
             raise ConfigError(
@@ -159,7 +160,7 @@ class Campaigns:
             # By then every process goes by it: none is to give a device that has it the old one.
             campaign = replace(campaign, next_start_at=now + KNOWN_EVERYWHERE)
         record = Record(kind=WORK, id=campaign.id, payload=_encode(campaign), due_at=now)
-        await self._store.commit(PutRecord(record), self._event(campaign, "created"), *writes)
+        await self._store.commit(PutRecord(record), event_of(campaign, "created", now), *writes)
         self._background.call(WORK)
         return campaign
 
@@ -174,8 +175,8 @@ class Campaigns:
             return
         if target.searches:
             self._service.profiles.check_values(target.match, content.values)
-        for reference in target.devices[:MAX_CHECKED]:
-            household, device = await self._device(await self._known(reference))
+        for device_id in await self._members.named(target.devices[:MAX_CHECKED]):
+            household, device = await device_of(self._store, device_id)
             if household is None or device is None:
                 continue
             changed, _ = self._inventory.with_values(device, {**content.values, **dict.fromkeys(content.unset)})
@@ -192,19 +193,7 @@ class Campaigns:
 
     async def members(self, campaign_id: str, *, after: int = 0, limit: int = 100) -> Sequence[tuple[int, Member]]:
         """Members with their places in the order, from that place on."""
-        found: list[tuple[int, Member]] = []
-        page = await self._store.load_records(
-            _pages(campaign_id), after=_page_id(after // PAGE_MEMBERS - 1) if after >= PAGE_MEMBERS else "",
-            limit=limit // PAGE_MEMBERS + 2,
-        )  # fmt: skip
-        for record in page:
-            start = int(record.id) * PAGE_MEMBERS
-            found += [
-                (start + place, member)
-                for place, member in enumerate(_decode_page(record.payload).members)
-                if start + place >= after
-            ]
-        return found[:limit]
+        return await self._members.listed(campaign_id, after=after, limit=limit)
 
     async def pause(self, campaign_id: str) -> Campaign:
         """Start nobody any more until it is resumed. Raises: NotFound, Conflict."""
@@ -239,7 +228,7 @@ class Campaigns:
             record = replace(held.record, payload=_encode(campaign), due_at=self._clock())
             writes = await self._edition_writes(held.campaign, campaign)
             try:
-                await self._store.commit(PutRecord(record), self._event(campaign, event), *writes)
+                await self._store.commit(PutRecord(record), event_of(campaign, event, self._clock()), *writes)
             except Conflict:
                 continue
             self._background.call(WORK)
@@ -273,7 +262,7 @@ class Campaigns:
         before, now = held.campaign.looked_at, self._clock()
         if before is not None and before > now + SLACK:
             after = ""
-            while pages := await self._store.load_records(_pages(held.campaign.id), after=after):
+            while pages := await self._store.load_records(pages_of(held.campaign.id), after=after):
                 after = pages[-1].id
                 far = [one for one in pages if one.due_at is not None and one.due_at > now + LONGEST_CHECK]
                 await self._store.commit(*(PutRecord(replace(one, due_at=now)) for one in far))
@@ -305,10 +294,10 @@ class Campaigns:
             return None
         turn_at = machine.next_turn(campaign, now)
         times = [] if turn_at is None else [self._window(campaign, turn_at)]
-        due = await self._store.load_due(_pages(campaign.id), now + FAR, 1)
+        due = await self._store.load_due(pages_of(campaign.id), now + FAR, 1)
         times += [one.due_at for one in due if one.due_at is not None]
         if campaign.target.dynamic and campaign.state is CampaignState.RUNNING:
-            times.append((campaign.searched_at or now) + SEARCH_AGAIN)
+            times.append(now if campaign.cursor else (campaign.searched_at or now) + SEARCH_AGAIN)
         return max(min(*times, now + LONGEST_CHECK), now) if times else None
 
     # Finding the members
@@ -325,74 +314,37 @@ class Campaigns:
                 return held
             campaign = held.campaign
         elif not campaign.cursor and campaign.total == 0 and campaign.target.devices:
-            known = []
-            for reference in campaign.target.devices:
-                known.append(await self._known(reference))
-            held = await self._add(held, list(dict.fromkeys(one for one in known if one)))
+            held = await self._add(held, await self._members.named(campaign.target.devices))
             campaign = held.campaign
-        ended = True
+        cursor = ""
         if campaign.target.searches:
-            ended, found, cursor = await self._matching(campaign)
+            found, cursor = await self._members.matching(campaign)
             held = await self._add(held, found, cursor=cursor)
-            campaign = held.campaign
-        if not ended:
+        if cursor:
             return held
-        campaign = machine.built(replace(campaign, cursor="", searched_at=now))
-        return await self._keep(held, campaign, self._event(campaign, "begun"))
-
-    async def _known(self, reference: str) -> str:
-        try:
-            return (await self._inventory.find_device(reference))[1].id
-        except NotFound:
-            return ""
-
-    async def _matching(self, campaign: Campaign) -> tuple[bool, list[str], str]:
-        """Whether the search has come to its end, the devices it found on the way, and how far it came."""
-        found: list[str] = []
-        cursor, count = campaign.cursor, 0
-        listed = set(campaign.target.devices)
-        chosen = machine.chooser(campaign.target)
-        async for household in self._store.scan_households(cursor):
-            found += [
-                device.id
-                for device in household.devices
-                if chosen(household.subscriber, device) and listed.isdisjoint((device.id, device.imei))
-            ]
-            cursor, count = household.subscriber.id, count + 1
-            if count == SEARCH_HOUSEHOLDS:
-                return False, found, cursor
-        return True, found, cursor
+        campaign = machine.built(replace(held.campaign, searched_at=now))
+        return await self._keep(held, campaign, event_of(campaign, "begun", now))
 
     async def _search_again(self, held: Held) -> Held:
-        """Let devices that match by now join a dynamic campaign."""
+        """Let devices that match by now join a dynamic campaign; a long search goes on in the next step."""
         campaign, now = held.campaign, self._clock()
-        if campaign.searched_at is not None and now - campaign.searched_at < SEARCH_AGAIN:
+        if not campaign.cursor and campaign.searched_at is not None and now - campaign.searched_at < SEARCH_AGAIN:
             return held
-        members = {member.device_id for _, member in await self.members(campaign.id, limit=campaign.total + 1)}
-        found, ended, cursor = [], False, ""
-        while not ended:
-            ended, some, cursor = await self._matching(replace(campaign, cursor=cursor))
-            found += [one for one in some if one not in members]
-        held = await self._add(held, found)
-        return await self._keep(held, replace(held.campaign, searched_at=now))
+        members = {member.device_id for _, member in await self._members.listed(campaign.id, limit=campaign.total + 1)}
+        fresh: list[str] = []
+        while self._clock() - now < LONGEST_SEARCH:
+            found, cursor = await self._members.matching(campaign)
+            fresh += [one for one in found if one not in members]
+            campaign = replace(campaign, cursor=cursor)
+            if not cursor:
+                break
+        held = await self._add(held, fresh, cursor=campaign.cursor)
+        return await self._keep(held, replace(held.campaign, searched_at=now)) if not campaign.cursor else held
 
     async def _add(self, held: Held, device_ids: Sequence[str], cursor: str = "") -> Held:
-        """Put devices at the end of the order, page by page."""
-        campaign = held.campaign
-        writes: list[Write] = []
-        waiting = list(device_ids)
-        total = campaign.total
-        while waiting:
-            number = total // PAGE_MEMBERS
-            record = await self._store.load_record(_pages(campaign.id), _page_id(number))
-            page = _decode_page(record.payload) if record else Page()
-            record = record or Record(kind=_pages(campaign.id), id=_page_id(number), payload=b"")
-            room = PAGE_MEMBERS - len(page.members)
-            page = Page((*page.members, *(Member(device_id=one) for one in waiting[:room])))
-            waiting, total = waiting[room:], total + min(room, len(waiting))
-            writes.append(PutRecord(replace(record, payload=_encode(page))))
-        campaign = replace(machine.joined(campaign, total - campaign.total), cursor=cursor or campaign.cursor)
-        return await self._keep(held, campaign, *writes)
+        """Put devices at the end of the order; the search for others has come as far as that."""
+        campaign, writes = await self._members.joined(held.campaign, device_ids)
+        return await self._keep(held, replace(campaign, cursor=cursor), *writes)
 
     # Starting and undoing members
 
@@ -404,9 +356,8 @@ class Campaigns:
                 break
             undoes = campaign.state is CampaignState.UNDOING
             index = campaign.undone if undoes else campaign.started
-            page, place = await self._page(campaign, index)
-            member = _decode_page(page.payload).members[place]
-            act = self._undo if undoes else self._start
+            page, member = await self._members.page(campaign, index)
+            act = self._turns.undo if undoes else self._turns.start
             after, writes = await act(campaign, member, index, now)
             held = await self._settle(held, machine.took_turn(campaign, now), page, index, member, after, writes)
             campaign = machine.judged(held.campaign, now)
@@ -425,201 +376,47 @@ class Campaigns:
         writes: Sequence[Write],
     ) -> Held:
         """Commit what became of one member."""
-        campaign = machine.moved(campaign, index, before, after)
-        members = _decode_page(page.payload).put(index % PAGE_MEMBERS, after)
+        campaign, now = machine.moved(campaign, index, before, after), self._clock()
         told: list[Write] = []
         if after.state is not before.state:
             metrics.count(metrics.campaign_devices, after.state.value)
-            detail = {"state": after.state.value, "code": after.code}
-            told.append(self._event(campaign, "device", after.device_id, **detail))
-        record = replace(page, payload=_encode(members), due_at=_page_due(members, self._clock()))
-        return await self._keep(held, campaign, PutRecord(record), *writes, *told)
-
-    async def _start(self, campaign: Campaign, member: Member, index: int, now: datetime) -> tuple[Member, list[Write]]:
-        """A member with its content, and the writes that give it to the device."""
-        household, device = await self._device(member.device_id)
-        if household is None or device is None:
-            return replace(member, state=MemberState.SKIPPED, code="gone"), []
-        content = campaign.content
-        attempt = member.attempts + 1
-        started = replace(
-            member,
-            state=MemberState.STARTED,
-            started_at=now,
-            behind_since=None,
-            attempts=attempt,
-            deadline_at=member.deadline_at or now + timedelta(seconds=campaign.device_deadline_seconds),
-        )
-        if (content.operations or content.job) and device.omadm is None:
-            return replace(member, state=MemberState.SKIPPED, code="no OMA DM"), []
-        writes: list[Write] = []
-        if content.job:
-            kind, action, subject = content.job
-            try:
-                job = await self._jobs.start(device.id, kind, action, subject=subject)
-            except (Conflict, ConfigError, NotFound) as error:
-                return self._failed(campaign, started, error)
-            assert not isinstance(job, Unconfirmed)
-            started = replace(started, job=job.id)
-            household, device = await self._device(member.device_id)
-            if household is None or device is None:
-                return replace(started, state=MemberState.FAILED, code="gone"), []
-        if content.values or content.unset:
-            changes = {**content.values, **dict.fromkeys(content.unset)}
-            changed, previous = self._inventory.with_values(device, changes)
-            try:
-                self._inventory.check_rules(household.subscriber, changed, (household.subscriber, device))
-            except ConfigError as error:
-                failed = replace(started, state=MemberState.FAILED, code="rule")
-                return failed, [self._event(campaign, "device_failed", device.id, why=str(error))]
-            if changed is not device:
-                writes.append(PutDevice(changed))
-            if not member.previous:
-                started = replace(started, previous=previous)
-            device = changed
-        if content.edition:
-            device = replace(device, edition=campaign.id)
-            writes.append(PutDevice(device))
-        if content.operations:
-            queued = [
-                named(replace(one, origin="queue", created_at=now), f"{campaign.id}-{index}-{attempt}-{n}")
-                for n, one in enumerate(content.operations)
-            ]
-            writes += [PutOperation(device.id, one) for one in queued]
-            started = replace(started, operations=tuple(one.id for one in queued))
-        elif (
-            not content.job
-            and (not writes or content.edition)
-            and not behind(self._service, household.subscriber, device)
-        ):
-            return replace(started, state=MemberState.OK), writes
-        reach, _ = await self._reachings.writes(
-            household,
-            device.id,
-            f"campaign {campaign.id}",
-            deadline_seconds=campaign.device_deadline_seconds,
-            protocol=_protocol(content),
-        )
-        return started, [*writes, *reach]
-
-    async def _undo(self, campaign: Campaign, member: Member, index: int, now: datetime) -> tuple[Member, list[Write]]:
-        """A member that has again what it had, and the writes for that."""
-        moves = bool(campaign.content.address and member.job)
-        try:
-            moves = moves and await self._jobs.move_back(member.device_id, member.job)
-        except (Conflict, ConfigError, NotFound) as error:
-            return self._failed(campaign, member, error)
-        household, device = await self._device(member.device_id)
-        if household is None or device is None or member.state is MemberState.SKIPPED:
-            return member, []
-        changed, _ = self._inventory.with_values(device, member.previous)
-        if device.edition == campaign.id:
-            changed = replace(changed, edition="")
-        undone = replace(member, state=MemberState.UNDONE)
-        if changed is device and not moves:
-            return undone, []
-        why, protocol = f"campaign {campaign.id} undone", _protocol(campaign.content)
-        reach, _ = await self._reachings.writes(household, device.id, why, protocol=protocol)
-        return undone, [*([] if changed is device else [PutDevice(changed)]), *reach]
-
-    def _failed(self, campaign: Campaign, member: Member, error: Exception) -> tuple[Member, list[Write]]:
-        failed = replace(member, state=MemberState.FAILED, code=type(error).__name__.lower())
-        return failed, [self._event(campaign, "device_failed", member.device_id, why=str(error))]
+            detail = {"state": after.state.value, "code": after.code, "kept": ", ".join(after.kept)}
+            told.append(event_of(campaign, "device", now, after.device_id, **detail))
+        return await self._keep(held, campaign, PutRecord(with_member(page, index, after, now)), *writes, *told)
 
     # Watching members
 
     async def _look(self, held: Held) -> Held:
         """See what became of members that were started."""
-        pages = await self._store.load_due(_pages(held.campaign.id), self._clock(), MAX_PAGES)
+        pages = await self._store.load_due(pages_of(held.campaign.id), self._clock(), MAX_PAGES)
         for found in pages:
             page: Record | None = found
-            for place, member in enumerate(_decode_page(found.payload).members):
+            for place, member in enumerate(members_of(found)):
                 if member.state is not MemberState.STARTED or page is None:
                     continue
-                index = int(found.id) * PAGE_MEMBERS + place
+                index = first_of(found) + place
                 now = self._in_time(held)
-                after, writes = await self._checked(held.campaign, member.looked_at(now), index, now)
+                after, writes = await self._turns.checked(held.campaign, member.looked_at(now), index, now)
                 if after is not member:
                     held = await self._settle(held, held.campaign, page, index, member, after, writes)
                     page = await self._store.load_record(found.kind, found.id)
             if page is not None:
-                members = _decode_page(page.payload)
-                await self._store.commit(PutRecord(replace(page, due_at=_page_due(members, self._in_time(held)))))
+                await self._store.commit(PutRecord(looked_at(page, self._in_time(held))))
         return held
 
-    async def _checked(
-        self, campaign: Campaign, member: Member, index: int, now: datetime
-    ) -> tuple[Member, list[Write]]:
-        """The member as it stands now; the same object as long as nothing is new."""
-        household, device = await self._device(member.device_id)
-        if household is None or device is None:
-            return replace(member, state=MemberState.FAILED, code="gone"), []
-        code = await self._outcome(campaign, member, household, device)
-        if not code:
-            if code is not None:
-                return replace(member, state=MemberState.OK), []
-            if not member.is_late(now):
-                return member, []
-        if member.attempts <= campaign.retries and campaign.state is CampaignState.RUNNING:
-            # What the device has to do may still be done, so it is given once more only after an answer. What it is to
-            # hold is there for it to fetch, so it is made to call again; what it refused it would not be sent again.
-            if code and (campaign.content.operations or campaign.content.job):
-                return await self._start(campaign, member, index, now)
-            if code is None and not (campaign.content.operations or campaign.content.job):
-                return await self._start(campaign, replace(member, deadline_at=None), index, now)
-        return replace(member, state=MemberState.FAILED, code=code or str(int(StatusCode.TIMEOUT))), []
-
-    async def _outcome(self, campaign: Campaign, member: Member, household: Household, device: Device) -> str | None:
-        """Empty when the device has it all, a code when it failed, None as long as neither is known."""
-        content = campaign.content
-        if content.values or content.unset or content.refresh or content.edition:
-            lacking = behind(self._service, household.subscriber, device)
-            spoken = [one for one, state in (("omadm", device.omadm), ("rcc14", device.rcc14)) if state is not None]
-            if all(one in lacking for one in spoken):
-                return None
-            if code := await self._refusal(content, household, device):
-                return code
-        if content.job:
-            job = next((one for one in device.jobs if one.id == member.job), None)
-            if job is None:
-                return "gone"
-            if job.running:
-                return None
-            if job.state is not JobState.DONE:
-                return str(job.code) if job.code is not None else job.state.value
-        if member.operations:
-            found = await self._store.load_operations(device.id, pending_only=False)
-            mine = [one for one in found if one.id in member.operations]
-            for one in mine:
-                if one.status is not None and not StatusCode(one.status).is_success:
-                    return str(one.result if one.result is not None else one.status)
-            if any(one.status is None for one in mine):
-                return None
-        return ""
-
-    async def _refusal(self, content: Content, household: Household, device: Device) -> str:
-        """The code with which an OMA DM device refused one of the values; empty when it refused none."""
-        if device.omadm is None:
-            return ""
-        mirror = await self._store.load_mirror(device.id)
-        desired = self._service.desired_mos(household.subscriber, device, mirror)
-        for one in leaf_standings(desired, mirror):
-            if one.node in content.values and one.standing is Standing.REFUSED and one.fact is not None:
-                return str(one.fact.status)
-        return ""
-
     async def _judge(self, held: Held) -> Held:
-        campaign = machine.judged(held.campaign, self._clock())
+        now = self._clock()
+        campaign = machine.judged(held.campaign, now)
         if campaign is held.campaign:
             return held
         writes = await self._edition_writes(held.campaign, campaign)
         if campaign.state is not held.campaign.state:
-            writes.append(self._event(campaign, campaign.state.value))
+            writes.append(event_of(campaign, campaign.state.value, now))
             metrics.count(metrics.campaign_ends, campaign.state.value)
             if campaign.state is CampaignState.PAUSED:
                 metrics.count(metrics.campaign_paused, machine.paused_for(held.campaign, campaign))
         elif campaign.opened != held.campaign.opened:
-            writes.append(self._event(campaign, "group_opened"))
+            writes.append(event_of(campaign, "group_opened", now))
         return await self._keep(held, campaign, *writes)
 
     def _is_for_others(self, campaign: Campaign) -> bool:
@@ -636,17 +433,6 @@ class Campaigns:
             return []
         return await self._rollouts.turn(after.id, state)
 
-    async def _device(self, device_id: str) -> tuple[Household | None, Device | None]:
-        household = await self._store.load_household("id", device_id.rpartition(".")[0])
-        device = next((one for one in household.devices if one.id == device_id), None) if household else None
-        return household, device
-
-    async def _page(self, campaign: Campaign, index: int) -> tuple[Record, int]:
-        record = await self._store.load_record(_pages(campaign.id), _page_id(index // PAGE_MEMBERS))
-        if record is None:
-            raise NotFound(f"campaign {campaign.id} has no member {index}")
-        return record, index % PAGE_MEMBERS
-
     def _window(self, campaign: Campaign, now: datetime) -> datetime:
         """``now``, or when the window opens next."""
         if campaign.window is None:
@@ -654,44 +440,3 @@ class Campaigns:
         begin, end, zone = campaign.window
         # Outside its window a campaign is as quiet as a phone at night.
         return Quiet(time.fromisoformat(end), time.fromisoformat(begin), ZoneInfo(zone)).until(now)
-
-    def _event(self, campaign: Campaign, kind: str, device_id: str = "", **detail: str) -> Append:
-        said = {"campaign": campaign.id, "name": campaign.name} | ({} if device_id else {"why": campaign.why}) | detail
-        return Append(
-            Event(
-                at=self._clock(),
-                kind=f"campaign.{kind}",
-                subscriber_id=device_id.rpartition(".")[0],
-                device_id=device_id,
-                detail={name: text for name, text in said.items() if text},
-            )
-        )
-
-
-def _protocol(content: Content) -> DeviceProtocol:
-    """By which a device has to call for it; empty for any."""
-    return "omadm" if content.operations or content.job else ""
-
-
-def _pages(campaign_id: str) -> str:
-    """The kind of record that has the members of this campaign."""
-    return f"{WORK}.{campaign_id}"
-
-
-def _page_id(number: int) -> str:
-    return f"{number:08}"
-
-
-def _page_due(page: Page, now: datetime) -> datetime | None:
-    """When to look at the members of a page: soon after one was started, and ever more rarely; None for none."""
-    waits = [
-        min(max(timedelta(seconds=CHECK_SECONDS), (now - member.counts_from) / 4), LONGEST_CHECK)
-        for member in page.members
-        if member.state is MemberState.STARTED and member.counts_from is not None
-    ]
-    ends = [
-        member.deadline_at
-        for member in page.members
-        if member.state is MemberState.STARTED and member.deadline_at is not None
-    ]
-    return max(now, min(min(now + wait for wait in waits), *ends)) if waits else None

@@ -327,8 +327,10 @@ class Store(Protocol):
         """
         ...
 
-    def search(self, search: Search, after: str = "") -> AsyncIterator[Household]:
+    def search(self, search: Search, after: str = "", *, marks: bool = False) -> AsyncIterator[Household]:
         """Every household with a device of the search, with those devices alone, by ascending subscriber id.
+
+        With ``marks`` one without devices comes now and then where long none is found: it has looked as far as that.
 
         It starts after the given subscriber. Found are those that are of it all the while; of those that become so, or
         cease to be, meanwhile some may be.

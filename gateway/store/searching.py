@@ -8,8 +8,12 @@ from gateway.fleet.search import Search
 from gateway.store.protocol import Household, Store
 
 
-async def narrow(store: Store, search: Search, households: Sequence[Household]) -> list[Household]:
+async def narrow(
+    store: Store, search: Search, households: Sequence[Household], *, marks: bool = False
+) -> list[Household]:
     """The households with those of their devices that are searched for; those without any are left out.
+
+    With ``marks`` the last one of them is there when none has any.
 
     Raises: Unavailable.
     """
@@ -20,4 +24,4 @@ async def narrow(store: Store, search: Search, households: Sequence[Household]) 
         found = tuple(one for one in devices if search.finds(subscriber, one, seen.get(one.id)))
         if found:
             narrowed.append(Household(subscriber, found))
-    return narrowed
+    return narrowed or ([Household(households[-1].subscriber, ())] if marks and households else [])

@@ -283,13 +283,13 @@ class SqliteStore:
             after = households[-1].subscriber.id
             await asyncio.sleep(0)
 
-    async def search(self, search: Search, after: str = "") -> AsyncIterator[Household]:
+    async def search(self, search: Search, after: str = "", *, marks: bool = False) -> AsyncIterator[Household]:
         if self._touched and search.asks_when_seen:
             await self._save_noted()
         for ids in Candidates(self._read, search, _to_integer).after(after):
             for start in range(0, len(ids), _SCAN_HOUSEHOLDS):
                 rows = self._read(_SELECT_SOME, to_json(ids[start : start + _SCAN_HOUSEHOLDS]))
-                for household in await narrow(self, search, list(_households(rows))):
+                for household in await narrow(self, search, list(_households(rows)), marks=marks):
                     yield household
                 await asyncio.sleep(0)
             await asyncio.sleep(0)

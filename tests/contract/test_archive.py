@@ -262,7 +262,7 @@ def test_every_kind_of_record_is_exported() -> None:
     ]
     # Their constants are what KINDS is made of.
     assert set(makers) == {
-        "people", "audit", "tacs", "detections", "reach", "deliveries", "campaigns", "webhooks", "rollouts",
+        "people", "audit", "tacs", "detections", "reach", "deliveries", "campaigns", "members", "webhooks", "rollouts",
     }  # fmt: skip
 
 

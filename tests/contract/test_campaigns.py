@@ -30,6 +30,7 @@ from gateway.observe import metrics
 from gateway.outreach.background import LEASE_SECONDS, Background
 from gateway.outreach.campaigns import Campaigns
 from gateway.outreach.gauges import Gauges
+from gateway.outreach.members import Found, Members
 from gateway.outreach.pushes import Pushes, Server
 from gateway.outreach.reach import Reachings
 from gateway.outreach.rollouts import Read, Rollouts
@@ -243,6 +244,68 @@ async def test_too_many_errors_end_it(lab: Lab, on_error: str, state: CampaignSt
         assert (await campaigns.undo(made.id)).state is CampaignState.UNDOING
         await lab.until(campaigns, made.id, lambda one: one.state is CampaignState.UNDONE)
         assert [await lab.holds(number) for number in (0, 2, 4, 6, 8, 10)] == ["1111", *[None] * 5]
+
+
+async def test_operations_are_taken_back(lab: Lab) -> None:
+    """By what the device's tree had, in the opposite order; what is still in the queue never goes out, and what nothing
+    takes back is named. A device that refused has nothing to give back."""
+    campaigns = await lab.begin()
+    now = lab.now
+    held = {"./X/A": Fact(format="int", read="7", read_at=now), "./X/B": Fact(read="old", read_at=now)}
+    for number in range(3):
+        await lab.store.commit(PutMirror(Mirror(device_id=f"s{number:02}.1", facts=held)))
+    asked = (
+        Operation(id="", verb="Replace", uri="./X/A", format="int", value="9"),
+        Operation(id="", verb="Add", uri="./X/C", value="new"),
+        Operation(id="", verb="Delete", uri="./X/B"),
+        Operation(id="", verb="Replace", uri="./X/Unread", value="1"),
+        Operation(id="", verb="Exec", uri="./X/Reboot"),
+    )
+    made = await campaigns.create(
+        name="x", target=Target(devices=("s00.1", "s01.1", "s02.1")), content=Content(operations=asked), groups=[],
+        **TERMS,
+    )  # fmt: skip
+    await lab.until(campaigns, made.id, lambda one: one.started == 3)
+    # One did it all, one refuses all but the first, and one does not call.
+    for device, statuses in (("s00.1", [200] * 5), ("s01.1", [200, 405, 405, 405, 405])):
+        queued = {one.id: one for one in await lab.store.load_operations(device)}
+        for n, status in enumerate(statuses):
+            one = queued[f"{made.id}-{int(device[1:3])}-1-{n}"]
+            await lab.store.commit(PutOperation(device, replace(one, status=status, attempts=1)))
+    await campaigns.undo(made.id)
+    await lab.until(campaigns, made.id, lambda one: one.state is CampaignState.UNDONE)
+
+    async def back(device: str) -> list[tuple[str, str, str | None]]:
+        return [(one.verb, one.uri, one.value) for one in await lab.store.load_operations(device)]
+
+    everything = [("Add", "./X/B", "old"), ("Delete", "./X/C", None), ("Replace", "./X/A", "7")]
+    assert [await back(device) for device in ("s00.1", "s01.1", "s02.1")] == [everything, everything[-1:], []]
+    kept = [member.kept for _, member in await campaigns.members(made.id)]
+    assert kept == [("Replace ./X/Unread (nobody has read what was there)", "Exec ./X/Reboot"), (), ()]
+    ended = [one.status for one in await lab.store.load_operations("s02.1", pending_only=False)]
+    assert ended == [215] * len(asked)
+
+
+async def test_a_search_is_taken_up_where_it_stopped(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Step by step, whether or not anybody is found on the way, the campaign saying as far as whom it has looked."""
+    monkeypatch.setattr("gateway.outreach.members.SEARCH_HOUSEHOLDS", 2)
+    campaigns = await lab.begin()
+    cursors: list[str] = []
+    matching = Members.matching
+
+    async def watched(self: Members, campaign: Campaign) -> Found:
+        cursors.append((await campaigns.load(campaign.id)).cursor)
+        return await matching(self, campaign)
+
+    monkeypatch.setattr(Members, "matching", watched)
+    made = await campaigns.create(
+        name="x", target=Target(match={"plan": ("GOLD", "gold"), "model": ("",)}), content=Content(values={T1: "2500"}),
+        groups=[], begins_paused=True, **TERMS,
+    )  # fmt: skip
+    found = await lab.until(campaigns, made.id, lambda one: one.state is CampaignState.PAUSED)
+    assert (found.total, found.cursor) == (COUNT // 2, "")
+    assert cursors == sorted({*cursors})
+    assert len(cursors) > 2
 
 
 async def test_operations_are_tried_again_and_errors_are_told_by_code(lab: Lab) -> None:
@@ -481,8 +544,8 @@ async def test_metrics_follow_campaigns_until_they_end(lab: Lab) -> None:
     webhooks = Webhooks(lab.store, Sealer(bytes(32)), Background(lab.store, lab.clock), lab.clock)
     gauges = Gauges(lab.store, campaigns, webhooks)
     made = await campaigns.create(
-        name="timers", target=Target(devices=("s00.1", "s01.1")), content=Content(values={T1: "2500"}), groups=(),
-        on_error="pause", **TERMS,
+        name="timers", target=Target(devices=("s00.1", "s01.1", "s02.1")), content=Content(values={T1: "2500"}),
+        groups=(Group(size=2), Group(percent=100)), on_error="pause", **TERMS,
     )  # fmt: skip
     await lab.until(campaigns, made.id, lambda one: one.started == 2)
     await lab.answer(0)

@@ -59,6 +59,17 @@ async def test_a_page_begins_after_any_id(store: Store) -> None:
     assert (await found(store, "plan=gold", after="s100a"))[:2] == ["s101.1", "s103.1"]
 
 
+async def test_a_search_tells_how_far_it_has_looked(store: Store) -> None:
+    """Where it has to look at everybody and finds nobody, marks without devices say so; without them none comes."""
+    await populate(store)
+    search = Search({"attributes.site": frozenset({"x" * 300})})
+    marks = [household async for household in store.search(search, marks=True)]
+    assert len(marks) > 1
+    assert marks[-1].subscriber.id == f"s{FLEET - 1:03}"
+    assert not any(household.devices for household in marks)
+    assert [household async for household in store.search(search)] == []
+
+
 async def test_the_index_follows_the_record(store: Store) -> None:
     """What a commit changes is found by its new values and no more by the old, at once."""
     await populate(store)

@@ -108,7 +108,9 @@ class CampaignView(Model):
 
     It is for ``listed`` devices and those that ``match``, later ones too when it is ``dynamic``. ``edition`` is that of
     the profiles that it brings. ``errors`` are the devices that failed, by code; ``meanings`` say what a code means
-    where it is a status of OMA DM. ``can_be_undone`` says whether its devices can be given back what they had.
+    where it is a status of OMA DM. ``can_be_undone`` says whether its devices can be given back what they had, and
+    ``cannot_undo`` names what stays done all the same. While it looks for devices, ``searched_to`` is the subscriber as
+    far as which it has looked; ``searched_at`` is when it last began to.
     """
 
     id: str
@@ -136,13 +138,19 @@ class CampaignView(Model):
     edition: str
     operations: int
     can_be_undone: bool
+    cannot_undo: list[str]
+    searched_to: str
+    searched_at: datetime | None
     groups: list[GroupView]
     errors: dict[str, int]
     meanings: dict[str, str]
 
 
 class MemberView(Model):
-    """A device of a campaign, with its place in the order and its group (from 1); ``code`` says why it failed."""
+    """A device of a campaign, with its place in the order and its group (from 1); ``code`` says why it failed.
+
+    ``kept`` names what was not taken back when the campaign was undone.
+    """
 
     place: int
     group: int
@@ -153,3 +161,4 @@ class MemberView(Model):
     started_at: datetime | None
     deadline_at: datetime | None
     previous: dict[str, str | None]
+    kept: list[str]

@@ -261,9 +261,9 @@ class RedisStore:
             for household in page:
                 yield household
 
-    async def search(self, search: Search, after: str = "") -> AsyncIterator[Household]:
+    async def search(self, search: Search, after: str = "", *, marks: bool = False) -> AsyncIterator[Household]:
         async for page in self._households.pages(after, await self._households.sources(search, self._schema)):
-            for household in await narrow(self, search, page):
+            for household in await narrow(self, search, page, marks=marks):
                 yield household
 
     async def load_events(
