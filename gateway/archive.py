@@ -159,15 +159,7 @@ async def import_lines(
     secrets need another key; Unavailable.
     """
     lines = _lines(file, went)
-    head = next(lines, None)
-    if isinstance(head, Fault):
-        raise ConfigError(head.why, file=file.name, line=1)
-    if not isinstance(head, Head):
-        raise ConfigError("is not an export of mogate", file=file.name, line=1)
-    if head.format > FORMAT:
-        raise ConfigError(
-            f"has format {head.format}, of a newer gateway; this one knows {FORMAT}", file=file.name, line=1
-        )
+    head = _head(lines, file.name)
     if head.key != key:
         raise ConfigError(
             f"its secrets are sealed with key {head.key}, and the one here is {key}: name the other gateway's key file "
@@ -218,6 +210,48 @@ async def import_lines(
                 records_present, tuple(faults),
             )  # fmt: skip
     raise ConfigError("is cut off; make the export again", file=file.name)
+
+
+def survey(file: IO[bytes], went: Callable[[int], object] = lambda _: None) -> tuple[Head, Tail]:
+    """The first line and the last of an export that is whole: each line says something, and the last counts them right.
+
+    Raises: ConfigError naming the line.
+    """
+    lines = _lines(file, went)
+    head = _head(lines, file.name)
+    counts = {HouseholdLine: 0, EventLine: 0, RecordLine: 0}
+    for number, line in enumerate(lines, 2):
+        if isinstance(line, Fault):
+            raise ConfigError(line.why, file=file.name, line=line.line)
+        if isinstance(line, Tail):
+            if line != Tail(*counts.values()):
+                raise ConfigError(f"counts {line}, and has {Tail(*counts.values())}", file=file.name, line=number)
+            return head, line
+        if isinstance(line, Head):
+            raise ConfigError("begins anew", file=file.name, line=number)
+        counts[type(line)] += 1
+    raise ConfigError("is cut off; make the export again", file=file.name)
+
+
+async def is_empty(store: Store) -> bool:
+    """Whether the store has nothing of what an export has. Raises: Unavailable."""
+    async for _ in store.scan_households():
+        return False
+    if await store.load_events(after_seq=0, limit=1):
+        return False
+    return not any([await store.load_records(kind, limit=1) for kind in KINDS])
+
+
+def _head(lines: Iterator[Line | Fault], file: str) -> Head:
+    """The first of the lines. Raises: ConfigError when it is not that of an export that can be read here."""
+    head = next(lines, None)
+    if isinstance(head, Fault):
+        raise ConfigError(head.why, file=file, line=1)
+    if not isinstance(head, Head):
+        raise ConfigError("is not an export of mogate", file=file, line=1)
+    if head.format > FORMAT:
+        raise ConfigError(f"has format {head.format}, of a newer gateway; this one knows {FORMAT}", file=file, line=1)
+    return head
 
 
 def _lines(file: IO[bytes], went: Callable[[int], object]) -> Iterator[Line | Fault]:

@@ -103,6 +103,11 @@ class Editions:
             raise NotFound(f"there is no edition {edition!r}; `mogate profile editions` lists those that are kept")
         return _read(self._folder / f"{edition}.json").profiles
 
+    def snapshot(self, at: datetime) -> tuple[str, bytes]:
+        """The files as they are now, as an edition is kept: its name in ``folder``, and its octets."""
+        now = self.current()
+        return f"{edition_of(now)}.json", msgspec.json.encode(_Edition(at, now))
+
     def _bring(self, texts: Mapping[str, str]) -> None:
         """Put each file in its place, and then the word away that this is to be done."""
         with _writing(self._profiles):

@@ -52,6 +52,7 @@ TIERS = (
         "gateway.reload",
         "gateway.serving.workers",
         "gateway.datadir",
+        "gateway.backup",
         "gateway.cli",
         "gateway.__main__",
     ),

@@ -14,6 +14,8 @@ COMMANDS = {
     "reload": Later(
         "server:reload", "Have the running gateway take up profiles, mappings, DDFs, ranges and certificates."
     ),
+    "backup": Later("state:back_up", "Write all of this gateway into FILE, a compressed tar, and read it again."),
+    "restore": Later("state:restore", "Put what is in FILE, of `mogate backup`, into the data directory and the store"),
     "export": Later("state:export", "Write all that the store keeps for long into FILE, as lines of JSON."),
     "mo": Later("catalogue:mo", "The catalogue of management objects."),
     "mapping": Later("mapping:mapping", "How MOs appear in provisioning documents."),

@@ -1,4 +1,4 @@
-"""Commands that move the state of a store: out of it, into a file, and into another."""
+"""Commands that keep the state: all of a gateway in one file and back, or what its store has into another store."""
 
 from __future__ import annotations
 
@@ -9,11 +9,64 @@ from pathlib import Path
 import click
 import msgspec
 
-from gateway import app, archive
+from gateway import app, archive, backup
 from gateway.cli.common import printing, progress, settings
+from gateway.editions import EDITIONS_FOLDER, Editions
 from gateway.errors import ConfigError
 from gateway.sealing import Sealer
 from gateway.store.opening import open_store
+
+
+@click.command("backup")
+@click.argument("file", type=click.Path(path_type=Path))
+@printing
+def back_up(file: Path) -> tuple[object, str]:
+    """Write all of this gateway into FILE, a compressed tar, and read it again. The gateway may go on serving.
+
+    In it are the state of the store, whichever it is, the seal key, and the data directory with packages, certificates
+    and editions, among them the profiles as they are now. Not in it are settings, mappings and DDFs, sessions under
+    way, traces and one-time passwords. FILE opens every secret: keep it as the data directory is kept. No file is
+    replaced.
+    """
+    chosen = settings()
+    with progress(file.name) as went:
+        made = asyncio.run(backup.back_up(chosen, file, app.now(), went))
+    octets = file.stat().st_size
+    return _machine(file, made) | {"octets": octets}, f"{file}: {_people(made)}; {octets} octets, read again"
+
+
+@click.command("restore")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@printing
+def restore(file: Path) -> tuple[object, str]:
+    """Put what is in FILE, of `mogate backup`, into the data directory and the store that the settings name.
+
+    Both have to be empty: nothing is replaced, and nothing is written before all of FILE is found to be whole. No
+    gateway may serve there meanwhile.
+    """
+    chosen = settings()
+    with progress(file.name) as went:
+        found = asyncio.run(backup.restore(chosen, file, went))
+    text = [f"restored of {found.head.at:%Y-%m-%d %H:%M:%S} UTC: {_people(found)}"]
+    now, _ = Editions(chosen.profiles, chosen.data / EDITIONS_FOLDER).snapshot(app.now())
+    if now != f"{found.head.edition}.json":
+        text.append(
+            f"the profiles in {chosen.profiles} are others than those of then; `mogate profile export DIR --edition"
+            f" {found.head.edition}` writes those down, and `mogate apply DIR` makes them the gateway's"
+        )
+    return _machine(file, found), "\n".join(text)
+
+
+def _machine(file: Path, contents: backup.Contents) -> dict[str, object]:
+    return {"file": str(file), **msgspec.to_builtins(contents._asdict())}
+
+
+def _people(contents: backup.Contents) -> str:
+    state = contents.state
+    return (
+        f"{state.households} households, {state.events} events and {state.records} records, the seal key, and"
+        f" {len(contents.files)} files of the data directory"
+    )
 
 
 @click.command("export")

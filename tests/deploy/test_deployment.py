@@ -196,22 +196,25 @@ def test_a_unit_runs_what_there_is(name: str) -> None:
 
 
 def test_a_backup_can_be_restored_as_it_is_told(tmp_path: Path) -> None:
-    """The commands that the page shows bring an export of the demo operator back, whole, into an empty store."""
+    """The commands that the page shows bring the demo operator back, whole, into a directory where nothing was."""
     page = (DEPLOY / "README.md").read_text()
-    (drill,) = re.findall(r"^```sh\n(mogate export .*?)^```", page, re.MULTILINE | re.DOTALL)
+    (drill,) = re.findall(r"^```sh\n(mogate backup .*?)^```", page, re.MULTILINE | re.DOTALL)
     data, other = tmp_path / "data", tmp_path / "drill"
     settings = {"MOGATE_CONFIG": str(ROOT / "config" / "gateway.toml"), "MOGATE_DATA": str(data)}
     path = f"{BIN}:{os.environ['PATH']}"
-    drill = drill.replace("/tmp/drill", str(other)).replace("/var/lib/mogate/seal.key", str(data / "seal.key"))
-    again = f"MOGATE_SEAL_KEY={data}/seal.key MOGATE_DATA={other} mogate export again.jsonl"
-    _run("sh", "-c", f"set -e\nPATH={path}\nmogate init --demo\n{drill}{again}", cwd=tmp_path, **settings)
+    commands = "mogate init --demo\nmogate export was.jsonl\n" + drill.replace("/tmp/drill", str(other))
+    again = f"MOGATE_DATA={other} mogate export now.jsonl"
+    _run("sh", "-c", f"set -e\nPATH={path}\n{commands}{again}", cwd=tmp_path, **settings)
     # The first line says when it was made. How often a record was written is the store's own affair.
     was, now = (
         [re.sub(r',?"revision":\d+', "", line) for line in (tmp_path / name).read_text().splitlines()[1:]]
-        for name in ("nightly.jsonl", "again.jsonl")
+        for name in ("was.jsonl", "now.jsonl")
     )
     assert len(was) > 5
     assert was == now
+    for name in ("seal.key", "admin.token", "demo.json", "tls/server.key"):
+        assert (other / name).read_bytes() == (data / name).read_bytes()
+        assert (other / name).stat().st_mode & 0o777 == 0o600
 
 
 CHART = DEPLOY / "helm" / "mogate"
