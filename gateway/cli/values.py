@@ -45,11 +45,15 @@ _device_option = click.option(
 
 @click.command()
 @click.argument("ref")
-@click.option("--node", default="", help="Only this node and what is below it.")
+@click.argument("node", required=False, default="")
+@click.option("--node", "below", default="", help="The same as NODE.")
 @_device_option
 @printing
-def explain(ref: str, node: str, device_id: str) -> tuple[object, str]:
-    """Say which layer set each value, and which layers lost."""
+def explain(ref: str, node: str, below: str, device_id: str) -> tuple[object, str]:
+    """Say which layer set each value, and which layers lost; with NODE only of this node and what is below it."""
+    if node and below not in ("", node):
+        raise click.UsageError(f"NODE is {node!r} and --node {below!r}; name one node")
+    node = node or below
     query = {name: value for name, value in (("node", node), ("device", device_id)) if value}
     found = api("GET", f"/subscribers/{segment(ref)}/explain", query=query)
     return found, report.explanation(found)

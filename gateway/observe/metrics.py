@@ -25,6 +25,7 @@ from prometheus_client.registry import Collector
 from gateway.errors import Unavailable
 from gateway.fleet.detection import SOURCES, Cause
 from gateway.observe.acs_steps import AcsSteps
+from gateway.observe.build import commit
 from gateway.observe.requests import requests
 from gateway.observe.under_way import UnderWay
 
@@ -287,7 +288,7 @@ admin_logins = Counter("mogate_admin_logins", "Log-ins of people at the admin AP
 audit_write_failures = Counter(
     "mogate_audit_write_failures", "Changes by the admin API that the audit log did not take.", registry=registry
 )
-build_info = Gauge("mogate_build_info", "The running build.", ["version", "python"], registry=registry)
+build_info = Gauge("mogate_build_info", "The running build.", ["version", "commit", "python"], registry=registry)
 
 VERSIONS = ("current", "behind", "ahead", "none", "unreported")
 JOB_KINDS = ("firmware", "software", "lock", "capability", "diagnostics", "inventory", "account")
@@ -459,4 +460,4 @@ async def scrape(refresh: Callable[[], Awaitable[None]] | None = None) -> bytes:
 for _metric, _known in KNOWN_LABELS:
     for _values in _known:
         _metric.labels(*_values)
-build_info.labels(version("mogate"), platform.python_version()).set(1)
+build_info.labels(version("mogate"), commit(), platform.python_version()).set(1)

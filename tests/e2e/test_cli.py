@@ -31,7 +31,7 @@ READING = (
     ("device", "send", "alice.1", "get", "./DevInfo/Lang"),
     ("set", "alice", "ims/Timer_T1=3000"),
     ("unset", "alice", "ims/Timer_T1"),
-    ("explain", "alice", "--node", "ims", "--device", "alice.1"),
+    ("explain", "alice", "ims", "--device", "alice.1"),
     ("render", "alice", "--device", "alice.1"),
     ("render", "alice", "--device", "alice.1", "--as", "cp"),
     ("simulate", "omadm"),

@@ -66,7 +66,7 @@ function Health({ series }) {
   const facts = [
     ["Campaigns running", campaigns("running")],
     ["paused", campaigns("paused")],
-    ["Version", build?.version],
+    ["Version", build && [build.version, build.commit !== "unknown" && build.commit.slice(0, 12)].filter(Boolean).join(" ")],
     ["Up for", started && age(new Date(started * 1000).toISOString()).replace(" ago", "")],
     ["Requests under way", total(series, "mogate_http_requests_in_flight")],
     ["Turned away for load", total(series, "mogate_requests_shed_total")],

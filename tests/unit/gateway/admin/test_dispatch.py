@@ -258,7 +258,9 @@ async def test_metrics_are_values(client: TestClient) -> None:
     """Each series with its labels, by the beginnings of names; they are the same as on /metrics."""
     _, found, _ = await ask(client, "GET", "/metrics?name=mogate_build,mogate_otp_total")
     assert {one["name"] for one in found} == {"mogate_build_info", "mogate_otp_total"}
-    assert {"python", "version"} == next(one for one in found if one["name"] == "mogate_build_info")["labels"].keys()
+    assert {"commit", "python", "version"} == next(one for one in found if one["name"] == "mogate_build_info")[
+        "labels"
+    ].keys()
     async with client.get("/metrics") as response:
         lines = (await response.text()).splitlines()
     assert len(found) == sum(line.startswith(("mogate_build", "mogate_otp_total")) for line in lines)
