@@ -30,7 +30,7 @@ from gateway.fleet.queue import MAX_ATTEMPTS
 from gateway.fleet.roots import find, searches
 from gateway.fleet.selection import Selection
 from gateway.fleet.subscriber import Subscriber
-from gateway.fleet.subtrees import gathered
+from gateway.fleet.subtrees import gathered, replaced
 from gateway.fleet.variables import variables_of
 from gateway.mo.catalogue import Catalogue
 from gateway.status import StatusCode
@@ -223,6 +223,11 @@ class Service:
         form = self._serializes(device) if planned else None
         if form is not None:
             planned = gathered(planned, mirror, form)
+            if (
+                model_of(self._models, device).replaces_subtrees
+                and abilities.TNDS_REPLACE not in device.omadm.refused_verbs
+            ):
+                planned = replaced(planned, desired, mirror, form)
         planned = tuple(operation for operation in planned if operation.id not in unanswered)
         if planned and not abilities.is_known(device.omadm):
             asks = [ask for ask in abilities.ASKS if ask.id not in unanswered and not is_given_up(mirror, ask.uri)]

@@ -12,7 +12,7 @@ from urllib.parse import quote_plus
 
 from adapters.omadm.messages import Alert, AnyCommand, Command, Data, Group, Item, Meta
 from adapters.omadm.reports import AlertCode
-from adapters.omadm.tnds import carried, render_added
+from adapters.omadm.tnds import carried, render_whole
 from gateway.fleet.operation import Operation, Prompt, package_named
 
 _VALUELESS = ("node", "null")
@@ -79,8 +79,9 @@ def command_for(operation: Operation, first: int, contents: Contents = no_conten
         return Group(verb=verb, cmd_id=str(first), commands=tuple(members))
     if operation.tnds is not None and operation.value is None:
         # Only WBXML of its own has bare octets whatever the message is in.
-        meta, data = carried(render_added(operation, octets=operation.tnds == "wbxml"), operation.tnds)
-        return Command(verb="Add", cmd_id=str(first), items=(Item(target=operation.uri, meta=meta, data=data),))
+        meta, data = carried(render_whole(operation, octets=operation.tnds == "wbxml"), operation.tnds)
+        verb = "Replace" if operation.verb == "Replace" else "Add"
+        return Command(verb=verb, cmd_id=str(first), items=(Item(target=operation.uri, meta=meta, data=data),))
     if verb == "Alert":
         return _alert(operation.prompt or Prompt(kind="display", text=operation.value or ""), str(first))
     item = Item(

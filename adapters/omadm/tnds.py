@@ -51,13 +51,19 @@ def render_subtrees(subtrees: Sequence[Subtree], *, octets: bool) -> AnyElement:
     return "MgmtTree", [("VerDTD", "1.2"), *(_subtree(one, octets) for one in subtrees)]
 
 
-def render_added(operation: Operation, *, octets: bool) -> AnyElement:
-    """The ``MgmtTree`` of the nodes that an Add of a subtree adds; its root has the name that the target ends with.
+def render_whole(operation: Operation, *, octets: bool) -> AnyElement:
+    """The ``MgmtTree`` of all nodes that an Add or Replace of a subtree leaves there.
+
+    Its root has the name that the target ends with.
 
     Raises: ValueError when a ``bin`` value is not base64.
     """
     contents: dict[str, list[AnyElement]] = {}
-    for node in operation.members:
+    nodes = [node for node in operation.members if node.verb != "Delete"]
+    if operation.kept:
+        # Parents come before what is below them.
+        nodes = sorted((*operation.kept, *nodes), key=lambda node: node.uri.split("/"))
+    for node in nodes:
         parent, _, name = node.uri.rpartition("/")
         if node.format == Format.NODE:
             type_: list[AnyElement] = [("Type", [("DDFName", node.type)])] if node.type else []
@@ -147,17 +153,18 @@ def absorb_subtree(data: str | bytes | tuple[AnyElement, ...], root: str) -> tup
 
 
 def laid_open(operation: Operation) -> Operation:
-    """An Add of a serialized subtree that somebody wrote, with the nodes that it adds as members; others as they are.
+    """An Add or Replace of a serialized subtree that somebody wrote, with what it changes as members.
 
-    It goes out as it was written. What is put into the Inbox goes elsewhere, and nobody knows where.
+    Others stay as they are. It goes out as it was written. A Replace takes away what was there. What is put into the
+    Inbox goes elsewhere, and nobody knows where.
 
-    Spec: OMA-TS-DM_RepPro-V1_2 6.6.1 (Add of a serialized subtree)
+    Spec: OMA-TS-DM_RepPro-V1_2 6.6 (Add and Replace of a serialized subtree)
     """
     if operation.verb in ("Atomic", "Sequence"):
         return replace(operation, members=tuple(map(laid_open, operation.members)))
     type_, text = operation.type.strip(), operation.value or ""
     inbox = operation.uri.removeprefix("./").partition("/")[0] == "Inbox"
-    if operation.verb != "Add" or inbox or operation.tnds is not None or not type_.startswith(TYPE):
+    if operation.verb not in ("Add", "Replace") or inbox or operation.tnds is not None or not type_.startswith(TYPE):
         return operation
     try:
         data = base64.b64decode(text, validate=True) if operation.format == Format.BIN else text
@@ -168,6 +175,8 @@ def laid_open(operation: Operation) -> Operation:
         Operation(id="", verb="Add", uri=node.uri, format=node.format, type=node.type, value=node.value)
         for node in nodes
     )
+    if members and operation.verb == "Replace":
+        members = (Operation(id="", verb="Delete", uri=operation.uri), *members)
     form: TndsForm = "wbxml" if type_.endswith("+wbxml") else "xml"
     return replace(operation, members=members, tnds=form) if members else operation
 

@@ -25,8 +25,8 @@ NEXT_MESSAGE, NO_END_OF_DATA = "1222", "1225"
 class Commands:
     """What one phone does with commands; ``refuse`` is URI -> status for writes there.
 
-    ``lacks`` are verbs it answers 406 to; ``list`` stands for the Get of a whole subtree, and ``TNDS`` for the Add of
-    one, which it answers 415 to. ``types`` are the Type
+    ``lacks`` are verbs it answers 406 to; ``list`` stands for the Get of a whole subtree, and ``TNDS`` for the Add
+    and Replace of one, which it answers 415 to. ``types`` are the Type
     properties of interior nodes.
     """
 
@@ -156,10 +156,11 @@ class Commands:
             return self._refuse[node]
         if name == "Exec":
             return self._objects.execute(node, correlator)
-        if name == "Add" and subtree.is_subtree(item):
+        if name in ("Add", "Replace") and subtree.is_subtree(item):
             if "TNDS" in self._lacks:
                 return UNSUPPORTED
-            return subtree.add(self._tree, self._types, node, item, self._judge)
+            take = subtree.add if name == "Add" else subtree.put
+            return take(self._tree, self._types, node, item, self._judge)
         data = text(item, "Data") if has(item, "Data") else None
         if name == "Add" and fmt == "node" and has(child(item, "Meta"), "Type"):
             self._types[node] = text(child(item, "Meta"), "Type")

@@ -1,6 +1,6 @@
-"""A whole subtree that a server adds to a simulated phone in one command, as TNDS: all of it or nothing.
+"""A whole subtree that a server adds to a simulated phone, or replaces there, in one command, as TNDS: all or nothing.
 
-Spec: OMA-TS-DM_RepPro-V1_2 6.6.1 (Add); OMA-TS-DM_TNDS-V1_2 5
+Spec: OMA-TS-DM_RepPro-V1_2 6.6 (Add, Replace); OMA-TS-DM_TNDS-V1_2 5
 """
 
 from __future__ import annotations
@@ -41,6 +41,20 @@ def add(tree: Tree, types: dict[str, str], target: str, item: Markup, judge: Cal
         tree.update({uri: [fmt, value] for uri, (fmt, value, _) in nodes.items()})
         types.update({uri: type_ for uri, (fmt, _, type_) in nodes.items() if fmt == "node" and type_})
     return refused
+
+
+def put(tree: Tree, types: dict[str, str], target: str, item: Markup, judge: Callable[[str], int]) -> int:
+    """The status of the Replace: what was at and below the target is gone, and what the item brings is there.
+
+    Nothing is changed unless all can be, as with ``add``.
+    """
+    if target not in tree:
+        return NOT_FOUND
+    before = {uri: tree.pop(uri) for uri in [one for one in tree if f"{one}/".startswith(f"{target}/")]}
+    status = add(tree, types, target, item, judge)
+    if status != OK:
+        tree.update(before)
+    return status
 
 
 def _root(data: str | bytes | list[Markup], meta: Markup) -> Markup:

@@ -102,7 +102,7 @@ def _read_limits(_: click.Context, __: click.Parameter, entry: str | None) -> tu
     "--lacks",
     multiple=True,
     type=click.Choice(["list", "TNDS", "Atomic", "Sequence", "Copy", "Exec"]),
-    help="Answer that command with 406, every Get (list) or Add (TNDS) of a whole subtree; may be given again.",
+    help="Answer that command with 406, a Get (list) or Add or Replace (TNDS) of a whole subtree; may be given again.",
 )
 @click.option("--ask", "asks", multiple=True, metavar="URI", help="Ask the gateway for that node; may be given again.")
 @click.option(

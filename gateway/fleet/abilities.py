@@ -23,6 +23,9 @@ LIST = "list"
 TNDS = "TNDS"
 """Stands there for an Add of a whole subtree."""
 
+TNDS_REPLACE = "TNDS-Replace"
+"""Stands there for a Replace of a whole subtree."""
+
 _OPTIONAL = ("Copy", "Atomic", "Sequence")
 """Commands that a device may lack altogether. 406 to any other says something of one node only."""
 
@@ -73,7 +76,7 @@ def learn(state: OmaDmState, outcome: Outcome) -> OmaDmState:
         refused = not (status.is_success or status.is_passing or status == StatusCode.ALREADY_EXISTS)
         # Of one that somebody wrote more can be wrong than that it is a subtree.
         blamed = operation.value is None or status in (StatusCode.UNSUPPORTED_TYPE, StatusCode.NOT_SUPPORTED)
-        lacking = TNDS if refused and blamed else ""
+        lacking = subtree_ability(operation) if refused and blamed else ""
     elif operation.verb == "Get" and "?list=" in operation.uri:
         lacking = LIST if status in (StatusCode.NOT_ALLOWED, StatusCode.NOT_SUPPORTED) else ""
     elif operation.verb in _OPTIONAL and status == StatusCode.NOT_SUPPORTED:
@@ -87,12 +90,17 @@ def refusal(operation: Operation, limits: UriLimits, lacks: Collection[str]) -> 
     """With what an operation is refused in place of the device, which would do so: None when it can be sent."""
     if operation.verb in lacks or (LIST in lacks and operation.verb == "Get" and "?list=" in operation.uri):
         return StatusCode.NOT_SUPPORTED
-    if operation.tnds is not None and TNDS in lacks:
+    if operation.tnds is not None and subtree_ability(operation) in lacks:
         return StatusCode.NOT_SUPPORTED
     if limits != NO_LIMITS and (limits.breach(operation.uri) or (operation.source and limits.breach(operation.source))):
         return StatusCode.URI_TOO_LONG
     refusals = (refusal(member, limits, lacks) for member in operation.members)
     return next((status for status in refusals if status is not None), None)
+
+
+def subtree_ability(operation: Operation) -> str:
+    """What a device that refuses this command of a whole subtree lacks."""
+    return TNDS_REPLACE if operation.verb == "Replace" else TNDS
 
 
 def forgotten(state: OmaDmState) -> OmaDmState:

@@ -42,9 +42,10 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
 
     ``roots`` says where MOs are mounted on them, by key; ``read_back`` is the policy for them where it is another.
     ``packages`` go to them in their tree, or they fetch them by URL. ``subtrees`` says how new ones are added in one
-    command: node by node with "off", with "auto" only to a device that has shown that it serializes them. ``updates``
-    are the firmware packages for devices that ask for one, by a pattern for the software that they have.
-    ``diagnostics`` is what DiagMon's nodes are called on them where that is different.
+    command: node by node with "off", with "auto" only to a device that has shown that it serializes them. With
+    ``replaces_subtrees`` they take a Replace of one as well. ``updates`` are the firmware packages for devices that ask
+    for one, by a pattern for the software that they have. ``diagnostics`` is what DiagMon's nodes are called on them
+    where that is different.
     """
 
     manufacturer: str = "*"
@@ -53,6 +54,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     read_back: ReadBack | None = None
     packages: Literal["url", "tree"] = "url"
     subtrees: Literal["auto", "off"] | TndsForm = "auto"
+    replaces_subtrees: bool = False
     updates: dict[str, str] = {}
     diagnostics: Diagnostics | None = None
 

@@ -56,7 +56,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ``discover`` for the gateway's own reads. ``results`` are the (URI, value) pairs a Get returned.
 
     Atomic and Sequence have ``members`` instead of a ``uri``. An Add with ``members`` and ``tnds`` adds them all in one
-    command; the first of them is the root, and with a ``value`` that is what goes out.
+    command; the first of them is the root, and with a ``value`` that is what goes out. A Replace with ``tnds`` replaces
+    the whole subtree: ``members`` are what changes by that, ``kept`` the nodes that are in it as they are.
     Alert has a ``prompt``, and the user's ``answers``:
     ``accept`` or ``reject``, the text, or the numbers of the choices. An Exec that the device only took on was
     ``accepted_at`` then and stays open until the device reports its ``result`` code, or ``deadline_seconds`` pass.
@@ -71,6 +72,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     source: str = ""
     members: tuple[Operation, ...] = ()
     tnds: TndsForm | None = None
+    kept: tuple[Operation, ...] = ()
     prompt: Prompt | None = None
     condition: Condition | None = None
     origin: Literal["diff", "queue", "discover"] = "queue"

@@ -39,7 +39,8 @@ class OmaDmModel(Table):
     With ``packages`` "tree" firmware and software is handed to them as large objects, and not fetched by URL.
     ``subtrees`` is how a whole new subtree is added in one command: as TNDS in WBXML of its own, inline in the message,
     or in XML; "auto" does so, as ``omadm.tnds`` has it, for a device that has once answered with a subtree as TNDS,
-    "off" for none. A device that refuses one gets its nodes one by one from then on.
+    "off" for none. With ``replaces_subtrees`` an object of which most changes is replaced as a whole in the same way,
+    if the gateway knows all that is in it. A device that refuses either gets the nodes one by one from then on.
     ``updates`` starts a firmware update when a device, or its user, asks for one: a pattern for the software that it
     has -> the package (name or name@version). The first that matches counts; "*" also matches software nobody knows.
     ``diagnostics`` is what the nodes of DiagMon are called on them, all of which ``omadm.diagnostics`` has otherwise.
@@ -51,6 +52,7 @@ class OmaDmModel(Table):
     read_back: ReadBack | None = None
     packages: Literal["url", "tree"] = "url"
     subtrees: Literal["auto", "off", "wbxml", "inline", "xml"] = "auto"
+    replaces_subtrees: bool = False
     updates: dict[str, str] = {}
     diagnostics: Diagnostics | None = None
 

@@ -43,6 +43,43 @@ def test_subtrees_are_added_whole_until_the_phone_refuses_one(tmp_path: Path) ->
         assert gateway.json(*simulate, "--lacks", "TNDS")["facts"]["commands"] == []
 
 
+def test_an_object_that_changed_is_replaced_whole_and_keeps_what_the_phone_put_there(tmp_path: Path) -> None:
+    """A phone that was set to other values gets one Replace; a node of its own in that object is still there after.
+
+    Refused, the same change goes out node by node in the same session, and the gateway does not try it again.
+
+    Spec: OMA-TS-DM_RepPro-V1_2 6.6 (Replace); OMA-TS-DM_TNDS-V1_2 5
+    """
+    models = '[{"manufacturer": "Acme", "subtrees": "wbxml", "replaces_subtrees": true}]'
+    with serving(tmp_path, MOGATE_OMADM__MODELS=models) as gateway:
+        phone = tmp_path / "phone.json"
+        simulate = ("simulate", "omadm", "--wbxml", "--state", str(phone))
+        wanted = gateway.json(*simulate)["values"]
+
+        def change() -> None:
+            memory = json.loads(phone.read_text())
+            for uri, node in memory["tree"].items():
+                if uri.startswith("./3GPP_IMS/") and node[0] == "chr":
+                    node[1] = "other"
+                elif uri.startswith("./3GPP_IMS/") and node[0] == "int":
+                    node[1] = "1"
+            memory["tree"]["./3GPP_IMS/Ext/Own"] = ["chr", "mine"]
+            phone.write_text(json.dumps(memory))
+            gateway.run("device", "send", "alice.1", "Get", "./3GPP_IMS?list=StructData")
+
+        change()
+        mended = gateway.json(*simulate)
+        assert [one for one in mended["facts"]["commands"] if not one.startswith("Get")] == ["Replace ./3GPP_IMS 200"]
+        assert mended["values"] == wanted | {"./3GPP_IMS/Ext/Own": "mine"}
+        change()
+        refused = gateway.json(*simulate, "--lacks", "TNDS")
+        written = [one for one in refused["facts"]["commands"] if not one.startswith("Get")]
+        assert written[0] == "Replace ./3GPP_IMS 415"
+        assert len(written) > 5
+        assert refused["values"] == mended["values"]
+        assert gateway.json(*simulate, "--lacks", "TNDS")["facts"]["commands"] == []
+
+
 def test_a_subtree_that_somebody_wrote_is_known_and_shown_by_its_nodes(tmp_path: Path) -> None:
     """It goes out as it was written; after the one answer every leaf is acknowledged, and a trace shows each.
 

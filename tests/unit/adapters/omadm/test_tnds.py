@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from adapters.omadm.answers import Sent, hear
 from adapters.omadm.commands import command_for, numbered, size
 from adapters.omadm.messages import Command, Item, Meta, Results, SyncHdr, SyncML
-from adapters.omadm.tnds import Leaf, Subtree, absorb_subtree, laid_open, render_added, render_subtrees
+from adapters.omadm.tnds import Leaf, Subtree, absorb_subtree, laid_open, render_subtrees, render_whole
 from adapters.omadm.xml import decode_xml, encode_xml
 from adapters.wbxml import codec as wbxml
 from gateway.fleet.mirror import Read
@@ -106,7 +106,7 @@ def test_an_added_subtree_is_serialized_with_all_that_its_nodes_are() -> None:
 
     Spec: OMA-TS-DM_TNDS-V1_2 5
     """
-    assert encode_xml(render_added(ADDED, octets=False)).decode().partition("?>")[2] == (
+    assert encode_xml(render_whole(ADDED, octets=False)).decode().partition("?>")[2] == (
         '<MgmtTree xmlns="syncml:dmddf1.2"><VerDTD>1.2</VerDTD><Node><NodeName>X</NodeName>'
         "<RTProperties><Format><node/></Format><Type><DDFName>urn:x</DDFName></Type></RTProperties>"
         "<Node><NodeName>Name</NodeName><RTProperties><Format><chr/></Format><Type><MIME>text/plain</MIME></Type>"
@@ -141,6 +141,51 @@ def test_a_subtree_is_added_by_one_command(form: TndsForm) -> None:
     ]
 
 
+def test_a_replaced_subtree_has_what_changes_and_what_stays() -> None:
+    """One Replace with all nodes that are to be there, parents first, and without those that go.
+
+    Spec: OMA-TS-DM_RepPro-V1_2 6.6 (Replace); OMA-TS-DM_TNDS-V1_2 5
+    """
+    kept = (
+        Operation(id="", verb="Add", uri="./V/X/B/C", format="chr", value="stays"),
+        Operation(id="", verb="Add", uri="./V/X", format="node", type="urn:x"),
+        Operation(id="", verb="Add", uri="./V/X/B", format="node"),
+    )
+    changes = (
+        Operation(id="1", verb="Replace", uri="./V/X/A", format="chr", value="new"),
+        Operation(id="2", verb="Add", uri="./V/X/B/D", format="int", value="7"),
+        Operation(id="3", verb="Delete", uri="./V/X/E"),
+    )
+    whole = Operation(id="d:1", verb="Replace", uri="./V/X", format="node", tnds="wbxml", members=changes, kept=kept)
+    command = command_for(whole, 4)
+    assert isinstance(command, Command)
+    (item,) = command.items
+    assert (command.verb, item.target, item.meta) == (
+        "Replace", "./V/X", Meta("xml", "application/vnd.syncml.dmtnds+wbxml"),
+    )  # fmt: skip
+    assert [(read.uri, read.type, read.value) for read in absorb_subtree(item.data or "", "./V/X") or ()] == [
+        ("./V/X", "urn:x", None),
+        ("./V/X/A", "text/plain", "new"),
+        ("./V/X/B", "", None),
+        ("./V/X/B/C", "text/plain", "stays"),
+        ("./V/X/B/D", "text/plain", "7"),
+    ]
+
+
+def test_a_replace_that_somebody_wrote_takes_away_what_was_there() -> None:
+    """Its members are the end of the subtree before, and the nodes that it brings; it goes out as it was written.
+
+    Spec: OMA-TS-DM_RepPro-V1_2 6.6 (Replace)
+    """
+    type_ = "application/vnd.syncml.dmtnds+xml"
+    written = Operation(id="q", verb="Replace", uri="./DMAcc/ExampleMDM", value=SPEC, format="xml", type=type_)
+    opened = laid_open(written)
+    assert [(one.verb, one.uri) for one in opened.members] == [
+        ("Delete", written.uri), *(("Add", read.uri) for read in READS),
+    ]  # fmt: skip
+    assert command_for(opened, 3) == command_for(written, 3)
+
+
 def test_a_subtree_that_somebody_wrote_has_its_nodes_as_members() -> None:
     """As XML, or as base64 of WBXML, also in a group; it goes out as it was written, as one command.
 
@@ -162,7 +207,7 @@ def test_a_subtree_that_somebody_wrote_has_its_nodes_as_members() -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"verb": "Replace"}, {"uri": "./Inbox"}, {"type": "text/plain"}, {"value": "no subtree"}, {"format": "bin"}],
+    [{"verb": "Exec"}, {"uri": "./Inbox"}, {"type": "text/plain"}, {"value": "no subtree"}, {"format": "bin"}],
 )
 def test_anything_else_is_one_node(changes: dict[str, str]) -> None:
     """What is in the Inbox goes to where the device likes; what cannot be read is the value of a node."""

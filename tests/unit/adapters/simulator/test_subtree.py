@@ -70,3 +70,18 @@ def test_a_subtree_is_added_as_a_whole_or_not_at_all(
     """One node that cannot be added, a missing parent or nonsense: nothing is changed (RepPro 6.6.1)."""
     before = dict(tree)
     assert taken(item(data), tree, refuse=refuse) == (status, before)
+
+
+def test_a_replace_leaves_nothing_of_what_was_there() -> None:
+    """All below the target is gone but what came; a refusal changes nothing, and what is not there is no target.
+
+    Spec: OMA-TS-DM_RepPro-V1_2 6.6 (Replace)
+    """
+    before: Tree = {"./A": ["node", None], "./A/X": ["node", None], "./A/X/Old": ["chr", "1"], "./A/XY": ["chr", "2"]}
+    tree: Tree = dict(before)
+    types: dict[str, str] = {}
+    assert subtree.put(tree, types, "./A/X", item(SPEC), lambda uri: 405 if uri == "./A/X/Key" else 200) == 405
+    assert tree == before
+    assert subtree.put(tree, types, "./A/Z", item(SPEC), lambda _: 200) == 404
+    assert subtree.put(tree, types, "./A/X", item(SPEC), lambda _: 200) == 200
+    assert tree == {"./A": ["node", None], "./A/XY": ["chr", "2"], **ADDED}

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateway.fleet.abilities import TNDS, forgotten, learn, refusal
+from gateway.fleet.abilities import TNDS, TNDS_REPLACE, forgotten, learn, refusal
 from gateway.fleet.desired import DesiredMo
 from gateway.fleet.device import Credential, OmaDmState
 from gateway.fleet.mirror import Mirror, Outcome, Read
 from gateway.fleet.operation import Operation
 from gateway.fleet.plan import plan
-from gateway.fleet.subtrees import gathered, outcome_of
+from gateway.fleet.subtrees import gathered, outcome_of, replaced
 from gateway.mo.definition import Definition
 from gateway.service import record_outcomes
 from gateway.status import StatusCode
@@ -138,3 +138,90 @@ def test_a_device_that_shows_a_subtree_is_known_for_it() -> None:
     assert not forgotten(state).serializes
     assert learn(STATE, Outcome(get, StatusCode.OK, shown[:1])) is STATE
     assert not learn(STATE, Outcome(get, StatusCode.NOT_SUPPORTED)).serializes
+
+
+HELD = Mirror(device_id="s.1").read(
+    [
+        Read("./Vendor/IMS", "node", MOI),
+        Read("./Vendor/IMS/Domain", value="old.example"),
+        Read("./Vendor/IMS/PCSCF", "node"),
+        Read("./Vendor/IMS/PCSCF/9", "node"),
+        Read("./Vendor/IMS/PCSCF/9/Address", value="z.example.net"),
+        Read("./Vendor/IMS/Ext", "node"),
+        Read("./Vendor/IMS/Ext/Own", "int", value="1"),
+    ],
+    NOW,
+    complete_root=MO.root,
+)
+"""A device that holds other values, and a node that it put there itself."""
+
+
+def put(mirror: Mirror) -> tuple[Operation, ...]:
+    return replaced(plan([MO], mirror, STATE, (), NOW), [MO], mirror, "xml")
+
+
+def test_an_object_of_which_most_changes_is_replaced_as_a_whole() -> None:
+    """One Replace of its root: what changes are its members, and what the device put there itself stays in it.
+
+    Spec: OMA-TS-DM_RepPro-V1_2 6.6 (Replace); OMA-TS-DM_TNDS-V1_2 5
+    """
+    (whole,) = put(HELD)
+    assert (whole.verb, whole.uri, whole.tnds, whole.origin) == ("Replace", "./Vendor/IMS", "xml", "diff")
+    assert whole.members == plan([MO], HELD, STATE, (), NOW)
+    assert {one.verb for one in whole.members} == {"Add", "Replace", "Delete"}
+    assert [(one.uri, one.value) for one in whole.kept] == [
+        ("./Vendor/IMS", None), ("./Vendor/IMS/PCSCF", None), ("./Vendor/IMS/Ext", None), ("./Vendor/IMS/Ext/Own", "1"),
+    ]  # fmt: skip
+
+
+def test_success_of_a_replace_is_that_of_every_change() -> None:
+    """After 200 nothing is left to do, and what went is known to be gone."""
+    (whole,) = put(HELD)
+    mirror = record_outcomes(HELD.sent([whole], NOW), [outcome_of(whole, StatusCode.OK)], NOW + timedelta(seconds=1))
+    assert planned(mirror) == ()
+    assert not mirror.facts["./Vendor/IMS/PCSCF/9/Address"].exists
+    assert mirror.facts["./Vendor/IMS/Domain"].status == 200
+    assert mirror.facts["./Vendor/IMS/Ext/Own"].effective == "1"
+
+
+@pytest.mark.parametrize("status", [404, 405, 406, 415, 425, 500])
+def test_a_device_that_refuses_a_replace_gets_the_nodes_one_by_one(status: int) -> None:
+    """None of them counts as refused; that it adds subtrees is still believed."""
+    (whole,) = put(HELD)
+    answer = outcome_of(whole, StatusCode(status))
+    mirror = record_outcomes(HELD.sent([whole], NOW), [answer], NOW)
+    assert {(one.verb, one.uri) for one in planned(mirror)} == {(one.verb, one.uri) for one in whole.members}
+    state = learn(STATE, answer)
+    assert state.refused_verbs == (TNDS_REPLACE,)
+    assert refusal(whole, NO_LIMITS, state.refused_verbs) == 406
+    assert refusal(whole, NO_LIMITS, (TNDS,)) is None
+
+
+def test_a_replace_that_has_to_wait_makes_its_changes_wait() -> None:
+    """After 420 nothing of it is sent again for a while."""
+    (whole,) = put(HELD)
+    answer = outcome_of(whole, StatusCode.DEVICE_FULL)
+    assert planned(record_outcomes(HELD.sent([whole], NOW), [answer], NOW)) == ()
+    assert learn(STATE, answer) is STATE
+
+
+@pytest.mark.parametrize("case", ["not known in full", "few changes", "silence", "refused", "a value nobody has seen"])
+def test_a_subtree_that_a_replace_could_harm_changes_node_by_node(case: str) -> None:
+    """Where nodes may be there that nobody knows, a change was refused or passed over, or only few values differ."""
+    mirror = HELD
+    if case == "not known in full":
+        mirror = Mirror(device_id="s.1", facts=HELD.facts)
+    elif case == "few changes":
+        mirror = HELD.read(
+            [Read("./Vendor/IMS/PCSCF/1", "node"), Read("./Vendor/IMS/PCSCF/1/Address", value="a.example.net")], NOW
+        )
+        mirror = mirror.acknowledged([(Operation(id="d", verb="Delete", uri="./Vendor/IMS/PCSCF/9"), 200)], NOW)
+    elif case == "silence":
+        mirror = HELD.passed_over([Operation(id="r", verb="Replace", uri="./Vendor/IMS/Domain", value="example.net")])
+    elif case == "refused":
+        mirror = HELD.acknowledged(
+            [(Operation(id="r", verb="Replace", uri="./Vendor/IMS/Domain", value="x"), 405)], NOW
+        )
+    else:
+        mirror = HELD.read([Read("./Vendor/IMS/Ext/Own", "chr")], NOW)
+    assert put(mirror) == planned(mirror) != ()
