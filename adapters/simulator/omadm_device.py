@@ -36,6 +36,8 @@ MAX_MESSAGES = 100
 MAX_MESSAGE_BYTES = 16_384
 """Largest message the phone takes, unless it is told otherwise."""
 
+RESTARTED = "the phone restarted"
+
 Auth = Literal["md5", "mac"]
 
 _NEXT_MESSAGE: Markup = ("Alert", [("CmdID", ""), ("Data", NEXT_MESSAGE)])
@@ -62,12 +64,14 @@ async def run_session(
 
     ``refuse`` is URI -> status the phone answers to writes of that node, ``lacks`` what it cannot do (verbs, ``list``
     for the Get of a whole subtree, ``TNDS`` for the Add of one). ``misbehave`` is ``repeat`` (every message twice),
-    ``reorder`` (a MsgID out of order), ``truncate`` (half a message) or ``wrong-nonce``. ``called_for`` is the
-    SessionID of the notification that made the phone call, empty when it calls by itself. ``auth`` is how it proves
-    itself and what it asks of the gateway. No message in either direction is to be over ``max_message_bytes``.
-    Prompts are for the ``user``. With ``uri_limits`` the phone takes only URIs of so many segments, characters, and
-    characters in a segment. ``tls`` has what it trusts and the certificate that it shows; credentials it keeps to
-    itself until it is asked for them. ``asks`` are nodes that the phone asks the gateway for.
+    ``reorder`` (a MsgID out of order), ``truncate`` (half a message), ``wrong-nonce``, ``restart-in-atomic`` (it
+    goes down before all of one is done, and has undone that when it is up) or ``restart-after-atomic`` (it goes down
+    when all is done, before it answers). ``called_for`` is the SessionID of the notification that made the phone call,
+    empty when it calls by itself. ``auth`` is how it proves itself and what it asks of the gateway. No message in
+    either direction is to be over ``max_message_bytes``. Prompts are for the ``user``. With ``uri_limits`` the phone
+    takes only URIs of so many segments, characters, and characters in a segment. ``tls`` has what it trusts and the
+    certificate that it shows; credentials it keeps to itself until it is asked for them. ``asks`` are nodes that the
+    phone asks the gateway for.
 
     Raises: Unavailable when no gateway answers.
     """
@@ -277,6 +281,9 @@ class _Phone:
             self.transcript.result = "the gateway aborted the session"
             return None
         allowed = text(header_status, "Data") in ("200", "212")
+        if allowed and self.commands.goes_down(commands, msg_ref, self.misbehave):
+            self.transcript.result = RESTARTED
+            return None
         answers = self.commands.carry_out(commands, msg_ref, allowed=allowed)
         if NO_END_OF_DATA in alerts:
             # What the gateway has lost of a value is not taken up again.

@@ -67,6 +67,20 @@ class Commands:
                     self.done.append(f"{text(answer, 'Cmd')} {uri} {text(answer, 'Data')}")
         return answers
 
+    def goes_down(self, commands: Iterable[Markup], msg_ref: str, misbehave: str | None) -> bool:
+        """Whether the phone restarts over these commands, so that nothing is answered: with an Atomic, if it does so.
+
+        What was done before the Atomic stays. That itself is undone, or done in full, as the phone comes up again.
+
+        Spec: OMA-TS-DM_RepPro-V1_2 (Atomic)
+        """
+        given = list(commands)
+        group = next((index for index, one in enumerate(given) if one[0] == "Atomic"), None)
+        if group is None or misbehave not in ("restart-in-atomic", "restart-after-atomic"):
+            return False
+        self.carry_out(given[: group + (misbehave == "restart-after-atomic")], msg_ref, allowed=True)
+        return True
+
     def _refused(self, command: Markup, msg_ref: str, code: int) -> list[Markup]:
         members = [one for one in command[1] if one[0] in _VERBS] if command[0] in _GROUPS else []
         below = [status for member in members for status in self._refused(member, msg_ref, code)]

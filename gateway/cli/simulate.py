@@ -134,7 +134,7 @@ def _read_limits(_: click.Context, __: click.Parameter, entry: str | None) -> tu
     metavar="TEXT",
     help="What the user says to the next prompt: accept, reject, a text, numbers such as 1,3, or cancel.",
 )
-@_misbehave_option("repeat", "reorder", "truncate", "wrong-nonce")
+@_misbehave_option("repeat", "reorder", "truncate", "wrong-nonce", "restart-in-atomic", "restart-after-atomic")
 @click.option(
     "--notification",
     type=click.File(),

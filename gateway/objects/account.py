@@ -38,20 +38,24 @@ def plan(job: Job) -> Step:
         return Next("find", "the device is asked for its account", (Ask("Get", f"{job.root}?list=StructData"),))
     if job.stage == "find":
         return _renew(job)
-    if job.stage in ("replace", "add", "add one by one"):
+    if job.stage in ("replace", "add", "add again", "add one by one") and job.known.get(PENDING) != "used":
         code = outcome(job, "Atomic")
+        if job.stage == "add" and outcome(job, "Add", _new_node(job)) == StatusCode.ALREADY_EXISTS:
+            # It was added once, and the answer to that was lost.
+            asks = (Ask("Delete", _new_node(job)), *_additions(job))
+            return Next("add again", "the device is given another account anew", asks, 25, together=True)
         if job.stage == "add" and unsupported(code):
             return Next("add one by one", "the device is given another account", _additions(job), 25)
         if job.stage == "add one by one":
             codes = [code for command, code in job.codes.items() if command.startswith("Add ")]
-            code = next((code for code in codes if not is_good(code)), int(StatusCode.OK))
+            code = next((code for code in codes if not _is_there(code)), int(StatusCode.OK))
             if not is_good(code):
                 undo = Ask("Delete", _new_node(job))
                 return Next("undo", "the device does not take all of another account", (undo,))
         if not is_good(code):
             return _kept(code)
     if job.stage == "undo":
-        return _kept(next(code for command, code in job.codes.items() if command[:4] == "Add " and not is_good(code)))
+        return _kept(next(code for command, code in job.codes.items() if command[:4] == "Add " and not _is_there(code)))
     if job.known.get(PENDING) == "waits":
         return Next("prove", "the device has the new credentials and must use them", (), 75)
     done = int(StatusCode.AUTHENTICATED)
@@ -64,8 +68,9 @@ def plan(job: Job) -> Step:
 
 
 def refused(job: Job) -> bool:
-    """Whether the device is known not to have the new credentials."""
-    return not job.running and job.state is not JobState.DONE and job.stage != "prove"
+    """Whether the device is known not to have the new credentials; one that never answered may have them."""
+    silent = job.stage not in ("", "find") and job.code == StatusCode.TIMEOUT
+    return not job.running and job.state is not JobState.DONE and job.stage != "prove" and not silent
 
 
 def address_before(job: Job) -> str:
@@ -74,6 +79,11 @@ def address_before(job: Job) -> str:
     above = f"{old[0]}/AppAddr/" if old else ""
     found = [value for uri, value in job.known.items() if above and uri.startswith(above) and uri.endswith("/Addr")]
     return found[0] if len(found) == 1 else ""
+
+
+def _is_there(code: int) -> bool:
+    """Whether a node is there after an Add: added now, or by an earlier one whose answer was lost."""
+    return is_good(code) or code == StatusCode.ALREADY_EXISTS
 
 
 def _kept(code: int) -> End:

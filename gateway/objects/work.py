@@ -133,7 +133,9 @@ def _hear(job: Job, told: Iterable[Operation]) -> Job:
                 percent = max(percent or 0, 10)
             continue
         waiting = tuple(id_ for id_ in waiting if id_ != operation.id)
-        codes[f"{operation.verb} {operation.uri}"] = operation.status if operation.result is None else operation.result
+        for one in (operation, *operation.members):
+            if one.status is not None:
+                codes[f"{one.verb} {one.uri}"] = one.status if one.result is None else one.result
         if operation.verb == "Get":
             if "?list=" in operation.uri and StatusCode(operation.status).is_success:
                 # A list tells what is not there any more as well.

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+import socket
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from live_gateway import Gateway, serving
+from live_gateway import Gateway, serving, until
+from raw_requests import exchange, request, status_of
 
 from adapters.simulator.fleet import MAX_OPEN
 
@@ -91,3 +94,42 @@ def test_phones_come_for_whole_sessions(gateway: Gateway) -> None:
     told = gateway.json("simulate", "fleet", "omadm", "--accounts", str(file), "--rate", "1", "--seconds", "3")
     assert told["statuses"] == {"200": 3}
     assert "session" in told["milliseconds"]
+
+
+SYNCML = (
+    "<SyncML xmlns='SYNCML:SYNCML1.2'><SyncHdr><VerDTD>1.2</VerDTD><VerProto>DM/1.2</VerProto><SessionID>1</SessionID>"
+    "<MsgID>1</MsgID><Target><LocURI>x</LocURI></Target><Source><LocURI>IMEI:1</LocURI></Source></SyncHdr>"
+    "<SyncBody><Alert><CmdID>1</CmdID><Data>{alert}</Data></Alert><Final/></SyncBody></SyncML>"
+)
+
+
+def test_a_phone_that_is_turned_away_comes_again(tmp_path: Path) -> None:
+    """Who begins a session in a moment of overload gets 503 and a time of its own to ask again; then it is served.
+
+    Sessions under way go on. What was to be told is not lost.
+
+    Spec: OMA-TS-SyncML_HTTPBinding-V1_2
+    """
+
+    def ask(gateway: Gateway, alert: int) -> bytes:
+        headers: dict[str, str | bytes] = {"Content-Type": "application/vnd.syncml.dm+xml"}
+        return exchange(gateway, "plain", request("POST", "/omadm", headers, SYNCML.format(alert=alert).encode()))
+
+    with serving(tmp_path, MOGATE_LOAD__MAX_IN_FLIGHT="3", MOGATE_LOAD__MAX_LAG_SECONDS="60") as gateway:
+        with contextlib.ExitStack() as busy:
+            for _ in range(4):
+                # A message whose body is still to come is under way.
+                slow = busy.enter_context(socket.create_connection(("127.0.0.1", gateway.ports["plain"])))
+                slow.sendall(b"POST /omadm HTTP/1.1\r\nHost: x\r\nContent-Type: application/vnd.syncml.dm+xml\r\n")
+                slow.sendall(b"Content-Length: 100\r\n\r\n")
+            until(lambda: status_of(ask(gateway, 1201)) == 503)
+            told = [ask(gateway, 1200) for _ in range(20)]
+            assert {status_of(one) for one in told} == {503}
+            waits = {int(re.findall(rb"Retry-After: (\d+)", one)[0]) for one in told}
+            assert len(waits) > 1
+            assert waits <= set(range(5, 11))
+            assert status_of(ask(gateway, 1222)) == 200
+            assert gateway.json("simulate", "omadm")["result"] == "gateway answered HTTP 503"
+        until(lambda: status_of(ask(gateway, 1201)) == 200)
+        served = gateway.json("simulate", "omadm")
+        assert (served["result"], served["values"]["./3GPP_IMS/Timer_T1"]) == ("ok", "2000")

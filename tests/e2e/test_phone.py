@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from live_gateway import Gateway
+from live_gateway import Gateway, serving
 
 
 def operations(gateway: Gateway) -> list[dict[str, Any]]:
@@ -157,3 +157,47 @@ def test_a_phone_asks_what_it_is_to_hold(gateway: Gateway) -> None:
         met = gateway.json("simulate", "omadm", *asks, *encoding)
         assert met["result"] == "ok"
         assert met["facts"]["told"] == {nodes[0]: "2000", nodes[1]: "Address/AddressType"}
+
+
+def test_a_phone_that_restarts_in_an_atomic_gets_it_again(gateway: Gateway) -> None:
+    """Undone or done in full when the phone was up again, the group is carried out anew and ends with 200.
+
+    Spec: OMA-TS-DM_RepPro-V1_2 (Atomic)
+    """
+    gateway.run("device", "send", "alice.1", "Add", "./Vendor", "--format", "node")
+    for node in ("Mode", "Level"):
+        gateway.run("device", "send", "alice.1", "Add", f"./Vendor/{node}", "1")
+    gateway.json("simulate", "omadm")
+    for number, (how, before) in enumerate([("restart-in-atomic", "1"), ("restart-after-atomic", "3")], start=2):
+        value = str(number)
+        group = queue(gateway, {"verb": "Atomic", "members": [
+            {"verb": "Replace", "uri": f"./Vendor/{node}", "value": value} for node in ("Mode", "Level")
+        ]})  # fmt: skip
+        down = gateway.json("simulate", "omadm", "--misbehave", how)
+        assert down["result"] == "the phone restarted"
+        assert [down["values"][f"./Vendor/{node}"] for node in ("Mode", "Level")] == [before] * 2
+        assert "status" not in outcome(gateway, group) or outcome(gateway, group)["status"] is None
+        up = gateway.json("simulate", "omadm")
+        assert [up["values"][f"./Vendor/{node}"] for node in ("Mode", "Level")] == [value] * 2
+        ended = outcome(gateway, group)
+        assert (ended["status"], [member["status"] for member in ended["members"]]) == (200, [200, 200])
+
+
+def test_a_phone_that_restarts_while_it_moves_is_not_stranded(tmp_path: Path) -> None:
+    """It has its new account though the answer to that was lost: it uses that, and the old one is dropped.
+
+    Spec: OMA-TS-DM_StdObj-V1_2 5.3; OMA-TS-DM_RepPro-V1_2 (Atomic)
+    """
+    with serving(tmp_path, MOGATE_OMADM__PATHS='["/omadm", "/dm2"]') as gateway:
+        gateway.run("device", "move", "alice.1", gateway.url("plain", "/dm2"))
+        down = gateway.json("simulate", "omadm", "--misbehave", "restart-after-atomic")
+        assert down["result"] == "the phone restarted"
+        for _ in range(2):
+            assert gateway.json("simulate", "omadm")["result"] == "ok"
+        job = gateway.json("device", "jobs", "alice.1")[-1]
+        assert (job["state"], job["code"]) == ("done", 212)
+        moved = gateway.json("simulate", "omadm")
+        assert [value for uri, value in moved["values"].items() if uri.endswith("/Addr")] == [
+            gateway.url("plain", "/dm2")
+        ]
+        assert not any(uri.startswith("./DMAcc/mogate/") for uri in moved["values"])

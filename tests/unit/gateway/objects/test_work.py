@@ -481,3 +481,44 @@ def test_a_device_without_atomic_is_moved_node_by_node() -> None:
     assert (undo.verb, undo.uri) == ("Delete", "./DMAcc/m2")
     (ended,) = work(failed.jobs, [answered(200)(undo)], (), NOW, session_begins=False, account_waits=True).jobs
     assert (ended.state, ended.code, refused(ended)) == (JobState.FAILED, 420, True)
+
+
+def moving(*answers: tuple[int, int]) -> tuple[Job, tuple[Operation, ...]]:
+    """A move whose Atomics were answered by these codes, each with that of the Add of the account's node."""
+    begun, asked = begin(job("account", "move", "./DMAcc", **MOVE), NOW)
+    worked = work((begun,), [answered(200, **ACCOUNT)(asked[0])], (), NOW, session_begins=False, account_waits=True)
+    for code, added in answers:
+        (atomic,) = worked.operations
+        members = tuple(
+            replace(one, status=added if one.uri == "./DMAcc/m2" and one.verb == "Add" else 215)
+            for one in atomic.members
+        )
+        told = [replace(atomic, status=code, status_at=NOW, members=members)]
+        worked = work(worked.jobs, told, (), NOW, session_begins=False, account_waits=True)
+    return worked.jobs[0], worked.operations
+
+
+def test_an_account_that_was_added_before_its_answer_was_lost_is_added_anew() -> None:
+    """418 to the new node says that the device was interrupted: what there is of it gives way to the whole account."""
+    current, (atomic,) = moving((507, 418))
+    assert [(one.verb, one.uri) for one in atomic.members[:2]] == [("Delete", "./DMAcc/m2"), ("Add", "./DMAcc/m2")]
+    assert current.running
+    proving, _ = moving((507, 418), (200, 200))
+    assert (proving.stage, proving.running) == ("prove", True)
+    kept_old, _ = moving((507, 418), (507, 420))
+    assert (kept_old.state, kept_old.code, refused(kept_old)) == (JobState.FAILED, 507, True)
+
+
+def test_an_account_that_is_used_is_there_whatever_the_answers_say() -> None:
+    """A device that speaks under its new account has it: then the old one is dropped."""
+    begun, asked = begin(job("account", "move", "./DMAcc", **MOVE), NOW)
+    worked = work((begun,), [answered(200, **ACCOUNT)(asked[0])], (), NOW, session_begins=False, account_waits=True)
+    (atomic,) = worked.operations
+    used = work(worked.jobs, [replace(atomic, status=507)], (), NOW, session_begins=True, account_waits=False)
+    assert [(one.verb, one.uri) for one in used.operations] == [("Delete", "./DMAcc/old")]
+
+
+def test_a_device_that_never_answered_may_have_its_new_account() -> None:
+    """Silence is no refusal: both accounts go on."""
+    ended, _ = moving((408, 215))
+    assert (ended.state, ended.code, refused(ended)) == (JobState.FAILED, 408, False)
