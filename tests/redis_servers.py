@@ -70,6 +70,11 @@ class RedisServer:
         )
         return (done.stdout + done.stderr).strip()
 
+    def used_bytes(self) -> int:
+        """The memory that it uses for what it holds."""
+        info = self.cli("INFO", "memory")
+        return int(next(line for line in info.splitlines() if line.startswith("used_memory:")).partition(":")[2])
+
     def signal(self, number: int) -> None:
         assert self.process is not None
         self.process.send_signal(number)

@@ -52,10 +52,14 @@ class Phones(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of them: how often each status (of the last request), how long each kind took, how many not begun."""
+    """What became of them: how often each status (of the last request), how long each kind took, how many not begun.
+
+    ``minutes`` are the latencies of each minute in which devices were to begin, of every kind.
+    """
 
     statuses: Counter[str]
     latencies: dict[str, Latencies]
+    minutes: dict[int, dict[str, Latencies]]
     retries_after: Counter[int]
     not_begun: int
     seconds: float
@@ -92,13 +96,20 @@ def run_fleet(fleet: Clients | Phones, *, rate: float, seconds: float, processes
 
 def _sum(outcomes: Sequence[Outcome]) -> Outcome:
     latencies: dict[str, Latencies] = {}
+    minutes: dict[int, dict[str, Latencies]] = {}
     for outcome in outcomes:
-        for kind, counted in outcome.latencies.items():
-            latencies.setdefault(kind, Latencies()).add(counted)
+        _add(latencies, outcome.latencies)
+        for minute, kinds in outcome.minutes.items():
+            _add(minutes.setdefault(minute, {}), kinds)
     statuses: Counter[str] = sum((one.statuses for one in outcomes), Counter())
     retries: Counter[int] = sum((one.retries_after for one in outcomes), Counter())
     not_begun = sum(one.not_begun for one in outcomes)
-    return Outcome(statuses, latencies, retries, not_begun, max(one.seconds for one in outcomes))
+    return Outcome(statuses, latencies, minutes, retries, not_begun, max(one.seconds for one in outcomes))
+
+
+def _add(total: dict[str, Latencies], kinds: dict[str, Latencies]) -> None:
+    for kind, counted in kinds.items():
+        total.setdefault(kind, Latencies()).add(counted)
 
 
 def _run_part(part: _Part) -> Outcome:
@@ -109,9 +120,10 @@ class _Crowd:
     """The devices of one process."""
 
     def __init__(self) -> None:
-        self._outcome = Outcome(Counter(), {}, Counter(), 0, 0.0)
+        self._outcome = Outcome(Counter(), {}, {}, Counter(), 0, 0.0)
         self._open: set[asyncio.Task[None]] = set()
         self._not_begun = 0
+        self._begun_at = 0.0
 
     async def run(self, part: _Part) -> Outcome:
         fleet = part.fleet
@@ -123,7 +135,7 @@ class _Crowd:
             async with aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, ssl=tls), timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()
             ) as http:
-                begun_at = time.perf_counter()
+                self._begun_at = begun_at = time.perf_counter()
                 calls = self._devices(part, http, tls, Path(folder))
                 for arrival in range(part.first, int(part.rate * part.seconds), part.step):
                     due_at = begun_at + arrival / part.rate
@@ -159,7 +171,10 @@ class _Crowd:
             status, kind = type(error).__name__, ""
         self._outcome.statuses[status] += 1
         kind = kind if status == "200" else f"status {status}"
-        self._outcome.latencies.setdefault(kind, Latencies()).note(time.perf_counter() - due_at)
+        took = time.perf_counter() - due_at
+        minute = self._outcome.minutes.setdefault(int((due_at - self._begun_at) / 60), {})
+        for latencies in (self._outcome.latencies, minute):
+            latencies.setdefault(kind, Latencies()).note(took)
 
 
 class _Client:

@@ -8,7 +8,7 @@ import functools
 import json
 import ssl
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, ParamSpec, TextIO
 
@@ -17,6 +17,7 @@ import click
 from adapters.simulator.confirming_phone import Phone, switched_on
 from adapters.simulator.cp_phone import installed_account, receive_push
 from adapters.simulator.fleet import Clients, Outcome, Phones, run_fleet
+from adapters.simulator.latency import Latencies
 from adapters.simulator.omadm_device import MAX_MESSAGE_BYTES, run_session
 from adapters.simulator.package0 import receive_notification
 from adapters.simulator.prompts import User
@@ -420,26 +421,35 @@ def simulate_fleet_omadm(accounts: Path, rate: float, seconds: float, processes:
     return _told(run_fleet(fleet, rate=rate, seconds=seconds, processes=processes))
 
 
+_QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "max": 1.0}
+
+
 def _told(outcome: Outcome) -> tuple[object, str]:
     """What became of a fleet, for machines and for people."""
-    quantiles = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "max": 1.0}
+    minutes = [_milliseconds(kinds) for _, kinds in sorted(outcome.minutes.items())]
     value = {
         "done": outcome.done,
         "per_second": round(outcome.done / outcome.seconds, 2),
         "statuses": dict(outcome.statuses),
         "retries_after": {str(seconds): count for seconds, count in sorted(outcome.retries_after.items())},
         "not_begun": outcome.not_begun,
-        "milliseconds": {
-            kind: {name: round(counted.quantile(share) * 1000, 1) for name, share in quantiles.items()}
-            for kind, counted in sorted(outcome.latencies.items())
-        },
+        "milliseconds": (whole := _milliseconds(outcome.latencies)),
+        "minutes": minutes,
     }
-    rows = [[kind, *(str(took[name]) for name in quantiles)] for kind, took in value["milliseconds"].items()]  # type: ignore[attr-defined]
+    parts = [("", whole), *((f"minute {n}, ", of) for n, of in enumerate(minutes, 1) if len(minutes) > 1)]
+    rows = [[said + kind, *(str(took[name]) for name in _QUANTILES)] for said, of in parts for kind, took in of.items()]
     said = ", ".join(f"{count} x {status}" for status, count in sorted(outcome.statuses.items()))
     text = [f"{outcome.done} done, {value['per_second']} a second: {said}"]
     if outcome.not_begun:
         text.append(f"{outcome.not_begun} not begun: too many were waiting for answers; use more processes")
-    return value, "\n".join([*text, report.table(("milliseconds", *quantiles), rows)])
+    return value, "\n".join([*text, report.table(("milliseconds", *_QUANTILES), rows)])
+
+
+def _milliseconds(latencies: Mapping[str, Latencies]) -> dict[str, dict[str, float]]:
+    return {
+        kind: {name: round(counted.quantile(share) * 1000, 1) for name, share in _QUANTILES.items()}
+        for kind, counted in sorted(latencies.items())
+    }
 
 
 def _omadm_url(settings: Settings) -> str:

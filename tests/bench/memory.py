@@ -43,7 +43,7 @@ async def measure(server: redis_servers.RedisServer, count: int) -> dict[str, fl
     found = {}
     for kind in KINDS:
         store = await RedisStore.open(Location.parse(server.url).connect(), namespace=f"{kind[:6]}{len(kind)}:")
-        before = _used(server)
+        before = server.used_bytes()
         for first in range(0, count, BATCH):
             writes: list[Write] = []
             for n in range(first, first + BATCH):
@@ -57,7 +57,7 @@ async def measure(server: redis_servers.RedisServer, count: int) -> dict[str, fl
                     writes.append(PutMirror(replace(mirror, device_id=f"{_name(n)}.1", revision=0)))
             await store.commit(*writes)
         await asyncio.sleep(0)
-        found[kind] = (_used(server) - before) / count
+        found[kind] = (server.used_bytes() - before) / count
         await store.close()
     await origin.close()
     return found
@@ -75,11 +75,6 @@ def _phone(phone: Device, n: int, imei: str) -> Device:
     assert phone.omadm is not None
     account = replace(phone.omadm, loc_uri=f"IMEI:{imei}")
     return replace(phone, id=f"{_name(n)}.1", imei=imei, omadm=account, revision=0)
-
-
-def _used(server: redis_servers.RedisServer) -> int:
-    info = server.cli("INFO", "memory")
-    return int(next(line for line in info.splitlines() if line.startswith("used_memory:")).partition(":")[2])
 
 
 def main() -> None:

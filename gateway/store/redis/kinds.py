@@ -1,50 +1,88 @@
-"""The kinds of subscribers and devices that there are, by which a search finds households.
+"""What the index has of households, and where in it those lie whom a search may be for.
 
-Millions of subscribers are of a few kinds: alike in tenant, plan, groups, network and state; and so are devices, in
-maker, model, TAC, software and role. A kind is kept as the octets of a record that has nothing else, so what matches
-records matches kinds. Versions of the configuration and attributes are nobody's kind: they change with every delivery,
-or are everybody's own.
+Millions of subscribers are of a few *kinds*: alike in tenant, plan, groups, network and state; and so are devices, in
+maker, model, TAC, software and role, and again in the version of their configuration. A kind is kept as the octets of a
+record that has nothing else, so what matches records matches kinds. Attributes may be everybody's own: those share a
+few kinds, in which an entry begins with a digest of name and value. One more kind has every device, with the time at
+which it was last seen.
 """
 
 from __future__ import annotations
 
 import functools
+import hashlib
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import msgspec
 from msgspec.structs import replace
 
 from gateway.fleet.device import Device, Rcc14State
-from gateway.fleet.profile import look_at
-from gateway.fleet.search import SEARCHED, Search
+from gateway.fleet.profile import ATTRIBUTES, look_at
+from gateway.fleet.search import SEARCHED, Search, terms_of_subscriber
 from gateway.fleet.subscriber import Subscriber
-from gateway.store.redis.layout import Home, Place, encode
+from gateway.store.redis.layout import Home, Place, encode, to_integer
+
+SEEN = b"t"
+"""The kind of all devices: their ids, with the microseconds at which they were last seen (0: never)."""
 
 _OF_SUBSCRIBERS = frozenset({"tenant", "plan", "group", "plmn"})
 _OF_DEVICES = frozenset({"manufacturer", "model", "tac", "role", "software"})
 _NOBODY = Subscriber(id="")
 _NOTHING = Device(id="")
 _ADDITIONAL = Rcc14State(additional=True)
+_VERSION = b"v"
+_ATTRIBUTE = b"a"
+_DIGEST_BYTES = 6
+_ATTRIBUTE_KINDS = 64
 _decode = msgspec.msgpack.Decoder(Subscriber).decode
 _decode_device = msgspec.msgpack.Decoder(Device).decode
 
 
-def kinds_of(home: Home | None) -> list[bytes]:
+class Entry(NamedTuple):
+    """One entry of the index: what is written among those of a kind."""
+
+    kind: bytes
+    member: bytes
+
+
+class Source(NamedTuple):
+    """Entries of a kind: those that begin so, or those whose time is within ``times``.
+
+    Of several ``parts``, which are read one by one, it is one.
+    """
+
+    kind: bytes
+    prefix: bytes = b""
+    times: tuple[int | str, int | str] = ("", "")
+    part: int = 0
+    parts: int = 1
+
+
+Lead = Callable[[bytes], bool] | tuple[Source, ...]
+"""A way to find all whom a search may be for: whether those of a kind are among them, or the entries themselves."""
+
+
+def entries_of(home: Home | None) -> list[Entry]:
     """What a household is found by; nothing for one without devices."""
     if home is None or not home.places:
         return []
-    kinds = [_kind_of_subscriber(home.subscriber), *(_kind_of_device(place.device) for place in home.places)]
-    return list(dict.fromkeys(kinds))
+    subscriber_id = home.subscriber.id.encode()
+    found = [Entry(kind, subscriber_id) for kind in _kinds_of(home)]
+    for term in _attribute_terms(home.subscriber):
+        kind, digest = _place_of_attribute(term)
+        found.append(Entry(kind, digest + subscriber_id))
+    return found
 
 
-def former_kinds_of(home: Home) -> list[bytes]:
-    """The kinds of schema 2 that it is of no more: they did not tell software apart."""
+def former_entries_of(home: Home) -> list[Entry]:
+    """The entries of schema 2 that it has no more: they did not tell software apart."""
     places = tuple(Place(replace(place.device, software="")) for place in home.places)
-    current = kinds_of(home)
-    return [kind for kind in kinds_of(Home(home.subscriber, places)) if kind not in current]
+    current = entries_of(home)
+    return [entry for entry in entries_of(Home(home.subscriber, places)) if entry not in current]
 
 
-def is_of_same_kinds(before: Home, after: Home) -> bool:
+def is_found_alike(before: Home, after: Home) -> bool:
     """Whether nothing changed by which the household is found. Most writes change nothing of it, so this is quick."""
     if len(before.places) != len(after.places):
         return False
@@ -56,15 +94,46 @@ def is_of_same_kinds(before: Home, after: Home) -> bool:
     )
 
 
-def leading(search: Search) -> list[Callable[[bytes], bool]]:
-    """For each way to find all whom the search may be for: whether those of a kind are among them."""
-    leads: list[Callable[[bytes], bool]] = []
+def leading(search: Search) -> list[Lead]:
+    """All ways to find whom the search may be for."""
+    leads: list[Lead] = []
     for names, is_one in ((_OF_SUBSCRIBERS, _is_subscriber), (_OF_DEVICES, _is_device)):
         if asked := [name for name in search.match if name in names]:
             leads.append(functools.partial(_agrees, search, asked, is_one))
     if "state" in search.match:
         leads.append(functools.partial(_agrees, search, ["state"], _may_say_state))
+    versions = search.match.get("version", frozenset())
+    if versions and all(versions):
+        leads.append(frozenset(_VERSION + one.encode() for one in versions).__contains__)
+    for terms in search.terms():
+        if all(term.startswith(f"{ATTRIBUTES}.") for term in terms):
+            leads.append(tuple(Source(kind, digest) for kind, digest in map(_place_of_attribute, sorted(terms))))
+    if search.asks_when_seen:
+        first = 0 if search.seen_since is None else max(1, to_integer(search.seen_since))
+        last = "+inf" if search.unseen_since is None else to_integer(search.unseen_since) - 1
+        leads.append((Source(SEEN, times=(first, last)),))
     return leads
+
+
+def _kinds_of(home: Home) -> list[bytes]:
+    kinds = [_kind_of_subscriber(home.subscriber)]
+    for place in home.places:
+        kinds.append(_kind_of_device(place.device))
+        if place.device.rcc14 is not None:
+            kinds.append(b"%b%d" % (_VERSION, place.device.rcc14.version))
+    return list(dict.fromkeys(kinds))
+
+
+def _attribute_terms(subscriber: Subscriber) -> list[str]:
+    if not subscriber.attributes:
+        return []
+    return [term for term in terms_of_subscriber(subscriber) if term.startswith(f"{ATTRIBUTES}.")]
+
+
+def _place_of_attribute(term: str) -> tuple[bytes, bytes]:
+    """The kind that has those with the attribute, and what their entries begin with."""
+    digest = hashlib.blake2b(term.encode(), digest_size=_DIGEST_BYTES).digest()
+    return b"%b%d" % (_ATTRIBUTE, digest[0] % _ATTRIBUTE_KINDS), digest
 
 
 def _agrees(search: Search, names: Sequence[str], concerns: Callable[[bytes], bool], kind: bytes) -> bool:
@@ -84,15 +153,17 @@ def _is_device(kind: bytes) -> bool:
 
 
 def _may_say_state(kind: bytes) -> bool:
-    return _is_subscriber(kind) or _decode_device(kind[1:]).state is not None
+    return _is_subscriber(kind) or (_is_device(kind) and _decode_device(kind[1:]).state is not None)
 
 
 def _looks(subscriber: Subscriber) -> tuple[object, ...]:
-    return subscriber.tenant, subscriber.plan, subscriber.groups, subscriber.imsi[:6], subscriber.state
+    one = subscriber
+    return one.tenant, one.plan, one.groups, one.imsi[:6], one.state, one.attributes
 
 
 def _device_looks(device: Device) -> tuple[object, ...]:
-    return device.manufacturer, device.model, device.tac, device.software, device.role, device.state
+    version = device.rcc14.version if device.rcc14 is not None else None
+    return device.manufacturer, device.model, device.tac, device.software, device.role, device.state, version
 
 
 def _kind_of_subscriber(one: Subscriber) -> bytes:

@@ -23,8 +23,9 @@ from gateway.fleet.mirror import Mirror
 from gateway.fleet.operation import Operation
 from gateway.fleet.subscriber import Subscriber
 
-SCHEMA_VERSION = 3
-"""2: households are found by their kinds. 3: by software too, and they are packed with more in mind.
+SCHEMA_VERSION = 4
+"""2: households are found by their kinds. 3: by software too, and they are packed with more in mind. 4: by version,
+attributes and when a device was last seen, which lies with the index.
 
 What the gateway before this one cannot read is written only once none of those is connected any more.
 """
@@ -240,8 +241,8 @@ class Keys:
         """The cell that says whose identity it is. Several devices may claim an IMEI, the last one is the newest."""
         return Address("claims" if kind == "imei" else "claim", *self._bucket(_LETTERS[kind] + value))
 
-    def seen(self, device_id: str) -> tuple[str, str]:
-        """Hash and field of when the device was last seen."""
+    def former_seen(self, device_id: str) -> tuple[str, str]:
+        """Hash and field of when the device was last seen, up to schema 3."""
         return self._bucket("t" + device_id)
 
     def ids(self, subscriber_id: str) -> str:
@@ -363,16 +364,15 @@ def unpack_mirror(body: bytes) -> Mirror:
     return _decode_mirror(zlib.decompress(body))
 
 
-def encode_stamped(stamp: bytes, value: Home | Pending, schema: int) -> bytes:
-    """A household or pending operations, in the form that all gateways at work can read."""
-    return stamp + (_pack_home(value, schema) if isinstance(value, Home) else encode(value))
+def encode_stamped(stamp: bytes, value: Home | Pending) -> bytes:
+    """A household or pending operations."""
+    return stamp + (_pack_home(value) if isinstance(value, Home) else encode(value))
 
 
-def _pack_home(home: Home, schema: int) -> bytes:
+def _pack_home(home: Home) -> bytes:
     # Nearly all of a household is names of fields and what devices of one model say alike.
-    mark, words = (_SINCE_3, _RECORDS) if schema >= 3 else (b"", _COMMON)
-    packer = zlib.compressobj(1, zlib.DEFLATED, -_WINDOW_BITS, _MEMORY_LEVEL, zdict=words)
-    return mark + packer.compress(encode(home)) + packer.flush()
+    packer = zlib.compressobj(1, zlib.DEFLATED, -_WINDOW_BITS, _MEMORY_LEVEL, zdict=_RECORDS)
+    return _SINCE_3 + packer.compress(encode(home)) + packer.flush()
 
 
 def _unpack_home(packed: bytes) -> Home:

@@ -16,11 +16,11 @@ from msgspec.structs import replace
 from gateway.errors import Unavailable
 from gateway.store.protocol import AHEAD, Traced, TraceEntry, newest_touch
 from gateway.store.redis import scripts
+from gateway.store.redis.kinds import SEEN
 from gateway.store.redis.layout import (
     STAMP_BYTES,
     Keys,
     encode,
-    parse_cell,
     to_datetime,
     to_integer,
 )
@@ -35,9 +35,13 @@ _decode_traced = msgspec.msgpack.Decoder(tuple[int, TraceEntry]).decode
 
 
 class Noted:
-    """Touches and traces of one process, those that wait to be written and those that were; see ``Store``."""
+    """Touches and traces of one process, those that wait to be written and those that were; see ``Store``.
 
-    def __init__(self, servers: Servers, keys: Keys) -> None:
+    Below schema 4 gateways may be at work that look for touches elsewhere, so they are there as well.
+    """
+
+    def __init__(self, servers: Servers, keys: Keys, schema: int) -> None:
+        self.schema = schema
         self._servers = servers
         self._keys = keys
         self._touched: dict[str, datetime] = {}
@@ -72,20 +76,24 @@ class Noted:
         return list(dict.fromkeys(owner.decode() for owner in owners))[:limit]
 
     async def load_last_seen(self, device_ids: Sequence[str]) -> dict[str, datetime]:
-        wanted = dict.fromkeys(device_ids)
-        homes = {self._keys.home(one.rpartition(".")[0]): None for one in wanted}
-        cells = [(name, field) for name, field in map(self._keys.seen, wanted)]
-        raws = await self._servers.run(
-            [Errand(one.key, ("GET", one.key)) for one in homes]
-            + [Errand(name, ("HGET", name, field)) for name, field in cells]
-        )
-        loaded = [parse_cell(address, raw)[1] for address, raw in zip(homes, raws, strict=False)]
-        present = {place.device.id for home in loaded if home is not None for place in home.places}
+        wanted = list(dict.fromkeys(device_ids))
+        by_ids: dict[str, list[str]] = {}
+        for device_id in wanted:
+            by_ids.setdefault(self._ids(device_id), []).append(device_id)
+        errands = [self._on_sights(scripts.TIMES, ids, *some) for ids, some in by_ids.items()]
+        former = list(map(self._keys.former_seen, wanted)) if self.schema < 4 else []
+        answers = await self._servers.run(errands + [Errand(key, ("HGET", key, field)) for key, field in former])
+        known: dict[str, int] = {}
+        for some, times in zip(by_ids.values(), answers, strict=False):
+            known |= {device_id: int(at) for device_id, at in zip(some, times, strict=True) if at is not None}
+        for device_id, at in zip(wanted, answers[len(errands) :], strict=False):
+            if at is not None:
+                known[device_id] = max(known.get(device_id, 0), int(at))
         seen = {}
-        for device_id, raw in zip(wanted, raws[len(homes) :], strict=True):
-            known, touched = to_datetime(int(raw)) if raw else None, self._touched.get(device_id)
-            if device_id in present and (at := (touched and newest_touch(known, touched)) or known):
-                seen[device_id] = at
+        for device_id, microseconds in known.items():
+            at, touched = to_datetime(microseconds) if microseconds else None, self._touched.get(device_id)
+            if last := newest_touch(at, touched) if touched else at:
+                seen[device_id] = last
         return seen
 
     async def close(self) -> None:
@@ -104,10 +112,16 @@ class Noted:
         """
         touched, (traced, self._traced) = self._touched.copy(), (self._traced, [])
         now_milliseconds, ahead = time.time_ns() // 1_000_000, AHEAD // timedelta(microseconds=1)
-        errands = [
-            Errand(name, scripts.call(scripts.TOUCH, [name], field, to_integer(at), ahead))
-            for (name, field), at in ((self._keys.seen(device_id), at) for device_id, at in touched.items())
-        ]
+        by_ids: dict[str, list[str | int]] = {}
+        for device_id, at in touched.items():
+            by_ids.setdefault(self._ids(device_id), []).extend((device_id, to_integer(at)))
+        errands = [self._on_sights(scripts.TOUCH, ids, ahead, *words) for ids, words in by_ids.items()]
+        if self.schema < 4:
+            former = ((self._keys.former_seen(device_id), at) for device_id, at in touched.items())
+            errands += [
+                Errand(name, scripts.call(scripts.FORMER_TOUCH, [name], field, to_integer(at), ahead))
+                for (name, field), at in former
+            ]
         for entry, expires_at, keep in traced:
             name, end = self._keys.trace(entry.owner, proven=entry.proven), to_integer(expires_at)
             gone_at = max(end // 1000, now_milliseconds) + GRACE_MILLISECONDS
@@ -120,6 +134,13 @@ class Noted:
             errands.append(Errand(name, ("LTRIM", name, 0, _TRACED_OWNERS - 1)))
         await self._servers.run(errands)
         self._touched = {key: at for key, at in self._touched.items() if touched.get(key) != at}
+
+    def _ids(self, device_id: str) -> str:
+        return self._keys.ids(device_id.rpartition(".")[0])
+
+    def _on_sights(self, script: scripts.Script, ids: str, *words: str | int) -> Errand:
+        kinds = self._keys.kinds(ids)
+        return Errand(kinds, scripts.call(script, [kinds], SEEN, self._keys.of_kind(ids, SEEN), *words))
 
     def _write_soon(self) -> None:
         if self._write_behind is None:

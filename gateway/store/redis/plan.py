@@ -36,7 +36,7 @@ from gateway.store.protocol import (
     Write,
     refuse_to_alter_audit,
 )
-from gateway.store.redis.kinds import is_of_same_kinds, kinds_of
+from gateway.store.redis.kinds import SEEN, entries_of, is_found_alike
 from gateway.store.redis.layout import (
     Address,
     Command,
@@ -143,6 +143,7 @@ class _Draft:
         self._dropped: dict[str, None] = {}
         self._emptied: dict[Address, None] = {}
         self._forgotten: dict[tuple[str, str], None] = {}
+        self._sights: list[Command] = []
         self._listed: dict[str, bool] = {}
         self._events: list[Event] = []
         self._indexed: dict[str, Command] = {}
@@ -187,7 +188,9 @@ class _Draft:
 
     def finish(self, now_milliseconds: int, stamp: bytes, kept_events: int, schema: int) -> Plan:
         commands: list[Command] = [("DEL", key) for key in self._dropped]
-        commands += [("HDEL", key, field) for key, field in self._forgotten]
+        if schema < 4:
+            commands += [("HDEL", key, field) for key, field in self._forgotten]
+        commands += self._sights
         ends = []
         after: dict[Address, Cell] = dict.fromkeys(self._emptied, (b"", None))
         for address, value in self._changed.items():
@@ -214,7 +217,7 @@ class _Draft:
                     commands.append(("SET", address.key, body))
             else:
                 after[address] = (stamp, value)
-                commands.append(("SET", address.key, encode_stamped(stamp, value, schema)))
+                commands.append(("SET", address.key, encode_stamped(stamp, value)))
             if address.kind == "home":
                 commands += self._reindexing(self._cells[address][1], value)
         for subscriber_id, listed in self._listed.items():
@@ -226,19 +229,24 @@ class _Draft:
 
     def _reindexing(self, before: Home | None, after: Home | None) -> list[Command]:
         """What lets the household be found by what it is now, and no more by what it was."""
-        if before is not None and after is not None and is_of_same_kinds(before, after):
+        if before is not None and after is not None and is_found_alike(before, after):
             return []
         home = after or before
         if home is None:
             return []
-        subscriber_id = home.subscriber.id
+        held, wanted = entries_of(before), entries_of(after)
+        changes = [("LEAVE", *entry) for entry in held if entry not in wanted]
+        changes += [("JOIN", *entry) for entry in wanted if entry not in held]
+        return [self._indexing(verb, home.subscriber.id, kind, member) for verb, kind, member in changes]
+
+    def _indexing(self, verb: str, subscriber_id: str, kind: bytes, member: bytes) -> Command:
         ids = self._keys.ids(subscriber_id)
-        held, wanted = kinds_of(before), kinds_of(after)
-        changes = [("LEAVE", kind) for kind in held if kind not in wanted]
-        changes += [("JOIN", kind) for kind in wanted if kind not in held]
-        return [
-            (verb, self._keys.kinds(ids), kind, self._keys.of_kind(ids, kind), subscriber_id) for verb, kind in changes
-        ]
+        return (verb, self._keys.kinds(ids), kind, self._keys.of_kind(ids, kind), member)
+
+    def _note_sights(self, verb: str, device_id: str) -> None:
+        """Say whether the device is one that can be seen. A new one never was."""
+        self._sights.append(self._indexing(verb, device_id.rpartition(".")[0], SEEN, device_id.encode()))
+        self._forgotten[self._keys.former_seen(device_id)] = None
 
     def _log(self, event: Event, kept_events: int) -> Command:
         indexes = [self._keys.events_of("s", event.subscriber_id)] if event.subscriber_id else []
@@ -323,7 +331,7 @@ class _Draft:
         self._move_identities(identities_of_device(place.device) if place else [], identities_of_device(device))
         if place is None:
             places = (*home.places, Place(stored))
-            self._forgotten[self._keys.seen(device.id)] = None
+            self._note_sights("JOIN", device.id)
         else:
             places = tuple(Place(stored, one.operations) if one is place else one for one in home.places)
         self._changed[address] = Home(home.subscriber, places)
@@ -401,7 +409,7 @@ class _Draft:
         self._dropped[history] = None
         for address in [address for address in self._changed if address.key == history]:
             del self._changed[address]
-        self._forgotten[keys.seen(device_id)] = None
+        self._note_sights("LEAVE", device_id)
 
     def _drop_traces(self, owner: str) -> None:
         for proven in (True, False):

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterable, Sequence
+from datetime import timedelta
 
 from redis.exceptions import ResponseError
 
-from gateway.store.protocol import Household
+from gateway.store.protocol import AHEAD, Household
 from gateway.store.redis import scripts
-from gateway.store.redis.kinds import former_kinds_of, kinds_of
+from gateway.store.redis.kinds import SEEN, Entry, entries_of, former_entries_of
 from gateway.store.redis.layout import SCHEMA_VERSION, Home, Keys, Place
 from gateway.store.redis.servers import Errand, Servers
 
@@ -42,18 +43,37 @@ async def raise_schema(servers: Servers, keys: Keys, pages: AsyncIterable[Sequen
     Raises: Unavailable.
     """
     async for page in pages:
-        changes: dict[tuple[scripts.Script, str], list[str | bytes]] = {}
-        for subscriber, devices in page:
-            ids = keys.ids(subscriber.id)
-            home = Home(subscriber, tuple(map(Place, devices)))
-            for script, kinds in ((scripts.JOIN, kinds_of(home)), (scripts.LEAVE, former_kinds_of(home))):
-                for kind in kinds:
-                    words = changes.setdefault((script, keys.kinds(ids)), [])
-                    words += (kind, keys.of_kind(ids, kind), subscriber.id)
-        await servers.run(
-            [
-                Errand(table, scripts.call(script, [table], *words), write=True)
-                for (script, table), words in changes.items()
-            ]
-        )
+        await _index(servers, keys, page)
+        await _move_sights(servers, keys, [device.id for _, devices in page for device in devices])
     await servers.run([Errand(keys.schema, ("SET", keys.schema, SCHEMA_VERSION), write=True)])
+
+
+async def _index(servers: Servers, keys: Keys, page: Sequence[Household]) -> None:
+    changes: dict[tuple[scripts.Script, str], list[str | bytes]] = {}
+    for subscriber, devices in page:
+        ids = keys.ids(subscriber.id)
+        home = Home(subscriber, tuple(map(Place, devices)))
+        wanted = [*entries_of(home), *(Entry(SEEN, device.id.encode()) for device in devices)]
+        for script, entries in ((scripts.JOIN, wanted), (scripts.LEAVE, former_entries_of(home))):
+            for kind, member in entries:
+                words = changes.setdefault((script, keys.kinds(ids)), [])
+                words += (kind, keys.of_kind(ids, kind), member)
+    await servers.run(
+        [Errand(table, scripts.call(script, [table], *words), write=True) for (script, table), words in changes.items()]
+    )
+
+
+async def _move_sights(servers: Servers, keys: Keys, device_ids: Sequence[str]) -> None:
+    """Keep with the index when devices were last seen."""
+    former = list(map(keys.former_seen, device_ids))
+    times = await servers.run([Errand(key, ("HGET", key, field)) for key, field in former])
+    seen = [(device_id, at) for device_id, at in zip(device_ids, times, strict=True) if at is not None]
+    ahead = AHEAD // timedelta(microseconds=1)
+    touches = []
+    for device_id, at in seen:
+        ids = keys.ids(device_id.rpartition(".")[0])
+        words = (SEEN, keys.of_kind(ids, SEEN), ahead, device_id, at)
+        touches.append(Errand(ids, scripts.call(scripts.TOUCH, [keys.kinds(ids)], *words)))
+    await servers.run(touches)
+    gone = [keys.former_seen(device_id) for device_id, _ in seen]
+    await servers.run([Errand(key, ("HDEL", key, field)) for key, field in gone])

@@ -54,17 +54,18 @@ local function set_of(id, count)
   return at
 end
 local function move(name, from, count)
-  for _, id in ipairs(redis.call('ZRANGE', name .. from, 0, -1)) do
-    local to = set_of(id, count)
+  local entries = redis.call('ZRANGE', name .. from, 0, -1, 'WITHSCORES')
+  for n = 1, #entries, 2 do
+    local to = set_of(entries[n], count)
     if to ~= from then
-      redis.call('ZREM', name .. from, id)
-      redis.call('ZADD', name .. to, 0, id)
+      redis.call('ZREM', name .. from, entries[n])
+      redis.call('ZADD', name .. to, entries[n + 1], entries[n])
     end
   end
 end
 local function join(kinds, kind, name, id)
   local before = sets(redis.call('HGET', kinds, kind) or 0)
-  if redis.call('ZADD', name .. set_of(id, before), 0, id) == 0 then return end
+  if redis.call('ZADD', name .. set_of(id, before), 'NX', 0, id) == 0 then return end
   local after = sets(redis.call('HINCRBY', kinds, kind, 1))
   if after > before then move(name, before - below(before), after) end
 end
@@ -93,7 +94,7 @@ end
 
 # Those of a kind are spread over as many sorted sets as keep each small enough for the encoding in which an entry costs
 # no more than its text: linear hashing, which splits or joins one set at a time. JOIN and LEAVE name kind, beginning of
-# the names of its sets, and id; the sets have the tag of the key.
+# the names of its sets, and entry; the sets have the tag of the key. An entry that joins has the time 0.
 
 
 def _script(body: str) -> Script:
@@ -182,12 +183,34 @@ return {owner, home, get('x'), get('o')}
 and pending operations. It reads keys that it finds, so it is for servers that hold all of them."""
 
 TOUCH = _script(r"""
+local ahead = tonumber(ARGV[3])
+local count = sets(redis.call('HGET', KEYS[1], ARGV[1]) or 0)
+for n = 4, #ARGV, 2 do
+  local set, at = ARGV[2] .. set_of(ARGV[n], count), tonumber(ARGV[n + 1])
+  local seen = redis.call('ZSCORE', set, ARGV[n])
+  local older = seen and tonumber(seen) - at
+  if older and (older < 0 or older > ahead) then redis.call('ZADD', set, ARGV[n + 1], ARGV[n]) end
+end
+return 1
+""")
+"""KEYS: kinds. ARGV: kind, name, how many microseconds more the time that is there may have; then entries, each with
+the microseconds of its new time. Keeps the newest of those that joined."""
+
+TIMES = _script(r"""
+local times, count = {}, sets(redis.call('HGET', KEYS[1], ARGV[1]) or 0)
+for n = 3, #ARGV do times[n - 2] = redis.call('ZSCORE', ARGV[2] .. set_of(ARGV[n], count), ARGV[n]) end
+return times
+""")
+"""KEYS: kinds. ARGV: kind, name, entries. The time of each, nil of those that are not there."""
+
+FORMER_TOUCH = _script(r"""
 local seen = redis.call('HGET', KEYS[1], ARGV[1])
 local older = seen and tonumber(seen) - tonumber(ARGV[2])
 if not seen or older < 0 or older > tonumber(ARGV[3]) then redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) end
 return 1
 """)
-"""KEYS: hash. ARGV: field, microseconds, and how many more the one that is there may have. Keeps the newest."""
+"""KEYS: hash. ARGV: field, microseconds, and how many more the one that is there may have. Keeps the newest, where
+gateways of schema 3 look for it."""
 
 DROP = _script(r"""
 local head = redis.call('GETRANGE', KEYS[1], 12, 19)
@@ -209,15 +232,54 @@ return number
 """KEYS: list, counter. ARGV: exchange, how many to keep, milliseconds at which the list ends. Keeps the newest."""
 
 FIND = _script(r"""
-local found, limit = {}, tonumber(ARGV[2])
-for at = 3, #ARGV, 2 do
-  for n = 0, sets(redis.call('HGET', KEYS[1], ARGV[at]) or 0) - 1 do
-    found[#found + 1] = redis.call('ZRANGE', ARGV[at + 1] .. n, ARGV[1], '+', 'BYLEX', 'LIMIT', 0, limit)
+local function precedes(one, other)
+  for n = 1, math.min(#one, #other) do
+    local a, b = string.byte(one, n), string.byte(other, n)
+    if a ~= b then return a < b end
+  end
+  return #one < #other
+end
+local low, limit, found = ARGV[1], tonumber(ARGV[2]), {}
+local function by_prefix(set, prefix)
+  local first = low == '' and '[' .. prefix or '(' .. prefix .. low
+  local ids = redis.call('ZRANGE', set, first, '(' .. prefix .. '\255', 'BYLEX', 'LIMIT', 0, limit)
+  if prefix ~= '' then
+    for n, id in ipairs(ids) do ids[n] = string.sub(id, #prefix + 1) end
+  end
+  return ids
+end
+local function by_time(set, first, last)
+  local ids = {}
+  for _, device in ipairs(redis.call('ZRANGE', set, first, last, 'BYSCORE')) do
+    local id = string.match(device, '^(.*)%.[^.]*$')
+    if precedes(low, id) then ids[#ids + 1] = id end
+  end
+  table.sort(ids, precedes)
+  for n = limit + 1, #ids do ids[n] = nil end
+  return ids
+end
+for at = 3, #ARGV, 7 do
+  local kind, name, prefix, first, last, part, parts = unpack(ARGV, at, at + 6)
+  for n = part, sets(redis.call('HGET', KEYS[1], kind) or 0) - 1, parts do
+    found[#found + 1] = first == '' and by_prefix(name .. n, prefix) or by_time(name .. n, first, last)
   end
 end
 return found
 """)
-"""KEYS: kinds. ARGV: where to begin, how many; then kinds, each with its name. The first ids of each set of those."""
+"""KEYS: kinds. ARGV: the subscriber to begin after, how many; then sources, each with its name. The first subscribers
+in each set of those."""
+
+ESTIMATE = _script(r"""
+local kind, name, prefix, first, last = unpack(ARGV)
+local count, found = sets(redis.call('HGET', KEYS[1], kind) or 0), 0
+local looked = math.min(count, 64)
+for n = 0, looked - 1 do
+  if first ~= '' then found = found + redis.call('ZCOUNT', name .. n, first, last)
+  else found = found + redis.call('ZLEXCOUNT', name .. n, '[' .. prefix, '(' .. prefix .. '\255') end
+end
+return math.ceil(found * count / looked)
+""")
+"""KEYS: kinds. ARGV: a source with its name. How many entries it has, by those in some of its sets."""
 
 JOIN = _script("for at = 1, #ARGV, 3 do join(KEYS[1], ARGV[at], ARGV[at + 1], ARGV[at + 2]) end\nreturn 1\n")
 """KEYS: kinds. ARGV: kind, name, id, for each."""
@@ -225,7 +287,10 @@ JOIN = _script("for at = 1, #ARGV, 3 do join(KEYS[1], ARGV[at], ARGV[at + 1], AR
 LEAVE = _script("for at = 1, #ARGV, 3 do leave(KEYS[1], ARGV[at], ARGV[at + 1], ARGV[at + 2]) end\nreturn 1\n")
 """The reverse."""
 
-ALL = (COMMIT, DECIDE, PREPARE, FINISH, FATE, CLOSE, LOCATE, TOUCH, DROP, TRACE, FIND, JOIN, LEAVE)
+ALL = (
+    COMMIT, DECIDE, PREPARE, FINISH, FATE, CLOSE, LOCATE, TOUCH, TIMES, FORMER_TOUCH, DROP, TRACE, FIND, ESTIMATE, JOIN,
+    LEAVE,
+)  # fmt: skip
 
 
 def call(script: Script, keys: Sequence[str], *arguments: str | bytes | int) -> tuple[str | bytes | int, ...]:

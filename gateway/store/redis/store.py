@@ -88,7 +88,7 @@ class RedisStore:
         self._schema = schema
         self._transactions = Transactions(servers, keys)
         self._turns = Turns()
-        self._noted = Noted(servers, keys)
+        self._noted = Noted(servers, keys, schema)
         self._log = Log(servers, keys)
         self._households = Households(servers, keys)
         self._known: dict[Address, Cell] = {}
@@ -262,7 +262,12 @@ class RedisStore:
                 yield household
 
     async def search(self, search: Search, after: str = "", *, marks: bool = False) -> AsyncIterator[Household]:
-        async for page in self._households.pages(after, await self._households.sources(search, self._schema)):
+        sources = self._households.everybody()
+        if self._schema >= 4:  # until then others may write what is not found by the index
+            if search.asks_when_seen:
+                await self._noted.save()
+            sources = await self._households.sources(search)
+        async for page in self._households.pages(after, sources):
             for household in await narrow(self, search, page, marks=marks):
                 yield household
 
@@ -326,11 +331,11 @@ class RedisStore:
             if await is_older_connected(self._servers):
                 return
             await self._raise_schema()
-        self._schema = SCHEMA_VERSION
+        self._schema = self._noted.schema = SCHEMA_VERSION
 
     async def _raise_schema(self) -> None:
         await raise_schema(self._servers, self._keys, self._households.pages("", self._households.everybody()))
-        self._schema = SCHEMA_VERSION
+        self._schema = self._noted.schema = SCHEMA_VERSION
 
     async def _take_turn(
         self,
