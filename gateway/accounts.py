@@ -62,12 +62,17 @@ class Accounts:
         if state is None or state.account_made_at is None:
             return {}
         serial = state.account_serial
+        client, server = self._names(state)
         return {
-            "dm_client_name": state.loc_uri,
+            "dm_client_name": client,
             "dm_client_secret": self._password(device.id, serial, "client"),
-            "dm_server_name": self._server_id,
+            "dm_server_name": server,
             "dm_server_secret": self._password(device.id, serial, "server"),
         }
+
+    def _names(self, state: OmaDmState) -> tuple[str, str]:
+        """The names of both directions: those that the device has in its account stay when that gets new passwords."""
+        return state.client.name or state.loc_uri, state.server.name if state.server else self._server_id
 
     def is_due(self, device: Device, now: datetime) -> bool:
         """Whether the device has no account yet, or one of the gateway's making that is past its life.
@@ -84,9 +89,10 @@ class Accounts:
         state = device.omadm
         serial = state.account_serial + 1 if state else 1
         loc_uri = state.loc_uri if state else loc_uri_of(device.imei)
+        client, server = self._names(state) if state else (loc_uri, self._server_id)
         pair = AccountPair(
-            seal_login(self._sealer, Login(loc_uri, self._password(device.id, serial, "client"))),
-            seal_login(self._sealer, Login(self._server_id, self._password(device.id, serial, "server"))),
+            seal_login(self._sealer, Login(client, self._password(device.id, serial, "client"))),
+            seal_login(self._sealer, Login(server, self._password(device.id, serial, "server"))),
         )
         if state is None:
             state = OmaDmState(loc_uri=loc_uri, client=pair.client, server=pair.server)

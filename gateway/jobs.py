@@ -59,7 +59,7 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
     "capability": ("enable", "disable", "list"),
     "diagnostics": ("start", "stop", "read", "list"),
     "inventory": ("read",),
-    "account": ("rotate", "move"),
+    "account": ("rotate", "move", "read"),
 }
 GRAVE = frozenset({"lock", "partial-lock", "wipe", "factory-reset"})
 """Actions that take a second call with the code that the first one gave."""
@@ -146,7 +146,7 @@ class Jobs:
             deadline_at = now + (timedelta(hours=hours) if hours else DEADLINES[kind])
             asked = self._asked(device, kind, action, subject, items, now, deadline_at)
             job, operations = begin(asked, now)
-            if kind == "account":
+            if kind == "account" and action != "read":
                 made_at = device.omadm.account_made_at if device.omadm else None
                 job = replace(job, parameters=job.parameters | {"made_at": made_at.isoformat() if made_at else ""})
                 device = self._accounts.renewed(device, now)

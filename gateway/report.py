@@ -124,7 +124,7 @@ def job(found: Mapping[str, Any]) -> str:
     percent = "" if found["percent"] is None else f" {found['percent']} %"
     result = f"{found['code']} {found['meaning']}" if found["code"] is not None else found["step"]
     lines = [f"job {found['id']}  {what}  {found['state']}{percent}  {result}".rstrip()]
-    if found["kind"] in ("inventory", "diagnostics") or found["action"] == "list":
+    if found["kind"] in ("inventory", "diagnostics") or found["action"] in ("list", "read"):
         lines += [f"  {uri} = {value}" for uri, value in found["read"].items()]
     if found["components"]:
         rows = [[one["id"], one["name"], one["version"], one["state"]] for one in found["components"]]

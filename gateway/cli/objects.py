@@ -58,6 +58,14 @@ def device_rotate(ref: str, hours: int | None) -> tuple[object, str]:
     return _start(ref, "account", "rotate", hours=hours)
 
 
+@click.command("account")
+@click.argument("ref")
+@printing
+def device_account(ref: str) -> tuple[object, str]:
+    """Read in the next session which OMA DM accounts a device has; `mogate device jobs` shows them."""
+    return _start(ref, "account", "read")
+
+
 @click.command("move")
 @click.argument("ref")
 @click.argument("address")
@@ -206,6 +214,6 @@ def _check_named(action: str, name: str, what: str) -> None:
 
 
 COMMANDS = (
-    device_jobs, device_cancel, device_inventory, device_rotate, device_move, device_firmware, device_software,
-    device_lock, device_unlock, device_wipe, device_factory_reset, device_capability, device_diagnostics,
+    device_jobs, device_cancel, device_inventory, device_account, device_rotate, device_move, device_firmware,
+    device_software, device_lock, device_unlock, device_wipe, device_factory_reset, device_capability, device_diagnostics,
 )  # fmt: skip

@@ -54,8 +54,13 @@ class Account(NamedTuple):
     @property
     def port(self) -> int:
         """The TCP port of the address."""
-        parts = urlsplit(self.address)
-        return parts.port or _DEFAULT_PORTS.get(parts.scheme, 443)
+        return port_of(self.address)
+
+
+def port_of(address: str) -> int:
+    """The TCP port of a server's URL."""
+    parts = urlsplit(address)
+    return parts.port or _DEFAULT_PORTS.get(parts.scheme, 443)
 
 
 def values_of(account: Account) -> dict[str, str]:

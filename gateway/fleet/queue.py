@@ -91,7 +91,7 @@ def _conclude(outcome: Outcome, now: datetime) -> Operation:
     operation = replace(
         outcome.operation,
         members=members,
-        results=tuple((read.uri, read.value or "") for read in outcome.reads),
+        results=tuple((read.uri, read.value or "/".join(read.children or ())) for read in outcome.reads),
         answers=outcome.answers,
         result=outcome.result,
     )

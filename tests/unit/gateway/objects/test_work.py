@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from gateway.fleet.job import MAX_JOBS, Job, JobState, kept
 from gateway.fleet.operation import Operation
 from gateway.objects import firmware
-from gateway.objects.account import refused
+from gateway.objects.account import address_before, refused
 from gateway.objects.work import begin, standing, work
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
@@ -522,3 +522,69 @@ def test_a_device_that_never_answered_may_have_its_new_account() -> None:
     """Silence is no refusal: both accounts go on."""
     ended, _ = moving((408, 215))
     assert (ended.state, ended.code, refused(ended)) == (JobState.FAILED, 408, False)
+
+
+OLDER = {
+    "old_ServerId": "mogate", "old_Addr": "http://old.example/dm", "old_ConRef": "./SyncML/Con/1", "old_Name": "Ex",
+    "other_ServerId": "other",
+}  # fmt: skip
+
+
+def older(action: str, *, lists: bool, **parameters: str) -> tuple[Job, tuple[Operation, ...]]:
+    """A job of a phone that has its account where OMA DM 1.1.2 has it, after that was found."""
+    current, (asked,) = begin(job("account", action, "./DMAcc", server_id="mogate", **parameters), NOW)
+    worked = work((current,), [answered(404)(asked)], (), NOW, session_begins=False, account_waits=True)
+    (listing,) = worked.operations
+    assert listing.uri == "./SyncML/DMAcc?list=StructData"
+    if lists:
+        told = [answered(200, **OLDER)(listing)]
+        worked = work(worked.jobs, told, (), NOW, session_begins=False, account_waits=True)
+        return worked.jobs[0], worked.operations
+    worked = work(worked.jobs, [answered(406)(listing)], (), NOW, session_begins=False, account_waits=True)
+    (names,) = worked.operations
+    assert (names.verb, names.uri) == ("Get", "./SyncML/DMAcc")
+    told = [answered(200, value="old/other")(names)]
+    worked = work(worked.jobs, told, (), NOW, session_begins=False, account_waits=True)
+    said = {f"./SyncML/DMAcc/{name.replace('_', '/')}": value for name, value in OLDER.items()}
+    told = [
+        answered(200, value=said[one.uri])(one) if one.uri in said else answered(404)(one) for one in worked.operations
+    ]
+    worked = work(worked.jobs, told, (), NOW, session_begins=False, account_waits=True)
+    return worked.jobs[0], worked.operations
+
+
+@pytest.mark.parametrize("lists", [True, False])
+def test_an_account_of_an_older_phone_is_rotated(lists: bool) -> None:
+    """Found by its ServerId, also on a phone that lists no subtrees, it gets both passwords in one Atomic."""
+    current, (atomic,) = older("rotate", lists=lists)
+    assert (current.stage, atomic.verb) == ("replace", "Atomic")
+    assert [(one.verb, one.uri, one.value) for one in atomic.members] == [
+        ("Replace", "./SyncML/DMAcc/old/ClientPW", "{dm_client_secret}"),
+        ("Replace", "./SyncML/DMAcc/old/ServerPW", "{dm_server_secret}"),
+    ]
+
+
+@pytest.mark.parametrize("lists", [True, False])
+def test_an_account_of_an_older_phone_moves(lists: bool) -> None:
+    """Another one is added beside it, with what the old one says of the connection; then that is deleted."""
+    current, (atomic,) = older("move", lists=lists, address="https://new.example/dm", node="m2")
+    assert {one.uri.removeprefix("./SyncML/DMAcc/m2"): one.value for one in atomic.members} == {
+        "": None, "/Addr": "https://new.example/dm", "/AddrType": "1", "/PortNbr": "443", "/ConRef": "./SyncML/Con/1",
+        "/ServerId": "mogate", "/ServerPW": "{dm_server_secret}", "/UserName": "{dm_client_name}",
+        "/ClientPW": "{dm_client_secret}", "/AuthPref": "syncml:auth-md5", "/Name": "Ex",
+    }  # fmt: skip
+    assert address_before(current) == "http://old.example/dm"
+    waiting = work((current,), [answered(200)(atomic)], (), NOW, session_begins=False, account_waits=True)
+    (drop,) = work(waiting.jobs, (), (), NOW, session_begins=True).operations
+    assert (drop.verb, drop.uri) == ("Delete", "./SyncML/DMAcc/old")
+
+
+def test_accounts_are_read_and_left_alone() -> None:
+    """A job that only reads tells which servers the phone has accounts with, of either version, and changes nothing."""
+    ended, operations = older("read", lists=True)
+    assert (ended.state, operations, refused(ended)) == (JobState.DONE, (), False)
+    assert ended.meaning == (
+        "the device has accounts with mogate at http://old.example/dm, other at an address it does not tell"
+    )
+    ended, told = play(job("account", "read", "./DMAcc"), [answered(404)], [answered(404)])
+    assert (ended.state, ended.code, len(told)) == (JobState.FAILED, 404, 3)
