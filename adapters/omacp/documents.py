@@ -5,7 +5,7 @@ Spec: OMA-WAP-TS-ProvCont-V1_1 4
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from collections.abc import Mapping as Values
 
 from adapters.omacp.account import application
@@ -28,6 +28,8 @@ from gateway.service import Service
 from gateway.settings import OmaCp, Sms
 
 _ROOT_ORDER = ("PXLOGICAL", "NAPDEF", "APPLICATION")
+_CONNECTED = ("w2", "w4", "w5", "25", "110", "143")
+"""Applications that a phone connects by what the document says; IMS and RCS clients go by their own parameters."""
 
 
 class CpDocuments:
@@ -135,15 +137,15 @@ class CpDocuments:
         # An account is of no use without an access point, whoever sees to that later.
         owned = account is None and not everything
         theirs = self._service.left_out(subscriber, device, "omacp") if owned else frozenset()
-        found = []
+        found: list[Characteristic] = []
         for mo in self._settings.objects:
             if mo in values and mo not in theirs:
-                one = self._own.render(mo, values[mo]) if mo in self._own else _legacy(self._mapping, mo, values[mo])
-                found += [one] if one else []
+                given = values[mo]
+                found += self._own.render(mo, given) if mo in self._own else _legacy(self._mapping, mo, given)
         nap_ids = _ids(found, "NAPDEF", "NAPID")
-        found = [_connected(one, nap_ids) if one.type == "PXLOGICAL" else one for one in found]
+        proxy_ids = _ids(found, "PXLOGICAL", "PROXY-ID")
+        found = [_connected(one, proxy_ids, nap_ids) for one in found]
         if account is not None:
-            proxy_ids = _ids(found, "PXLOGICAL", "PROXY-ID")
             found.append(application(self._mapping, account, nap_ids=() if proxy_ids else nap_ids, proxy_ids=proxy_ids))
         return Characteristic(ROOT, (), tuple(sorted(found, key=lambda one: _ROOT_ORDER.index(one.type))))
 
@@ -154,20 +156,35 @@ def format_document(document: Characteristic) -> str:
     return f'<{ROOT} version="1.0">{inner}</{ROOT}>'
 
 
-def _legacy(mapping: Mapping, mo: str, values: Values[str, str]) -> Characteristic | None:
+def _legacy(mapping: Mapping, mo: str, values: Values[str, str]) -> tuple[Characteristic, ...]:
     """An MO without a table of its own: its APPLICATION as in the older RCC.14 layout, with the name OMA CP has."""
     rendered = mapping.render(mo, values, "A")
     if rendered is None:
-        return None
+        return ()
     parms = tuple(Parm("APPID" if name == "AppID" else name, value) for name, value in rendered.parms)
-    return rendered._replace(parms=parms)
+    return (rendered._replace(parms=parms),)
 
 
 def _ids(characteristics: Iterable[Characteristic], type_: str, name: str) -> list[str]:
     return [parm.value for one in characteristics if one.type == type_ for parm in one.parms if parm.name == name]
 
 
-def _connected(proxy: Characteristic, nap_ids: Iterable[str]) -> Characteristic:
+def _connected(one: Characteristic, proxy_ids: Sequence[str], nap_ids: Sequence[str]) -> Characteristic:
+    """A proxy or an application with what it is reached by; anything else as it is.
+
+    Spec: OMA-WAP-TS-ProvCont-V1_1 (TO-PROXY, TO-NAPID)
+    """
+    if one.type == "PXLOGICAL":
+        return _reached(one, nap_ids)
+    if one.type != "APPLICATION" or not any(parm.name == "APPID" and parm.value in _CONNECTED for parm in one.parms):
+        return one
+    if any(parm.name in ("TO-PROXY", "TO-NAPID") for parm in one.parms):
+        return one
+    ways = [Parm("TO-PROXY", known) for known in proxy_ids] or [Parm("TO-NAPID", known) for known in nap_ids]
+    return one._replace(parms=(*one.parms, *ways))
+
+
+def _reached(proxy: Characteristic, nap_ids: Iterable[str]) -> Characteristic:
     """The proxy whose physical side has its identifier and the access points it is reached by.
 
     Spec: OMA-WAP-TS-ProvCont-V1_1 (PXPHYSICAL: PHYSICAL-PROXY-ID, TO-NAPID)

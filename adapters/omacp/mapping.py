@@ -21,7 +21,10 @@ _FALSE_TRUE = {"false": "0", "true": "1"}
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One table: the type of the characteristic, and node = place of everything that stands in it."""
+    """One table: the type of the characteristic, and node = place of everything that stands in it.
+
+    Where places begin with ``<X>``, there is a characteristic for each entry.
+    """
 
     mo: str
     characteristic: str
@@ -51,6 +54,8 @@ class CpMapping:
                 key = catalogue.get(table.mo).key
                 for node, place in table.place.items():
                     _check(catalogue, key, node, place)
+                if len({place.startswith(f"{UNNAMED}/") for place in table.place.values()}) > 1:
+                    raise ValueError(f"either all places begin with {UNNAMED}, or none")
             except (msgspec.DecodeError, UnicodeDecodeError, OSError, NotFound, ValueError) as error:
                 raise ConfigError(str(error), file=path) from None
             if key in tables:
@@ -58,22 +63,24 @@ class CpMapping:
             tables[key] = table
         return cls(catalogue, tables)
 
-    def render(self, mo: str, values: Values[str, str]) -> Characteristic | None:
-        """The MO's characteristic with these values (path -> text); None when none of them has a place.
+    def render(self, mo: str, values: Values[str, str]) -> tuple[Characteristic, ...]:
+        """The MO's characteristics with these values (path -> text); none when none of them has a place.
 
         Parms come in the order of the table, entries of a list in the order of the values.
         """
         table = self._tables[mo]
         root = self._catalogue.get(mo).root
-        top = _Growing(table.characteristic)
+        tops: dict[str, _Growing] = {}
         order = {node: index for index, node in enumerate(table.place)}
         found = [(*_template(root, path), text) for path, text in values.items()]
         for node, names, fmt, text in sorted(found, key=lambda one: order.get(one[0], -1)):
             if node in table.place:
-                top.put(
-                    table.place[node].split("/"), names, _FALSE_TRUE.get(text, text) if fmt is Format.BOOL else text
-                )
-        return top.done() if top.parms or top.below else None
+                place, entry = table.place[node].split("/"), ""
+                if place[0] == UNNAMED:
+                    (entry, *names), (_, *place) = names, place
+                top = tops.setdefault(entry, _Growing(table.characteristic))
+                top.put(place, names, _FALSE_TRUE.get(text, text) if fmt is Format.BOOL else text)
+        return tuple(top.done() for top in tops.values())
 
 
 class _Growing:

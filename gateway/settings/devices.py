@@ -108,5 +108,5 @@ class OmaCp(Table):
     ``imsi_key`` is how the IMSI stands in the key of a MAC; a few old phones want its digits.
     """
 
-    objects: tuple[str, ...] = ("connmo-proxy", "connmo-nap")
+    objects: tuple[str, ...] = ("connmo-proxy", "connmo-nap", "applications")
     imsi_key: Literal["semi-octets", "digits"] = "semi-octets"

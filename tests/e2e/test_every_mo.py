@@ -26,7 +26,16 @@ ROOTS = {mo.key: f"./Every/{mo.key}" for mo in CATALOGUE if mo.key not in OF_THE
 OWN_ROOTS = {"fumo": "./FUMO", "lawmo": "./LAWMO", "scomo": "./SCOMO"}
 """Where the phone has objects of its own; what is set goes there."""
 
-UNSEEN = {("dmacc", "AppAuth/1/AAuthSecret"), ("dmacc", "AppAuth/2/AAuthSecret"), ("fumo", "State")}
+UNSEEN = {
+    ("dmacc", "AppAuth/1/AAuthSecret"),
+    ("dmacc", "AppAuth/2/AAuthSecret"),
+    *(
+        ("applications", f"1/{node}/1/{leaf}")
+        for node in ("AppAuth", "Resource")
+        for leaf in ("AAuthSecret", "AAuthData")
+    ),
+    ("fumo", "State"),
+}
 """What the phone tells nobody, and what it says of its own work."""
 
 SET_RIGHT = {"rcs": {"SERVICES/ChatAuth": "true"}}

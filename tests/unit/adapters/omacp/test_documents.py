@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from libwbxml import to_xml
 from tshark import dissect
 
 from adapters.omacp.documents import CpDocuments
@@ -64,6 +65,35 @@ def test_an_account_over_a_proxy() -> None:
     assert not any(name == "TO-NAPID" for name, _ in parms(document, "APPLICATION"))
     physical = parms(document, "PXLOGICAL", "PXPHYSICAL")
     assert (physical[0], physical[-1]) == (("PHYSICAL-PROXY-ID", "P"), ("TO-NAPID", "NAP1"))
+
+
+def test_applications_go_by_what_comes_along() -> None:
+    """Browser and MMS by the proxy, or the access point where there is none; who names a way keeps to it, and an IMS
+    client gets none. libwbxml reads all of it.
+
+    Spec: OMA-WAP-TS-ProvCont-V1_1 4 (TO-PROXY, TO-NAPID)
+    """
+    web, mms, mail = (
+        '"Web/AppID" = "w2"\n"Web/Resource/1/URI" = "http://wap.example/"\n"Web/Resource/1/StartPage" = ""\n',
+        '"Mms/AppID" = "w4"\n"Mms/PrefAddr/1/Addr" = "http://mmsc.example"\n',
+        '"Mail/AppID" = "143"\n"Mail/ToNap/1/NapID" = "INTERNET"\n"Mail/AppAddr/1/Addr" = "imap.example"\n',
+    )
+    applications = f"[mo.applications]\n{web}{mms}{mail}"
+    wanted = (*OmaCp().objects, "ims")
+
+    def ways(*objects: str) -> list[dict[str, str]]:
+        xml, wbxml = documents(*objects, wanted=wanted).preview(ANN, PHONE)
+        decoded = decode_document(wbxml)
+        assert parse_document(to_xml(wbxml)) == parse_document(xml.encode()) == decoded
+        return [dict(one.parms) for one in decoded.characteristics if one.type == "APPLICATION"]
+
+    found = {one["APPID"]: one for one in ways(NAP, PROXY, IMS, applications)}
+    assert {app: one.get("TO-PROXY") or one.get("TO-NAPID") for app, one in found.items()} == {
+        "w2": "P", "w4": "P", "143": "INTERNET", "ap2001": None,
+    }  # fmt: skip
+    assert found["w4"]["ADDR"] == "http://mmsc.example"
+    assert [one.get("TO-NAPID") for one in ways(NAP, applications)] == ["INTERNET", "NAP1", "NAP1"]
+    assert [one.get("TO-NAPID") for one in ways(applications)] == ["INTERNET", None, None]
 
 
 def test_without_connectivity() -> None:

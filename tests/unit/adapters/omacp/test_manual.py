@@ -71,6 +71,7 @@ def test_words_that_are_none_are_refused(tmp_path: Path) -> None:
 
 
 def test_the_words_that_are_shipped() -> None:
-    """They have a field for the access point's name, its APN and how one signs in there."""
-    (part,) = ManualWords.load(CONFIG / "mapping" / "manual").instructions(DOCUMENT, "en", "").parts
-    assert part.entries == (Entry("APN", "apn.example"), Entry("Authentication type", "CHAP"))
+    """They have fields for an access point, its APN and how one signs in there, and for the centre of MMS."""
+    access, mms = ManualWords.load(CONFIG / "mapping" / "manual").instructions(DOCUMENT, "en", "").parts
+    assert access.entries == (Entry("APN", "apn.example"), Entry("Authentication type", "CHAP"))
+    assert mms.entries == (Entry("MMSC", "https://w4"),)

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from adapters.omacp.mapping import CpMapping
-from adapters.provisioning.document import format_characteristic
+from adapters.provisioning.document import Characteristic, format_characteristic
 from gateway.errors import ConfigError
 from gateway.mo.catalogue import Catalogue
+from gateway.mo.example import example_values
 
 CONFIG = Path(__file__).parents[4] / "config"
 
@@ -23,8 +24,7 @@ def mapping(catalogue: Catalogue) -> CpMapping:
 
 
 def xml(mapping: CpMapping, mo: str, values: dict[str, str]) -> str:
-    made = mapping.render(mo, values)
-    return format_characteristic(made) if made else ""
+    return "".join(map(format_characteristic, mapping.render(mo, values)))
 
 
 def test_an_access_point(mapping: CpMapping) -> None:
@@ -68,9 +68,58 @@ def test_a_proxy(mapping: CpMapping) -> None:
 
 def test_what_has_no_place(mapping: CpMapping) -> None:
     """Leaves that the table does not name are left out; nothing at all is no characteristic."""
-    assert mapping.render("connmo-nap", {"IP/IPv4/NetMask": "255.0.0.0", "Nonsense": "x"}) is None
+    assert mapping.render("connmo-nap", {"IP/IPv4/NetMask": "255.0.0.0", "Nonsense": "x"}) == ()
     assert "connmo-nap" in mapping
     assert "ims" not in mapping
+
+
+def test_each_application_is_a_characteristic(mapping: CpMapping) -> None:
+    """Entries of the tree's list in its order, each with servers, accounts and resources of its own.
+
+    Spec: OMA-WAP-TS-ProvCont-V1_1 4 (APPLICATION, APPADDR, PORT, APPAUTH, RESOURCE)
+    """
+    values = {
+        "Mms/AppID": "w4", "Mms/Name": "MMS", "Mms/PrefAddr/1/Addr": "http://mmsc.example", "Mms/ToNap/1/NapID": "M",
+        "Web/Resource/home/URI": "http://wap.example/", "Web/Resource/home/StartPage": "", "Web/AppID": "w2",
+        "Mail/AppID": "143", "Mail/AppAddr/1/Addr": "192.0.2.7", "Mail/AppAddr/1/AddrType": "IPV4",
+        "Mail/AppAddr/1/Port/1/PortNbr": "993", "Mail/AppAddr/1/Port/1/Service/1/Service": "993",
+        "Mail/AppAuth/1/AAuthName": "ann", "Mail/AppAuth/1/AAuthSecret": "s",
+    }  # fmt: skip
+    assert xml(mapping, "applications", values) == (
+        '<characteristic type="APPLICATION"><parm name="APPID" value="w4"/><parm name="NAME" value="MMS"/>'
+        '<parm name="TO-NAPID" value="M"/><parm name="ADDR" value="http://mmsc.example"/></characteristic>'
+        '<characteristic type="APPLICATION"><parm name="APPID" value="w2"/><characteristic type="RESOURCE">'
+        '<parm name="URI" value="http://wap.example/"/><parm name="STARTPAGE" value=""/></characteristic>'
+        '</characteristic><characteristic type="APPLICATION"><parm name="APPID" value="143"/>'
+        '<characteristic type="APPADDR"><parm name="ADDR" value="192.0.2.7"/><parm name="ADDRTYPE" value="IPV4"/>'
+        '<characteristic type="PORT"><parm name="PORTNBR" value="993"/><parm name="SERVICE" value="993"/>'
+        '</characteristic></characteristic><characteristic type="APPAUTH"><parm name="AAUTHNAME" value="ann"/>'
+        '<parm name="AAUTHSECRET" value="s"/></characteristic></characteristic>'
+    )
+
+
+APPLICATION = {
+    "": "APPID PROVIDER-ID NAME AACCEPT APROTOCOL TO-PROXY TO-NAPID ADDR", "APPADDR": "ADDR ADDRTYPE",
+    "APPADDR/PORT": "PORTNBR SERVICE", "APPAUTH": "AAUTHTYPE AAUTHNAME AAUTHSECRET AAUTHDATA",
+    "RESOURCE": "URI NAME AACCEPT AAUTHTYPE AAUTHNAME AAUTHSECRET AAUTHDATA STARTPAGE CLIURI",
+}  # fmt: skip
+"""Every parm by where it stands; AAUTHLEVEL is of w7."""
+
+
+def test_every_parm_of_an_application_has_a_node(catalogue: Catalogue, mapping: CpMapping) -> None:
+    """Whatever a registration of an application uses of APPLICATION can be set in the tree.
+
+    Spec: OMA-WAP-TS-ProvCont-V1_1 4
+    """
+    made, _ = mapping.render("applications", example_values(catalogue.get("applications")))
+
+    def parms(one: Characteristic, above: str = "") -> set[str]:
+        own = {f"{above}{name}" for name, _ in one.parms}
+        return own.union(*(parms(child, f"{above}{child.type}/") for child in one.characteristics))
+
+    assert parms(made) == {
+        f"{place}/{name}".lstrip("/") for place, names in APPLICATION.items() for name in names.split()
+    }
 
 
 def test_a_directory_may_be_absent(catalogue: Catalogue, tmp_path: Path) -> None:
@@ -90,6 +139,10 @@ def test_a_directory_may_be_absent(catalogue: Catalogue, tmp_path: Path) -> None
         ('mo = "ims"\ncharacteristic = "C"\n[place]\nExt = "T"', "is no leaf"),
         ('mo = "ims"\ncharacteristic = "C"\n[place]\nTimer_T1 = ""', "cannot stand at ''"),
         ('mo = "ims"\ncharacteristic = "C"\n[place]\n"ICSI_List/<X>/ICSI" = "ICSI"', "as often"),
+        (
+            'mo = "applications"\ncharacteristic = "C"\n[place]\n"<X>/AppID" = "<X>/A"\n"<X>/Name" = "N/<X>"',
+            "either all places",
+        ),
     ],
 )
 def test_faults(catalogue: Catalogue, tmp_path: Path, content: str, says: str) -> None:
