@@ -215,5 +215,6 @@ def _check_named(action: str, name: str, what: str) -> None:
 
 COMMANDS = (
     device_jobs, device_cancel, device_inventory, device_account, device_rotate, device_move, device_firmware,
-    device_software, device_lock, device_unlock, device_wipe, device_factory_reset, device_capability, device_diagnostics,
+    device_software, device_lock, device_unlock, device_wipe, device_factory_reset, device_capability,
+    device_diagnostics,
 )  # fmt: skip
