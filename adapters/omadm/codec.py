@@ -291,31 +291,37 @@ def _items(content: _Content, in_wbxml: bool, inherited: Meta | None = None) -> 
 
 
 def _item(content: _Content, in_wbxml: bool, default_format: str) -> Item:
-    fields = _fields(content)
-    meta = _meta(fields) if "Meta" in fields else None
+    target = source = ""
+    meta: Meta | None = None
     data: Data = None
-    if (raw := fields.get("Data")) is not None:
-        data = tuple(raw) if isinstance(raw, list) else raw
-        # Octets that happen to be text come as text from WBXML, where nothing but Format tells them apart.
-        if in_wbxml and isinstance(data, str) and ((meta and meta.format) or default_format) == "bin":
-            data = data.encode()
-    return Item(
-        _locuri(fields["Target"]) if "Target" in fields else "",
-        _locuri(fields["Source"]) if "Source" in fields else "",
-        meta,
-        data,
-        "MoreData" in fields,
-    )
+    more_data = False
+    for tag, inside in content if isinstance(content, list) else _fields(content).items():
+        if tag == "Data":
+            data = tuple(inside) if isinstance(inside, list) else inside
+        elif tag == "Source":
+            source = _locuri(inside)
+        elif tag == "Meta":
+            meta = _meta_of(inside)
+        elif tag == "Target":
+            target = _locuri(inside)
+        elif tag == "MoreData":
+            more_data = True
+    # Octets that happen to be text come as text from WBXML, where nothing but Format tells them apart.
+    if in_wbxml and isinstance(data, str) and ((meta and meta.format) or default_format) == "bin":
+        data = data.encode()
+    return Item(target, source, meta, data, more_data)
 
 
 def _meta(fields: _Fields) -> Meta | None:
-    content = fields.get("Meta")
-    if content is None:
-        return None
+    return _meta_of(fields["Meta"]) if "Meta" in fields else None
+
+
+def _meta_of(content: _Content) -> Meta:
     if len(content) == 2 and isinstance(content, list):
         (first, format_), (second, type_) = content
         if first == "Format" and second == "Type" and isinstance(format_, str) and isinstance(type_, str):
-            return _meta_of(format_.strip(), type_.strip())
+            common = len(format_) + len(type_) <= _COMMON_LENGTH
+            return _common_meta(format_, type_) if common else Meta(format_.strip(), type_.strip())
     children = _fields(content)
     if "MetInf" in children:
         content = children["MetInf"]
@@ -327,14 +333,10 @@ def _meta(fields: _Fields) -> Meta | None:
     return Meta(**values, extra=_extra(content) if len(values) != len(children) else ())
 
 
-def _meta_of(format_: str, type_: str) -> Meta:
-    """The Meta that nearly every item has: there are few of them, so each is made once."""
-    return _common_meta(format_, type_) if len(format_) + len(type_) <= _COMMON_LENGTH else Meta(format_, type_)
-
-
 @functools.lru_cache(1000)
 def _common_meta(format_: str, type_: str) -> Meta:
-    return Meta(format_, type_)
+    """The Meta that nearly every item has: there are few of them, so each is made once."""
+    return Meta(format_.strip(), type_.strip())
 
 
 def _extra(content: _Content) -> tuple[AnyElement, ...]:
@@ -418,7 +420,7 @@ def _integer(text: str) -> int:
 
 
 def _uri(content: _Content) -> str:
-    uri = _text(content)
+    uri = content.strip() if isinstance(content, str) else _text(content)
     if len(uri) > MAX_URI_LENGTH:
         raise LimitExceeded(f"a URI of {len(uri)} characters, more than {MAX_URI_LENGTH}")
     return uri

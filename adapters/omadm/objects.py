@@ -81,7 +81,7 @@ def assemble(assembly: Assembly | None, message: SyncML, max_bytes: int) -> Asse
 
     Spec: OMA-TS-DM_Protocol-V1_2 7
     """
-    if assembly is None and not any(_has_parts(command) for command in message.commands):
+    if assembly is None and not _has_parts(message):
         return Assembled(message, None, {}, None)
     commands: list[AnyCommand] = []
     codes: dict[str, StatusCode] = {}
@@ -153,8 +153,9 @@ def _is_base64(command: Command, item: Item) -> bool:
     return meta is not None and meta.format == "b64"
 
 
-def _has_parts(command: AnyCommand) -> bool:
-    return not isinstance(command, Status | Group | Unknown) and any(item.more_data for item in command.items)
+def _has_parts(message: SyncML) -> bool:
+    with_items = (command for command in message.commands if isinstance(command, Command | Results | Alert))
+    return any(item.more_data for command in with_items for item in command.items)
 
 
 def _has_objects(alert: Alert) -> bool:

@@ -34,6 +34,11 @@ MAX_NODES = 10
 """Most nodes that one Get of a device is answered for."""
 
 NO_CODES: Mapping[str, StatusCode] = {}
+NO_META = Meta()
+
+# Members of an enumeration are slow to name, and these are named for each node a device tells.
+_NULL, _BIN, _B64 = Format.NULL, Format.BIN, Format.B64
+_VALUELESS = frozenset((Format.NODE, Format.NULL))
 
 
 class AlertCode(enum.IntEnum):
@@ -74,7 +79,7 @@ _CODES = {
 def reads_of(message: SyncML) -> Iterator[Read]:
     """What the device reports of its tree unasked: DevInfo."""
     for command in message.commands:
-        if isinstance(command, Command) and _code_for(command) == StatusCode.OK:
+        if isinstance(command, Command) and _CODES[command.verb] is StatusCode.OK:
             for item in command.items:
                 if item.source or item.target:
                     yield read(item, command.meta)
@@ -86,7 +91,7 @@ def alerts_of(message: SyncML) -> Iterator[DeviceAlert]:
         if not isinstance(alert, Alert) or alert.code is None:
             continue
         for item in alert.items or (Item(),):
-            meta = item.meta or Meta()
+            meta = item.meta or NO_META
             yield DeviceAlert(
                 code=alert.code,
                 type=meta.type,
@@ -106,16 +111,14 @@ def read(item: Item, shared: Meta | None, uri: str = "") -> Read:
 
     Spec: OMA-TS-SyncML_MetaInfo-V1_2 (Format, Type)
     """
-    own, shared = item.meta or Meta(), shared or Meta()
+    own, shared = item.meta or NO_META, shared or NO_META
     carried = Format.parse(own.format or shared.format)
-    names = _text(item, carried) if carried is Format.NODE else None
-    return Read(
-        uri=item.source or item.target or uri,
-        format=Format.BIN if carried is Format.B64 else carried,
-        type=own.type or shared.type,
-        value=None if carried in (Format.NODE, Format.NULL) else _text(item, carried),
-        children=None if names is None else tuple(filter(None, names.strip().split("/"))),
-    )
+    said = _text(item, carried)
+    place, type_ = item.source or item.target or uri, own.type or shared.type
+    if carried not in _VALUELESS:
+        return Read(place, _BIN if carried is _B64 else carried, type_, said)
+    names = None if said is None or carried is _NULL else tuple(filter(None, said.strip().split("/")))
+    return Read(place, carried, type_, children=names)
 
 
 def results_for(message: SyncML, offer: Callable[[str], Offer]) -> tuple[dict[str, StatusCode], tuple[Results, ...]]:
@@ -163,23 +166,16 @@ def statuses_for(
     Spec: OMA-TS-DM_Protocol-V1_2 8; OMA-TS-DM_RepPro-V1_2 6 (NoResp)
     """
     header = message.header
+    msg_ref, knows_no_resp = str(header.msg_id), header.ver_dtd == OLDER_DTD
     statuses = [header_status(header, header_code, chal)]
-    knows_no_resp = header.ver_dtd == OLDER_DTD
     for command in message.commands:
         code = _code_for(command)
         if codes and not isinstance(command, Status) and command.cmd_id in codes:
             code = codes[command.cmd_id]
             code = None if isinstance(command, Results) and code == StatusCode.OK else code
         if code is not None and not (knows_no_resp and _wants_no_status(command)):
-            statuses.append(
-                Status(
-                    cmd_id=str(len(statuses) + 1),
-                    msg_ref=str(header.msg_id),
-                    cmd_ref=command.cmd_id,
-                    cmd=_name(command),
-                    code=header_code if refuse_all else code,
-                )
-            )
+            said = header_code if refuse_all else code
+            statuses.append(Status(str(len(statuses) + 1), msg_ref, command.cmd_id, _name(command), said))
     return tuple(statuses)
 
 
@@ -203,11 +199,11 @@ def _code_for(command: AnyCommand) -> StatusCode | None:
 
     Spec: OMA-TS-DM_Protocol-V1_2 8
     """
-    if isinstance(command, Status | Results):
-        return None
+    if isinstance(command, Command | Group):
+        return _CODES[command.verb]
     if isinstance(command, Alert):
         return StatusCode.OK if command.code in _ALERTS else StatusCode.NOT_SUPPORTED
-    return _CODES.get(_name(command), StatusCode.NOT_IMPLEMENTED)
+    return StatusCode.NOT_IMPLEMENTED if isinstance(command, Unknown) else None
 
 
 def _wants_no_status(command: AnyCommand) -> bool:
@@ -226,7 +222,7 @@ def _text(item: Item, carried: Format) -> str | None:
         return None
     data = item.data
     if isinstance(data, bytes):
-        data = base64.b64encode(data).decode() if carried is Format.BIN else data.decode("utf-8", "replace")
+        data = base64.b64encode(data).decode() if carried is _BIN else data.decode("utf-8", "replace")
     if not isinstance(data, str):
         return None
-    return "".join(data.split()) if carried in (Format.BIN, Format.B64) else data
+    return "".join(data.split()) if carried is _BIN or carried is _B64 else data

@@ -66,8 +66,8 @@ class Format(enum.StrEnum):
             return False
 
 
-_BY_NAME = {format_.value: format_ for format_ in Format}
 _TEXT = Format.CHR
+_BY_NAME = {"": _TEXT} | {format_.value: format_ for format_ in Format}
 
 
 def _integer(text: str) -> str:
