@@ -39,6 +39,8 @@ _FRAGMENTS = frozenset((STR_I, STR_T, OPAQUE, ENTITY))
 _END_CHARACTER, _INLINE = chr(END), chr(STR_I)
 _OPAQUE = bytes((OPAQUE,))
 _DATA = bytes((TAGS[SYNCML].index("Data") | WITH_CONTENT, STR_I))
+_ENDS = bytes((0, END, END))
+"""What ends the text of a Data and the Item it is the last of."""
 _SWITCH_PAGE = tuple(chr(SWITCH_PAGE) + chr(page) for page in range(len(TAGS)))
 
 
@@ -256,7 +258,7 @@ _MAX_HEADS, _MAX_HEAD_BYTES = 4096, 256
 
 
 class _Heads:
-    """Passes over what stands in an Item before the inline text of its Data where the same octets were read before.
+    """Reads an Item at once where what stands before the inline text of its Data was read before.
 
     That is the node and its kind, of which phones have few; what they hold there, which is each one's own, comes after.
     """
@@ -269,15 +271,21 @@ class _Heads:
         self._known = _HEADS if usual else {}
         self._level = self._start = self._elements = 0
 
-    def recall(self, data: bytes, pos: int, level: int, children: list[AnyElement], elements: int) -> tuple[int, int]:
-        """Where to go on in the Item whose content is at ``pos``, and the count of elements so far."""
+    def recall(self, data: bytes, pos: int, level: int, elements: int) -> tuple[list[AnyElement], int, int] | None:
+        """The content at ``pos`` of an Item that ends with that Data, where to go on, and the count of elements so far.
+
+        None when it has to be read piece by piece.
+        """
         end = data.find(_DATA, pos, pos + _MAX_HEAD_BYTES)
         known = self._known.get((level, data[pos:end])) if end > 0 else None
-        if known is None:
-            self._level, self._start, self._elements = level, pos, elements
-            return pos, elements
-        children += known[0]
-        return end, elements + known[1]
+        if known is not None:
+            start = end + len(_DATA)
+            stop = data.index(0, start)
+            if data.startswith(_ENDS, stop):
+                head, count = known
+                return [*head, ("Data", data[start:stop].decode())], stop + len(_ENDS), elements + count + 1
+        self._level, self._start, self._elements = level, pos, elements
+        return None
 
     def learn(self, data: bytes, end: int, level: int, children: Sequence[AnyElement], elements: int) -> None:
         """Keep what was read up to a Data at ``end``, if it is that of the Item to which ``recall`` said nothing."""
@@ -298,6 +306,7 @@ def _decode_body(data: bytes, pos: int, strings: Strings, limits: Limits) -> Any
     index, encoding, is_narrow = data.index, strings.encoding, len(strings.end) == 1
     tags, max_level, max_elements = TAGS[SYNCML], limits.depth, limits.elements
     heads = _Heads(strings, limits)
+    recall = heads.recall
     outer: list[tuple[str, list[AnyElement]]] = []
     children: list[AnyElement] = []
     fragments: list[str | bytes] = []
@@ -337,12 +346,13 @@ def _decode_body(data: bytes, pos: int, strings: Strings, limits: Limits) -> Any
                 heads.learn(data, pos - 1, level, children, elements - 1)
             children.append((tag, data[pos + 1 : stop].decode(encoding)))
             pos = stop + 2
+        elif tag == "Item" and (item := recall(data, pos, level + 1, elements)) and item[2] <= max_elements:
+            content, pos, elements = item
+            children.append((tag, content))
         else:
             outer.append((tag, children))
             children = []
             level += 1
-            if tag == "Item":
-                pos, elements = heads.recall(data, pos, level, children, elements)
     if pos != len(data) or len(children) != 1 or fragments:
         raise DecodeError("the document is not exactly one element", pos)
     return children[0]
