@@ -131,7 +131,7 @@ def encode(message: SyncML, encoding: Encoding) -> bytes:
 
     Raises: ValueError for text that XML cannot carry.
     """
-    body = [_command_element(command, encoding.wbxml) for command in message.commands]
+    body = [_WRITERS[type(command)](command, encoding.wbxml) for command in message.commands]
     if message.final:
         body.append(("Final", ""))
     header = message.header
@@ -327,9 +327,10 @@ def _meta_of(content: _Content) -> Meta:
         content = children["MetInf"]
         children = _fields(content)
     values: dict[str, Any] = {}
-    for tag in children.keys() & _META_READERS.keys():
-        name, reader = _META_READERS[tag]
-        values[name] = reader(children, tag)
+    for tag, inside in children.items():
+        if tag in _META_READERS:
+            name, reader = _META_READERS[tag]
+            values[name] = reader(inside)
     return Meta(**values, extra=_extra(content) if len(values) != len(children) else ())
 
 
@@ -348,7 +349,7 @@ def _cred(fields: _Fields) -> Cred | None:
         return None
     children = _fields(fields["Cred"])
     meta = _meta(children) or Meta()
-    return Cred(type=meta.type, data=_base64(children, "Data"), format=meta.format or "b64")
+    return Cred(type=meta.type, data=_base64(children.get("Data", "")), format=meta.format or "b64")
 
 
 def _chal(fields: _Fields) -> Chal | None:
@@ -388,22 +389,21 @@ def _string(fields: _Fields, tag: str) -> str:
     return content.strip() if isinstance(content, str) else _text(content)
 
 
-def _base64(fields: _Fields, tag: str) -> str:
-    """Base64 text of a child without its line breaks; made here where WBXML carries the bare octets."""
-    content = fields.get(tag, "")
+def _base64(content: _Content) -> str:
+    """Base64 text without its line breaks; made here where WBXML carries the bare octets."""
     return base64.b64encode(content).decode() if isinstance(content, bytes) else "".join(_text(content).split())
 
 
-def _size(fields: _Fields, tag: str) -> int | None:
-    text = _string(fields, tag)
+def _size(content: _Content) -> int | None:
+    text = _text(content)
     return _integer(text) if text else None
 
 
-_META_READERS: dict[str, tuple[str, Callable[[_Fields, str], Any]]] = {
-    "Format": ("format", _string),
-    "Type": ("type", _string),
+_META_READERS: dict[str, tuple[str, Callable[[_Content], Any]]] = {
+    "Format": ("format", _text),
+    "Type": ("type", _text),
     "Size": ("size", _size),
-    "Mark": ("mark", _string),
+    "Mark": ("mark", _text),
     "NextNonce": ("next_nonce", _base64),
     "MaxMsgSize": ("max_msg_size", _size),
     "MaxObjSize": ("max_obj_size", _size),
@@ -458,10 +458,6 @@ def _sync_hdr_element(header: SyncHdr) -> AnyElement:
     return "SyncHdr", children
 
 
-def _command_element(command: AnyCommand, in_wbxml: bool) -> AnyElement:
-    return _WRITERS[type(command)](command, in_wbxml)
-
-
 def _status_element(status: Status, in_wbxml: bool) -> AnyElement:
     children: list[AnyElement] = [
         ("CmdID", status.cmd_id),
@@ -469,14 +465,17 @@ def _status_element(status: Status, in_wbxml: bool) -> AnyElement:
         ("CmdRef", status.cmd_ref),
         ("Cmd", status.cmd),
     ]
-    children += [("TargetRef", uri) for uri in status.target_refs]
-    children += [("SourceRef", uri) for uri in status.source_refs]
+    for uri in status.target_refs:
+        children.append(("TargetRef", uri))
+    for uri in status.source_refs:
+        children.append(("SourceRef", uri))
     if status.cred:
         children.append(_cred_element(status.cred))
     if status.chal:
-        children.append(("Chal", [_meta_element(_type_of(status.chal, status.chal.next_nonce))]))
+        children.append(("Chal", [_proof_element(status.chal, status.chal.next_nonce)]))
     children.append(("Data", str(int(status.code))))
-    children += [_item_element(item, in_wbxml) for item in status.items]
+    if status.items:
+        children += [_item_element(item, in_wbxml) for item in status.items]
     return "Status", children
 
 
@@ -515,7 +514,7 @@ def _verb_element(command: Command, in_wbxml: bool) -> AnyElement:
 
 def _group_element(group: Group, in_wbxml: bool) -> AnyElement:
     children = _start(group.cmd_id, group.no_resp, group.meta)
-    children += [_command_element(command, in_wbxml) for command in group.commands]
+    children += [_WRITERS[type(command)](command, in_wbxml) for command in group.commands]
     return group.verb, children
 
 
@@ -581,12 +580,13 @@ def _meta_element(meta: Meta) -> AnyElement:
     return "Meta", [*children, *meta.extra]
 
 
-def _type_of(cred: Cred | Chal, next_nonce: str = "") -> Meta:
-    return Meta(format=cred.format, type=cred.type, next_nonce=next_nonce)
+def _proof_element(proof: Cred | Chal, next_nonce: str = "") -> AnyElement:
+    said: tuple[AnyElement, ...] = (("Format", proof.format), ("Type", proof.type), ("NextNonce", next_nonce))
+    return "Meta", [element for element in said if element[1]]
 
 
 def _cred_element(cred: Cred) -> AnyElement:
-    return "Cred", [_meta_element(_type_of(cred)), ("Data", cred.data)]
+    return "Cred", [_proof_element(cred), ("Data", cred.data)]
 
 
 def _place(uri: str, name: str) -> list[AnyElement]:

@@ -129,18 +129,19 @@ def encode(root: AnyElement, header: Header = DEFAULT_HEADER) -> bytes:
     def write_all(siblings: Iterable[AnyElement], vocabulary: dict[str, Tag]) -> None:
         nonlocal page
         for tag, content in siblings:
-            if tag in vocabulary:
+            try:
                 tag_page, empty, start, start_text, inside = vocabulary[tag]
+            except KeyError:
+                write(_literal(tag, table))
+                empty, start, start_text, inside = _END_CHARACTER, "", _INLINE, vocabulary
+            else:
                 if tag_page != page:
                     page = tag_page
                     write(_SWITCH_PAGE[page])
-            else:
-                write(_literal(tag, table))
-                empty, start, start_text, inside = _END_CHARACTER, "", _INLINE, vocabulary
             if not content:
                 write(empty)
             elif isinstance(content, str) and "\0" not in content:
-                write(f"{start_text}{content}\0{_END_CHARACTER}")
+                write(f"{start_text}{content}\0\1")  # with END
             elif isinstance(content, list):
                 write(start)
                 write_all(content, inside)
