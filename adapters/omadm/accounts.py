@@ -51,18 +51,18 @@ class Accounts:
         ``nonce`` is fresh; what a new session's messages have to bring along is made of it.
         """
         settings = self._settings
-        client = self._account(state.client) if state else self._stranger
         called_at = state.resync_at if state else None
         is_called = called_at is not None and now - called_at < timedelta(seconds=settings.resync_seconds)
         further = (RESYNC_NONCES[settings.resync_nonce],) if is_called else ()
         challenges = self._challenges(header, state.client.nonce if state else b"", now, further)
+        client = self._account(state.client, challenges) if state else replace(self._stranger, challenges=challenges)
         continuation = ""
         if settings.resp_uri:
             continuation = hmac.digest(self._continuation_key, nonce, hashlib.sha256)[:16].hex()
         mark = "&" if "?" in settings.resp_uri else "?"
         return Peer(
             server_uri=settings.server_id,
-            client=replace(client, challenges=challenges),
+            client=client,
             server=self._account(state.server) if state and state.server else None,
             auth=state.auth if state else settings.auth,
             server_auth=state.server_auth if state else "md5",
@@ -96,7 +96,7 @@ class Accounts:
             return state
         # It answers the challenge that it got, whichever account it has.
         client = replace(state.pending.client, nonce=state.client.nonce, previous_nonce=state.client.previous_nonce)
-        account = replace(self._account(client), challenges=self._challenges(header, state.client.nonce, now))
+        account = self._account(client, self._challenges(header, state.client.nonce, now))
         if not verify(header.cred, account, state.auth, arrival.proof).is_accepted:
             return state
         return replace(state, client=client, server=state.pending.server, pending=None)
@@ -118,10 +118,10 @@ class Accounts:
 
         return challenges
 
-    def _account(self, credential: Credential) -> Account:
+    def _account(self, credential: Credential, challenges: Callable[[], tuple[bytes, ...]] = tuple) -> Account:
         digest = self._sealer.unseal(credential.secret, CREDENTIAL_PURPOSE).decode()
         password = self._sealer.unseal(credential.password, CREDENTIAL_PURPOSE).decode() if credential.password else ""
-        return Account(credential.name, digest, credential.nonce, credential.previous_nonce, password=password)
+        return Account(credential.name, digest, credential.nonce, credential.previous_nonce, challenges, password)
 
 
 def certifies(certificate: bytes, state: OmaDmState) -> bool:

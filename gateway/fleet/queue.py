@@ -40,7 +40,7 @@ def due(queued: Iterable[Operation]) -> tuple[Operation, ...]:
 
 def settle(
     queued: Sequence[Operation],
-    outcomes: Iterable[Outcome],
+    outcomes: Sequence[Outcome],
     alerts: Sequence[DeviceAlert],
     now: datetime,
     in_flight: Collection[str] = (),
@@ -50,6 +50,8 @@ def settle(
     What was sent MAX_ATTEMPTS times without an answer, unless its id is ``in_flight``, and what runs past its deadline
     ends with 408. The end of a prompt releases what waits for it, or ends that with 215.
     """
+    if not queued and not outcomes:
+        return Queue((), ())
     before = {operation.id: operation for operation in queued}
     after = dict(before)
     for outcome in outcomes:

@@ -242,6 +242,36 @@ def test_limits_are_exact(most: bytes, too_much: bytes) -> None:
         decode(too_much)
 
 
+@pytest.mark.parametrize(
+    ("behind", "data"),
+    [
+        ("4F 03 6200 01", [("Data", "b")]),
+        ("4F 03 00 01", [("Data", "")]),
+        ("4F 03 6200 03 6300 01", [("Data", "bc")]),
+        ("4F 03 6200 C3 01 64 01", [("Data", "bd")]),
+        ("4F 03 6200 01 34", [("Data", "b"), ("MoreData", "")]),
+    ],
+)
+def test_an_item_is_read_alike_each_time(behind: str, data: list[tuple[str, str]]) -> None:
+    """What is known of an Item's beginning says nothing of how it ends (WAP-192-WBXML 5.4)."""
+    item = f"54 67 57 03 4100 01 01 {behind} 01"
+    expected = ("Replace", [("Item", [("Source", [("LocURI", "A")]), *data])] * 2)
+    assert body(f"60 {item} {item} 01") == expected
+    assert body(f"60 54 67 57 03 4100 01 01 4F 03 6500 01 01 {item} 01") == (
+        "Replace",
+        [("Item", [("Source", [("LocURI", "A")]), ("Data", "e")]), expected[1][0]],
+    )
+
+
+def test_items_read_before_count_as_well() -> None:
+    """20 000 elements are taken, whether they are new or known, and not one more."""
+    item = bytes.fromhex("54 67 57 03 4100 01 01 4F 03 6200 01 01")
+    most = HEADER + b"\x60" + 4999 * item
+    assert len(decode(most + 3 * b"\x14" + b"\x01")[1][1]) == 4999 + 3
+    with pytest.raises(LimitExceeded):
+        decode(most + item + b"\x01")
+
+
 def test_limits_are_the_callers() -> None:
     """Other limits may be given; the default is only a default."""
     decode(nested(40), Limits(depth=40))
