@@ -223,7 +223,7 @@ class Objects:
         """Lose everything but what the phone is, its accounts among it."""
         for uri in [uri for uri in self._tree if not uri.startswith("./DevInfo")]:
             del self._tree[uri]
-        for what in ("account", "client_nonce", "server_nonce", "parameters"):
+        for what in ("account", "client_nonce", "server_nonce", "parameters", "acls"):
             self._state.pop(what, None)
         self._state["reset"] = True
         self._tree.update({uri: [fmt, value] for uri, (fmt, value) in _FACTORY.items()})

@@ -18,6 +18,7 @@ from typing import Any, Literal
 import aiohttp
 
 from adapters.simulator import objects, phone_tree
+from adapters.simulator.acl import Acls
 from adapters.simulator.large_objects import fill
 from adapters.simulator.memory import load_memory, save_memory
 from adapters.simulator.objects import Objects, Tree
@@ -59,6 +60,7 @@ async def run_session(
     uri_limits: tuple[int, int, int] | None = None,
     tls: ssl.SSLContext | None = None,
     asks: Sequence[str] = (),
+    acls: Mapping[str, str] | None = None,
 ) -> Transcript:
     """One session from package 1 to the end, as a transcript; the phone's tree and nonces are kept in ``state_file``.
 
@@ -71,7 +73,7 @@ async def run_session(
     either direction is to be over ``max_message_bytes``. Prompts are for the ``user``. With ``uri_limits`` the phone
     takes only URIs of so many segments, characters, and characters in a segment. ``tls`` has what it trusts and the
     certificate that it shows; credentials it keeps to itself until it is asked for them. ``asks`` are nodes that the
-    phone asks the gateway for.
+    phone asks the gateway for. ``acls`` is URI -> the ACL that the node has from now on.
 
     Raises: Unavailable when no gateway answers.
     """
@@ -86,7 +88,9 @@ async def run_session(
     for limit, most in zip(LIMITS, uri_limits or (), strict=False):
         phone.tree[limit] = ["chr", str(most)]
     phone.asks = asks
-    phone.commands = Commands(phone.tree, phone.objects, user, dict(refuse or {}), lacks, phone.types)
+    lists = Acls(state.setdefault("acls", {}), phone.tree, account.server_id)
+    lists.own.update(acls or {})
+    phone.commands = Commands(phone.tree, phone.objects, user, dict(refuse or {}), lacks, phone.types, lists)
     media_type = "application/vnd.syncml.dm+wbxml" if wbxml_encoded else "application/vnd.syncml.dm+xml"
     timeout, conversation = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS), Conversation()
     try:

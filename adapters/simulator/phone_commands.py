@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 
 from adapters.simulator import phone_tree, subtree
+from adapters.simulator.acl import DENIED, PROPERTY, Acls
 from adapters.simulator.large_objects import Assembly
 from adapters.simulator.objects import Objects, Tree
 from adapters.simulator.prompts import CANCELLED, PROMPTS, REFUSALS, User
@@ -27,7 +28,7 @@ class Commands:
 
     ``lacks`` are verbs it answers 406 to; ``list`` stands for the Get of a whole subtree, and ``TNDS`` for the Add
     and Replace of one, which it answers 415 to. ``types`` are the Type
-    properties of interior nodes.
+    properties of interior nodes; ``acls`` say what the server may do with a node.
     """
 
     def __init__(
@@ -38,9 +39,11 @@ class Commands:
         refuse: Mapping[str, int],
         lacks: Collection[str],
         types: dict[str, str],
+        acls: Acls,
     ) -> None:
         self._tree = tree
         self._types = types
+        self._acls = acls
         self._objects = objects
         self._user = user
         self._refuse = refuse
@@ -121,6 +124,7 @@ class Commands:
         Spec: OMA-TS-DM_RepPro-V1_2 (Atomic: 507, 216, 215; Sequence)
         """
         name, before = group[0], {uri: list(node) for uri, node in self._tree.items()}
+        lists = dict(self._acls.own)
         answers: list[Markup] = []
         stopped = False
         for member in (one for one in group[1] if one[0] in _VERBS):
@@ -141,6 +145,8 @@ class Commands:
         if failed:
             self._tree.clear()
             self._tree.update(before)
+            self._acls.own.clear()
+            self._acls.own.update(lists)
             answers = [_undone(answer) for answer in answers]
         return [status_of(group, msg_ref, ATOMIC_FAILED if failed else OK), *answers]
 
@@ -161,26 +167,50 @@ class Commands:
         node, _, query = uri.partition("?")
         fmt = text(child(item, "Meta"), "Format") if has(item, "Meta") and has(child(item, "Meta"), "Format") else "chr"
         if name == "Get":
-            if query.startswith("list=") and "list" in self._lacks:
-                return NOT_SUPPORTED
-            code, items = phone_tree.read(self._tree, node, query, self._types)
-            results += items
-            return code
+            return self._get(uri, results)
         if node in self._refuse:
             return self._refuse[node]
+        if name == "Replace" and query == PROPERTY:
+            return self._acls.write(node, text(item, "Data") if has(item, "Data") else "")
+        if not self._acls.allows(name, node):
+            return DENIED
+        if query:
+            return NOT_SUPPORTED
         if name == "Exec":
             return self._objects.execute(node, correlator)
         if name in ("Add", "Replace") and subtree.is_subtree(item):
             if "TNDS" in self._lacks:
                 return UNSUPPORTED
             take = subtree.add if name == "Add" else subtree.put
-            return take(self._tree, self._types, node, item, self._judge)
+            code = take(self._tree, self._types, node, item, self._judge)
+            return self._noted(name, node, code)
         data = text(item, "Data") if has(item, "Data") else None
         if name == "Add" and fmt == "node" and has(child(item, "Meta"), "Type"):
             self._types[node] = text(child(item, "Meta"), "Type")
         code = phone_tree.write(self._tree, name, node, fmt, data)
         if code == OK:
             self._objects.written(node)
+        return self._noted(name, node, code)
+
+    def _get(self, uri: str, results: list[Markup]) -> int:
+        node, _, query = uri.partition("?")
+        if query.startswith("list=") and "list" in self._lacks:
+            return NOT_SUPPORTED
+        if not self._acls.allows("Get", node):
+            return DENIED if node in self._tree else phone_tree.NOT_FOUND
+        if query == PROPERTY and node in self._tree:
+            results.append(phone_tree.item(uri, "chr", self._acls.read(node)))
+            return OK
+        code, items = phone_tree.read(self._tree, node, query, self._types)
+        results += [one for one in items if self._acls.allows("Get", _place(one))]
+        return code
+
+    def _noted(self, name: str, node: str, code: int) -> int:
+        """The code of a command, after which the lists are those of the nodes that there are."""
+        if code == OK and name == "Add" and self._tree[node][0] == "node":
+            self._acls.added(node)
+        if code == OK and name in ("Delete", "Replace"):
+            self._acls.deleted()
         return code
 
     def _judge(self, uri: str) -> int:
@@ -211,6 +241,11 @@ def _undone(answer: Markup) -> Markup:
     if tag != "Status" or int(text(answer, "Data")) >= 300 or text(answer, "Data") in ("214", "215"):
         return answer
     return tag, [("Data", str(ROLLED_BACK)) if name == "Data" else (name, value) for name, value in content]
+
+
+def _place(item: Markup) -> str:
+    """The node that an item of Results tells of."""
+    return text(child(item, "Source"), "LocURI").partition("?")[0]
 
 
 def _no_end_of_data(uri: str) -> Markup:

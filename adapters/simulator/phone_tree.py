@@ -141,8 +141,13 @@ def read(tree: Tree, node: str, query: str, types: Mapping[str, str] = NO_TYPES)
     node = node.rstrip("/")
     if node not in tree and node != ".":
         return NOT_FOUND, []
-    if query == "prop=Type":
-        return OK, [_item(f"{node}?{query}", "chr", types.get(node, ""))]
+    properties = {
+        "prop=Type": types.get(node, ""),
+        "prop=Format": (tree.get(node) or ["node"])[0] or "",
+        "prop=Name": node.rpartition("/")[2],
+    }
+    if query in properties:
+        return OK, [item(f"{node}?{query}", "chr", properties[query])]
     if query not in ("", "list=StructData", "list=Struct", "list=TNDS"):
         return NOT_SUPPORTED, []
     if is_secret(node):
@@ -150,17 +155,18 @@ def read(tree: Tree, node: str, query: str, types: Mapping[str, str] = NO_TYPES)
     start = node + "/"
     below = sorted(known for known in tree if query and known.startswith(start) and not is_secret(known))
     if query == "list=TNDS":
-        return OK, [_item(node, "xml", _tnds(tree, node, below, types), "application/vnd.syncml.dmtnds+xml")]
+        return OK, [item(node, "xml", _tnds(tree, node, below, types), "application/vnd.syncml.dmtnds+xml")]
     items: list[Markup] = []
     for uri in [node, *below]:
         fmt, value = tree.get(uri, ["node", None])
         if fmt == "node" and not query:
             value = "/".join(sorted({known[len(start) :].split("/")[0] for known in tree if known.startswith(start)}))
-        items.append(_item(uri, fmt or "chr", None if query == "list=Struct" else value, types.get(uri, "")))
+        items.append(item(uri, fmt or "chr", None if query == "list=Struct" else value, types.get(uri, "")))
     return OK, items
 
 
-def _item(uri: str, fmt: str, value: str | None, type_: str = "") -> Markup:
+def item(uri: str, fmt: str, value: str | None, type_: str = "") -> Markup:
+    """What a Get tells of one node or property."""
     meta: list[Markup] = [("Format", fmt), *([("Type", type_)] if type_ else [])]
     content: list[Markup] = [("Source", [("LocURI", uri)]), ("Meta", meta)]
     return "Item", content if value is None else [*content, ("Data", value)]

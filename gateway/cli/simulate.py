@@ -68,6 +68,16 @@ def _read_refusals(_: click.Context, __: click.Parameter, entries: tuple[str, ..
     return refusals
 
 
+def _read_acls(_: click.Context, __: click.Parameter, entries: tuple[str, ...]) -> dict[str, str]:
+    lists = {}
+    for entry in entries:
+        uri, sign, acl = entry.partition("=")
+        if not uri.startswith(".") or not sign:
+            raise click.BadParameter(f"{entry!r} is no ACL; write URI=ACL, for example ./A/B=Get=*&Replace=other")
+        lists[uri] = acl
+    return lists
+
+
 def _read_servers(_: click.Context, __: click.Parameter, entries: tuple[str, ...]) -> dict[str, tuple[str, str]]:
     servers = {}
     for entry in entries:
@@ -104,6 +114,14 @@ def _read_limits(_: click.Context, __: click.Parameter, entry: str | None) -> tu
     multiple=True,
     type=click.Choice(["list", "TNDS", "Atomic", "Sequence", "Copy", "Exec"]),
     help="Answer that command with 406, a Get (list) or Add or Replace (TNDS) of a whole subtree; may be given again.",
+)
+@click.option(
+    "--acl",
+    "acls",
+    multiple=True,
+    callback=_read_acls,
+    metavar="URI=ACL",
+    help="Give that node an ACL, such as ./A/B=Get=*&Replace=other; may be given again.",
 )
 @click.option("--ask", "asks", multiple=True, metavar="URI", help="Ask the gateway for that node; may be given again.")
 @click.option(
@@ -148,6 +166,7 @@ def simulate_omadm(
     wbxml: bool,
     refuse: dict[str, int],
     lacks: tuple[str, ...],
+    acls: dict[str, str],
     asks: tuple[str, ...],
     uri_limits: tuple[int, int, int] | None,
     auth: Literal["md5", "mac"],
@@ -178,6 +197,7 @@ def simulate_omadm(
             lacks=lacks,
             uri_limits=uri_limits,
             asks=asks,
+            acls=acls,
             misbehave=misbehave,
             called_for=called_for,
             auth=auth,

@@ -174,6 +174,8 @@ class Mirror(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         facts, to_read = dict(self.facts), self.to_read
         for operation, status in answers:
             uri = _node(operation.uri)
+            if uri is None and operation.verb == "Replace" and StatusCode(status).is_success:
+                _permit(facts, operation.uri)
             # That a subtree was refused as a whole says nothing of the nodes in it.
             answer = _ANSWERS.get(operation.verb) if operation.tnds is None else None
             if uri is not None and answer is not None:
@@ -279,6 +281,18 @@ def _remove(facts: dict[str, Fact], root: str, present: Collection[str] = ()) ->
         if _is_under(uri, root) and uri not in present:
             gone = replace(fact, acknowledged=None, acknowledged_at=None, read=None, read_at=None, removed=True)
             facts[uri] = gone if gone.refused else replace(gone, sent=None)
+
+
+def _permit(facts: dict[str, Fact], address: str) -> None:
+    """After the device took another ACL for a node, what it had not permitted there may be tried again.
+
+    Spec: OMA-TS-DM_TND-V1_2 7.7.1
+    """
+    node, _, query = address.partition("?")
+    root = _node(node) if query == "prop=ACL" else None
+    for uri, fact in facts.items() if root else ():
+        if fact.status == StatusCode.PERMISSION_DENIED and _is_under(uri, root or ""):
+            facts[uri] = replace(fact, status=None, status_at=None)
 
 
 def _answer_write(facts: dict[str, Fact], uri: str, operation: Operation, status: StatusCode, now: datetime) -> None:

@@ -201,3 +201,33 @@ def test_a_phone_that_restarts_while_it_moves_is_not_stranded(tmp_path: Path) ->
             gateway.url("plain", "/dm2")
         ]
         assert not any(uri.startswith("./DMAcc/mogate/") for uri in moved["values"])
+
+
+def test_a_phone_whose_acl_does_not_permit_it(gateway: Gateway) -> None:
+    """425 is told beside the node and not asked for again, until the phone has taken another ACL there.
+
+    What the phone does not show is not held to be known, and a Delete and an Exec that it does not permit end with 425.
+
+    Spec: OMA-TS-DM_TND-V1_2 7.7.1
+    """
+    gateway.json("simulate", "omadm")
+    gateway.run("set", "alice", "ims/Timer_T1=3000")
+    timer, lists = "./3GPP_IMS/Timer_T1", ("--acl", "./3GPP_IMS/Timer_T1=Get=*", "--acl", "./LAWMO=Get=*")
+    refused = gateway.json("simulate", "omadm", *lists)
+    assert refused["facts"]["commands"] == [f"Replace {timer} 425"]
+    assert "REFUSED  ims/Timer_T1  425 permission denied" in gateway.run("device", "show", "alice.1")
+    assert gateway.json("simulate", "omadm")["facts"]["commands"] == []
+    asked = [
+        queue(gateway, {"verb": "Delete", "uri": timer}),
+        queue(gateway, {"verb": "Exec", "uri": "./LAWMO/Operations/FullyLock"}),
+        queue(gateway, {"verb": "Get", "uri": f"{timer}?prop=ACL"}),
+    ]
+    gateway.json("simulate", "omadm")
+    assert [outcome(gateway, one)["status"] for one in asked] == [425, 425, 200]
+    assert list(outcome(gateway, asked[2])["results"].values()) == ["Get=*"]
+    gateway.run("device", "send", "alice.1", "Replace", f"{timer}?prop=ACL", "Get=*&Replace=mogate")
+    permitted = gateway.json("simulate", "omadm")
+    if f"Replace {timer} 200" not in permitted["facts"]["commands"]:
+        permitted = gateway.json("simulate", "omadm")
+    assert permitted["values"][timer] == "3000"
+    assert "REFUSED" not in gateway.run("device", "show", "alice.1")

@@ -150,3 +150,17 @@ def test_a_root_is_known_once_the_device_answered(
 ) -> None:
     """What was only sent says nothing about the device; any answer at or under the root does."""
     assert Mirror(device_id="s.1", facts=facts, complete=complete).knows(Uri(("A",))) is known
+
+
+def test_another_acl_lets_what_was_not_permitted_be_tried_again() -> None:
+    """After the device took another ACL for a node, 425 at and below it counts no more; other refusals do.
+
+    Spec: OMA-TS-DM_TND-V1_2 7.7.1
+    """
+    write, other = operation("Replace", "./A/B", "1"), operation("Replace", "./A/C", "1")
+    mirror = EMPTY.acknowledged([(write, 425), (other, 405), (operation("Replace", "./AB", "1"), 425)], T0)
+    list_ = operation("Replace", "./A?prop=ACL", "Replace=*")
+    permitted = mirror.acknowledged([(list_, 200)], T1)
+    assert [permitted.facts[uri].refused for uri in ("./A/B", "./A/C", "./AB")] == [False, True, True]
+    assert mirror.acknowledged([(list_, 425)], T1) == mirror
+    assert mirror.acknowledged([(operation("Replace", "./A?prop=Title", "x"), 200)], T1) == mirror
