@@ -1,4 +1,4 @@
-"""A TCP relay in front of a server, as a process of its own: stopped, it is a network that carries nothing any more.
+"""TCP relays in front of a server. One is a process of its own: stopped, it is a network that carries nothing any more.
 
 Connections stay open and new ones are taken, as where packets vanish without a trace; what was sent goes on when the
 network does.
@@ -6,13 +6,16 @@ network does.
 
 from __future__ import annotations
 
+import asyncio
 import atexit
+import contextlib
 import signal
 import socket
 import subprocess
 import tempfile
 import time
 from pathlib import Path
+from typing import Self
 
 from live_gateway import free_ports
 
@@ -54,3 +57,50 @@ class Relay:
     def _listens(self) -> bool:
         with socket.socket() as one:
             return one.connect_ex(("127.0.0.1", self.port)) == 0
+
+
+class Delay:
+    """Carries connections to a port of this machine, with every answer so many ``seconds`` late; in this event loop."""
+
+    def __init__(self, target: int) -> None:
+        self.seconds = 0.0
+        self.port = 0
+        self._target = target
+        self._carrying: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._carry, "127.0.0.1")
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        for one in self._carrying:
+            one.cancel()
+        await asyncio.gather(*self._carrying, return_exceptions=True)
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        answers, asks = await asyncio.open_connection("127.0.0.1", self._target)
+        waiting: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
+        for one in (self._pass_on(reader, asks), self._hold(answers, waiting), self._let_go(waiting, writer)):
+            task = asyncio.create_task(one)
+            self._carrying.add(task)
+            task.add_done_callback(self._carrying.discard)
+
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.closing(writer), contextlib.suppress(ConnectionError):
+            while octets := await reader.read(65536):
+                writer.write(octets)
+
+    async def _hold(self, reader: asyncio.StreamReader, waiting: asyncio.Queue[tuple[float, bytes]]) -> None:
+        with contextlib.suppress(ConnectionError):
+            while octets := await reader.read(65536):
+                waiting.put_nowait((time.monotonic() + self.seconds, octets))
+        waiting.put_nowait((0.0, b""))
+
+    async def _let_go(self, waiting: asyncio.Queue[tuple[float, bytes]], writer: asyncio.StreamWriter) -> None:
+        with contextlib.closing(writer):
+            while (held := await waiting.get())[1]:
+                due_at, octets = held
+                await asyncio.sleep(max(0.0, due_at - time.monotonic()))
+                writer.write(octets)

@@ -24,8 +24,15 @@ class Load:
 
     @property
     def is_overloaded(self) -> bool:
-        """Whether a request that comes now should be turned away."""
-        return self.in_flight > self._max_in_flight or self.lag_seconds > self._max_lag_seconds
+        """Whether a request that comes now should be turned away.
+
+        The later the loop is, the fewer are taken, but never none: who turns everybody away, and is late by that,
+        serves nobody any more.
+        """
+        if self.in_flight > self._max_in_flight:
+            return True
+        late = self.lag_seconds > self._max_lag_seconds
+        return late and random.random() * self.lag_seconds > self._max_lag_seconds  # noqa: S311 - as in spread
 
     @property
     def is_swamped(self) -> bool:

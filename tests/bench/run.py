@@ -20,7 +20,7 @@ import uvloop
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from bench import codecs, detections, layouts, outreach, report, searches, stages, stores
+from bench import codecs, detections, layouts, outreach, report, scale, searches, stages, stores
 from bench.client import Lane
 from bench.fleet import LARGE_PROFILE, Fleet
 from bench.process import cpu_seconds, on_server_core, resident_bytes
@@ -55,7 +55,9 @@ def main() -> None:
     """Measure, print the table and write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="some two minutes in place of seven; coarse")
-    parser.add_argument("--million", action="store_true", help="searches among a million devices too; takes minutes")
+    parser.add_argument(
+        "--million", action="store_true", help="searches and messages among a million devices too; takes minutes"
+    )
     parser.add_argument("--json", type=Path, default=Path("build/bench.json"), metavar="FILE")
     arguments = parser.parse_args()
     size = QUICK if arguments.quick else FULL
@@ -87,6 +89,8 @@ def main() -> None:
     figures["layouts"] = layouts.measure(100, size.requests, size.rounds)
     sizes = searches.SIZES[:1] if arguments.quick else searches.SIZES
     figures["searches"] = searches.measure((*sizes, searches.MILLION) if arguments.million else sizes)
+    fleets = scale.SIZES[:1] if arguments.quick else scale.SIZES
+    figures["scale"] = scale.measure((*fleets, scale.MILLION) if arguments.million else fleets)
     arguments.json.parent.mkdir(parents=True, exist_ok=True)
     arguments.json.write_text(json.dumps(figures, indent=1) + "\n")
     print(report.table(figures))
@@ -96,6 +100,8 @@ def main() -> None:
     print(searches.table(figures["searches"]))
     print()
     print(outreach.table(figures["outreach"]))
+    print()
+    print(scale.table(figures["scale"]))
 
 
 def _start_seconds(gateway: Gateway) -> float:

@@ -16,17 +16,28 @@ import pytest
 import redis_servers
 from fault_scene import scene
 from live_gateway import Gateway
+from recorder import until
 from redis_servers import RedisServer
-from relay import Relay
+from relay import Delay, Relay
 
 from adapters.simulator.omadm_device import run_session
 from gateway.datadir import Demo
 
 
-async def test_a_server_that_stops_fills_up_or_refuses_writes(tmp_path: Path) -> None:
-    """SIGSTOP, read-only and out of memory: 503, then success when it is over. Answered is stored, once."""
+async def test_a_server_that_is_slow_stops_fills_up_or_refuses_writes(tmp_path: Path) -> None:
+    """Answers that are 50 and 200 ms late keep nobody from being served. Ones that come too late, SIGSTOP, read-only
+    and out of memory: 503, then success when it is over. Answered is stored, once."""
     server = RedisServer("appendonly yes", 'save ""').start()
-    async with scene(tmp_path, server.url) as at_work:
+    async with Delay(server.port) as way, scene(tmp_path, f"redis://127.0.0.1:{way.port}") as at_work:
+
+        def answer_after(seconds: float) -> None:
+            way.seconds = seconds
+
+        for seconds in (0.05, 0.2):
+            answer_after(seconds)
+            await at_work.recorder.write_more(40)
+            await at_work.devices.succeed()
+        await at_work.during(lambda: answer_after(2), lambda: answer_after(0))
         await at_work.during(lambda: server.signal(signal.SIGSTOP), lambda: server.signal(signal.SIGCONT))
         await at_work.during(
             lambda: server.cli("CONFIG", "SET", "min-replicas-to-write", "1"),
@@ -35,6 +46,7 @@ async def test_a_server_that_stops_fills_up_or_refuses_writes(tmp_path: Path) ->
         await at_work.during(
             lambda: server.cli("CONFIG", "SET", "maxmemory", "1"), lambda: server.cli("CONFIG", "SET", "maxmemory", "0")
         )
+        await until(lambda: {status for status, _ in at_work.devices.seen[-20:]} == {200})
     server.kill()
 
 
