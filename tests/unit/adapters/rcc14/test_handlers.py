@@ -409,8 +409,8 @@ async def test_overload_turns_clients_away(open_front: Opening) -> None:
     assert 100 <= min(waits) < max(waits) <= 200
     load.in_flight -= 10
     assert (await phone.introduce(IMSI=ANN.imsi))[0] == 200
-    load.lag_seconds = 11
-    assert (await phone.introduce(IMSI=ANN.imsi))[0] == 503
+    load.lag_seconds = 20  # half of them
+    assert {(await phone.introduce(IMSI=ANN.imsi))[0] for _ in range(40)} == {200, 503}
 
 
 @pytest.mark.parametrize(("after", "status"), [(503, 503), (403, 403)])
