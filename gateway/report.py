@@ -61,7 +61,8 @@ def subscriber(found: Mapping[str, Any]) -> str:
 def _service(found: Mapping[str, Any]) -> str:
     since = f" since {found['at']}" if found["at"] else ""
     why = f": {_printable(found['why'])}" if found["why"] else ""
-    return f"    {found['service']}   {found['step']}{since}{why}"
+    by_hand = f"; by hand: {found['by_hand']}" if found["by_hand"] else ""
+    return f"    {found['service']}   {found['step']}{since}{why}{by_hand}"
 
 
 def device(found: Mapping[str, Any]) -> str:

@@ -68,7 +68,7 @@ class PublishingRoutes:
             affected = await self._publishing.preview()
         else:
             calls = Calls(body.within_seconds, _groups(body.groups))
-            waits = {"device_deadline_seconds": body.device_deadline_seconds, "retries": body.retries}
+            waits = _waits(body)
             if body.by_groups:
                 affected, campaign = await self._publishing.roll_out(
                     calls, after_success=body.after_success, on_error=body.on_error, **waits
@@ -91,7 +91,9 @@ class PublishingRoutes:
         """Serve an edition, as it was planned."""
         body: NewEdition = call.body
         calls = Calls(body.within_seconds if body.call else None, _groups(body.groups))
-        applied = await self._publishing.apply(body.profiles, body.plan, calls, allow_deletions=body.allow_deletions)
+        applied = await self._publishing.apply(
+            body.profiles, body.plan, calls, allow_deletions=body.allow_deletions, **_waits(body)
+        )
         return _view(*applied)
 
     async def list_editions(self, _: Call) -> Sequence[EditionView]:
@@ -102,6 +104,10 @@ class PublishingRoutes:
         """All files of one edition."""
         texts = await asyncio.to_thread(self._editions.load, call.query.get("edition", ""))
         return EditionFiles(edition=edition_of(texts), profiles=texts)
+
+
+def _waits(body: NewPublication | NewEdition) -> dict[str, int]:
+    return {"device_deadline_seconds": body.device_deadline_seconds, "retries": body.retries}
 
 
 def _groups(groups: Sequence[CampaignGroup]) -> list[Group]:

@@ -124,9 +124,10 @@ def diff(directory: Path) -> tuple[object, str, int]:
     "--over", type=click.IntRange(0), default=3600, show_default=True, metavar="SECONDS", help="Spread the calls."
 )
 @click.option("--no-call", is_flag=True, help="Make no device call; each takes what is new when it calls.")
+@each_device
 @printing
 def apply(
-    directory: Path, planned: str, yes: bool, allow_deletions: bool, over: int, no_call: bool
+    directory: Path, planned: str, yes: bool, allow_deletions: bool, over: int, no_call: bool, **given: Any
 ) -> tuple[object, str]:
     """Make the profiles in DIR those of the gateway.
 
@@ -150,6 +151,7 @@ def apply(
         "allow_deletions": allow_deletions,
         "call": not no_call,
         "within_seconds": over,
+        **waits_of(given),
     }
     made = api("POST", "/profiles/apply", body=body, seconds=PLAN_SECONDS)
     return made, report.publication(made) if made["changes"] else NOTHING

@@ -23,6 +23,11 @@ class Part(NamedTuple):
     entries: tuple[Entry, ...]
 
 
+def read_out_by(device_id: str) -> str:
+    """The command that shows the instructions for that device."""
+    return f"mogate render {device_id} --as manual"
+
+
 class Instructions(NamedTuple):
     """All that is typed in, in a language; ``left_out`` are places in the document that no menu has a field for."""
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from gateway.fleet.activation import Activation, activation, applications_off, rcs_state
 from gateway.fleet.device import Device
+from gateway.fleet.instructions import read_out_by
 from gateway.fleet.reaching import Reaching
 from gateway.fleet.registration import registration_of
 from gateway.fleet.subscriber import Registration, Subscriber
@@ -33,13 +34,17 @@ class Step(enum.StrEnum):
 
 
 class ServiceStatus(NamedTuple):
-    """One service on one device (empty: on none in particular), since when that is so, and why where it can be said."""
+    """One service on one device (empty: on none in particular), since when that is so, and why where it can be said.
+
+    ``by_hand`` is where the settings of a device on which it failed are to be read, for its user to type in.
+    """
 
     device_id: str
     service: str
     step: Step
     at: datetime | None = None
     why: str = ""
+    by_hand: str = ""
 
 
 class Told(NamedTuple):
@@ -93,7 +98,8 @@ def _status(subscriber: Subscriber, known: Known, service: str) -> ServiceStatus
     said = registration_of(subscriber, service, device)
 
     def stands(step: Step, at: datetime | None = None, why: str = "") -> ServiceStatus:
-        return ServiceStatus(device.id, service, step, at, why)
+        by_hand = read_out_by(device.id) if step is Step.FAILED else ""
+        return ServiceStatus(device.id, service, step, at, why, by_hand)
 
     if off := _off(subscriber, device, service):
         return stands(Step.OFF, None, off)

@@ -132,9 +132,11 @@ class Publishing:
         return Plan(digest, changes, affected, draft.profiles.warnings)
 
     async def apply(
-        self, texts: Texts, plan: str, calls: Calls, *, allow_deletions: bool
+        self, texts: Texts, plan: str, calls: Calls, *, allow_deletions: bool, **terms: Any
     ) -> tuple[Plan, Campaign | None]:
         """Make these the profiles, as a plan said, and serve them. When that is refused the files are those before.
+
+        ``terms`` are further fields of the Campaign.
 
         Raises: Outdated when the plan no longer holds, ConfigError when it deletes what may not be deleted or the files
         cannot be written; and as ``publish`` does.
@@ -153,7 +155,7 @@ class Publishing:
             before = await asyncio.to_thread(self._editions.current)
             await asyncio.to_thread(self._editions.replace, texts, self._clock())
             with self._put_back(before):
-                _, campaign = await self._take_up(found.affected, calls)
+                _, campaign = await self._take_up(found.affected, calls, **terms)
             return found, campaign
 
     @contextlib.contextmanager

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from gateway.errors import ConfigError, Conflict, NotFound, Unavailable
 from gateway.fleet.device import Device, sim_of
+from gateway.fleet.instructions import read_out_by
 from gateway.fleet.owners import newly_disproved, spoken, unspoken
 from gateway.fleet.push import unanswered
 from gateway.fleet.reaching import (
@@ -202,8 +203,8 @@ class Reachings:
             metrics.count(metrics.reach, reaching.way or "wait", how)
             if step.do == "done" and reaching.way == "rcscfg":
                 metrics.acs_reconfig_lag_seconds.observe((now - reaching.ordered_at).total_seconds())
-            why = "" if step.do == "done" else _why(reaching)
-            await self._store.commit(DeleteRecord(record), *writes, self._event(household, reaching, how, why=why))
+            failed = {} if step.do == "done" else {"why": _why(reaching), "by_hand": read_out_by(device.id)}
+            await self._store.commit(DeleteRecord(record), *writes, self._event(household, reaching, how, **failed))
 
     async def _push(
         self,

@@ -138,6 +138,8 @@ async def test_a_clock_that_jumps_sends_nothing_twice_and_wedges_nothing(house: 
     assert house.sent.ways == ["rcscfg"]
     assert await house.reachings.load("ann.1") is None
     assert (await house.told())[-1] == "activation.failed"
+    (failed,) = await house.store.load_events(newest=True, limit=1)
+    assert failed.detail["by_hand"] == "mogate render ann.1 --as manual"
 
 
 async def test_an_order_of_a_clock_that_was_ahead_is_made_when_it_is_right(house: House) -> None:

@@ -69,7 +69,11 @@ def test_a_plan_is_applied_and_taken_back(gateway: Gateway, directory: Path) -> 
     assert timer(gateway) == before
     assert not (gateway.folder / "profiles" / "zz.toml").exists()
     plan = gateway.done("plan", str(directory)).stdout.splitlines()[-1].split()[1]
-    assert "by campaign c" in gateway.run("apply", str(directory), "--plan", plan, "--over", "0")
+    assert "by campaign c" in gateway.run(
+        "apply", str(directory), "--plan", plan, "--over", "0", "--deadline", "7200", "--retries", "1"
+    )
+    made = gateway.api("GET", "/campaigns")[-1]
+    assert (made["device_deadline_seconds"], made["retries"]) == (7200, 1)
     assert timer(gateway) == "2900"
     assert gateway.run("plan", str(directory)) == "nothing changes\n"
     (directory / "zz.toml").write_text(ZZ.replace("2900", "2800"))

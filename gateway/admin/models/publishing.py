@@ -53,7 +53,7 @@ class NewEdition(ProfileFiles):
     """An edition of the profiles to be served, as ``plan`` said; whoever deletes profiles has to allow it.
 
     The devices that it changes are made to call over ``within_seconds``, in these ``groups``; not at all without
-    ``call``.
+    ``call``. Each has ``device_deadline_seconds``, and is made to call again up to ``retries`` times.
     """
 
     plan: str
@@ -61,6 +61,8 @@ class NewEdition(ProfileFiles):
     call: bool = True
     within_seconds: Annotated[int, Field(ge=0, le=31_536_000)] = 3600
     groups: Annotated[list[CampaignGroup], Field(max_length=100)] = []
+    device_deadline_seconds: Annotated[int, Field(ge=1, le=31_536_000)] = 604_800
+    retries: Annotated[int, Field(ge=0, le=10)] = 0
 
 
 class StatementChange(Model):

@@ -38,10 +38,14 @@ class RegistrationReport(Model):
 
 
 class ServiceStatusView(Model):
-    """How far a service has come on a device (empty: on none in particular), since when, and why."""
+    """How far a service has come on a device (empty: on none in particular), since when, and why.
+
+    Where it failed, ``by_hand`` is the command that shows the settings for the user to type in.
+    """
 
     device_id: str
     service: str
     step: Literal["not requested", "requested", "reached", "configured", "registered", "failed", "off"]
     at: datetime | None
     why: str
+    by_hand: str

@@ -50,6 +50,14 @@ def test_why_a_value_is_what_it_is(console: Page) -> None:
     expect(row).to_contain_text("operator.toml:")
 
 
+def test_how_far_services_have_come(console: Page) -> None:
+    """Each service of the phone with its step."""
+    visit(console, "#/subscribers/alice/alice.1")
+    services = console.locator("section", has=console.get_by_role("heading", name="Services", exact=True))
+    expect(services).to_contain_text("ims")
+    expect(services).to_contain_text("rcs")
+
+
 def test_what_a_phone_speaks_and_whose_its_objects_are(console: Page) -> None:
     """Each protocol with why the gateway thinks so, and how far the RCS service is."""
     visit(console, "#/subscribers/alice/alice.1")

@@ -1,7 +1,7 @@
 import { get, segment } from "../api.js";
 import { html } from "../dom.js";
 import { findings } from "../findings.js";
-import { Badge, Facts, Loaded, localised, Panel, Table, toneOf, useLoad, When } from "../parts.js";
+import { Badge, Command, Facts, Loaded, localised, Panel, Table, toneOf, useLoad, When } from "../parts.js";
 import { to } from "../route.js";
 import { protocolName, sessionsOf } from "../sessions.js";
 import { Reach } from "./reach.js";
@@ -18,6 +18,7 @@ export function Summary({ subscriber, device, reload }) {
       ${device.omadm && html`<${OmaDm} of=${device} />`}
       ${device.rcc14 && html`<${Rcc14} of=${device.rcc14} />`}
       <${Protocols} of=${device} />
+      <${Services} device=${device} />
     </div>
     <${Sessions} device=${device} here=${here} />`;
 }
@@ -42,6 +43,17 @@ function OmaDm({ of: { omadm, leaves, manufacturer, model, software } }) {
       ["Cannot do", omadm.refused_verbs.join(", ")],
     ]} />
   <//>`;
+}
+
+// How far each service has come; where one failed, what the help desk reads out for the user to type in.
+function Services({ device: { id } }) {
+  const loaded = useLoad(() => get(`/subscribers/${segment(id)}/services`), [id]);
+  return html`<${Panel} title="Services"><${Loaded} from=${loaded}>${(services) => {
+    const own = services.filter((one) => one.device_id === id);
+    const failed = own.find((one) => one.by_hand);
+    return html`<${Facts} of=${own.map(({ service, step, at, why }) => [html`<code>${service}</code>`, html`<${Badge}>${step}<//> ${at && html`<${When} at=${at} />`} ${localised(why)}`])} />
+      ${failed && html`<p>The settings for the user to type in, as the help desk can read them out:</p><${Command} line=${failed.by_hand} />`}`;
+  }}<//><//>`;
 }
 
 // What the device speaks and why the gateway thinks so, and which protocol alone writes an object to it.

@@ -52,9 +52,13 @@ def said(state: Any, **more: Any) -> Subscriber:
 def test_the_step_is_the_last_that_was_taken(
     subscriber: Subscriber, known: dict[str, Any], step: Step, why: str
 ) -> None:
-    """What the core says counts for more than what was sent, what is on its way for more than what failed before."""
+    """What the core says counts for more than what was sent, what is on its way for more than what failed before.
+
+    Where it failed it says where the settings for the user to type in are to be read.
+    """
     status, *others = service_statuses(subscriber, [Known(PHONE, **known)])
     assert (status.device_id, status.service, status.step, status.why) == ("ann.1", "ims", step, why)
+    assert status.by_hand == ("mogate render ann.1 --as manual" if step is Step.FAILED else "")
     assert all(one.device_id == "" for one in others)
 
 
