@@ -78,6 +78,19 @@ class Gateway:
         with urllib.request.urlopen(request, timeout=DEADLINE_SECONDS) as answer:
             return json.load(answer)
 
+    def until(self, found: Callable[[], Any]) -> Any:
+        """What ``found`` gives once that is anything; it is asked again until then."""
+        end = time.monotonic() + DEADLINE_SECONDS
+        while not (answer := found()):
+            assert time.monotonic() < end, f"waited in vain\n{self.log()[-3000:]}"
+            time.sleep(0.05)
+        return answer
+
+    def short_messages(self) -> list[dict[str, Any]]:
+        """Those that have left, where they leave for a file."""
+        file = self.folder / "data" / "sms.jsonl"
+        return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
     def log(self) -> str:
         return (self.folder / "serve.log").read_text()
 
@@ -128,14 +141,6 @@ def _settings(ports: dict[str, int]) -> str:
         f'\n[[listeners]]\nname = "internet"\naddress = "127.0.0.1:{ports["internet"]}"\n'
         'serves = ["rcc14-http"]\ntrusted_gateways = ["192.0.2.0/24"]\n'
     )
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Wait until that is so."""
-    end = time.monotonic() + DEADLINE_SECONDS
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)
 
 
 def free_ports(count: int) -> list[int]:

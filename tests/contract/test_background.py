@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from clocks import WallClock
 
 from gateway.errors import Conflict, Unavailable
 from gateway.outreach.background import AGAIN_SECONDS, LEASE_SECONDS, Background
@@ -18,24 +19,14 @@ START = datetime(2026, 3, 1, tzinfo=UTC)
 COUNT = 30
 
 
-class Processes:
+class Processes(WallClock):
     """Several that share a store and the work in it; their clock stands unless it is moved."""
 
     def __init__(self, open_store: OpenStore) -> None:
+        super().__init__(START)
         self.open_store = open_store
-        self.now = START
-        self.moved = timedelta()
         self.running: list[Background] = []
         self.done: list[str] = []
-
-    def ticks(self) -> float:
-        """What a clock says that nobody moves."""
-        return (self.now - self.moved).timestamp()
-
-    def move(self, step: timedelta) -> None:
-        """Set the clock on the wall."""
-        self.now += step
-        self.moved += step
 
     async def begin(self, work: Callable[[Store, Record], Awaitable[None]]) -> Background:
         """One more process, which works so."""

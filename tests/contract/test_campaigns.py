@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from clocks import WallClock
 from msgspec.structs import replace
 
 from gateway.accounts import Accounts
@@ -62,14 +63,13 @@ def profiles_of(files: dict[str, str]) -> Read:
     return Read(CATALOGUE, RULES, parse_profiles(files, CATALOGUE, RULES), Edition.of(files))
 
 
-class Lab:
+class Lab(WallClock):
     """Devices that take what they are due when they are told to, and processes that run the campaigns."""
 
     def __init__(self, open_store: OpenStore, store: Store, packages: Path) -> None:
+        super().__init__(START)
         self.open_store = open_store
         self.store = store
-        self.now = START
-        self.moved = timedelta()
         self.packages = packages
         self.files = profiles("2000")
         self.service, self.rollouts = self.serve(store)
@@ -79,15 +79,6 @@ class Lab:
 
     def clock(self) -> datetime:
         return self.now
-
-    def ticks(self) -> float:
-        """What a clock says that nobody moves."""
-        return (self.now - self.moved).timestamp()
-
-    def move(self, step: timedelta) -> None:
-        """Set the clock on the wall."""
-        self.now += step
-        self.moved += step
 
     def serve(self, store: Store) -> tuple[Service, Rollouts]:
         """What one process serves, which starts with the files as they are."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from clocks import WallClock
 from msgspec.structs import replace
 
 from gateway.fleet.device import Content, Credential, Device, OmaDmState, Rcc14State
@@ -47,26 +48,17 @@ class Sent:
         return type("Ordered", (), {"push": None})()
 
 
-class House:
+class House(WallClock):
     """One process over the store: its clock, what it sent, and its orders."""
 
     def __init__(self, store: Store, **settings: Any) -> None:
-        self.store, self.now, self.sent = store, NOW, Sent()
-        self.moved = timedelta()
+        super().__init__(NOW)
+        self.store, self.sent = store, Sent()
         self.service = service = Service(CATALOGUE, ProfileSet([], CATALOGUE), plmns=["00101"], roots={})
         self.background = Background(store, lambda: self.now, ticks=self.ticks)
         self.reachings = Reachings(
             store, service, self.sent, Reach(**settings), self.background, lambda: self.now  # type: ignore[arg-type]
         )  # fmt: skip
-
-    def ticks(self) -> float:
-        """What a clock says that nobody moves."""
-        return (self.now - self.moved).timestamp()
-
-    def move(self, step: timedelta) -> None:
-        """Set the clock on the wall."""
-        self.now += step
-        self.moved += step
 
     async def turn(self) -> None:
         """Do what is due, as a process does that finds it."""

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import pytest
 from aiohttp import web
+from clocks import WallClock
 
 from gateway.errors import ConfigError, NotFound
 from gateway.observe import metrics
@@ -43,24 +44,14 @@ class Receiver:
         return [json.loads(body)["type"] for _, body in self.taken]
 
 
-class Lab:
+class Lab(WallClock):
     """A receiver, and processes that serve webhooks."""
 
     def __init__(self, open_store: OpenStore, url: str) -> None:
+        super().__init__(START)
         self.open_store = open_store
         self.url = url
-        self.now = START
-        self.moved = timedelta()
         self.running: list[tuple[Background, Webhooks]] = []
-
-    def ticks(self) -> float:
-        """What a clock says that nobody moves."""
-        return (self.now - self.moved).timestamp()
-
-    def move(self, step: timedelta) -> None:
-        """Set the clock on the wall."""
-        self.now += step
-        self.moved += step
 
     async def begin(self) -> Webhooks:
         store = await self.open_store()

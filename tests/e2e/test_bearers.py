@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,6 @@ from smsc import serving as serving_smsc
 
 PHONE = ("bob", "--imei", "001015000000098")
 BOBS_IMSI = "001010000000002"
-DEADLINE_SECONDS = 20
 
 
 @pytest.fixture(scope="module")
@@ -47,23 +44,15 @@ def smsc(port: int) -> Iterator[Smsc]:
         yield one
 
 
-def ask(gateway: Gateway, push_id: str) -> dict[str, Any]:
-    """The push as the admin API has it now."""
-    request = urllib.request.Request(gateway.url("admin", f"/api/v1/pushes/{push_id}"))
-    request.add_header("Authorization", f"Bearer {gateway.token}")
-    with urllib.request.urlopen(request, timeout=DEADLINE_SECONDS) as answer:
-        found: dict[str, Any] = json.load(answer)
-    return found
-
-
-def wait_for(gateway: Gateway, push_id: str, *states: str) -> dict[str, Any]:
+def push_in(gateway: Gateway, push_id: str, *states: str) -> dict[str, Any]:
     """The push when it has come to one of these states."""
-    ends = time.monotonic() + DEADLINE_SECONDS
-    while True:
-        found = ask(gateway, push_id)
-        if found["state"] in states or time.monotonic() > ends:
-            assert found["state"] in states, f"{found}\n{gateway.log()[-3000:]}"
-            return found
+
+    def found() -> dict[str, Any] | None:
+        one: dict[str, Any] = gateway.api("GET", f"/pushes/{push_id}")
+        return one if one["state"] in states else None
+
+    push: dict[str, Any] = gateway.until(found)
+    return push
 
 
 def take(smsc: Smsc, count: int, file: Path) -> list[dict[str, Any]]:
@@ -81,20 +70,20 @@ def test_a_phone_is_bootstrapped_called_and_calls(gateway: Gateway, smsc: Smsc, 
     file, state = tmp_path / "messages", str(tmp_path / "phone.json")
     made = gateway.json("bootstrap", *PHONE, "--security", "netwpin")
     assert made["segments"] == []
-    push = wait_for(gateway, made["id"], "delivered")
+    push = push_in(gateway, made["id"], "delivered")
     taken = take(smsc, push["parts"], file)
     assert push["parts"] > 1
     assert {(one["esm_class"], one["data_coding"], one["source_addr"]) for one in taken} == {(0x40, 4, "MOGate")}
     heard = gateway.json("simulate", "cp", str(file), "--imsi", BOBS_IMSI, "--state", state)
     assert heard["result"] == "ok"
     assert gateway.json("simulate", "omadm", "--state", state)["result"] == "ok"
-    assert wait_for(gateway, made["id"], "contacted")["contacted_at"]
+    assert push_in(gateway, made["id"], "contacted")["contacted_at"]
 
     called = gateway.json("push", "notify", "bob.1")
-    assert wait_for(gateway, called["id"], "delivered")["attempts"] == 1
+    assert push_in(gateway, called["id"], "delivered")["attempts"] == 1
     take(smsc, 1, file)
     session = gateway.json("simulate", "omadm", "--state", state, "--notification", str(file))
-    push = wait_for(gateway, called["id"], "contacted")
+    push = push_in(gateway, called["id"], "contacted")
     assert (session["result"], session["facts"]["session_id"]) == ("ok", push["session_id"])
     assert push["ordered_at"] < push["submitted_at"] < push["delivered_at"] < push["contacted_at"]
     shown = gateway.json("device", "show", "bob.1")["pushes"]
@@ -105,24 +94,23 @@ def test_a_phone_is_bootstrapped_called_and_calls(gateway: Gateway, smsc: Smsc, 
 def test_a_client_is_told_to_ask_anew(gateway: Gateway, smsc: Smsc) -> None:
     """The reconfiguration message in UTF-16 to its port; contacted when the client begins from nothing. RCC.14 3"""
     called = gateway.json("push", "rcscfg", "alice")
-    wait_for(gateway, called["id"], "delivered")
+    push_in(gateway, called["id"], "delivered")
     taken = smsc.message()
     octets = bytes.fromhex(taken["message"])
     assert (octets[:7].hex().upper(), taken["data_coding"]) == ("06050491990000", 8)
     assert octets[7:].decode("utf-16-be").endswith("-rcscfg")
     assert gateway.json("simulate", "rcc14")["result"] == "ok"
-    wait_for(gateway, called["id"], "contacted")
+    push_in(gateway, called["id"], "contacted")
 
 
 def test_an_smsc_that_is_away_is_waited_for(gateway: Gateway, port: int) -> None:
     """The command answers at once; the push waits with the reason, and goes when the SMSC is back."""
     called = gateway.json("push", "notify", "alice.1")
-    ends = time.monotonic() + DEADLINE_SECONDS
-    while not (found := ask(gateway, called["id"]))["why"]:
-        assert time.monotonic() < ends, gateway.log()[-3000:]
-    assert (found["state"], "no SMPP link is bound" in found["why"]) == ("waiting", True)
+    why = gateway.until(lambda: gateway.api("GET", f"/pushes/{called['id']}")["why"])
+    assert "no SMPP link is bound" in why
+    assert push_in(gateway, called["id"], "waiting")
     with serving_smsc(port, "throttle"):
-        after = wait_for(gateway, called["id"], "submitted", "delivered")
+        after = push_in(gateway, called["id"], "submitted", "delivered")
     assert after["attempts"] >= 4
 
 
@@ -131,5 +119,5 @@ def test_a_killed_gateway_sends_what_it_had_promised(gateway: Gateway, port: int
     called = gateway.json("push", "notify", "alice.1")
     gateway.stop(9)
     gateway.start()
-    found = ask(gateway, called["id"])
+    found = gateway.api("GET", f"/pushes/{called['id']}")
     assert (found["state"], found["handed_over"]) == ("waiting", 0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -44,13 +43,9 @@ def detected(gateway: Gateway, subscriber: str) -> list[tuple[str, str, str]]:
     return [(detail["cause"], detail["source"], detail.get("imei", "")) for detail in details]
 
 
-def wait_for(gateway: Gateway, subscriber: str, kind: str) -> list[dict[str, Any]]:
-    """The subscriber's events once one of that kind is there, or after ten seconds."""
-    end = time.monotonic() + 10
-    while True:
-        events: list[dict[str, Any]] = gateway.json("events", "--subscriber", subscriber)
-        if any(event["kind"] == kind for event in events) or time.monotonic() > end:
-            return events
+def has(gateway: Gateway, subscriber: str, kind: str) -> bool:
+    """Whether one of the subscriber's events is of that kind."""
+    return any(event["kind"] == kind for event in gateway.json("events", "--subscriber", subscriber))
 
 
 def test_the_rules_in_force_are_told(gateway: Gateway) -> None:
@@ -98,7 +93,7 @@ def test_rules_do_what_they_say(gateway: Gateway, tmp_path: Path) -> None:
     assert gateway.json("subscriber", "show", "bob")["groups"] == ["staff-pilot"]
     events = gateway.json("events", "--subscriber", "bob")
     assert [event["detail"]["rule"] for event in events if event["kind"] == "detection.matched"] == ["pilot"]
-    assert any(event["kind"] == "activation.requested" for event in wait_for(gateway, "bob", "activation.requested"))
+    gateway.until(lambda: has(gateway, "bob", "activation.requested"))
     replayed = {one["seq"]: one["rules"] for one in gateway.json("detect", "--replay", "--dry-run")}
     assert list(replayed.values()).count(["pilot"]) == 1
     other = tmp_path / "other.toml"
@@ -140,12 +135,10 @@ def test_a_spool_outlives_a_gateway_that_is_killed(gateway: Gateway) -> None:
     part = folder / "carol.csv.part"
     part.write_text("imsi,imei\n" + "".join(f"001010000000003,{imei}\n" for imei in phones))
     part.rename(folder / "carol.csv")
-    wait_for(gateway, "carol", "device.detected")
+    gateway.until(lambda: has(gateway, "carol", "device.detected"))
     gateway.stop(signal.SIGKILL)
     gateway.start()
-    end = time.monotonic() + 30
-    while not list((folder / "done").iterdir()) and time.monotonic() < end:
-        time.sleep(0.05)
+    gateway.until(lambda: list((folder / "done").iterdir()))
     told = gateway.json("events", "--subscriber", "carol", "--limit", "1000")
     assert [one["detail"]["imei"] for one in told if one["kind"] == "device.detected"] == phones
 

@@ -7,7 +7,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from live_gateway import Gateway, serving, until
+from live_gateway import Gateway, serving
 
 
 def add_package(gateway: Gateway, kind: str, name: str, content: bytes) -> None:
@@ -187,12 +187,12 @@ def test_phones_of_a_range_move_as_a_campaign_and_back(tmp_path: Path) -> None:
         }
         flash.write_text(json.dumps(memory))
         made = gateway.json("campaign", "create", "move", "--range", "+15550100001", "--move", after)
-        until(lambda: last_job(gateway)["subject"] == after)
+        gateway.until(lambda: last_job(gateway)["subject"] == after)
         assert set(addresses()) == {before, after}
         assert addresses() == [after]
-        until(lambda: gateway.api("GET", f"/campaigns/{made['id']}")["state"] == "finished")
+        gateway.until(lambda: gateway.api("GET", f"/campaigns/{made['id']}")["state"] == "finished")
         gateway.run("campaign", "undo", made["id"])
-        until(lambda: last_job(gateway)["subject"] == before)
+        gateway.until(lambda: last_job(gateway)["subject"] == before)
         assert set(addresses()) == {before, after}
         assert addresses() == [before]
         assert (last_job(gateway)["state"], last_job(gateway)["code"]) == ("done", 212)

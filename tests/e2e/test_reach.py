@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from live_gateway import Gateway, serving
-
-DEADLINE_SECONDS = 60
 
 
 @pytest.fixture(scope="module")
@@ -24,20 +21,6 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
         yield one
 
 
-def until(gateway: Gateway, found: Callable[[], Any]) -> Any:
-    """What comes true before long."""
-    ends = time.monotonic() + DEADLINE_SECONDS
-    while not (answer := found()):
-        assert time.monotonic() < ends, gateway.log()[-3000:]
-    return answer
-
-
-def sent(gateway: Gateway) -> int:
-    """How many short messages have left."""
-    file = gateway.folder / "data" / "sms.jsonl"
-    return len(file.read_text().splitlines()) if file.exists() else 0
-
-
 def events(gateway: Gateway, after: int = 0) -> list[dict[str, Any]]:
     """What the log has of activations."""
     found = gateway.api("GET", f"/events?device=alice.1&after={after}&limit=1000")
@@ -49,12 +32,12 @@ def test_a_device_is_pushed_to_calls_and_is_done(gateway: Gateway) -> None:
     gateway.run("set", "alice.1", "ims/Timer_T1=2500")
     ordered = gateway.json("reach", "start", "alice.1", "--reason", "new timers")
     assert (ordered["state"], ordered["device_id"]) == ("waiting", "alice.1")
-    until(gateway, lambda: sent(gateway) >= 2)
+    gateway.until(lambda: len(gateway.short_messages()) >= 2)
     found = gateway.json("reach", "show", "alice.1")
     assert (found["state"], found["way"], found["attempts"] >= 2) == ("pushed", "dm_notify", True)
     assert "new timers" in gateway.run("reach", "list")
     assert gateway.json("simulate", "omadm")["result"] == "ok"
-    until(gateway, lambda: events(gateway)[-1]["kind"] == "activation.configured")
+    gateway.until(lambda: events(gateway)[-1]["kind"] == "activation.configured")
     told = events(gateway)
     assert [one["kind"].partition(".")[2] for one in told] == ["requested", "reached", "configured"]
     assert (told[-1]["detail"]["reason"], told[-1]["detail"]["way"]) == ("new timers", "dm_notify")
@@ -89,23 +72,23 @@ def test_a_service_is_followed_until_the_ims_core_registers_it(gateway: Gateway,
 
 def test_who_calls_by_itself_is_not_pushed_to(gateway: Gateway) -> None:
     """Before its turn came: no message leaves."""
-    before, last = sent(gateway), events(gateway)[-1]["seq"]
+    before, last = gateway.short_messages(), events(gateway)[-1]["seq"]
     gateway.run("reach", "start", "alice.1", "--within", "100000")
     assert gateway.json("simulate", "omadm")["result"] == "ok"
     gateway.run("reach", "start", "alice.1", "--within", "100000")
     gateway.run("reach", "cancel", "alice.1")
     assert [one["kind"] for one in events(gateway, last)][-1] == "activation.cancelled"
-    assert sent(gateway) == before
+    assert gateway.short_messages() == before
 
 
 def test_a_killed_gateway_goes_on_where_it_stood(gateway: Gateway) -> None:
     """The order is in the store: the next process pushes again, and knows when the device has called."""
     gateway.run("set", "alice.1", "ims/Timer_T1=2600")
     gateway.run("reach", "start", "alice.1")
-    before = until(gateway, lambda: sent(gateway))
+    before = len(gateway.until(gateway.short_messages))
     gateway.stop(9)
     gateway.start()
-    until(gateway, lambda: sent(gateway) > before)
+    gateway.until(lambda: len(gateway.short_messages()) > before)
     last = events(gateway)[-1]["seq"]
     assert gateway.json("simulate", "omadm")["result"] == "ok"
-    until(gateway, lambda: [one["kind"] for one in events(gateway, last)][-1:] == ["activation.configured"])
+    gateway.until(lambda: [one["kind"] for one in events(gateway, last)][-1:] == ["activation.configured"])

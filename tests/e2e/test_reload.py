@@ -20,7 +20,7 @@ import aiohttp
 import pytest
 import redis_servers
 from cryptography import x509
-from live_gateway import CONFIG, Gateway, serving, until
+from live_gateway import CONFIG, Gateway, serving
 
 from gateway.serving.demo_tls import ensure_demo_certificates
 
@@ -94,7 +94,7 @@ def test_a_profile_is_taken_up_or_refused_as_a_whole(gateway: Gateway) -> None:
     _edit(gateway, 'Timer_T1 = "soon"', "Timer_T1 = 1234")
     assert gateway.process is not None
     gateway.process.send_signal(signal.SIGHUP)
-    until(lambda: _timer(gateway) == "1234")
+    gateway.until(lambda: _timer(gateway) == "1234")
     assert _metric(gateway, "mogate_config_last_reload_success") == {"mogate_config_last_reload_success": 1}
 
 
@@ -140,7 +140,7 @@ def test_all_workers_take_it_up(tmp_path: Path) -> None:
         _edit(gateway, "Timer_T1 = 4321", "Timer_T1 = 1234")
         assert gateway.process is not None
         gateway.process.send_signal(signal.SIGHUP)
-        until(lambda: not set(_metric(gateway, "mogate_config_hash").values()) & set(second.values()))
+        gateway.until(lambda: not set(_metric(gateway, "mogate_config_hash").values()) & set(second.values()))
         assert len(set(_metric(gateway, "mogate_config_hash").values())) == 1
     finally:
         gateway.stop(signal.SIGTERM)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from live_gateway import Gateway, serving
-
-DEADLINE_SECONDS = 60
 
 
 @pytest.fixture(scope="module")
@@ -23,20 +20,6 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     }
     with serving(tmp_path_factory.mktemp("reset"), **environment) as one:
         yield one
-
-
-def until(gateway: Gateway, found: Callable[[], Any]) -> Any:
-    """What comes true before long."""
-    ends = time.monotonic() + DEADLINE_SECONDS
-    while not (answer := found()):
-        assert time.monotonic() < ends, gateway.log()[-3000:]
-    return answer
-
-
-def sent(gateway: Gateway) -> list[dict[str, Any]]:
-    """The short messages that have left."""
-    file = gateway.folder / "data" / "sms.jsonl"
-    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
 def job(gateway: Gateway) -> dict[str, Any]:
@@ -65,7 +48,7 @@ def test_a_phone_that_lost_its_account_gets_another_and_all_its_settings(gateway
     """
     held = reset(gateway)
     assert "has no account" in gateway.run("simulate", "omadm", fails=True)
-    messages = until(gateway, lambda: sent(gateway))
+    messages = gateway.until(gateway.short_messages)
     file = tmp_path / "bootstrap"
     file.write_text("\n".join(one["user_data_header"] + one["user_data"] for one in messages))
     flash = str(gateway.folder / "data" / "simulator" / "omadm.json")
@@ -82,7 +65,7 @@ def test_a_phone_that_lost_its_account_gets_another_and_all_its_settings(gateway
         202,
         "accepted, and the device called again since",
     )
-    until(gateway, lambda: gateway.api("GET", "/reach") == [])
+    gateway.until(lambda: gateway.api("GET", "/reach") == [])
 
 
 def test_a_phone_that_kept_its_account_is_not_believed_to_hold_anything(gateway: Gateway) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import time
 import urllib.request
 import uuid
 from collections.abc import Iterator
@@ -42,13 +41,6 @@ def workers(gateway: Gateway) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def wait_for(condition: object, seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
 def test_workers_serve_die_and_end_together(gateway: Gateway) -> None:
     """Both answer, one scrape counts both; a killed one is replaced; SIGTERM ends all with status 0."""
     gateway.start("--workers", "2")
@@ -64,10 +56,10 @@ def test_workers_serve_die_and_end_together(gateway: Gateway) -> None:
     assert sum(answered.values()) > 1
     first, second = workers(gateway)
     os.kill(first, signal.SIGKILL)
-    wait_for(lambda: len(set(workers(gateway)) - {first, second}) == 1)
+    gateway.until(lambda: len(set(workers(gateway)) - {first, second}) == 1)
     assert second in workers(gateway)
     assert gateway.json("simulate", "omadm")["result"] == "ok"
-    wait_for(lambda: {re.search(r'worker="(\d)"', name).group(1) for name in scrape(gateway)} == {"1", "2"})  # type: ignore[union-attr]
+    gateway.until(lambda: {re.search(r'worker="(\d)"', name).group(1) for name in scrape(gateway)} == {"1", "2"})  # type: ignore[union-attr]
     children = workers(gateway)
     assert gateway.stop(signal.SIGTERM) == 0
     assert not [child for child in children if Path(f"/proc/{child}").exists()]
@@ -79,7 +71,7 @@ def test_workers_do_not_outlive_a_killed_supervisor(gateway: Gateway) -> None:
     gateway.start("--workers", "2")
     children = workers(gateway)
     gateway.stop(signal.SIGKILL)
-    wait_for(lambda: not [child for child in children if Path(f"/proc/{child}").exists()])
+    gateway.until(lambda: not [child for child in children if Path(f"/proc/{child}").exists()])
 
 
 def test_workers_that_cannot_begin_end_the_command(gateway: Gateway) -> None:

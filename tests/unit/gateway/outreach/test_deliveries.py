@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from clocks import WallClock
 from msgspec.structs import replace
 
 from gateway.errors import ConfigError, Conflict, NotFound, Rejected, Throttled, Unavailable
@@ -46,14 +47,13 @@ class Outbox:
         return f"/m{len(self.sent)}"
 
 
-class Lab:
+class Lab(WallClock):
     """A store, and whatever reaches for phones over it; the clock stands unless it is moved."""
 
     def __init__(self, store: SqliteStore, sealer: Sealer) -> None:
+        super().__init__(START)
         self.store = store
         self.sealer = sealer
-        self.now = START
-        self.moved = timedelta()
         self.open: list[tuple[Reach, Background]] = []
 
     def reach(self, outbox: Outbox, settings: Sms = QUICK) -> Reach:
@@ -73,15 +73,6 @@ class Lab:
         # Time goes by while something waits: what is due in a moment comes due.
         self.now += timedelta(milliseconds=5)
         return self.now
-
-    def ticks(self) -> float:
-        """What a clock says that nobody moves."""
-        return (self.now - self.moved).timestamp()
-
-    def move(self, step: timedelta) -> None:
-        """Set the clock on the wall."""
-        self.now += step
-        self.moved += step
 
     async def settled(self, reach: Reach, push_id: str) -> Push:
         """The push when nothing more is done about it here."""
