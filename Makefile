@@ -19,7 +19,7 @@ run: $(SERVES) console ## Install, make demo data in ./data and serve until Ctrl
 	@if [ -t 0 ]; then set -m; $(BIN)/mogate serve; exit $$?; else exec $(BIN)/mogate serve; fi
 
 test: $(INSTALLED) console needs ## Run all tests, after getting what they need.
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 check: $(INSTALLED) ## Check format, lint and types.
 	@$(BIN)/ruff format --check
