@@ -7,13 +7,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import click
 import pytest
 from click.testing import CliRunner
 from live_gateway import Gateway, serving
 
+from adapters.omadm.codec import encode, encoding_of
+from adapters.omadm.messages import Command, Item, SyncHdr, SyncML
 from gateway import cli
 from gateway.cli import common
 from gateway.cli.group import Group
@@ -371,3 +373,34 @@ def test_answers_of_another_server_are_compared(gateway: Gateway, mogate: CliRun
     assert [one["line"] for one in told["skipped"]] == [4, 5, 6]
     assert json.loads(mogate.invoke(cli.main, ["subscriber", "show", "alice", "--json"]).stdout) == before
     assert "1 x changed: " in mogate.invoke(cli.main, ["shadow", "rcc14", str(file)]).stdout
+
+
+def test_sessions_of_another_omadm_server_are_compared(gateway: Gateway, mogate: CliRunner, tmp_path: Path) -> None:
+    """Node by node and device by device, in XML and WBXML; a pair that cannot be read is told with its line."""
+    shown = json.loads(mogate.invoke(cli.main, ["device", "show", "alice.1", "--json"]).stdout)
+    leaf = next(one for one in shown["leaves"] if one["wanted"] and one["node"].startswith("ims/Timer"))
+    source = shown["omadm"]["loc_uri"]
+
+    def message(by: str, *commands: tuple[str, str, str]) -> str:
+        header = SyncHdr(session_id="1", msg_id=1, target="x", source=by)
+        body = tuple(
+            Command(verb=cast("Any", verb), cmd_id=str(n), items=(Item(target=uri, data=text),))
+            for n, (verb, uri, text) in enumerate(commands, 1)
+        )
+        return encode(SyncML(header, body), encoding_of("application/vnd.syncml.dm+xml")).decode()
+
+    asked = {"request": message(source), "device": "alice.1"}
+    file = tmp_path / "pairs.jsonl"
+    pairs = [
+        asked | {"answer": message("old", ("Replace", leaf["uri"], "17"))},
+        asked | {"answer": message("old", ("Exec", "./Old/Reboot", ""), ("Replace", "./Old/Node", "x"))},
+        asked | {"answer": "no message"},
+    ]
+    file.write_text("".join(json.dumps(pair) + "\n" for pair in pairs))
+    told = json.loads(mogate.invoke(cli.main, ["shadow", "omadm", str(file), "--json"]).stdout)
+    assert told["outcomes"] == {"same": 0, "differing": 1, "without commands": 0, "not compared": 1}
+    found = {(one["kind"], one["place"]): one["samples"][0] for one in told["differences"]}
+    assert found["changed", leaf["uri"]] == {"line": 1, "theirs": "17", "ours": leaf["wanted"]}
+    assert found["missing", "./Old/Node"]["theirs"] == "x"
+    assert ("missing", "Exec ./Old/Reboot") in found
+    assert [one["line"] for one in told["skipped"]] == [3]
