@@ -50,6 +50,7 @@ from gateway.admin.auth import load_token
 from gateway.admin.caller import Callers
 from gateway.admin.campaigns import CampaignRoutes
 from gateway.admin.catalogue import CatalogueRoutes
+from gateway.admin.codes import CodeRoutes
 from gateway.admin.confirmations import ConfirmationRoutes
 from gateway.admin.detections import DetectionRoutes
 from gateway.admin.devices import DeviceRoutes
@@ -69,6 +70,7 @@ from gateway.admin.reaching import ReachRoutes
 from gateway.admin.registrations import RegistrationRoutes
 from gateway.admin.reload import ReloadRoutes
 from gateway.admin.search import SearchRoutes
+from gateway.admin.server import ServerRoutes
 from gateway.admin.sessions import SessionRoutes
 from gateway.admin.shadow import ShadowRoutes
 from gateway.admin.subscribers import SubscriberRoutes
@@ -87,6 +89,7 @@ from gateway.fleet.owners import Ownership
 from gateway.ims_credentials import ImsCredentials
 from gateway.inventory import Inventory
 from gateway.jobs import Jobs
+from gateway.nodes import Nodes, this_process
 from gateway.observe import metrics
 from gateway.observe.around import bare
 from gateway.observe.health import Health
@@ -113,7 +116,7 @@ from gateway.service import Service
 from gateway.serving import front, memory
 from gateway.serving.download import PackageFront
 from gateway.serving.tls import Certificates
-from gateway.settings import Listener, PeopleOpenid, Settings, read_password
+from gateway.settings import Listener, Origin, PeopleOpenid, Settings, read_password
 from gateway.shadow import Findings
 from gateway.store.opening import open_store, served_alone
 from gateway.store.protocol import Store
@@ -147,8 +150,10 @@ class Running(NamedTuple):
 
 
 @contextlib.asynccontextmanager
-async def running(settings: Settings, siblings: Siblings | None = None) -> AsyncIterator[Running]:
-    """Serve while the context is open. Siblings share the ports.
+async def running(
+    settings: Settings, siblings: Siblings | None = None, origins: Sequence[Origin] = ()
+) -> AsyncIterator[Running]:
+    """Serve while the context is open. Siblings share the ports; ``origins`` are the settings as they can be looked at.
 
     Raises: ConfigError when the settings, a file they name or the data directory is not fit for use.
     """
@@ -169,6 +174,7 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             store = spans.store(store)
         background = Background(store, now)
         background.every(HOUSEKEEPING_SECONDS, "housekeeping", functools.partial(_keep_house, store, settings))
+        nodes = Nodes(store, this_process(siblings.number if siblings else None, now()), now)
         census = Census(store, now)
         background.every(COUNT_SECONDS, "census", census.take)
         models = msgspec.convert([model.model_dump() for model in settings.omadm.models], list[Model])
@@ -368,12 +374,14 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             ).routes(),
             CatalogueRoutes(service).routes(),
             ConfirmationRoutes(codes).routes(),
+            CodeRoutes(inventory, codes).routes(),
             EventRoutes(store).routes(),
             MetricsRoutes(exposition).routes(),
             TraceRoutes(store, inventory, TRACE_READERS, now).routes(),
             ReloadRoutes(reload.reload).routes(),
             AuditRoutes(store).routes(),
             SearchRoutes(store, now).routes(),
+            ServerRoutes(origins, nodes).routes(),
             ShadowRoutes(findings).routes(),
             ImportRoutes(Bulk(store, inventory, now)).routes(),
             callers=callers,
@@ -405,6 +413,8 @@ async def running(settings: Settings, siblings: Siblings | None = None) -> Async
             bound.append((listener, runner.addresses[0][1]))
         stack.push_async_callback(_stop, asyncio.create_task(load.watch()))
         stack.push_async_callback(_stop, asyncio.create_task(census.watch()))
+        stack.push_async_callback(nodes.leave)
+        stack.push_async_callback(_stop, asyncio.create_task(nodes.watch()))
         stack.push_async_callback(_stop, asyncio.create_task(rollouts.watch()))
         if settings.detection.spool is not None:
             spool = Spool(settings.detection, detections, store, now)
@@ -418,6 +428,7 @@ async def serve(
     settings: Settings,
     announce: Callable[[Sequence[tuple[Listener, int]]], None],
     siblings: Siblings | None = None,
+    origins: Sequence[Origin] = (),
 ) -> None:
     """Serve until SIGINT or SIGTERM; ``announce`` is called once everything listens.
 
@@ -432,7 +443,7 @@ async def serve(
     logging.getLogger("aiohttp.server").addFilter(_is_fault)
     if siblings is not None:
         loop.add_reader(sys.stdin, stop.set)
-    async with running(settings, siblings) as gateway:
+    async with running(settings, siblings, origins) as gateway:
         reloads: set[asyncio.Task[None]] = set()
 
         def reload() -> None:

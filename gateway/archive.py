@@ -44,7 +44,7 @@ KINDS = (
     USER, TOKEN, AUDIT, OPEN, tacs.KIND, detections.WORK, reach.WORK, deliveries.WORK, members.WORK, webhooks.WORK,
     rollouts.FILES, rollouts.KIND,
 )  # fmt: skip
-"""The kinds of records. Chores and turns are not among them: every store has its own."""
+"""The kinds of records. Chores, turns and nodes are not among them: every store has its own."""
 WITH_PARTS = (members.WORK, webhooks.WORK)
 """Kinds whose records have records of their own, of the kind KIND.ID."""
 MAX_LINE_BYTES = 64 * 1024 * 1024

@@ -23,10 +23,11 @@ CHECK_SECONDS = 60.0
 
 
 class Reloaded(NamedTuple):
-    """What is served now, and whether that is something else than before."""
+    """What is served now, whether that is something else than before, and what is doubtful about it."""
 
     digest: str
     changed: bool
+    warnings: tuple[str, ...]
 
 
 class Reload:
@@ -53,6 +54,7 @@ class Reload:
         self._store = store
         self._clock = clock
         self._siblings = siblings
+        self._warnings = configuration.profiles.warnings
         self._candidate: Configuration | None = None
         self._turn = asyncio.Lock()
         metrics.config_hash.set(int(configuration.digest, 16))
@@ -95,7 +97,7 @@ class Reload:
             metrics.count(metrics.config_reloads, "taken")
             logger().info("reloaded", digest=digest, changed=digest != before)
             await self._tell("config.reloaded", digest=digest)
-            return Reloaded(digest, digest != before)
+            return Reloaded(digest, digest != before, tuple(map(str, self._warnings)))
 
     async def on_signal(self) -> None:
         """The same for somebody who gets no answer; what is wrong is in the log."""
@@ -132,7 +134,8 @@ class Reload:
             return
         self._certificates.renew()
         self._adopt(self._candidate)
-        self._digest, self._frame, self._candidate = self._candidate.digest, self._candidate.frame, None
+        self._digest, self._frame = self._candidate.digest, self._candidate.frame
+        self._warnings, self._candidate = self._candidate.profiles.warnings, None
         metrics.config_hash.set(int(self._digest, 16))
         metrics.config_last_reload_success.set(1)
         metrics.config_last_reload_at.set(self._clock().timestamp())

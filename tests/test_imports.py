@@ -40,6 +40,7 @@ TIERS = (
         "gateway.jobs",
         "gateway.detections",
         "gateway.registrations",
+        "gateway.nodes",
         "gateway.tacs",
         "gateway.shadow",
         "gateway.admin",

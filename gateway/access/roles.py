@@ -26,6 +26,7 @@ RESOURCES = {
     "packages": "packages for devices to fetch",
     "profiles": "profiles, and what they make of a subscriber",
     "files": "profiles, mappings, DDFs, rules and certificates as they are on disk, to be taken up (write)",
+    "settings": "how the gateway is set up, and which processes serve (read)",
     "campaigns": "campaigns",
     "shadow": "what another server answers, beside what this gateway would",
     "webhooks": "webhooks",
@@ -68,7 +69,7 @@ PERMISSIONS = {
         "write",
         "subscribers devices operations packages profiles files campaigns detections registrations shadow",
     ),
-    Role.NOC: _VIEWER | _all("read", "trace webhooks") | _all("write", "trace files campaigns shadow"),
+    Role.NOC: _VIEWER | _all("read", "trace webhooks settings") | _all("write", "trace files campaigns shadow"),
     Role.ADMIN: EVERYTHING,
 }
 """What each role may do."""

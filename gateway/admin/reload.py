@@ -11,8 +11,8 @@ from gateway.admin.routes import Call, Route
 class ReloadRoutes:
     """Profiles, mappings, DDFs, ranges and certificates as they are on disk."""
 
-    def __init__(self, reload: Callable[[], Awaitable[tuple[str, bool]]]) -> None:
-        """``reload`` gives what identifies the files that are served then, and whether they changed."""
+    def __init__(self, reload: Callable[[], Awaitable[tuple[str, bool, tuple[str, ...]]]]) -> None:
+        """``reload`` gives what identifies the files then served, whether they changed, and what is doubtful."""
         self._reload = reload
 
     def routes(self) -> tuple[Route, ...]:
@@ -27,5 +27,5 @@ class ReloadRoutes:
 
     async def reload(self, _: Call) -> ReloadView:
         """Take them up, and tell what is served now."""
-        digest, changed = await self._reload()
-        return ReloadView(digest=digest, changed=changed)
+        digest, changed, warnings = await self._reload()
+        return ReloadView(digest=digest, changed=changed, warnings=list(warnings))

@@ -59,6 +59,15 @@ def rcscfg(ref: str, by: str, imsi: str, server: str, apps: tuple[str, ...], dry
     return made, report.push(made)
 
 
+@push.command("code")
+@click.argument("ref")
+@printing
+def code(ref: str) -> tuple[object, str]:
+    """Send the RCC.14 client that waits for a one-time password a new one, in place of what did not come."""
+    made = api("POST", f"/subscribers/{segment(ref)}/codes")
+    return made, f"a code is on its way to {made['subscriber_id']}, good until {made['good_until']}"
+
+
 @push.command("show")
 @click.argument("id_", metavar="ID")
 @printing

@@ -39,9 +39,9 @@ def serve(workers: int, worker: tuple[int, Path] | None) -> None:
 
     if worker is not None:
         number, folder = worker
-        uvloop.run(app.serve(chosen, ready, Siblings(folder, number)))
+        uvloop.run(app.serve(chosen, ready, Siblings(folder, number), load_origins(find_settings_file())))
     elif workers == 1:
-        uvloop.run(app.serve(chosen, welcome))
+        uvloop.run(app.serve(chosen, welcome, origins=load_origins(find_settings_file())))
     else:
         supervisor.check(chosen)
         ports = [(listener, listener.address.port) for listener in chosen.listeners]
@@ -80,6 +80,20 @@ def check(show_origin: bool) -> tuple[object, str]:
 
 @click.command()
 @printing
+def nodes() -> tuple[object, str]:
+    """List the processes that serve from the store of the running gateway, of whatever host."""
+    found = api("GET", "/nodes")
+    head = ("host", "worker", "process", "version", "commit", "started", "told")
+    rows = [
+        [one["host"], "" if one["worker"] is None else str(one["worker"]), str(one["pid"]), one["version"],
+         one["commit"][:12], one["started_at"], one["told_at"]]
+        for one in found
+    ]  # fmt: skip
+    return found, report.table(head, rows)
+
+
+@click.command()
+@printing
 def reload() -> tuple[object, str]:
     """Have the running gateway take up profiles, mappings, DDFs, ranges and certificates as they are on disk.
 
@@ -87,4 +101,5 @@ def reload() -> tuple[object, str]:
     on. Settings are not read anew.
     """
     done = api("POST", "/reload")
-    return done, f"{'taken up' if done['changed'] else 'nothing changed'}: {done['digest']}"
+    text = [f"{'taken up' if done['changed'] else 'nothing changed'}: {done['digest']}"]
+    return done, "\n".join([*text, *map("warning: {}".format, done["warnings"])])

@@ -24,13 +24,13 @@ class Siblings:
 
     def __init__(self, folder: Path, number: int) -> None:
         self._folder = folder
-        self._number = number
+        self.number = number
         self._server: asyncio.Server | None = None
         self.answers: dict[str, Callable[[], Awaitable[bytes]]] = {METRICS: metrics.scrape}
 
     async def start(self) -> None:
         """Answer the others."""
-        path = self._folder / f"{self._number}.sock"
+        path = self._folder / f"{self.number}.sock"
         path.unlink(missing_ok=True)
         self._server = await asyncio.start_unix_server(self._answer, path)
 
@@ -41,14 +41,14 @@ class Siblings:
 
     async def render(self) -> bytes:
         """The metrics of all workers; those of one that does not answer are left out."""
-        found = {self._number: await self.answers[METRICS]()} | {
+        found = {self.number: await self.answers[METRICS]()} | {
             number: answer for number, answer in (await self.ask_all(METRICS)).items() if answer
         }
         return merge({str(number): found[number] for number in sorted(found)})
 
     async def ask_all(self, question: str, seconds: float = _SECONDS) -> dict[int, bytes]:
         """What each of the others answers; nothing from one that does not in time. Those that are gone are left out."""
-        others = sorted(int(path.stem) for path in self._folder.glob("*.sock") if path.stem != str(self._number))
+        others = sorted(int(path.stem) for path in self._folder.glob("*.sock") if path.stem != str(self.number))
         answers = await asyncio.gather(*(self._ask(number, question, seconds) for number in others))
         return {number: answer for number, answer in zip(others, answers, strict=True) if answer is not None}
 

@@ -78,17 +78,22 @@ def test_a_profile_is_taken_up_or_refused_as_a_whole(gateway: Gateway) -> None:
     assert _timer(gateway) == "4321"
     assert "Timer_T1 = 4321" in gateway.run("simulate", "omadm")
 
-    _edit(gateway, "Timer_T1 = 4321", 'Timer_T1 = "soon"')
+    _edit(gateway, "Timer_T1 = 4321", "Timer_T1 = 70000")
+    said = gateway.run("reload")
+    assert re.search(
+        r"^warning: .*profiles/operator\.toml:\d+: ims/Timer_T1: '70000' is not permitted", said, re.MULTILINE
+    )
+    _edit(gateway, "Timer_T1 = 70000", 'Timer_T1 = "soon"')
     said = gateway.run("reload", fails=True)
     assert re.search(r"profiles/operator\.toml:\d+: .*Timer_T1", said)
-    assert _timer(gateway) == "4321"
+    assert _timer(gateway) == "70000"
     assert _metric(gateway, "mogate_config_last_reload_success") == {"mogate_config_last_reload_success": 0}
     assert _metric(gateway, "mogate_config_reloads_total") == {
-        'mogate_config_reloads_total{result="taken"}': 2,
+        'mogate_config_reloads_total{result="taken"}': 3,
         'mogate_config_reloads_total{result="refused"}': 1,
     }
     kinds = [event["kind"] for event in _api(gateway, "GET", "/events")]
-    assert kinds.count("config.reloaded") == 2
+    assert kinds.count("config.reloaded") == 3
     assert kinds.count("config.refused") == 1
 
     _edit(gateway, 'Timer_T1 = "soon"', "Timer_T1 = 1234")

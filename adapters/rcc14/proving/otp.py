@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from adapters.rcc14.identity import otp
 from adapters.rcc14.messages import Answer, Request
@@ -24,8 +25,9 @@ from adapters.rcc14.proving.confirmation import Confirmations
 from adapters.rcc14.proving.proof import Call, Proof, claim, cookie_key, load_claimed
 from adapters.rcc14.tracing import about
 from adapters.sms.message import ShortMessage, submission
-from gateway.errors import AuthError, ConfigError, Conflict, Rejected, Unavailable
+from gateway.errors import AuthError, ConfigError, Conflict, NotFound, Rejected, Unavailable
 from gateway.fleet.activation import Activation, activation
+from gateway.fleet.subscriber import Subscriber
 from gateway.observe import metrics
 from gateway.observe.logs import logger
 from gateway.outreach.deliveries import CODE, Bearer, note_awaited
@@ -132,6 +134,38 @@ class OneTimePasswords:
             what="otp",
             traced=about(household, now, proven=False) if household else None,
         )
+
+    async def send_again(self, subscriber: Subscriber) -> datetime:
+        """Send the client that asked last with this subscriber's number a new code, in place of the one it waits for.
+
+        Tries that it had stay used up, and the client's cookie ends when it would have. Returns that end.
+
+        Raises: NotFound when no client waits for a code; Unavailable when the number has had its share for now.
+        """
+        now, number = self._clock(), subscriber.msisdn
+        found: dict[str, otp.Waiting] = {}
+        for place in otp.limit_keys("msisdn", number, self._settings.per_msisdn) if number else ():
+            cookie = (await self._store.load_ephemeral(place, now) or b"").decode()
+            waiting = await self._load(cookie, now) if cookie else None
+            if waiting is not None and waiting.subscriber_id == subscriber.id:
+                found[cookie] = waiting
+        if not found:
+            raise NotFound(
+                f"no client of subscriber {subscriber.id} waits for a code; one is sent to who asks over Wi-Fi"
+            )
+        cookie, waiting = max(found.items(), key=lambda one: one[1].asked_at)
+        await self._claim("msisdn", number, self._settings.per_msisdn, cookie, now)
+        code = otp.make_code(secrets.token_bytes(CODE_OCTETS), self._settings.digits)
+        expires_at = waiting.asked_at + timedelta(seconds=self._settings.seconds)
+        renewed = replace(waiting, digest=otp.digest_code(code, cookie, self._key))
+        await self._store.commit(
+            PutEphemeral(_key(cookie), _encode(renewed), expires_at),
+            Append(Event(at=now, kind="otp.sent", subscriber_id=subscriber.id)),
+        )
+        port = 0 if self._settings.ports == "text" else int(waiting.asked.sms_port or 0)
+        message = otp.write_message(code, number, port, self._settings.texts, "", self._page)
+        self._send_soon(self._send(message, "", code, otp.name_of(waiting.asked)))
+        return expires_at
 
     async def check(self, call: Call) -> Proof:
         """Whose code it is that a client brings back with its cookie; each try counts.
@@ -256,12 +290,15 @@ class OneTimePasswords:
             ("msisdn", number or asked.imsi, settings.per_msisdn),
         )
         for kind, subject, count in shares:
-            if not count:
-                continue
-            places = otp.limit_keys(kind, subject, count)
-            if not await claim(self._store, places, cookie.encode(), now=now, seconds=settings.window_seconds):
-                metrics.count(metrics.otp, "throttled")
-                raise Unavailable(f"too many codes for one {kind}", settings.window_seconds)
+            if count:
+                await self._claim(kind, subject, count, cookie, now)
+
+    async def _claim(self, kind: str, subject: str, count: int, cookie: str, now: datetime) -> None:
+        """Count a message for one subject, to which no more than so many go in a window. Raises: Unavailable."""
+        places, seconds = otp.limit_keys(kind, subject, count), self._settings.window_seconds
+        if not await claim(self._store, places, cookie.encode(), now=now, seconds=seconds):
+            metrics.count(metrics.otp, "throttled")
+            raise Unavailable(f"too many codes for one {kind}", seconds)
 
     def _send_soon(self, sending: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(sending)

@@ -15,6 +15,7 @@ import { Overview } from "./screens/overview.js";
 import { Profile, Profiles } from "./screens/profiles.js";
 import { Messaging } from "./screens/messaging.js";
 import { Rules } from "./screens/rules.js";
+import { Server } from "./screens/server.js";
 import { Subscriber } from "./screens/subscriber.js";
 import { Subscribers } from "./screens/subscribers.js";
 import { Webhook, Webhooks } from "./screens/webhooks.js";
@@ -34,6 +35,7 @@ const SCREENS = [
   { path: "webhooks", name: "Webhooks", list: Webhooks, one: Webhook, needs: "webhooks:read" },
   { path: "audit", name: "Audit", list: Audit, needs: "audit:read" },
   { path: "access", name: "Access", list: Access, needs: "users:read" },
+  { path: "server", name: "Server", list: Server, needs: "settings:read" },
 ];
 
 // The subscriber, and the device where the name is one's own, that an id, number, SIM or phone leads to.

@@ -12,3 +12,4 @@ class ReloadView(Model):
 
     digest: str = Field(description="identifies the files: equal on every gateway that serves the same ones")
     changed: bool = Field(description="whether something else is served than before")
+    warnings: list[str] = Field(description="what is doubtful in the files, as `mogate check` says it")

@@ -14,6 +14,7 @@ SCREENS = [
     "#/subscribers/alice/alice.1?tab=tree",
     "#/subscribers/alice/alice.1?tab=sessions",
     "#/subscribers/alice/alice.1?tab=operations",
+    "#/subscribers/alice/alice.1?tab=diagnostics",
     "#/subscribers/alice/alice.1?tab=events",
     "#/devices",
     "#/overview",
@@ -28,6 +29,7 @@ SCREENS = [
     "#/webhooks",
     "#/audit",
     "#/access",
+    "#/server",
 ]
 
 
@@ -103,6 +105,7 @@ WALKS: dict[str, tuple[list[tuple[str, str]], str]] = {
     "#/webhooks": ([("Address of", "http://127.0.0.1:9/"), ("Kinds of events", "push.*\n")], "Webhooks"),
     "#/audit": ([("Who", "admin.token\n")], "Audit"),
     "#/access": ([("For", "a program\n")], "Tokens"),
+    "#/server": ([("Filter settings", "omadm.paths")], "Settings"),
 }
 """What people come to a screen for: the stops that they go to with what they type there, and what is there then."""
 

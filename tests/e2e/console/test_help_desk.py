@@ -95,6 +95,48 @@ def test_a_queued_operation_is_taken_back(gateway: Gateway, console: Page) -> No
     assert "alice.1 has no operation 'gone'" in gateway.run("device", "unqueue", "alice.1", "gone", fails=True)
 
 
+def test_a_phone_is_locked_and_asked(gateway: Gateway, console: Page) -> None:
+    """Nothing is locked before it is confirmed; the phone's answer, its capabilities, its software and what its user
+    would type by hand are shown. LAWMO 5, DCMO 5, SCOMO 5
+    """
+    visit(console, "#/subscribers/alice/alice.1")
+    panel = console.get_by_label("Lock and wipe")
+    panel.get_by_role("button", name="Lock", exact=True).click()
+    confirm = panel.get_by_role("alertdialog")
+    expect(confirm).to_contain_text("Lock: alice.1, Acme B7, IMEI 001015000000015?")
+    assert gateway.json("device", "jobs", "alice.1") == []
+    confirm.get_by_role("button", name="Leave it").click()
+    panel.get_by_role("button", name="Lock", exact=True).click()
+    confirm.get_by_role("button", name="Really lock").click()
+    expect(panel.get_by_role("status")).to_contain_text("waits for the phone's next session")
+    console.get_by_role("link", name="Diagnostics").click()
+    for title in ("Capabilities", "Software"):
+        console.get_by_role("button", name=f"Ask the phone: {title}").click()
+        expect(console.get_by_label(title, exact=True).get_by_role("status")).to_contain_text("the device is asked")
+    gateway.json("simulate", "omadm")
+    camera = console.get_by_role("row", name="Camera")
+    expect(camera).to_contain_text("enabled")
+    expect(camera.get_by_role("button", name="disable Camera")).to_be_enabled()
+    expect(console.get_by_label("Software", exact=True).first).to_contain_text("done")
+    console.get_by_role("button", name="Show what to type").click()
+    expect(console.get_by_label("Set up by hand")).to_contain_text("No menu has")
+    console.get_by_role("link", name="Summary").click()
+    expect(panel).to_contain_text("Last: lock done")
+    panel.get_by_role("button", name="Unlock").click()
+    expect(panel.get_by_role("status")).to_be_visible()
+    gateway.json("simulate", "omadm")
+    expect(panel).to_contain_text("Last: unlock done")
+    console.get_by_role("button", name="Have it call, and try until it does").click()
+    expect(console.get_by_text("Pushes go out until it calls")).to_be_visible()
+
+
+def test_a_code_is_sent_again_only_to_who_waits(console: Page) -> None:
+    """Where no client waits for one the page says so, and what makes a client be sent one."""
+    visit(console, "#/subscribers/alice/alice.2")
+    console.get_by_role("button", name="Send a code again").click()
+    expect(console.get_by_role("alert")).to_contain_text("no client of subscriber alice waits for a code")
+
+
 def test_a_value_is_changed_from_the_tree(gateway: Gateway, console: Page) -> None:
     """Walked to by arrow keys, staged, looked at in both protocols, applied, sent, and asked back live. What somebody
     else changed meanwhile is not overwritten unseen.
@@ -116,6 +158,9 @@ def test_a_value_is_changed_from_the_tree(gateway: Gateway, console: Page) -> No
     expect(console.get_by_label("SyncML")).to_contain_text("<LocURI>./3GPP_IMS/Timer_T4</LocURI>")
     console.get_by_role("button", name="RCC.14 document").click()
     expect(console.get_by_label("RCC.14 document")).to_contain_text('<parm name="Timer_T4" value="9000"/>')
+    console.get_by_role("button", name="As a campaign").click()
+    expect(console.get_by_label("Values, one")).to_have_value("ims/Timer_T4=9000")
+    visit(console, "#/subscribers/alice/alice.1?tab=tree")
     assert "ims/Timer_T4" not in gateway.json("subscriber", "show", "alice")["values"]
     gateway.api("PATCH", "/subscribers/alice/values", {"set": {"ims/Timer_T4": "9500"}})
     console.get_by_role("button", name="Apply").click()

@@ -60,6 +60,34 @@ def test_a_search_is_kept_and_taken_along(console: Page) -> None:
     assert console.evaluate("location.hash") == "#/events?filter=value.refused+alice"
 
 
+def test_a_filter_is_built_and_columns_are_chosen(console: Page) -> None:
+    """Rows of field, comparison and value write the expression, and one that was written shows as rows. The columns
+    stay as they were chosen.
+    """
+    visit(console, "#/devices?match=state%3Dactive")
+    console.get_by_text("Build the filter").click()
+    rows = console.get_by_label("Conditions").get_by_role("listitem")
+    expect(rows.get_by_label("Value")).to_have_value("active")
+    console.get_by_role("button", name="Add a condition").click()
+    rows.nth(1).get_by_label("Value").fill("premium")
+    console.get_by_role("button", name="Add a condition").click()
+    rows.nth(2).get_by_label("Field").select_option("last seen")
+    rows.nth(2).get_by_label("Comparison").select_option("within the last")
+    rows.nth(2).get_by_label("Value").fill("7d")
+    expect(console.get_by_label("Devices that match")).to_have_value("state=active; plan=premium; seen<7d")
+    console.get_by_role("button", name="Remove condition 1").click()
+    console.get_by_role("button", name="Find").click()
+    expect(console).to_have_url(re.compile("plan%3Dpremium%3B\\+seen%3C7d$"))
+    expect(console.get_by_role("link", name="alice.1")).to_be_visible()
+    console.get_by_text("Columns", exact=True).click()
+    console.get_by_label("Columns").get_by_label("Tenant").check()
+    console.get_by_label("Columns").get_by_label("IMEI").uncheck()
+    console.reload()
+    heads = console.get_by_role("columnheader")
+    expect(heads.filter(has_text="IMEI")).to_have_count(0)
+    expect(heads.filter(has_text="Tenant")).to_have_count(1)
+
+
 def test_a_campaign_is_steered(gateway: Gateway, console: Page) -> None:
     """Found, paused, looked at and stopped; stopping is asked for twice. All that was asked for is on its page."""
     visit(console, "#/campaigns")

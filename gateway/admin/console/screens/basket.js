@@ -4,6 +4,7 @@ import { useBasket, valuesOf } from "../basket.js";
 import { html, useState } from "../dom.js";
 import { Badge, Command, Copy, Panel, Problem, Table, useAction } from "../parts.js";
 import { pretty } from "../xml.js";
+import { beginCampaign } from "./wizard.js";
 
 export function Basket({ subscriber, device, reload, onApplied }) {
   const { edits, stage, remove, clear } = useBasket(device.id);
@@ -45,6 +46,7 @@ export function Basket({ subscriber, device, reload, onApplied }) {
     <div class="row actions">
       <button type="button" disabled=${looked.busy || !may("documents:read")} onClick=${preview}>Preview</button>
       <button type="button" class="main" disabled=${applied.busy || !may("subscribers:write")} onClick=${apply}>Apply</button>
+      ${may("campaigns:write") && html`<button type="button" onClick=${() => beginCampaign([], "", edits)}>As a campaign …</button>`}
       <button type="button" class="quiet" onClick=${() => { clear(); forget(); }}>Discard</button>
     </div>
     <${Problem} of=${looked.problem ?? applied.problem} />

@@ -5,6 +5,7 @@ import { Badge, Command, Export, Heading, Loaded, Pager, Panel, Problem, Table, 
 import { go, to } from "../route.js";
 import { protocolName } from "../sessions.js";
 import { SavedViews } from "../views.js";
+import { Builder } from "./filter.js";
 import { beginCampaign } from "./wizard.js";
 
 const PAGE = 100;
@@ -33,24 +34,60 @@ function valueOf(given) {
 
 export function Devices({ query: { match = "", after = "" } }) {
   const [chosen, setChosen] = useState(new Set());
+  const [columns, setColumns] = useColumns();
   const loaded = useLoad(() => get("/devices", { match, after, limit: PAGE }), [match, after]);
-  const search = (event) => {
-    event.preventDefault();
+  const find = (text) => {
     setChosen(new Set());
-    go(["devices"], { match: event.target.elements.match.value.trim() });
+    go(["devices"], { match: text.trim() });
   };
   return html`<${Heading} title="Devices" />
-    <form class="row fields" role="search" aria-label="Devices" onSubmit=${search}>
-      <label class="field wide"><span>Devices that match; empty: all</span><input name="match" key=${match} defaultValue=${match} placeholder=${EXAMPLE} autocomplete="off" spellcheck=${false} /></label>
-      <button type="submit" class="main">Find</button>
-    </form>
+    <${Search} key=${match} match=${match} find=${find} />
     <${Loaded} from=${loaded}>${(page) => html`
       <${Bulk} of=${[...chosen]} />
-      <div class="tools"><${AllMatching} match=${match} choose=${setChosen} /><${Export} path="/devices" query=${{ match }} name="devices.csv" /></div>
-      <${Found} of=${page} chosen=${chosen} choose=${setChosen} />
+      <div class="tools"><${AllMatching} match=${match} choose=${setChosen} /><${Export} path="/devices" query=${{ match }} name="devices.csv" />
+        <details class="columns"><summary>Columns</summary><div class="row" role="group" aria-label="Columns">
+          ${Object.entries(COLUMNS).map(([key, [name]]) => html`<label class="check" key=${key}><input type="checkbox" checked=${columns.includes(key)} onChange=${() => setColumns(key)} /> ${name}</label>`)}
+        </div></details></div>
+      <${Found} of=${page} columns=${columns} chosen=${chosen} choose=${setChosen} />
       <${Pager} path=${["devices"]} query=${{ match, after }} page=${page} size=${PAGE} />
       <${Command} line=${`mogate device list${match && ` --match '${match}'`}`} />`}<//>
     <${SavedViews} screen="devices" />`;
+}
+
+// The expression of a search, as text or as rows that write it.
+function Search({ match, find }) {
+  const [text, setText] = useState(match);
+  return html`<form class="stack" role="search" aria-label="Devices" onSubmit=${(event) => { event.preventDefault(); find(text); }}>
+    <div class="row fields">
+      <label class="field wide"><span>Devices that match; empty: all</span><input name="match" value=${text} onInput=${(event) => setText(event.target.value)} placeholder=${EXAMPLE} autocomplete="off" spellcheck=${false} /></label>
+      <button type="submit" class="main">Find</button>
+    </div>
+    <${Builder} text=${text} write=${setText} />
+  </form>`;
+}
+
+// What can be shown of a device: the head of its column, and the cell.
+const COLUMNS = {
+  imei: ["IMEI", (one) => one.imei],
+  phone: ["Phone", (one) => `${one.manufacturer} ${one.model}`.trim()],
+  software: ["Software", (one) => one.software],
+  plan: ["Plan", (one) => one.plan],
+  tenant: ["Tenant", (one) => one.tenant],
+  subscriber: ["Subscriber", (one) => one.subscriber_id],
+  protocols: ["Protocols", (one) => one.protocols.map(protocolName).join(", ")],
+  seen: ["Last seen", (one) => html`<${When} at=${one.last_seen_at} />`],
+};
+const USUAL = ["imei", "phone", "software", "plan", "protocols", "seen"];
+
+// The columns that are shown, kept in this browser; and what shows or hides one.
+function useColumns() {
+  const [shown, setShown] = useState(() => localStorage.getItem("device-columns")?.split(",") ?? USUAL);
+  const toggle = (key) => {
+    const next = Object.keys(COLUMNS).filter((one) => shown.includes(one) !== (one === key));
+    localStorage.setItem("device-columns", next.join(","));
+    setShown(next);
+  };
+  return [shown, toggle];
 }
 
 // Chooses all that the search finds, on whatever page.
@@ -70,7 +107,8 @@ function AllMatching({ match, choose }) {
     <${Problem} of=${problem} />`;
 }
 
-function Found({ of: page, chosen, choose }) {
+function Found({ of: page, columns, chosen, choose }) {
+  const cells = columns.filter((key) => COLUMNS[key]).map((key) => [key, ...COLUMNS[key]]);
   const all = page.length > 0 && page.every(({ id }) => chosen.has(id));
   const put = (ids, wanted) => {
     const next = new Set(chosen);
@@ -78,16 +116,11 @@ function Found({ of: page, chosen, choose }) {
     choose(next);
   };
   return html`${page.length > 0 && html`<label class="check tools"><input type="checkbox" checked=${all} onChange=${(event) => put(page.map(({ id }) => id), event.target.checked)} /> All ${page.length} of this page</label>`}
-    <${Table} label="Devices found" head=${["Chosen", "Device", "IMEI", "Phone", "Software", "Plan", "Protocols", "Last seen"]} empty="No device matches. Fewer conditions find more; write each as facet=value.">
+    <${Table} label="Devices found" head=${["Chosen", "Device", ...cells.map(([, name]) => name)]} empty="No device matches. Fewer conditions find more; write each as facet=value.">
       ${page.map((one) => html`<tr key=${one.id}>
         <td><input type="checkbox" aria-label=${`Choose ${one.id}`} checked=${chosen.has(one.id)} onChange=${(event) => put([one.id], event.target.checked)} /></td>
         <th scope="row"><a href=${to(["subscribers", one.subscriber_id, one.id])}>${one.id}</a></th>
-        <td class="number">${one.imei}</td>
-        <td>${`${one.manufacturer} ${one.model}`.trim()}</td>
-        <td>${one.software}</td>
-        <td>${one.plan}</td>
-        <td>${one.protocols.map(protocolName).join(", ")}</td>
-        <td><${When} at=${one.last_seen_at} /></td>
+        ${cells.map(([key, , cell]) => html`<td key=${key} class=${key === "imei" ? "number" : undefined}>${cell(one)}</td>`)}
       </tr>`)}
     <//>`;
 }

@@ -12,7 +12,7 @@ export function Operations({ device, reload }) {
   return html`<div class="stack">
     <${Problem} of=${problem} />
     <${Panel} title="Jobs">
-      <${Table} label="Jobs" head=${["What", "State", "Step", "Result", "Created", ""]} empty="No job was ordered. Firmware, software, lock and wipe are ordered with mogate device.">
+      <${Table} label="Jobs" head=${["What", "State", "Step", "Result", "Created", ""]} empty="No job was ordered. Locks are on the summary, what the phone can tell under diagnostics, firmware with mogate device.">
         ${device.jobs.toReversed().map((job) => html`<tr key=${job.id}>
           <th scope="row">${job.kind} ${job.action} ${job.subject}</th>
           <td><${Badge}>${job.state}<//></td>

@@ -1,7 +1,7 @@
 // Getting a phone to call, and watching what becomes of it.
 import { call, get, may, segment } from "../api.js";
 import { html, useState } from "../dom.js";
-import { Badge, Command, Facts, Panel, Problem, useAction, useLoad, When } from "../parts.js";
+import { Badge, Command, Facts, Panel, Problem, timeOf, useAction, useLoad, When } from "../parts.js";
 import { pushName } from "../sessions.js";
 
 const FINAL = ["failed", "contacted"];
@@ -31,13 +31,21 @@ export function Reach({ subscriber, device, reload }) {
     return push;
   });
   const [preview, looked] = useAction(async (way) => setShown({ ...way, push: await call("POST", way.path, { query: { ...way.query, dry_run: true } }) }));
+  const [again, coded] = useAction(() => call("POST", `/subscribers/${segment(subscriber.id)}/codes`));
+  const [until, held] = useAction(() => call("POST", `/devices/${segment(device.id)}/reach`, { body: {} }));
   const pushes = [...device.pushes].sort((one, other) => other.ordered_at.localeCompare(one.ordered_at));
   return html`<${Panel} title="Reach now">
     ${waysTo(subscriber, device).map((way) => html`<p class="row" key=${way.name}>
       <button type="button" class="main" disabled=${busy || !may("pushes:write")} onClick=${() => send(way)}>${way.name}</button>
       <button type="button" class="quiet" disabled=${!may("pushes:write")} onClick=${() => preview(way)}>Preview</button>
     </p>`)}
-    <${Problem} of=${problem ?? looked.problem} />
+    <p class="row">
+      <button type="button" disabled=${held.busy || !may("reach:write")} onClick=${until}>Have it call, and try until it does</button>
+      ${subscriber.msisdn && (device.rcc14 || !device.omadm) && html`<button type="button" disabled=${coded.busy || !may("pushes:write")} onClick=${again}>Send a code again</button>`}
+    </p>
+    <${Problem} of=${problem ?? looked.problem ?? held.problem ?? coded.problem} />
+    ${held.done && html`<p class="notice" role="status">Pushes go out until it calls, the last before ${timeOf(held.done.deadline_at)}.</p>`}
+    ${coded.done && html`<p class="notice good" role="status">A new code is on its way to the number; the client has to bring it before ${timeOf(coded.done.good_until)}.</p>`}
     ${done && html`<${Progress} key=${done.id} id=${done.id} />`}
     ${shown && html`<div class="preview">
       <${Facts} of=${Object.entries(shown.push.fields)} />

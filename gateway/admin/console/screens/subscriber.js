@@ -4,6 +4,7 @@ import { html, useState } from "../dom.js";
 import { Badge, Facts, Heading, Loaded, Panel, Tabs, useLoad, useTold, When } from "../parts.js";
 import { to } from "../route.js";
 import { protocolName } from "../sessions.js";
+import { Diagnostics } from "./diagnostics.js";
 import { Events } from "./events.js";
 import { Operations } from "./operations.js";
 import { Summary } from "./summary.js";
@@ -21,6 +22,7 @@ const TABS = [
   ["tree", "Tree", Tree],
   ["sessions", "Sessions", Trace],
   ["operations", "Operations", Operations],
+  ["diagnostics", "Diagnostics", Diagnostics],
   ["events", "Events", Events],
 ];
 

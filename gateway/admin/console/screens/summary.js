@@ -4,6 +4,7 @@ import { findings } from "../findings.js";
 import { Badge, Command, Facts, Loaded, localised, Panel, Table, toneOf, useLoad, When } from "../parts.js";
 import { to } from "../route.js";
 import { protocolName, sessionsOf } from "../sessions.js";
+import { Lock } from "./lock.js";
 import { Reach } from "./reach.js";
 
 const SHOWN_SESSIONS = 6;
@@ -19,6 +20,7 @@ export function Summary({ subscriber, device, reload }) {
       ${device.rcc14 && html`<${Rcc14} of=${device.rcc14} />`}
       <${Protocols} of=${device} />
       <${Services} device=${device} />
+      ${device.omadm && html`<${Lock} device=${device} reload=${reload} />`}
     </div>
     <${Sessions} device=${device} here=${here} />`;
 }

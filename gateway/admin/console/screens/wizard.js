@@ -5,11 +5,13 @@ import { AFTER_SUCCESS, groupsOf, ON_ERROR } from "../groups.js";
 import { Choice, Problem, useAction, useLoad } from "../parts.js";
 import { go } from "../route.js";
 
-// Devices that another screen chose for the next campaign.
+// Devices, and values, that another screen chose for the next campaign.
 let handed = [];
+let edits = [];
 
-export function beginCampaign(devices, match = "") {
+export function beginCampaign(devices, match = "", staged = []) {
   handed = devices;
+  edits = staged;
   go(["campaigns"], { new: "1", match });
 }
 
@@ -32,6 +34,15 @@ function valuesOf(text) {
     if (!rest.length) throw new Error(`${line} is no NODE=VALUE, such as ims/Timer_T1=3000`);
     return [node.trim(), rest.join("=").trim()];
   }));
+}
+
+// Staged edits as the fields have them; each device of a campaign gets a value for itself, whomever it was staged for.
+function asValues(staged) {
+  const set = staged.filter(({ value }) => value !== null);
+  return {
+    set: set.map(({ node, value }) => `${node}=${value}`).join("\n"),
+    unset: staged.filter(({ value }) => value === null).map(({ node }) => node).join("\n"),
+  };
 }
 
 function operationsOf(text) {
@@ -75,9 +86,11 @@ const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone ?? "UTC";
 export function Wizard({ query }) {
   const [kind, setKind] = useState("values");
   const [devices] = useState(handed);
+  const [{ set, unset }] = useState(() => asValues(edits));
   const [create, { busy, problem }] = useAction(async (given) => {
     const made = await call("POST", "/campaigns", { body: bodyOf(kind, given) });
     handed = [];
+    edits = [];
     go(["campaigns", made.id]);
   });
   const submit = (event) => {
@@ -100,8 +113,8 @@ export function Wizard({ query }) {
           <a href="#/editions">An edition of the profiles …</a>
         </div>
         ${kind === "values" && html`
-          <${Lines} label="Values, one NODE=VALUE a line" name="values" placeholder="ims/Timer_T1=3000" />
-          <${Lines} label="Values to take back, one NODE a line" name="unset" rows="2" />`}
+          <${Lines} label="Values, one NODE=VALUE a line" name="values" placeholder="ims/Timer_T1=3000" defaultValue=${set} />
+          <${Lines} label="Values to take back, one NODE a line" name="unset" rows="2" defaultValue=${unset} />`}
         ${kind === "operations" && html`<${Lines} label="Operations, as JSON" name="operations" rows="5" required placeholder='[{"verb": "Get", "uri": "./DevDetail/SwV"}]' />`}
         ${kind === "package" && html`<${Packages} />`}
       </fieldset>

@@ -15,7 +15,7 @@ from adapters.rcc14.messages import Answer, Request
 from adapters.rcc14.proving.otp import Claim, OneTimePasswords
 from adapters.rcc14.proving.proof import Call, Proof, cookie_key
 from adapters.sms.message import ShortMessage, submission
-from gateway.errors import AuthError, ConfigError, Conflict, Unavailable
+from gateway.errors import AuthError, ConfigError, Conflict, NotFound, Unavailable
 from gateway.fleet.push import Submission
 from gateway.fleet.subscriber import Subscriber
 from gateway.outreach.deliveries import CODE
@@ -255,3 +255,27 @@ async def test_page_tries_are_limited_by_number_and_address(open_lab: Callable[.
     with pytest.raises(Unavailable):
         await claimed(lab, "x", number="+1997", peer="192.0.2.8")
     assert (await lab.check(lab.code(), cookie)).household.subscriber.id == "ann"
+
+
+async def test_a_code_that_did_not_come_is_sent_again(open_lab: Callable[..., Lab]) -> None:
+    """To the port and for the cookie of the client that asked last; the first code is good for nothing then, the tries
+    that were made stay counted, and the number's share of messages holds. Without a client that waits nothing is sent.
+    """
+    lab = open_lab(attempts=2, per_msisdn=2)
+    with pytest.raises(NotFound, match="no client of subscriber ann waits"):
+        await lab.codes.send_again(ANN)
+    cookie = (await lab.start()).cookie
+    first = lab.code()
+    with pytest.raises(AuthError):
+        await lab.check("000000" if first != "000000" else "000001", cookie)
+    assert await lab.codes.send_again(ANN) == NOW + timedelta(seconds=600)
+    await lab.codes.close()
+    assert [one.to for one in lab.outbox.sent] == [ANN.msisdn] * 2
+    assert lab.outbox.sent[-1] == submission(ShortMessage(ANN.msisdn, lab.code(), 37273))
+    with pytest.raises(Unavailable, match="too many codes for one msisdn"):
+        await lab.codes.send_again(ANN)
+    with pytest.raises(NotFound):
+        await lab.codes.send_again(DATA_ONLY)
+    assert (await lab.check(lab.code(), cookie)).household.subscriber.id == "ann"
+    with pytest.raises(AuthError):
+        await lab.check(first, cookie)
