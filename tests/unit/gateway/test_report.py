@@ -63,8 +63,11 @@ def test_a_subscriber_is_shown_with_devices_and_values() -> None:
         "id": "ann", "state": "active", "msisdn": "", "imsis": ["1", "2"], "tenant": "", "plan": "basic", "groups": [],
         "application_states": {"rcs": "dormant"}, "values": {"ims/T1": "3000"}, "devices": [device],
         "services": [
-            {"device_id": "ann.1", "service": "ims", "step": "failed", "at": "2026-05-01", "why": "no\x1bway"},
-            {"device_id": "", "service": "rcs", "step": "registered", "at": None, "why": ""},
+            {
+                "device_id": "ann.1", "service": "ims", "step": "failed", "at": "2026-05-01", "why": "no\x1bway",
+                "by_hand": "mogate render ann.1 --as manual",
+            },
+            {"device_id": "", "service": "rcs", "step": "registered", "at": None, "why": "", "by_hand": ""},
         ],
     }  # fmt: skip
     assert report.subscriber(found).splitlines() == [
@@ -74,7 +77,7 @@ def test_a_subscriber_is_shown_with_devices_and_values() -> None:
         "  rcs is dormant",
         "  ims/T1 = 3000",
         "  device ann.1   Ann's\ufffd[2J   additional   IMEI -   B7   -   offered   seen never",
-        "    ims   failed since 2026-05-01: no\ufffdway",
+        "    ims   failed since 2026-05-01: no\ufffdway; by hand: mogate render ann.1 --as manual",
         "    rcs   registered",
     ]
 
