@@ -143,6 +143,17 @@ def _settings(ports: dict[str, int]) -> str:
     )
 
 
+def faked_time(clock: Path) -> dict[str, str]:
+    """An environment in which all clocks of a program are by so much ahead as that file says now (``+61``)."""
+    shown = subprocess.run(["faketime", "-f", "+0", "env"], capture_output=True, text=True, check=True).stdout
+    preload = next(line for line in shown.splitlines() if line.startswith("LD_PRELOAD="))
+    return {
+        "LD_PRELOAD": preload.partition("=")[2],
+        "FAKETIME_TIMESTAMP_FILE": str(clock),
+        "FAKETIME_CACHE_DURATION": "1",
+    }
+
+
 def free_ports(count: int) -> list[int]:
     """Ports that nobody listens on."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]

@@ -182,10 +182,11 @@ def table(figures: dict[str, Any]) -> str:
 def main() -> None:
     """Measure and print tables."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, metavar="DEVICES")
     parser.add_argument("--million", action="store_true", help="a fleet of a million too; takes minutes")
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
-    figures = measure((*SIZES, MILLION) if arguments.million else SIZES, rounds=arguments.rounds)
+    figures = measure((*arguments.sizes, MILLION) if arguments.million else arguments.sizes, rounds=arguments.rounds)
     print(table(figures))
     print(json.dumps(figures))
 
