@@ -15,7 +15,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -108,12 +108,12 @@ async def by_size(sizes: Sequence[int], messages: int, rounds: int) -> dict[str,
     return {str(size): one for size, one in found.items()}
 
 
-async def fail_over(url: str, kill: Any) -> dict[str, Any]:
+async def fail_over(url: str, kill: Callable[[], object], replicas: int) -> dict[str, Any]:
     """For how long devices were not served after the kill, and what they got meanwhile."""
     with tempfile.TemporaryDirectory(prefix="mogate-bench-") as folder:
         gateway = Gateway(Path(folder))
         gateway.environment |= {
-            "MOGATE_STORE__URL": url, "MOGATE_STORE__DURABILITY": "second", "MOGATE_STORE__REPLICAS": "1",
+            "MOGATE_STORE__URL": url, "MOGATE_STORE__DURABILITY": "second", "MOGATE_STORE__REPLICAS": str(replicas),
         }  # fmt: skip
         await asyncio.to_thread(gateway.run, "init", "--demo")
         await asyncio.to_thread(gateway.start, "--workers", "2")
@@ -152,8 +152,8 @@ async def fail_overs() -> dict[str, Any]:
     watched, cluster = redis_servers.start_watched(), redis_servers.start_cluster()
     try:
         return {
-            "sentinel": await fail_over(watched.url, lambda: watched.primary().kill()),
-            "cluster": await fail_over(cluster.url, lambda: cluster.primaries()[0].kill()),
+            "sentinel": await fail_over(watched.url, lambda: watched.primary().kill(), replicas=1),
+            "cluster": await fail_over(cluster.url, lambda: cluster.primaries()[0].kill(), replicas=0),
         }
     finally:
         for one in (*watched.servers, *watched.sentinels, *cluster.nodes):
