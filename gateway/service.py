@@ -27,6 +27,7 @@ from gateway.fleet.owners import Owner, Ownership, ProtocolWord, owners, spoken
 from gateway.fleet.plan import is_given_up, one_in_doubt, plan, read_backs
 from gateway.fleet.profile import ProfileSet
 from gateway.fleet.queue import MAX_ATTEMPTS
+from gateway.fleet.reset import was_updated
 from gateway.fleet.roots import find, searches
 from gateway.fleet.selection import Selection
 from gateway.fleet.subscriber import Subscriber
@@ -370,6 +371,13 @@ def drift_writes(device: Device, mirror: Mirror, outcomes: Iterable[Outcome], no
             ]
             writes += [_event(device, now, "value.lost", {"uri": uri}) for uri in lost]
     return writes[:MAX_DRIFT_EVENTS]
+
+
+def reset_writes(device: Device, sign: str, now: datetime) -> list[Write]:
+    """An event when a device seems to have lost what it held, though nobody told it to."""
+    if not sign or was_updated(device, now):
+        return []
+    return [_event(device, now, "device.reset_suspected", {"sign": sign})]
 
 
 def doubt_writes(device: Device, mirror: Mirror, unanswered: Iterable[Operation], now: datetime) -> list[Write]:

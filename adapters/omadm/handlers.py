@@ -68,6 +68,7 @@ from gateway.service import (
     queue_writes,
     record_outcomes,
     refusal_writes,
+    reset_writes,
     sent_writes,
 )
 from gateway.serving.front import Response, query_of
@@ -430,11 +431,14 @@ class OmaDmFront:
 
         stored = await self._store.load_mirror(device.id)
         is_lost = reset.forgets(contact.device, device, session_begins=received.started)
-        known = Mirror(device_id=device.id, revision=stored.revision) if is_lost else stored
+        sign = "" if is_lost else reset.sign(stored, received.reads if said_new else (), outcomes)
+        known = Mirror(device_id=device.id, revision=stored.revision) if is_lost or sign else stored
         mirror = known.read(received.reads, now, "DevInfo") if said_new else known
-        writes += drift_writes(device, mirror, outcomes, now)
+        writes += drift_writes(device, stored if sign else mirror, outcomes, now)
+        device = reset.doubted(device, sign)
+        writes += reset_writes(device, sign, now)
         check = bool(outcomes) and self._service.checks_changes(device)
-        mirror = record_outcomes(mirror, outcomes, now, check=check).passed_over(received.unanswered)
+        mirror = record_outcomes(mirror, () if sign else outcomes, now, check=check).passed_over(received.unanswered)
         writes += doubt_writes(device, mirror, received.unanswered, now)
         operations: tuple[Operation, ...] = ()
         if resets:

@@ -2,21 +2,70 @@
 
 When it carries the reset out nobody may be told, so whatever it says before it has it behind it is forgotten, too.
 
+A reset that nobody ordered is only seen by what it leaves behind: another software, or nodes that are gone.
+
 Spec: OMA-TS-LAWMO-V1_0 5 (FactoryReset)
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
+from itertools import chain
 
 from msgspec.structs import replace
 
 from gateway.fleet import abilities
 from gateway.fleet.device import Device, OmaDmState
 from gateway.fleet.job import Job, JobState
+from gateway.fleet.mirror import Mirror, Outcome, Read
+from gateway.status import StatusCode
 
 SETTLES_AFTER = timedelta(hours=1)
 """A phone that calls with its old account this long after it took a reset on has the reset behind it, and kept that."""
+
+
+AFTER_UPDATE = timedelta(days=1)
+"""For so long after an update that the gateway ordered another software is no sign of anything else."""
+
+_SOFTWARE = frozenset(
+    ("./DevInfo/Man", "./DevInfo/Mod", "./DevInfo/DmV", "./DevDetail/FwV", "./DevDetail/SwV", "./DevDetail/HwV")
+)
+
+
+def sign(known: Mirror, reads: Iterable[Read], outcomes: Iterable[Outcome]) -> str:
+    """What says that the phone may have lost what it held; empty when nothing does.
+
+    Another software than it told before, or 404 to what is at or above a node whose value it took from the gateway.
+    """
+    steps = list(chain.from_iterable(map(Outcome.steps, outcomes)))
+    for read in chain(reads, *(outcome.reads for outcome in steps)):
+        uri = read.uri if read.uri.startswith("./") else f"./{read.uri}"
+        fact = known.facts.get(uri) if uri in _SOFTWARE else None
+        if fact is not None and fact.read and read.value and fact.read != read.value:
+            return f"{uri} was {fact.read} and is {read.value}"
+    for outcome in steps:
+        node = outcome.operation.uri.partition("?")[0]
+        if outcome.status == StatusCode.NOT_FOUND and outcome.operation.verb in ("Get", "Replace"):
+            for uri, fact in known.facts.items():
+                if fact.acknowledged_at is not None and fact.exists and f"{uri}/".startswith(f"{node}/"):
+                    return f"{uri} is gone"
+    return ""
+
+
+def doubted(device: Device, sign: str) -> Device:
+    """The device of which nothing is believed any more but what it is; the same one without a sign."""
+    if not sign or device.omadm is None:
+        return device
+    return replace(device, omadm=replace(device.omadm, roots={}, synced=""))
+
+
+def was_updated(device: Device, now: datetime) -> bool:
+    """Whether the gateway ordered an update of its software, which runs or has just ended."""
+    return any(
+        job.kind == "firmware" and (job.running or (job.ended_at is not None and now - job.ended_at < AFTER_UPDATE))
+        for job in device.jobs
+    )
 
 
 def is_taken_on(job: Job) -> bool:

@@ -231,3 +231,23 @@ def test_a_phone_whose_acl_does_not_permit_it(gateway: Gateway) -> None:
         permitted = gateway.json("simulate", "omadm")
     assert permitted["values"][timer] == "3000"
     assert "REFUSED" not in gateway.run("device", "show", "alice.1")
+
+
+def test_a_phone_that_somebody_reset_is_noticed_and_set_again(gateway: Gateway) -> None:
+    """At the first change that it answers with 404 nothing is believed of it: it is read and gets all its settings.
+
+    Spec: OMA-TS-DM_RepPro-V1_2 6.6 (404)
+    """
+    wanted = gateway.json("simulate", "omadm")["values"]
+    flash = gateway.folder / "data" / "simulator" / "omadm.json"
+    memory = json.loads(flash.read_text())
+    kept = ("./DevInfo", "./DevDetail", "./DMAcc")
+    memory["tree"] = {uri: node for uri, node in memory["tree"].items() if uri.startswith(kept)}
+    flash.write_text(json.dumps(memory))
+    gateway.run("set", "alice", "ims/Timer_T1=3000")
+    again = gateway.json("simulate", "omadm")
+    assert (again["result"], again["facts"]["commands"][0]) == ("ok", "Replace ./3GPP_IMS/Timer_T1 404")
+    assert again["values"] == wanted | {"./3GPP_IMS/Timer_T1": "3000"}
+    signs = [one for one in gateway.json("events", "--device", "alice.1") if one["kind"] == "device.reset_suspected"]
+    assert [one["detail"]["sign"] for one in signs] == ["./3GPP_IMS/Timer_T1 is gone"]
+    assert gateway.json("simulate", "omadm")["facts"]["commands"] == []

@@ -9,7 +9,20 @@ from msgspec.structs import replace
 
 from gateway.fleet.device import AccountPair, Credential, Device, OmaDmState
 from gateway.fleet.job import Job, JobState
-from gateway.fleet.reset import SETTLES_AFTER, after_jobs, begins, called, forgets, has_account
+from gateway.fleet.mirror import Mirror, Outcome, Read
+from gateway.fleet.operation import Operation
+from gateway.fleet.reset import (
+    SETTLES_AFTER,
+    after_jobs,
+    begins,
+    called,
+    doubted,
+    forgets,
+    has_account,
+    sign,
+    was_updated,
+)
+from gateway.status import StatusCode
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=5)
@@ -104,3 +117,49 @@ def test_a_job_that_an_operator_ended_does_not_bring_the_tree_back() -> None:
     assert calls.omadm is not None
     assert (calls.omadm.synced, calls.omadm.reset_at) == ("", None)
     assert forgets(phone, calls, session_begins=True)
+
+
+HELD = (
+    Mirror(device_id="ann.1")
+    .read([Read("./DevDetail/SwV", value="1.0"), Read("./DevInfo/Lang", value="en"), Read("./Own/A", value="1")], NOW)
+    .acknowledged([(Operation(id="a", verb="Replace", uri="./IMS/Timer", value="5"), 200)], NOW)
+)
+
+
+@pytest.mark.parametrize(
+    ("verb", "uri", "status", "told"),
+    [
+        ("Replace", "./IMS/Timer", 404, "./IMS/Timer is gone"),
+        ("Get", "./IMS?list=StructData", 404, "./IMS/Timer is gone"),
+        ("Get", "./IMS?list=StructData", 406, ""),
+        ("Delete", "./IMS/Timer", 404, ""),
+        ("Replace", "./Own/A", 404, ""),
+        ("Get", "./IM", 404, ""),
+    ],
+)
+def test_what_a_phone_has_lost_is_a_sign(verb: str, uri: str, status: int, told: str) -> None:
+    """404 to a value that it took from the gateway, or to what is above that; to nothing else."""
+    outcome = Outcome(Operation(id="x", verb=verb, uri=uri), StatusCode(status))  # type: ignore[arg-type]
+    assert sign(HELD, (), [outcome]) == told
+
+
+def test_another_software_is_a_sign() -> None:
+    """Where it was read before and is read as another now; a language that the user chose is none."""
+    get = Operation(id="x", verb="Get", uri="./DevDetail/SwV")
+    read = Outcome(get, StatusCode.OK, (Read("DevDetail/SwV", value="2.0"),))
+    assert sign(HELD, (), [read]) == "./DevDetail/SwV was 1.0 and is 2.0"
+    assert sign(HELD, [Read("DevInfo/Lang", value="de"), Read("./DevDetail/SwV", value="1.0")], ()) == ""
+    assert sign(Mirror(device_id="ann.1"), (), [read]) == ""
+
+
+def test_a_phone_in_doubt_is_brought_up_anew() -> None:
+    """Where its objects are is found anew, and it is not held to be up to date; an update explains another software."""
+    one = device()
+    assert doubted(one, "") is one
+    state = doubted(one, "./IMS/Timer is gone").omadm
+    assert state is not None
+    assert (state.roots, state.synced, state.large_objects) == ({}, "", True)
+    update = Job(id="j2", kind="firmware", action="update", state=JobState.DONE, ended_at=NOW)
+    assert was_updated(device(update), LATER)
+    assert not was_updated(device(update), NOW + timedelta(days=2))
+    assert not was_updated(device(), LATER)
