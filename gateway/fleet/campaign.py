@@ -238,6 +238,10 @@ def check_target(target: Target) -> None:
     parse_ranges(target.ranges, key="target.ranges")
     if not target.devices and not target.searches:
         raise ConfigError("names no device: give devices, a match, ranges, or all of them", key="target")
+    if target.dynamic and not target.searches:
+        raise ConfigError(
+            "says of nobody who may join later: give a match or ranges, or leave it out", key="target.dynamic"
+        )
 
 
 def built(campaign: Campaign) -> Campaign:

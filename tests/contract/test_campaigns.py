@@ -344,6 +344,7 @@ async def test_a_campaign_for_nothing_or_nobody_is_refused(lab: Lab) -> None:
     for target, content in (
         (Target(), value), (Target(match={"shoe": ("43",)}), value), (everybody, Content()),
         (everybody, Content(values={T1: "many"})), (Target(ranges=("+1-+22",)), value),
+        (Target(devices=("s00.1",), dynamic=True), value),
     ):  # fmt: skip
         with pytest.raises(ConfigError):
             await campaigns.create(name="x", target=target, content=content, groups=[])
