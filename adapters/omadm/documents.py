@@ -6,6 +6,7 @@ Spec: OMA-TS-DM_Notification-V1_2; OMA-TS-DM_Bootstrap-V1_2
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 
 from adapters.omadm import bootstrap, notification
 from adapters.omadm.bootstrap import Method, account_subtree, bootstrap_message, prove, server_rights
@@ -28,7 +29,9 @@ from gateway.service import Service
 from gateway.settings import OmaCp, OmaDm, Sms
 from gateway.tree.format import Format
 
-_NAP = "connmo-nap"
+_ACCESS_POINTS = ("connmo-nap", "connmo-wlan")
+"""Keys of access points by bearer, the one that the account goes by first; all have the identifier of the first."""
+
 _SECURITIES = {"netwpin": Method.NETWORKID, "userpin": Method.USERPIN, "usernetwpin": Method.USERPIN_NETWORKID}
 
 
@@ -110,18 +113,20 @@ class OmaDmPushes:
         return prepared._replace(entry="" if method is Method.NETWORKID else pin)
 
     def _access_points(self, subscriber: Subscriber, device: Device) -> list[Subtree]:
-        """The access point of the desired tree, as an object that goes along."""
-        values = self._service.configuration(subscriber, device).values.get(_NAP)
-        if not values:
-            return []
-        managed = self._catalogue.get(_NAP)
+        """The access points of the desired tree, as objects that go along."""
+        wanted = self._service.configuration(subscriber, device).values
+        moi = self._catalogue.get(_ACCESS_POINTS[0]).moi
+        return [self._access_point(key, moi, values) for key in _ACCESS_POINTS if (values := wanted.get(key))]
+
+    def _access_point(self, key: str, moi: str, values: Mapping[str, str]) -> Subtree:
+        root = self._catalogue.get(key).root
         leaves = []
         for path, text in values.items():
             segments = tuple(path.split("/"))
-            definition = managed.root.find(segments)
+            definition = root.find(segments)
             leaves.append(Leaf(segments, definition.format if definition else Format.CHR, text))
         name = values.get("NAPID", "NAP").replace("/", "-")
-        return [Subtree(name, managed.moi, leaves, acl=server_rights(self._settings.server_id))]
+        return Subtree(name, moi, leaves, acl=server_rights(self._settings.server_id))
 
     def _prepared(self, kind: str, says: dict[str, str], document: str, push: Push, reference: int) -> PreparedPush:
         octets = encode_push(push)

@@ -34,6 +34,22 @@ def test_a_dry_run_changes_nothing(gateway: Gateway, tmp_path: Path) -> None:
     assert gateway.json("simulate", "omadm")["result"] == "ok"
 
 
+def test_a_wlan_comes_with_the_account(gateway: Gateway) -> None:
+    """Two access points go along in a message of the DM profile: the mobile network's and the WLAN's.
+
+    Spec: OMA-DDS-DM_ConnMO; OMA-TS-DM_Bootstrap-V1_2 5.3
+    """
+    wlan = {"SSIDList/1/SSID": "Example Office", "SecMode": "WPA2", "WPA-PreShKeyASCII": "open sesame"}
+    values = {f"Bearer/WLAN/{leaf}": value for leaf, value in wlan.items()}
+    values |= {"NAPID": "office", "Name": "Office", "Bearer/BearerType": "WLAN"}
+    said = [f"connmo-wlan/{leaf}={value}" for leaf, value in values.items()]
+    gateway.run("set", "bob", *said)
+    message = gateway.run("bootstrap", *PHONE, "--dry-run", "--profile", "dm", "--security", "userpin")
+    assert message.count("urn:oma:mo:oma-connmo-nap:1.0") == 2
+    assert "Example Office" in message
+    gateway.run("unset", "bob", *(f"connmo-wlan/{leaf}" for leaf in values))
+
+
 def test_without_a_bearer_nothing_is_sent(tmp_path: Path) -> None:
     """The refusal names the setting and the way to look at the octets, and nothing has changed."""
     with serving(tmp_path, MOGATE_SMS__BEARER="none") as gateway:

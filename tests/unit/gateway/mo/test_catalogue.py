@@ -160,6 +160,10 @@ RW, R = {"Get", "Replace"}, {"Get"}
         pytest.param("fumo/Update/PkgData", "bin", "ZeroOrOne", {"Replace"}, "confirmed", id="FUMO PkgData"),
         pytest.param("fumo/DownloadAndUpdate", "node", "ZeroOrOne", {"Exec", "Get"}, "confirmed", id="FUMO Exec"),
         pytest.param("ussi/USSD_using_CS_domain_only", "null", "ZeroOrOne", RW, "confirmed", id="TS 24.391"),
+        pytest.param("connmo-wlan/Bearer/WLAN/SSIDList/1/SSID", "chr", "One", R, "unconfirmed", id="ConnMO SSID"),
+        pytest.param(
+            "connmo-wlan/Bearer/WLAN/WPA-PreShKeyASCII", "chr", "ZeroOrOne", set(), "unconfirmed", id="ConnMO"
+        ),
         pytest.param("rcs/SERVICES/ChatAuth", "bool", "ZeroOrOne", RW, "implementation", id="RCC.07 ChatAuth"),
         pytest.param("rcs/XDMS/XCAPAuthenticationType", "chr", "ZeroOrOne", RW, "unconfirmed", id="RCC.07 XDMS"),
     ],
@@ -183,6 +187,7 @@ def test_facts_of_the_standards(
         pytest.param("ims/Ext/GSMA/Q-Value", ["0.1", "1.0", "1"], ["0", "1.1"], id="RCC.15 Q-Value"),
         pytest.param("fumo/State", ["10", "100"], ["11"], id="FUMO State"),
         pytest.param("dmacc/AppAuth/1/AAuthLevel", ["CLCRED", "SRVCRED"], ["clcred"], id="StdObj AAuthLevel"),
+        pytest.param("connmo-wlan/Bearer/WLAN/OpMode", ["INF", "ADHOC"], ["AP"], id="ConnMO OpMode"),
         pytest.param("rcs/SERVICES/rcsDisabledState", ["0", "-3"], ["1", "-4"], id="RCC.07 rcsDisabledState"),
         pytest.param("rcs/MESSAGING/Chatbot/ChatbotMsgTech", ["0", "3"], ["4", "-1"], id="RCC.07 ChatbotMsgTech"),
         pytest.param("rcs/MESSAGING/Chat/max_adhoc_group_size", ["3", "100"], ["2"], id="RCC.07 group size"),
@@ -201,6 +206,7 @@ def test_identifiers_are_never_guessed(catalogue: Catalogue) -> None:
     assert unnamed == {
         "applications",
         "communication-continuity",
+        "connmo-wlan",
         "ims-conferencing",
         "ims-tracing",
         "mmtel",
