@@ -25,6 +25,7 @@ from gateway.fleet.queue import Queue
 from gateway.inventory import Inventory
 from gateway.objects.account import address_before, refused
 from gateway.objects.capability import CONFIG
+from gateway.objects.diagnostics import given, gives
 from gateway.objects.work import USUAL_ROOTS, begin, standing, work
 from gateway.observe import metrics
 from gateway.observe.logs import logger
@@ -57,7 +58,7 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
     "software": ("install", "remove", "activate", "deactivate", "inventory"),
     "lock": ("lock", "partial-lock", "unlock", "wipe", "factory-reset"),
     "capability": ("enable", "disable", "list"),
-    "diagnostics": ("start", "stop", "read", "list"),
+    "diagnostics": ("start", "stop", "configure", "read", "list"),
     "inventory": ("read",),
     "account": ("rotate", "move", "read"),
 }
@@ -137,7 +138,8 @@ class Jobs:
             jobs = tuple(standing(job, now) for job in device.jobs)
             for job in jobs:
                 if job.running and job.kind == kind:
-                    if (job.action, job.parameters.get("asked", job.subject)) == (action, subject):
+                    is_same = (job.action, job.parameters.get("asked", job.subject)) == (action, subject)
+                    if is_same and (kind != "diagnostics" or given(action, items) == gives(job)):
                         return job
                     raise Conflict(
                         f"{job.kind} {job.action} of device {device.id} runs already; wait for it, or end it with "
@@ -282,7 +284,8 @@ class Jobs:
         if kind == "capability" and (unknown := set(items) - CONFIG.keys()):
             raise ConfigError(f"there is no {', '.join(sorted(unknown))}; there is: {', '.join(CONFIG)}", key="items")
         if kind == "diagnostics":
-            parameters |= msgspec.structs.asdict(model_of(self._models, device).diagnostics or self._diagnostics)
+            names = msgspec.structs.asdict(model_of(self._models, device).diagnostics or self._diagnostics)
+            parameters = names | given(action, items)
         if kind == "account" and device.omadm and device.omadm.server:
             parameters["server_id"] = device.omadm.server.name
             if action == "move":

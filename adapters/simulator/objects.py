@@ -84,6 +84,9 @@ _FACTORY: dict[str, tuple[str, str | None]] = {
     "./DiagMon/1/Name": ("chr", "Battery"),
     "./DiagMon/1/Status": ("int", "0"),
     "./DiagMon/1/DiagMonData": ("node", None),
+    "./DiagMon/1/DiagMonConfig": ("node", None),
+    "./DiagMon/1/DiagMonConfig/ConfigParms": ("node", None),
+    "./DiagMon/1/DiagMonConfig/ConfigParms/Interval": ("int", "10"),
 }
 
 

@@ -199,13 +199,17 @@ def device_capability(ref: str, action: str, name: str, deny_user: bool, notify_
 
 @click.command("diagnostics")
 @click.argument("ref")
-@click.argument("action", type=click.Choice(["start", "stop", "read", "list"]))
+@click.argument("action", type=click.Choice(["start", "stop", "configure", "read", "list"]))
 @click.argument("name", default="")
+@click.option("--set", "items", multiple=True, metavar="NAME=VALUE", help="What it is given; may be given again.")
 @printing
-def device_diagnostics(ref: str, action: str, name: str) -> tuple[object, str]:
-    """Start or stop a diagnostic function of a device, read what it measured, or which there are (DiagMon)."""
+def device_diagnostics(ref: str, action: str, name: str, items: tuple[str, ...]) -> tuple[object, str]:
+    """Start or stop a diagnostic function of a device, or give it its parameters (DiagMon).
+
+    Or read what it measured, or which there are.
+    """
     _check_named(action, name, "function")
-    return _start(ref, "diagnostics", action, name)
+    return _start(ref, "diagnostics", action, name, items=list(items))
 
 
 def _check_named(action: str, name: str, what: str) -> None:

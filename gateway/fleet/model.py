@@ -30,6 +30,7 @@ class Diagnostics(msgspec.Struct, frozen=True):
 
     start: str = "Operations/Start"
     stop: str = "Operations/Stop"
+    config: str = "DiagMonConfig/ConfigParms"
     data: str = "DiagMonData"
     status: str = "Status"
 

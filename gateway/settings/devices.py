@@ -23,11 +23,13 @@ class ReadBack(Table):
 class Diagnostics(Table):
     """What the nodes of a diagnostic function (DiagMon) are called, as paths below its node.
 
-    Executing ``start`` and ``stop`` does that; ``data`` has what it measured, ``status`` how it is.
+    Executing ``start`` and ``stop`` does that; below ``config`` is what it takes, ``data`` has what it measured,
+    ``status`` how it is.
     """
 
     start: Annotated[str, Field(min_length=1)] = "Operations/Start"
     stop: Annotated[str, Field(min_length=1)] = "Operations/Stop"
+    config: Annotated[str, Field(min_length=1)] = "DiagMonConfig/ConfigParms"
     data: Annotated[str, Field(min_length=1)] = "DiagMonData"
     status: Annotated[str, Field(min_length=1)] = "Status"
 

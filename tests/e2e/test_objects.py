@@ -81,14 +81,20 @@ def test_software_comes_and_goes(gateway: Gateway) -> None:
 
 
 def test_a_diagnostic_function_tells_what_it_measured(gateway: Gateway) -> None:
-    """Started by its name; the phone alerts when it is done, and what it measured is shown with the job.
+    """Given its parameters and started by its name; the phone alerts when it is done, and what it measured is shown.
 
     Spec: OMA-TS-DiagMon-V1_0 5
     """
-    gateway.run("device", "diagnostics", "alice.1", "start", "battery")
-    assert gateway.json("simulate", "omadm")["result"] == "ok"
+    gateway.run("device", "diagnostics", "alice.1", "start", "battery", "--set", "Interval=60", "--set", "Log/Mode=all")
+    again = gateway.run("device", "diagnostics", "alice.1", "start", "battery", "--set", "Interval=5", fails=True)
+    assert "runs already" in again
+    phone = gateway.json("simulate", "omadm")
+    config = "./DiagMon/1/DiagMonConfig/ConfigParms"
+    held = [phone["values"][f"{config}/{leaf}"] for leaf in ("Interval", "Log/Mode")]
+    assert (phone["result"], held) == ("ok", ["60", "all"])
     assert (last_job(gateway)["code"], last_job(gateway)["meaning"]) == (1200, "success; Status 1; 1 values read")
-    assert last_job(gateway)["read"]["./DiagMon/1/DiagMonData/Level"] == "83"
+    read = last_job(gateway)["read"]
+    assert (read["./DiagMon/1/DiagMonData/Level"], read[f"{config}/Interval"]) == ("83", "60")
     assert "say which function to stop" in gateway.run("device", "diagnostics", "alice.1", "stop", fails=True)
 
 

@@ -12,7 +12,8 @@ from gateway.admin.models.base import Model, Name
 
 class NewJob(Model):
     """A job for a device. ``subject`` is a package, a component, a capability or a function; ``items`` is
-    what to wipe, or how the user of a capability is treated ("deny-user", "notify-user").
+    what to wipe, how the user of a capability is treated ("deny-user", "notify-user"), or what a function is
+    given ("Interval=60").
 
     Grave actions are asked for twice: the answer to the first call has the ``confirm`` of the second.
     """
