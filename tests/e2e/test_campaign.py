@@ -7,7 +7,7 @@ import os
 import signal
 import uuid
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -60,10 +60,10 @@ def test_a_campaign_goes_on_where_it_stood_and_can_be_undone(gateway: Gateway) -
     assert made["id"] in gateway.run("campaign", "list")
 
 
-def test_the_other_workers_go_on_when_one_is_killed(tmp_path: Path) -> None:
-    """kill -9 of the worker that is at a campaign: what it had leased is taken over once the lease is over, and each
-    device is sent one message."""
-    gateway, clock = Gateway(tmp_path), tmp_path / "clock"
+@contextlib.contextmanager
+def three_workers(folder: Path, clock: Path) -> Iterator[Gateway]:
+    """A gateway of three workers on Redis, with the time that the file says; it ends well."""
+    gateway = Gateway(folder)
     gateway.environment |= {
         "MOGATE_STORE__URL": redis_servers.single().url,
         "MOGATE_STORE__NAMESPACE": f"{uuid.uuid4().hex}:",
@@ -74,25 +74,36 @@ def test_the_other_workers_go_on_when_one_is_killed(tmp_path: Path) -> None:
     plain, gateway.environment = gateway.environment, gateway.environment | faked_time(clock)
     gateway.start("--workers", "3")
     gateway.environment = plain
-    assert gateway.process is not None
-    numbers = [f"+155502{number:05}" for number in range(12)]
-    for number in numbers:
-        name = f"c{number[-2:]}"
-        gateway.api("POST", "/subscribers", {"id": name, "msisdn": number, "plan": "gold"})
-        gateway.api("POST", f"/subscribers/{name}/devices", {"loc_uri": f"IMEI:{name}"})
-    before = {worker: cpu_seconds(worker) for worker in children_of(gateway.process.pid)}
-    made = gateway.json(
-        "campaign", "create", "timers", "--match", "plan=gold", "--set", "ims/Timer_T1=2750", "--rate", "600"
-    )
-    campaign_when(gateway, made["id"], lambda one: one["groups"][0]["started"] >= 3)
-    os.kill(max(before, key=lambda worker: cpu_seconds(worker) - before[worker]), signal.SIGKILL)
-    clock.write_text(f"+{LEASE_SECONDS + 1}")
-    campaign_when(gateway, made["id"], lambda one: one["groups"][0]["started"] == len(numbers))
+    try:
+        yield gateway
+    finally:
+        status = gateway.stop(signal.SIGTERM)
+    assert status == 0
 
-    def told() -> Counter[str]:
-        return Counter(one["to"] for one in gateway.short_messages())
 
-    gateway.until(lambda: set(told()) == set(numbers))
-    assert set(told().values()) == {1}
-    assert '"event":"worker_ended"' in gateway.log()
-    assert gateway.stop(signal.SIGTERM) == 0
+def test_the_other_workers_go_on_when_one_is_killed(tmp_path: Path) -> None:
+    """kill -9 of the worker that is at a campaign: what it had leased is taken over once the lease is over, and each
+    device is sent one message."""
+    clock = tmp_path / "clock"
+    with three_workers(tmp_path, clock) as gateway:
+        assert gateway.process is not None
+        numbers = [f"+155502{number:05}" for number in range(12)]
+        for number in numbers:
+            name = f"c{number[-2:]}"
+            gateway.api("POST", "/subscribers", {"id": name, "msisdn": number, "plan": "gold"})
+            gateway.api("POST", f"/subscribers/{name}/devices", {"loc_uri": f"IMEI:{name}"})
+        before = {worker: cpu_seconds(worker) for worker in children_of(gateway.process.pid)}
+        made = gateway.json(
+            "campaign", "create", "timers", "--match", "plan=gold", "--set", "ims/Timer_T1=2750", "--rate", "600"
+        )
+        campaign_when(gateway, made["id"], lambda one: one["groups"][0]["started"] >= 3)
+        os.kill(max(before, key=lambda worker: cpu_seconds(worker) - before[worker]), signal.SIGKILL)
+        clock.write_text(f"+{LEASE_SECONDS + 1}")
+        campaign_when(gateway, made["id"], lambda one: one["groups"][0]["started"] == len(numbers))
+
+        def told() -> Counter[str]:
+            return Counter(one["to"] for one in gateway.short_messages())
+
+        gateway.until(lambda: set(told()) == set(numbers))
+        assert set(told().values()) == {1}
+        assert '"event":"worker_ended"' in gateway.log()
