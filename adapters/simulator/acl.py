@@ -8,6 +8,7 @@ Spec: OMA-TS-DM_TND-V1_2 7.7.1 (ACL)
 from __future__ import annotations
 
 from adapters.simulator.objects import Tree
+from adapters.simulator.phone_tree import beside, moved
 
 OPEN = "Add=*&Get=*&Replace=*&Delete=*&Exec=*"
 """What the root of the phone allows unless it is told otherwise."""
@@ -60,6 +61,12 @@ class Acls:
         """Drop the lists of nodes that are no more."""
         for uri in [uri for uri in self.own if uri != "." and uri not in self._tree]:
             del self.own[uri]
+
+    def renamed(self, node: str, name: str) -> None:
+        """Keep the lists of a node that has another name now, and of all below it."""
+        lists = {moved(uri, node, beside(node, name)): acl for uri, acl in self.own.items()}
+        self.own.clear()
+        self.own.update(lists)
 
     def _has(self, verb: str, uri: str) -> bool:
         while uri != "." and uri not in self.own:

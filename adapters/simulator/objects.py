@@ -90,6 +90,11 @@ _FACTORY: dict[str, tuple[str, str | None]] = {
 }
 
 
+def is_permanent(uri: str) -> bool:
+    """Whether the node came with the phone, so that it keeps its name."""
+    return uri in _FACTORY or uri.startswith("./DevInfo") or uri == "./DMAcc"
+
+
 class Objects:
     """The objects of one phone over its tree; what is under way is kept in ``state``."""
 

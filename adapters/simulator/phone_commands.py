@@ -19,6 +19,7 @@ INVALID_CREDENTIALS, COMMAND_FAILED, ATOMIC_FAILED = 401, 500, 507
 
 _GROUPS = ("Atomic", "Sequence")
 _VERBS = ("Add", "Replace", "Delete", "Copy", "Get", "Exec", "Alert", *_GROUPS)
+_NAME = "prop=Name"
 _OBJECT_VERBS = ("Add", "Replace", "Exec")
 NEXT_MESSAGE, NO_END_OF_DATA = "1222", "1225"
 
@@ -124,7 +125,7 @@ class Commands:
         Spec: OMA-TS-DM_RepPro-V1_2 (Atomic: 507, 216, 215; Sequence)
         """
         name, before = group[0], {uri: list(node) for uri, node in self._tree.items()}
-        lists = dict(self._acls.own)
+        lists, types = dict(self._acls.own), dict(self._types)
         answers: list[Markup] = []
         stopped = False
         for member in (one for one in group[1] if one[0] in _VERBS):
@@ -147,6 +148,8 @@ class Commands:
             self._tree.update(before)
             self._acls.own.clear()
             self._acls.own.update(lists)
+            self._types.clear()
+            self._types.update(types)
             answers = [_undone(answer) for answer in answers]
         return [status_of(group, msg_ref, ATOMIC_FAILED if failed else OK), *answers]
 
@@ -172,8 +175,12 @@ class Commands:
             return self._refuse[node]
         if name == "Replace" and query == PROPERTY:
             return self._acls.write(node, text(item, "Data") if has(item, "Data") else "")
+        if name == "Copy":
+            return self._copy(text(child(item, "Source"), "LocURI") if has(item, "Source") else "", node)
         if not self._acls.allows(name, node):
             return DENIED
+        if name == "Replace" and query == _NAME:
+            return self._rename(node, text(item, "Data") if has(item, "Data") else "")
         if query:
             return NOT_SUPPORTED
         if name == "Exec":
@@ -203,6 +210,26 @@ class Commands:
             return OK
         code, items = phone_tree.read(self._tree, node, query, self._types)
         results += [one for one in items if self._acls.allows("Get", _place(one))]
+        return code
+
+    def _copy(self, source: str, target: str) -> int:
+        """The status of a Copy, which takes the rights to read the source and to write the target."""
+        verb = "Replace" if target in self._tree else "Add"
+        if not (self._acls.allows("Get", source) and self._acls.allows(verb, target)):
+            return DENIED
+        code = phone_tree.copy(self._tree, source, target)
+        if code == OK:
+            self._objects.written(target)
+        return code
+
+    def _rename(self, node: str, name: str) -> int:
+        code = phone_tree.rename(self._tree, node, name)
+        if code == OK:
+            renamed = phone_tree.beside(node, name)
+            types = {phone_tree.moved(uri, node, renamed): type_ for uri, type_ in self._types.items()}
+            self._types.clear()
+            self._types.update(types)
+            self._acls.renamed(node, name)
         return code
 
     def _noted(self, name: str, node: str, code: int) -> int:

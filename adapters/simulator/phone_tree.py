@@ -10,14 +10,14 @@ from types import MappingProxyType
 from typing import Protocol
 from xml.sax.saxutils import escape
 
-from adapters.simulator.objects import Tree
+from adapters.simulator.objects import Tree, is_permanent
 from adapters.simulator.syncml_markup import Markup
 
 _ROOT = "./DMAcc/mogate"
 
 NO_TYPES: Mapping[str, str] = MappingProxyType({})
 
-OK, NOT_FOUND, NOT_ALLOWED, NOT_SUPPORTED, EXISTS = 200, 404, 405, 406, 418
+OK, FORBIDDEN, NOT_FOUND, NOT_ALLOWED, NOT_SUPPORTED, TOO_LONG, EXISTS = 200, 403, 404, 405, 406, 414, 418
 
 
 class Account(Protocol):
@@ -134,6 +134,50 @@ def write(tree: Tree, verb: str, node: str, fmt: str, data: str | None) -> int:
             del tree[below]
         return OK
     return NOT_SUPPORTED
+
+
+def copy(tree: Tree, source: str, target: str) -> int:
+    """The status of a Copy, which is carried out: a leaf's value and format go over another, or make one.
+
+    Spec: OMA-TS-DM_RepPro-V1_2 6.6 (Copy: 403)
+    """
+    fmt, value = tree.get(source, ["node", None])
+    parent = target.rpartition("/")[0]
+    leads = parent == "." or tree.get(parent, ["", None])[0] == "node"
+    if fmt == "node" or is_secret(source) or tree.get(target, ["", None])[0] == "node" or not leads:
+        return FORBIDDEN
+    tree[target] = [fmt, value]
+    return OK
+
+
+def rename(tree: Tree, node: str, name: str) -> int:
+    """The status of a Replace of a node's Name, which is carried out for all that is below as well.
+
+    Spec: OMA-TS-DM_TND-V1_2 7.7 (Name); OMA-TS-DM_RepPro-V1_2 6.6 (Replace: 418)
+    """
+    renamed = beside(node, name)
+    if node not in tree:
+        return NOT_FOUND
+    if is_permanent(node) or not name or "/" in name:
+        return NOT_ALLOWED
+    if not all(takes(tree, moved(uri, node, renamed)) for uri in tree if f"{uri}/".startswith(f"{node}/")):
+        return TOO_LONG
+    if renamed in tree:
+        return OK if renamed == node else EXISTS
+    nodes = {moved(uri, node, renamed): held for uri, held in tree.items()}
+    tree.clear()
+    tree.update(nodes)
+    return OK
+
+
+def beside(node: str, name: str) -> str:
+    """The URI of the node of that name under the same parent."""
+    return f"{node.rpartition('/')[0]}/{name}"
+
+
+def moved(uri: str, node: str, renamed: str) -> str:
+    """The URI after a node, which may be this one or above it, has been renamed."""
+    return renamed + uri[len(node) :] if f"{uri}/".startswith(f"{node}/") else uri
 
 
 def read(tree: Tree, node: str, query: str, types: Mapping[str, str] = NO_TYPES) -> tuple[int, list[Markup]]:

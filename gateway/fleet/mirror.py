@@ -176,6 +176,7 @@ class Mirror(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             uri = _node(operation.uri)
             if uri is None and operation.verb == "Replace" and StatusCode(status).is_success:
                 _permit(facts, operation.uri)
+                _rename(facts, operation)
             # That a subtree was refused as a whole says nothing of the nodes in it.
             answer = _ANSWERS.get(operation.verb) if operation.tnds is None else None
             if uri is not None and answer is not None:
@@ -293,6 +294,22 @@ def _permit(facts: dict[str, Fact], address: str) -> None:
     for uri, fact in facts.items() if root else ():
         if fact.status == StatusCode.PERMISSION_DENIED and _is_under(uri, root or ""):
             facts[uri] = replace(fact, status=None, status_at=None)
+
+
+def _rename(facts: dict[str, Fact], operation: Operation) -> None:
+    """After a node took another name, what is known of it and of all below stands under that.
+
+    Spec: OMA-TS-DM_TND-V1_2 7.7 (Name)
+    """
+    node, _, query = operation.uri.partition("?")
+    old = _node(node) if query == "prop=Name" else None
+    new = _node(f"{old.rpartition('/')[0]}/{operation.value or ''}") if old else None
+    if old is None or new is None or new == old:
+        return
+    moved = {new + uri[len(old) :]: fact for uri, fact in facts.items() if _is_under(uri, old)}
+    if moved:
+        _remove(facts, old)
+        facts.update(moved)
 
 
 def _answer_write(facts: dict[str, Fact], uri: str, operation: Operation, status: StatusCode, now: datetime) -> None:

@@ -233,6 +233,25 @@ def test_a_phone_whose_acl_does_not_permit_it(gateway: Gateway) -> None:
     assert "REFUSED" not in gateway.run("device", "show", "alice.1")
 
 
+def test_a_phone_that_copies_and_renames(gateway: Gateway) -> None:
+    """A value is copied and a node renamed, and both are known of the device without another reading.
+
+    Spec: OMA-TS-DM_RepPro-V1_2 6.6 (Copy); OMA-TS-DM_TND-V1_2 7.7 (Name)
+    """
+    asked = [
+        queue(gateway, {"verb": "Add", "uri": "./Spare", "format": "node"}),
+        queue(gateway, {"verb": "Add", "uri": "./Spare/Is", "value": "en"}),
+        queue(gateway, {"verb": "Copy", "uri": "./Spare/Was", "source": "./Spare/Is"}),
+        queue(gateway, {"verb": "Replace", "uri": "./Spare?prop=Name", "value": "Kept"}),
+    ]
+    phone = gateway.json("simulate", "omadm")
+    assert [outcome(gateway, one)["status"] for one in asked] == [200, 200, 200, 200]
+    assert phone["values"]["./Kept/Was"] == "en"
+    others = gateway.json("device", "show", "alice.1")["others"]
+    known = [one["uri"] for one in others if one["uri"].startswith(("./Spare", "./Kept"))]
+    assert known == ["./Kept/Is", "./Kept/Was"]
+
+
 def test_a_phone_that_somebody_reset_is_noticed_and_set_again(gateway: Gateway) -> None:
     """At the first change that it answers with 404 nothing is believed of it: it is read and gets all its settings.
 

@@ -185,6 +185,65 @@ async def test_commands_of_the_gateway_change_the_tree(script: Script, state: Pa
     assert "./DevInfo/Lang" not in again.values
 
 
+async def test_a_leaf_is_copied(script: Script, state: Path) -> None:
+    """Over another leaf or to make one; what is no leaf, or stays secret, is 403, and what an ACL forbids is 425.
+
+    Spec: OMA-TS-DM_RepPro-V1_2 6.6 (Copy)
+    """
+
+    def copy(source: str, target: str) -> str:
+        item = f"<Target><LocURI>{target}</LocURI></Target><Source><LocURI>{source}</LocURI></Source>"
+        return f"<Copy><CmdID>5</CmdID><Item>{item}</Item></Copy>"
+
+    commands = [
+        command("Add", "./A", "-", "node"),
+        command("Add", "./A/B", "1", "int"),
+        command("Add", "./A/D", "2"),
+        copy("./A/B", "./A/C"),
+        copy("./A/B", "./A/D"),
+        copy("./A/X", "./A/D"),
+        copy("./A/B", "./A"),
+        copy("./A", "./A/E"),
+        copy("./A/B", "./X/Y"),
+        copy("./DMAcc/mogate/AppAuth/1/AAuthSecret", "./A/E"),
+        copy("./A/B", "./DevInfo/Lang"),
+        command("Get", "./A/C"),
+    ]
+    script.answers = [reply(*commands, cred=SERVER_CRED), END]
+    transcript = await run_session(Account(), script.url, state, acls={"./DevInfo": "Get=*"})
+    codes = [code for _, code in script.statuses(1)]
+    assert codes[4:] == ["200", "200", "403", "403", "403", "403", "403", "425", "200"]
+    assert {uri: transcript.values[uri] for uri in ("./A/C", "./A/D")} == {"./A/C": "1", "./A/D": "1"}
+    assert script.message(1).findtext(f".//{SYNCML}Results//{{syncml:metinf}}Format") == "int"
+
+
+async def test_a_node_is_renamed(script: Script, state: Path) -> None:
+    """All below goes along; a name that is taken, none at all, and a node that came with the phone are refused.
+
+    Spec: OMA-TS-DM_TND-V1_2 7.7 (Name)
+    """
+    commands = [
+        command("Add", "./A", "-", "node"),
+        command("Add", "./A/B", "1"),
+        command("Add", "./A/D", "2"),
+        command("Replace", "./A/B?prop=Name", "C"),
+        command("Replace", "./A/C?prop=Name", "D"),
+        command("Replace", "./A/X?prop=Name", "Y"),
+        command("Replace", "./A/C?prop=Name", "E/F"),
+        command("Replace", "./A/C?prop=Name"),
+        command("Replace", "./DevInfo?prop=Name", "Info"),
+        command("Replace", "./A?prop=Name", "Z"),
+        command("Get", "./Z/C?prop=Name"),
+    ]
+    script.answers = [reply(*commands, cred=SERVER_CRED), END]
+    transcript = await run_session(Account(), script.url, state)
+    codes = [code for _, code in script.statuses(1)]
+    assert codes[4:] == ["200", "418", "404", "405", "405", "405", "200", "200"]
+    assert script.message(1).findtext(f".//{SYNCML}Results/{SYNCML}Item/{SYNCML}Data") == "C"
+    assert (transcript.values["./Z/C"], transcript.values["./Z/D"]) == ("1", "2")
+    assert not any(uri.startswith("./A") for uri in transcript.values)
+
+
 async def test_a_gateway_that_does_not_prove_itself_changes_nothing(script: Script, state: Path) -> None:
     """Wrong credentials: 401 to all, with a challenge; the tree stays."""
     wrong = SERVER_CRED.replace(md5_cred("gateway", "hidden", NONCE), md5_cred("gateway", "guess", NONCE))

@@ -125,6 +125,21 @@ def test_copy_gives_the_target_the_sources_value() -> None:
     assert (mirror.facts["./B"].effective, mirror.facts["./B"].format) == ("7", "int")
 
 
+def test_a_renamed_node_is_known_under_its_new_name() -> None:
+    """What is believed of it, and of all below, goes along; a rename that was refused moves nothing.
+
+    Spec: OMA-TS-DM_TND-V1_2 7.7 (Name)
+    """
+    before = EMPTY.read([Read("./A", "node"), Read("./A/B", "chr", value="1"), Read("./AB", "chr", value="2")], T0)
+    rename = operation("Replace", "./A?prop=Name", "C")
+    after = before.acknowledged([(rename, 200)], T1).facts
+    assert {uri: fact.effective for uri, fact in after.items() if fact.exists} == {
+        "./C": None, "./C/B": "1", "./AB": "2",
+    }  # fmt: skip
+    assert before.acknowledged([(rename, 418)], T1).facts == before.facts
+    assert before.acknowledged([(operation("Replace", "./X?prop=Name", "Y"), 200)], T1).facts == before.facts
+
+
 @pytest.mark.parametrize("uri", ["./A?prop=ACL", "./A//B", "./" + "x/" * 200 + "y", "./A?sort=1"])
 def test_what_is_not_a_node_leaves_no_fact(uri: str) -> None:
     """Properties and impossible URIs are not nodes, whatever is said of them."""
