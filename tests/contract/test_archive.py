@@ -249,8 +249,8 @@ async def test_a_webhook_in_another_log_is_told_what_comes_next(tmp_path: Path) 
     await second.close()
 
 
-ENDING = ("background", "pace", "shadow")
-"""Chores and turns, of which every store has its own, and findings, which the next request of a client makes anew."""
+ENDING = ("background", "pace", "nodes", "shadow")
+"""Chores, turns and nodes, of which every store has its own; and findings, which a client's next request makes anew."""
 
 
 def test_every_kind_of_record_is_exported() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from live_gateway import Gateway, serving, until
+from live_gateway import Gateway, serving
 from raw_requests import exchange, request, status_of
 
 from adapters.simulator.fleet import MAX_OPEN
@@ -122,7 +122,7 @@ def test_a_phone_that_is_turned_away_comes_again(tmp_path: Path) -> None:
                 slow = busy.enter_context(socket.create_connection(("127.0.0.1", gateway.ports["plain"])))
                 slow.sendall(b"POST /omadm HTTP/1.1\r\nHost: x\r\nContent-Type: application/vnd.syncml.dm+xml\r\n")
                 slow.sendall(b"Content-Length: 100\r\n\r\n")
-            until(lambda: status_of(ask(gateway, 1201)) == 503)
+            gateway.until(lambda: status_of(ask(gateway, 1201)) == 503)
             told = [ask(gateway, 1200) for _ in range(20)]
             assert {status_of(one) for one in told} == {503}
             waits = {int(re.findall(rb"Retry-After: (\d+)", one)[0]) for one in told}
@@ -130,6 +130,6 @@ def test_a_phone_that_is_turned_away_comes_again(tmp_path: Path) -> None:
             assert waits <= set(range(5, 11))
             assert status_of(ask(gateway, 1222)) == 200
             assert gateway.json("simulate", "omadm")["result"] == "gateway answered HTTP 503"
-        until(lambda: status_of(ask(gateway, 1201)) == 200)
+        gateway.until(lambda: status_of(ask(gateway, 1201)) == 200)
         served = gateway.json("simulate", "omadm")
         assert (served["result"], served["values"]["./3GPP_IMS/Timer_T1"]) == ("ok", "2000")

@@ -39,7 +39,8 @@ def test_subtrees_are_added_whole_until_the_phone_refuses_one(tmp_path: Path) ->
         again = gateway.json(*simulate, "--lacks", "TNDS")
         assert ims_commands(again)[:2] == ["Add ./3GPP_IMS 415", "Add ./3GPP_IMS 200"]
         assert again["values"] == met["values"]
-        assert standings(gateway) == {"acknowledged"}
+        # A phone that lost an object may have been reset: the others were looked at again.
+        assert standings(gateway) == {"acknowledged", "read back"}
         assert gateway.json(*simulate, "--lacks", "TNDS")["facts"]["commands"] == []
 
 

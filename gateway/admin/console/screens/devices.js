@@ -82,11 +82,12 @@ const USUAL = ["imei", "phone", "software", "plan", "protocols", "seen"];
 // The columns that are shown, kept in this browser; and what shows or hides one.
 function useColumns() {
   const [shown, setShown] = useState(() => localStorage.getItem("device-columns")?.split(",") ?? USUAL);
-  const toggle = (key) => {
-    const next = Object.keys(COLUMNS).filter((one) => shown.includes(one) !== (one === key));
+  // Of two that are quick the second goes by what the first left, drawn or not.
+  const toggle = (key) => setShown((before) => {
+    const next = Object.keys(COLUMNS).filter((one) => before.includes(one) !== (one === key));
     localStorage.setItem("device-columns", next.join(","));
-    setShown(next);
-  };
+    return next;
+  });
   return [shown, toggle];
 }
 
