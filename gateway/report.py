@@ -148,6 +148,24 @@ def exchange(found: Mapping[str, Any], *, raw: bool = False) -> str:
     return "\n".join(lines)
 
 
+def comparison(found: Mapping[str, Any]) -> str:
+    """Two sessions beside each other, as a difference: what both say, what only one says, and what differs."""
+    lines = [
+        f"{sign} {one['owner']} {one['protocol']} {one['session'] and 'session ' + one['session']} at {one['at']}, "
+        f"{one['exchanges']} exchanges"
+        for sign, one in (("-", found["left"]), ("+", found["right"]))
+    ]
+    arrows = {"received": "-->", "decided": "  *", "sent": "<--"}
+    for step in found["steps"]:
+        missing = " only in the second" if step["left_seq"] is None else " only in the first"
+        lines.append(f"{arrows[step['kind']]}{missing if None in (step['left_seq'], step['right_seq']) else ''}")
+        for one in step["lines"]:
+            lines += [f"  - {one['left']}"] if one["mark"] in ("left", "differs") else []
+            lines += [f"  + {one['right']}"] if one["mark"] in ("right", "differs") else []
+            lines += [f"    {one['left']}"] if one["mark"] == "same" else []
+    return "\n".join([*lines, f"{found['differences'] or 'no'} lines differ"])
+
+
 def explanation(found: Mapping[str, Any]) -> str:
     """Each leaf with the layer that set it, and those that lost below it."""
     lines = [f"device {found['device_id']} of subscriber {found['subscriber_id']}"]

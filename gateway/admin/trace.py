@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from gateway.admin.models.trace import Armed, ExchangeView, MessageView, TraceArming
+from gateway.admin.comparison import compare, count_differences, sessions_of
+from gateway.admin.models.trace import (
+    Armed,
+    ComparedLine,
+    ComparedSession,
+    ComparedStep,
+    ExchangeView,
+    MessageView,
+    TraceArming,
+    TraceComparison,
+)
 from gateway.admin.routes import MAX_LISTED, Call, Route
-from gateway.errors import ConfigError
-from gateway.inventory import Inventory
+from gateway.errors import ConfigError, NotFound
+from gateway.inventory import Inventory, absent
 from gateway.store.protocol import Store, TraceEntry
 from gateway.trace import Reader, ReadMessage
 
 CONTEXT = 10
 """Exchanges read before those that are shown, so that an answer finds the command it belongs to."""
 
+LOOKED_THROUGH = 200
+"""Exchanges with a device among which a session to compare is looked for."""
 
 PROTOCOLS = ("omadm", "rcc14")
 NOTED_SECONDS = 2.0
@@ -61,6 +74,15 @@ class TraceRoutes:
                 },
             ),
             Route(
+                "GET", "/devices/{ref}/trace/comparison", self.compare_traces, "Two sessions beside each other",
+                gives=TraceComparison,
+                query={
+                    "session": "which session of the device: an exchange of it by seq, or ~1 for the last but one",
+                    "with": "the other device; the same one when not said",
+                    "with_session": "which of its sessions; the newest when not said",
+                },
+            ),
+            Route(
                 "PUT", "/devices/{ref}/trace", self.arm_trace, "Trace a device in full for a while",
                 takes=TraceArming, gives=Armed,
             ),
@@ -99,16 +121,62 @@ class TraceRoutes:
 
     async def show_trace(self, call: Call) -> Sequence[ExchangeView]:
         """The newest exchanges with the device, and with its subscriber before a device was known."""
-        _, device = await self._inventory.find_device(call.path["ref"])
         last = max(1, min(call.number("last", 20), MAX_LISTED))
+        after = call.number("after", 0)
+        return [one for one in await self._load(call.path["ref"], last) if one.seq > after]
+
+    async def _load(self, reference: str, last: int) -> list[ExchangeView]:
+        _, device = await self._inventory.find_device(reference)
         entries = await self._store.load_trace([device.id, device.subscriber_id], last + CONTEXT, self._clock())
         read: dict[int, Sequence[ReadMessage]] = {}
         for protocol in {entry.protocol for entry in entries}:
             own = [entry for entry in entries if entry.protocol == protocol]
             for entry, messages in zip(own, self._readers[protocol](own), strict=True):
                 read[entry.seq] = messages
-        after = call.number("after", 0)
-        return [_view(entry, read[entry.seq]) for entry in entries[-last:] if entry.seq > after]
+        return [_view(entry, read[entry.seq]) for entry in entries[-last:]]
+
+    async def compare_traces(self, call: Call) -> TraceComparison:
+        """A session of the device beside another, of it or of another device."""
+        reference, other = call.path["ref"], call.query.get("with", "") or call.path["ref"]
+        household = await self._inventory.find(other)
+        if call.caller.tenant and household.subscriber.tenant != call.caller.tenant:
+            raise NotFound(absent(other))
+        left = await self._session(reference, call.query.get("session", ""), "session")
+        right = await self._session(other, call.query.get("with_session", ""), "with_session")
+        kinds = [session.protocol.partition("-")[0] for session in (left[0], right[0])]
+        if kinds[0] != kinds[1]:
+            raise ConfigError(f"a session of {kinds[0]} and one of {kinds[1]} have nothing to compare", key="with")
+        steps = compare(left, right)
+        return TraceComparison(
+            left=_head(left),
+            right=_head(right),
+            differences=count_differences(steps),
+            steps=[
+                ComparedStep(
+                    kind=step.kind,
+                    left_seq=step.left_seq,
+                    right_seq=step.right_seq,
+                    lines=[ComparedLine(**pair._asdict()) for pair in step.lines],
+                )
+                for step in steps
+            ],
+        )
+
+    async def _session(self, reference: str, wish: str, key: str) -> list[ExchangeView]:
+        """The session of the device that the wish names. Raises: ConfigError, NotFound."""
+        if not (named := re.fullmatch("(~?)([0-9]{1,18})", wish or "~0")):
+            raise ConfigError(f"{wish[:40]!r} is neither the seq of an exchange nor ~1, ~2 … sessions back", key=key)
+        _, device = await self._inventory.find_device(reference)
+        sessions, number = sessions_of(await self._load(reference, LOOKED_THROUGH)), int(named[2])
+        if named[1]:
+            # Those of the subscriber alone, before a device was known, may be of another device.
+            own = [one for one in sessions if any(exchange.owner == device.id for exchange in one)]
+            found = own[-1 - number] if number < len(own) else None
+        else:
+            found = next((one for one in sessions if any(exchange.seq == number for exchange in one)), None)
+        if found is None:
+            raise NotFound(f"no session {wish or '~0'} of {reference} is kept; arm its trace to have all of it kept")
+        return found
 
     async def arm_trace(self, call: Call) -> Armed:
         """Trace this device in full for some minutes, or no more with 0."""
@@ -130,6 +198,18 @@ def _wanted(call: Call) -> Callable[[TraceEntry], bool]:
         )
 
     return wanted
+
+
+def _head(session: Sequence[ExchangeView]) -> ComparedSession:
+    first = session[0]
+    return ComparedSession(
+        owner=first.owner,
+        protocol=first.protocol,
+        session=next((message.session for message in first.messages if message.session), ""),
+        seq=first.seq,
+        at=first.at,
+        exchanges=len(session),
+    )
 
 
 async def _from_the_start() -> str:

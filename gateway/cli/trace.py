@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import time
+from typing import Any
 
 import click
 
@@ -24,11 +25,19 @@ FOLLOW_SECONDS = 1.0
 @click.option(
     "--arm", "minutes", type=click.IntRange(0, 10_080), default=None, help="Trace it in full for so long; 0 ends it."
 )
+@click.option(
+    "--compare",
+    "other",
+    default="",
+    metavar="REF",
+    help="Set its newest session beside that of another device; REF~1 is the last session but one.",
+)
 @click.option("--json", "as_machine", is_flag=True, help="Print JSON, one exchange a line with --follow.")
-def trace(ref: str, last: int, raw: bool, follow: bool, minutes: int | None, as_machine: bool) -> None:
+def trace(ref: str, last: int, raw: bool, follow: bool, minutes: int | None, other: str, as_machine: bool) -> None:
     """Show what was said with a device, every command with its answer. REF is a device id or an IMEI.
 
-    With --follow and no REF it is what is said with any device, from now on.
+    With --follow and no REF it is what is said with any device, from now on. `mogate trace a.1 --compare a.1~1` shows
+    in what a phone's last session differs from the one before.
     """
     if not ref and follow and minutes is None:
         for exchange in client.follow(settings(), "/trace", {}):
@@ -36,6 +45,10 @@ def trace(ref: str, last: int, raw: bool, follow: bool, minutes: int | None, as_
         return
     if not ref:
         raise click.UsageError("name a device: its id or an IMEI; only --follow goes without one")
+    if other:
+        compared = _compared(ref, other)
+        click.echo(json.dumps(compared, indent=2) if as_machine else report.comparison(compared))
+        return
     path = f"/devices/{segment(ref)}/trace"
     if minutes is not None:
         armed = api("PUT", path, body={"minutes": minutes})
@@ -59,3 +72,15 @@ def trace(ref: str, last: int, raw: bool, follow: bool, minutes: int | None, as_
             return
         time.sleep(FOLLOW_SECONDS)
         found = api("GET", path, query={"last": "1000", "after": str(after)})
+
+
+def _compared(ref: str, other: str) -> Any:
+    (ours, session), (theirs, with_session) = (_with_session(one) for one in (ref, other))
+    query = {"session": session, "with": theirs, "with_session": with_session}
+    return api("GET", f"/devices/{segment(ours)}/trace/comparison", query=query)
+
+
+def _with_session(reference: str) -> tuple[str, str]:
+    """A device and which of its sessions: a.1, a.1~1."""
+    name, mark, back = reference.rpartition("~")
+    return (name, mark + back) if mark and back.isdigit() else (reference, "")

@@ -102,6 +102,10 @@ def test_a_caller_of_one_tenant_gets_at_nothing_of_another(gateway: Gateway, ope
     assert [one["id"] for one in listed] == ["carol"]
     assert call(gateway, "GET", "/api/v1/subscribers/carol", token=bound)[0] == 200
     assert call(gateway, "GET", "/api/v1/subscribers/alice", token=bound)[0] == 404
+    device = {"loc_uri": "IMEI:351234560000017"}
+    own = call(gateway, "POST", "/api/v1/subscribers/carol/devices", device, gateway.token)[1]["device_id"]
+    status, said = call(gateway, "GET", f"/api/v1/devices/{own}/trace/comparison?with=alice.1", token=bound)
+    assert (status, "alice.1" in said["detail"]) == (404, True), said
     assert call(gateway, "GET", "/api/v1/events?subscriber=alice", token=bound)[0] == 403
     assert call(gateway, "GET", "/api/v1/events?subscriber=carol", token=bound)[0] == 200
     assert call(gateway, "POST", "/api/v1/subscribers", {"id": "mallory"}, bound)[0] == 403

@@ -34,6 +34,21 @@ def test_a_refusal_is_shown_beside_its_command(gateway: Gateway) -> None:
     assert last[0]["protocol"] == "omadm-wbxml"
 
 
+def test_two_sessions_are_compared(gateway: Gateway) -> None:
+    """`--compare` tells in what a phone's last session differs from the one before; why it cannot be said, too."""
+    gateway.run("simulate", "omadm")
+    assert "no session ~1 of alice.1 is kept" in gateway.run("trace", "alice.1", "--compare", "alice.1~1", fails=True)
+    gateway.run("set", "alice", "ims/Timer_T2=8000")
+    gateway.run("simulate", "omadm", "--wbxml", "--refuse", "./3GPP_IMS/Timer_T2=405")
+    assert gateway.run("trace", "alice.1", "--compare", "alice.1").endswith("no lines differ\n")
+    shown = gateway.run("trace", "alice.1~1", "--compare", "alice.1").splitlines()
+    assert "  - Add ./3GPP_IMS/Timer_T2 = 16000" in shown
+    assert "  + Replace ./3GPP_IMS/Timer_T2 = 8000" in shown
+    gateway.run("simulate", "rcc14")
+    refused = gateway.run("trace", "alice.1", "--compare", "alice.2", fails=True)
+    assert "a session of omadm and one of rcc14 have nothing to compare" in refused
+
+
 def test_secrets_are_not_in_the_trace(gateway: Gateway) -> None:
     """Neither nonces nor digests of a session can be read from what is kept."""
     gateway.run("simulate", "omadm")

@@ -36,6 +36,43 @@ class ExchangeView(Model):
     decisions: list[str]
 
 
+class ComparedSession(Model):
+    """One of two sessions that are compared; ``seq`` is its first exchange."""
+
+    owner: str
+    protocol: str
+    session: str
+    seq: int
+    at: datetime
+    exchanges: int
+
+
+class ComparedLine(Model):
+    """One line on either side. ``left`` and ``right`` mark what only that side says."""
+
+    mark: Literal["same", "differs", "left", "right"]
+    left: str
+    right: str
+
+
+class ComparedStep(Model):
+    """What was received, decided or sent, beside its like in the other session; null where that has none."""
+
+    kind: Literal["received", "decided", "sent"]
+    left_seq: int | None
+    right_seq: int | None
+    lines: list[ComparedLine]
+
+
+class TraceComparison(Model):
+    """Two sessions beside each other, and in how many lines they differ."""
+
+    left: ComparedSession
+    right: ComparedSession
+    differences: int
+    steps: list[ComparedStep]
+
+
 class TraceArming(Model):
     """For how long a device is traced in full; 0 ends it."""
 

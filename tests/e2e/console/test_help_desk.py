@@ -28,6 +28,26 @@ def test_the_help_desk_finds_out_why(console: Page) -> None:
     expect(session.get_by_label("As it travelled")).to_contain_text("<SyncML")
 
 
+def test_two_sessions_stand_beside_each_other(gateway: Gateway, console: Page) -> None:
+    """The refused session beside the one before it: the Replace is only in it. Another phone's session can be taken."""
+    visit(console, "#/subscribers/alice/alice.1?tab=sessions")
+    refused = console.locator(".session", has_text="1 refused").first
+    if refused.get_attribute("open") is None:
+        refused.locator("summary").click()
+    refused.get_by_role("link", name="Compare with another").click()
+    table = console.get_by_label("Both sessions")
+    only = table.locator("tr[data-mark='left']", has_text="Replace ./3GPP_IMS/Timer_T2 = 8000")
+    expect(only.first).to_be_visible()
+    expect(console.get_by_role("status")).to_contain_text("They differ in")
+    expect(table).not_to_contain_text("octets")
+    console.get_by_label("With the device").fill("alice.2")
+    console.get_by_label("Its session").select_option("")
+    console.get_by_role("button", name="Compare", exact=True).click()
+    expect(console.get_by_role("alert")).to_contain_text("have nothing to compare")
+    console.get_by_role("link", name="Back to the sessions").click()
+    expect(console.locator(".session").first).to_be_visible()
+
+
 def test_an_imei_leads_to_its_phone(console: Page) -> None:
     """Each identity in the one search box; what is nobody's says so."""
     search = console.get_by_label("Find a subscriber or device")

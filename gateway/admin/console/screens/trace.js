@@ -2,12 +2,18 @@
 import { call, may, save, segment } from "../api.js";
 import { html, useState } from "../dom.js";
 import { Badge, Command, Copy, Loaded, Problem, timeOf, useAction, useNews, When } from "../parts.js";
+import { to } from "../route.js";
 import { kindOf, sessionsOf } from "../sessions.js";
+import { Comparison } from "./comparison.js";
 
 const EXCHANGES = 200;
 const ARMED_MINUTES = 60;
 
-export function Trace({ device, query }) {
+export function Trace(given) {
+  return given.query.compare ? html`<${Comparison} key=${given.device.id} ...${given} />` : html`<${Sessions} ...${given} />`;
+}
+
+function Sessions({ subscriber, device, query }) {
   const path = `/devices/${segment(device.id)}/trace`;
   const [following, setFollowing] = useState(true);
   const loaded = useNews({
@@ -25,16 +31,19 @@ export function Trace({ device, query }) {
       ${armed.done && html`<span role="status">Traced in full until ${timeOf(armed.done.traced_until)}.</span>`}
       <${Problem} of=${armed.problem} />
     </div>
-    <${Loaded} from=${loaded}>${(exchanges) => html`<${Sessions} of=${sessionsOf(exchanges)} open=${query.session} />`}<//>
+    <${Loaded} from=${loaded}>${(exchanges) => html`<${List} of=${sessionsOf(exchanges)} open=${query.session} place=${["subscribers", subscriber.id, device.id]} />`}<//>
     <${Command} line=${`mogate trace ${device.id} --follow`} />`;
 }
 
-function Sessions({ of, open }) {
+function List({ of, open, place }) {
   if (!of.length) return html`<p class="muted empty">No session was traced. Which ones are kept is the setting trace.mode.</p>`;
-  return of.map((session, number) => html`<${Session} key=${session.key} of=${session} open=${open ? session.key === open : number === 0} />`);
+  return of.map((session, number) => html`<${Session} key=${session.key} of=${session} open=${open ? session.key === open : number === 0} compare=${to(place, { tab: "sessions", compare: session.key, with_session: before(of, number) })} />`);
 }
 
-function Session({ of: { key, protocol, session, at, exchanges, refusals, outcome }, open }) {
+// The session of the same protocol before this one, by its key.
+const before = (sessions, number) => sessions.slice(number + 1).find(({ protocol }) => protocol === sessions[number].protocol)?.key;
+
+function Session({ of: { key, protocol, session, at, exchanges, refusals, outcome }, open, compare }) {
   const [shown, setShown] = useState(open);
   return html`<details class="session" open=${shown} onToggle=${(event) => setShown(event.target.open)} id=${`session-${key}`}>
     <summary>
@@ -42,7 +51,7 @@ function Session({ of: { key, protocol, session, at, exchanges, refusals, outcom
       ${refusals.length > 0 && html`<${Badge} tone="bad">${`${refusals.length} refused`}<//>`}
       <span class="muted">${outcome}</span>
     </summary>
-    ${shown && html`<ol class="exchanges">${exchanges.map((exchange) => html`<${Exchange} key=${exchange.seq} of=${exchange} since=${exchanges[0].at} />`)}</ol>`}
+    ${shown && html`<p class="aside"><a href=${compare}>Compare with another</a></p><ol class="exchanges">${exchanges.map((exchange) => html`<${Exchange} key=${exchange.seq} of=${exchange} since=${exchanges[0].at} />`)}</ol>`}
   </details>`;
 }
 
