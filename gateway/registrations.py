@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from gateway.errors import Unavailable
 from gateway.fleet.detection import phone_of
 from gateway.fleet.device import Device
+from gateway.fleet.instructions import read_out_by
 from gateway.fleet.registration import RegistrationWord, hear
 from gateway.fleet.search import Search
 from gateway.observe import metrics
@@ -61,7 +62,8 @@ class Registrations:
         report = Report("changed", heard.subscriber.id, device.id if device else "")
         if heard.subscriber is household.subscriber:
             return report._replace(outcome="stale" if heard.stale else "known")
-        said = {"services": word.service, "by": "ims core", "why": word.why}
+        by_hand = read_out_by(device.id) if device and word.state == "failed" else ""
+        said = {"services": word.service, "by": "ims core", "why": word.why, "by_hand": by_hand}
         event = Event(
             at=now,
             kind=f"activation.{word.state}",

@@ -217,7 +217,7 @@ class Rcc14Front:
             household = await self._store.load_household("msisdn", enrichment.msisdn)
         if household is None:
             metrics.count(metrics.acs_enrichment, "unknown_subscriber")
-            return Answer(403, what="unknown subscriber")
+            return Answer(self._settings.unknown_subscriber, what="unknown subscriber")
         subscriber = household.subscriber
         contradicts = contradiction(subscriber, "", enrichment.msisdn)
         if contradicts or enrichment.contradicted:
@@ -390,8 +390,12 @@ async def read_body(request: web.BaseRequest) -> bytes:
 
 
 def whole_query(request: web.BaseRequest, body: bytes) -> str:
-    """The query as it was sent, with the form that was posted, if it was one."""
+    """The query as it was sent, with the form that was posted, if it was one.
+
+    Clients that post a code without saying what their body is mean a form.
+    """
     query = query_of(request)
-    if not body or request.content_type.lower() != FORM:
+    if not body or (request.headers.get("Content-Type") and request.content_type.lower() != FORM):
         return query
+    body = body.strip()
     return f"{query}&{body.decode('latin-1')}" if query else body.decode("latin-1")

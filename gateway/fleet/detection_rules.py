@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from gateway.errors import ConfigError
 from gateway.fleet.detection import Cause, Detection, SourceName
 from gateway.fleet.device import Device
-from gateway.fleet.profile import ATTRIBUTES, FACETS
+from gateway.fleet.profile import ATTRIBUTES, FACETS, networks_of
 from gateway.fleet.reaching import Way
 from gateway.fleet.subscriber import Subscriber
 from gateway.fleet.toml_lines import key_lines, line_of
@@ -230,6 +230,8 @@ def _tests(facet: str, choices: str | tuple[str, ...] | dict[str, str | tuple[st
         return [_within(facet, [_range(choice) for choice in wanted])]
     if facet not in FACETS:
         raise ValueError(f"there is no such match; there are {', '.join((*FACETS, *_NUMBERS, ATTRIBUTES))}")
+    if facet == "plmn":
+        return [lambda _, __, detection: not frozenset(wanted).isdisjoint(networks_of(detection.imsi))]
     values, ask = frozenset(choice.casefold() for choice in wanted), FACETS[facet]
     return [lambda subscriber, device, _: not values.isdisjoint(one.casefold() for one in ask(subscriber, device))]
 

@@ -16,7 +16,7 @@ import msgspec
 
 from gateway.errors import ConfigError, NotFound
 from gateway.fleet.consistency import Breach, Candidate, Rule, breach_of_any_merge, breaches
-from gateway.fleet.device import Device
+from gateway.fleet.device import Device, sim_of
 from gateway.fleet.owners import WORDS, OwnerRule
 from gateway.fleet.selection import Layer, Node, Selection, Source, Stratum, merge
 from gateway.fleet.subscriber import Overrides, Subscriber
@@ -38,6 +38,12 @@ _TEXT_FORMATS = frozenset({Format.CHR, Format.XML})
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _TOML_LINE = re.compile(r"\(at line ([0-9]+)")
 
+
+def networks_of(imsi: str) -> tuple[str, ...]:
+    """The networks that an IMSI may be of: how long an MNC is, a match does not ask."""
+    return imsi[:5], imsi[:6]
+
+
 Facet = Callable[[Subscriber, Device], tuple[str, ...]]
 
 FACETS: Mapping[str, Facet] = {
@@ -48,9 +54,10 @@ FACETS: Mapping[str, Facet] = {
     "model": lambda _, device: (device.model.casefold(),),
     "tac": lambda _, device: (device.tac,),
     "role": lambda _, device: (device.role,),
-    "plmn": lambda subscriber, _: (subscriber.imsi[:5], subscriber.imsi[:6]),
+    "plmn": lambda subscriber, device: networks_of(sim_of(subscriber, device)),
 }
-"""What a match looks at. A network is known by how the IMSI begins; names of makers and models in any case."""
+"""What a match looks at. A network is known by how the IMSI of the SIM in the device begins; names of makers and models
+are in any case."""
 
 ATTRIBUTES = "attributes"
 ANY_CASE = ("manufacturer", "model")

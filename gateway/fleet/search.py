@@ -31,7 +31,7 @@ SEARCHED: Mapping[str, Facet] = {
 
 MAX_TERM_CHARACTERS = 200
 _CACHED_TERMS = 2048
-_OF_SUBSCRIBER = {name: SEARCHED[name] for name in ("tenant", "plan", "group", "plmn", "state")}
+_OF_SUBSCRIBER = {name: SEARCHED[name] for name in ("tenant", "plan", "group", "state")}
 _OF_DEVICE = {name: SEARCHED[name] for name in ("manufacturer", "model", "tac", "role", "software", "version")}
 _OF_DEVICE_AND_STATE = {**_OF_DEVICE, "state": SEARCHED["state"]}
 _SEEN = re.compile(r"seen\s*([<>])\s*(\d{1,6})\s*([mhdw])", re.ASCII)
@@ -77,7 +77,8 @@ class Search(NamedTuple):
         return [
             frozenset(f"{name}={value}" for value in values)
             for name, values in self.match.items()
-            if all(map(_is_term, values))
+            # The SIM in a device tells its network, and which of several that is neither record says alone.
+            if name != "plmn" and all(map(_is_term, values))
         ]
 
 

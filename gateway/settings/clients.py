@@ -84,12 +84,14 @@ class Rcc14(Table):
     ``msisdn_headers`` and ``imsi_headers`` are the names the operator's gateways write identities under.
     ``provisioning_versions`` are the releases to serve (none: all); others get 406. ``hosts`` are further names of this
     server, next to those that follow from the operator's networks; with ``other_hosts`` "refuse" a request for any
-    other name gets 404. After ``max_restarts`` answers of 511 within ``restart_seconds``, a client gets
-    ``after_restarts`` instead. ``max_devices_per_plan`` goes before ``max_devices``. ``notices`` explain to users why
-    their service is off, by state. Where there are ``servers``, ``app_ids`` are the AppIDs to ask for here;
-    ``additional`` is for a gateway that is such a server itself. ``reconfiguration_word`` is what the message to ask
-    anew says behind the identity; servers and AppIDs follow with ``reconfiguration_separator`` before each. ``ranges``
-    is a file that says whose numbers are served here; ``old_server`` answers the others.
+    other name gets 404. ``unknown_subscriber`` is the answer to a number that the packet core vouches for and that
+    nobody here has: 403, or 511, after which the client proves itself another way. After ``max_restarts`` answers of
+    511 within ``restart_seconds``, a client gets ``after_restarts`` instead. ``max_devices_per_plan`` goes before
+    ``max_devices``. ``notices`` explain to users why their service is off, by state. Where there are ``servers``,
+    ``app_ids`` are the AppIDs to ask for here; ``additional`` is for a gateway that is such a server itself.
+    ``reconfiguration_word`` is what the message to ask anew says behind the identity; servers and AppIDs follow with
+    ``reconfiguration_separator`` before each. ``ranges`` is a file that says whose numbers are served here;
+    ``old_server`` answers the others.
     """
 
     paths: tuple[str, ...] = ("/", "/config", "/rcs/config")
@@ -98,6 +100,7 @@ class Rcc14(Table):
     redirects: tuple[Redirect, ...] = ()
     msisdn_headers: tuple[str, ...] = ("X-MSISDN",)
     imsi_headers: tuple[str, ...] = ("X-IMSI",)
+    unknown_subscriber: Literal[403, 511] = 403
     provisioning_versions: tuple[Annotated[str, Field(pattern=r"^[0-9]{1,3}(\.[0-9]{1,3})?$")], ...] = ()
     strict_vers: bool = False
     cookie_name: str = "acs"

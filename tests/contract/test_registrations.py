@@ -39,7 +39,11 @@ async def test_a_word_is_kept_and_told(store: Store, registrations: Registration
     events = await store.load_events(subscriber_id="ann")
     assert [(event.kind, event.device_id, event.detail) for event in events] == [
         ("activation.registered", "ann.1", {"services": "ims", "by": "ims core"}),
-        ("activation.failed", "ann.1", {"services": "rcs", "by": "ims core", "why": "403 Forbidden"}),
+        (
+            "activation.failed",
+            "ann.1",
+            {"services": "rcs", "by": "ims core", "why": "403 Forbidden", "by_hand": "mogate render ann.1 --as manual"},
+        ),
     ]
     household = await store.load_household("id", "ann")
     assert household is not None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from gateway.fleet.device import Device
+from gateway.fleet.device import Device, Rcc14State
 from gateway.fleet.search import Search, parse_search
 from gateway.fleet.subscriber import ServiceState, Subscriber
 from gateway.store.protocol import PutDevice, PutSubscriber, Store
@@ -51,6 +51,15 @@ async def test_every_facet_finds(store: Store) -> None:
     assert await found(store, "tac=35000002;plan=gold") == [one for n, one in enumerate(every) if n % 3 == 2 and n % 2]
     assert await found(store, "attributes.site=site-7;model=M2", after="s017") == every[27::10]
     assert await found(store, "plan=platinum") == []
+
+
+async def test_a_network_finds_the_devices_whose_sim_is_of_it(store: Store) -> None:
+    """Of a subscriber with SIMs of two networks, whichever came first: the SIM that was proven to be in the device."""
+    two = Subscriber(id="two", imsis=("001010000000001", "262010000000001"), plan="gold")
+    first, second = (Device(id=f"two.{n}", rcc14=Rcc14State(imsi=imsi)) for n, imsi in enumerate(two.imsis, 1))
+    await store.commit(PutSubscriber(two), PutDevice(first), PutDevice(second))
+    assert await found(store, "plmn=26201") == await found(store, "plmn=262010;plan=gold") == ["two.2"]
+    assert await found(store, "plmn=00101") == ["two.1"]
 
 
 async def test_a_page_begins_after_any_id(store: Store) -> None:

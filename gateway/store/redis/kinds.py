@@ -26,7 +26,7 @@ from gateway.store.redis.layout import Home, Place, encode, to_integer
 SEEN = b"t"
 """The kind of all devices: their ids, with the microseconds at which they were last seen (0: never)."""
 
-_OF_SUBSCRIBERS = frozenset({"tenant", "plan", "group", "plmn"})
+_OF_SUBSCRIBERS = frozenset({"tenant", "plan", "group"})
 _OF_DEVICES = frozenset({"manufacturer", "model", "tac", "role", "software"})
 _NOBODY = Subscriber(id="")
 _NOTHING = Device(id="")

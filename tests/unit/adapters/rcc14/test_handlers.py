@@ -471,6 +471,13 @@ async def test_identities_that_contradict_each_other_are_alarms(phone: Phone) ->
         assert event.detail == {"address": "127.0.0.1"}
 
 
+@pytest.mark.parametrize("answer", [403, 511])
+async def test_a_number_that_is_nobodys_is_answered_as_the_operator_wants(open_front: Opening, answer: int) -> None:
+    """403, which ends it until the next boot, or 511, after which the client proves itself another way (2.2.1)."""
+    phone = await open_front(unknown_subscriber=answer)
+    assert await phone.introduce(MSISDN="+15550109999") == (answer, "")
+
+
 async def test_the_secure_leg_believes_no_header(phone: Phone) -> None:
     """Identity headers count on the plain leg alone (10.1)."""
     status, _, body = await phone.raw("GET", "/", headers={"X-IMSI": ANN.imsi, "X-MSISDN": ANN.msisdn})
@@ -487,6 +494,21 @@ async def test_parameters_may_be_posted(phone: Phone) -> None:
     assert (await phone.raw("POST", "/?IMSI=1", headers=form, data="IMSI=1"))[0] == 400
     assert (await phone.raw("POST", "/", headers=form, data="x=" + "y" * 20_000))[0] == 413
     assert (await phone.raw("POST", "/", data=b"\x00\xff"))[0] == 511
+
+
+async def test_a_posted_body_that_does_not_say_what_it_is_is_a_form(phone: Phone) -> None:
+    """Deployed clients post like that; what such a body says is bounded like any form, and need not make sense."""
+    _, cookie = await phone.introduce(IMSI=ANN.imsi)
+
+    async def post(body: bytes, **headers: str) -> int:
+        options = {"headers": headers, "data": body, "skip_auto_headers": ["Content-Type"]}
+        return (await phone.raw("POST", "/", **options))[0]
+
+    assert await post(f"IMEI={IMEI}\r\n".encode(), Cookie=cookie) == 200
+    assert [device.imei for device in await phone.devices(ANN)] == [IMEI]
+    assert await post(b"IMSI=1&IMSI=1") == 400
+    assert await post(b"x=" + b"y" * 20_000) == 413
+    assert await post(b"\x00\xff") == 511
 
 
 async def test_what_a_client_sends_is_kept_for_people(phone: Phone) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from gateway.errors import ConfigError
 from gateway.fleet.detection import Cause, Detection
@@ -47,6 +48,14 @@ def applying(match: str, detection: Detection = FIRST, source: str = "map", subs
 def test_a_rule_is_for_what_its_match_says(match: str, is_for: bool) -> None:
     """Every line of the match must agree, with one of its values."""
     assert applying(match) is is_for
+
+
+def test_the_network_is_that_of_the_sim_that_was_seen() -> None:
+    """Not that of another SIM of the subscriber's."""
+    other = FIRST._replace(imsi="262010000000001")
+    both = replace(ANN, imsis=(*ANN.imsis, other.imsi))
+    assert applying('match.plmn = "26201"', other, subscriber=both)
+    assert not applying('match.plmn = "00101"', other, subscriber=both)
 
 
 def test_a_rule_is_for_its_causes() -> None:

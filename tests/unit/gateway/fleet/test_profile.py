@@ -4,9 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from gateway.errors import ConfigError, NotFound
-from gateway.fleet.device import Device
+from gateway.fleet.device import Device, Rcc14State
 from gateway.fleet.profile import Profile, ProfileSet, check_override, load_profiles
 from gateway.fleet.selection import Layer, Node, Selection, content_digest
 from gateway.fleet.subscriber import Subscriber
@@ -163,6 +164,16 @@ def test_match(profiles: Callable[..., ProfileSet], match: str, applies: bool) -
     )
     selection = profiles(layered("x", "operator", "mo.ims.Timer_T1 = 1", match)).select(subscriber, DEVICE)
     assert (timer(selection) is not None) == applies
+
+
+def test_the_network_is_that_of_the_sim_in_the_device(profiles: Callable[..., ProfileSet]) -> None:
+    """Of a subscriber with SIMs of two networks, each device matches by the one that was proven to be in it."""
+    subscriber = Subscriber(id="s", imsis=("001010000000001", "262010000000002"))
+    chosen = profiles(layered("x", "operator", "mo.ims.Timer_T1 = 1", 'plmn = "26201"'))
+    second = replace(DEVICE, rcc14=Rcc14State(imsi="262010000000002"))
+    assert timer(chosen.select(subscriber, second)) is not None
+    for other in (DEVICE, replace(DEVICE, rcc14=Rcc14State(imsi="001010000000001"))):
+        assert timer(chosen.select(subscriber, other)) is None
 
 
 def test_strength(profiles: Callable[..., ProfileSet]) -> None:
