@@ -77,6 +77,7 @@ from gateway.admin.subscribers import SubscriberRoutes
 from gateway.admin.tacs import TacRoutes
 from gateway.admin.trace import TraceRoutes
 from gateway.admin.webhooks import WebhookRoutes
+from gateway.awaited import Awaiting
 from gateway.bulk import Bulk
 from gateway.detections import WORK as DETECTION_WORK
 from gateway.detections import Detections
@@ -188,7 +189,9 @@ async def running(
             tnds=settings.omadm.tnds,
             ownership=_ownership(settings, models),
         )
-        tracer = Tracer(store, settings.trace)
+        proxies = tuple(dict.fromkeys(one for listener in settings.listeners for one in listener.trusted_proxies))
+        tracer = Tracer(store, settings.trace, proxies)
+        awaiting = Awaiting(store, tracer, now)
         inventory = Inventory(store, configuration.catalogue, sealer, now, service.breaches)
         terms = Terms(
             settings.rcc14.validity_seconds,
@@ -377,7 +380,7 @@ async def running(
             CodeRoutes(inventory, codes).routes(),
             EventRoutes(store).routes(),
             MetricsRoutes(exposition).routes(),
-            TraceRoutes(store, inventory, TRACE_READERS, now).routes(),
+            TraceRoutes(store, inventory, awaiting, TRACE_READERS, now).routes(),
             ReloadRoutes(reload.reload).routes(),
             AuditRoutes(store).routes(),
             SearchRoutes(store, now).routes(),
@@ -416,6 +419,7 @@ async def running(
         stack.push_async_callback(nodes.leave)
         stack.push_async_callback(_stop, asyncio.create_task(nodes.watch()))
         stack.push_async_callback(_stop, asyncio.create_task(rollouts.watch()))
+        stack.push_async_callback(_stop, asyncio.create_task(awaiting.watch()))
         if settings.detection.spool is not None:
             spool = Spool(settings.detection, detections, store, now)
             stack.push_async_callback(_stop, asyncio.create_task(spool.watch()))

@@ -2,7 +2,8 @@
 
 The first line tells the format and which key opens the secrets, which stay sealed; then comes a line per household, one
 per event, one per record (people, tokens, the audit log, campaigns, webhooks, phone models and work that waits), and
-one that counts them. Sessions, ephemeral values, traces and findings of comparisons end by themselves and are left out.
+one that counts them. Sessions, ephemeral values, traces, whom these wait for, and findings of comparisons end by
+themselves and are left out.
 """
 
 from __future__ import annotations

@@ -6,12 +6,17 @@ bounded: most for devices that proved who they are, a part for armed devices alo
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
+from aiohttp import web
+
+from gateway.fleet.awaited import Awaited, Claims
 from gateway.fleet.device import Device
 from gateway.observe import metrics
+from gateway.peers import Network, client_address
 from gateway.settings import Trace
 from gateway.store.protocol import Store, TraceEntry
 
@@ -47,11 +52,15 @@ def is_armed(device: Device, at: datetime) -> bool:
 
 
 class Tracer:
-    """Takes up exchanges as the settings say."""
+    """Takes up exchanges as the settings say, and those of whom is waited for."""
 
-    def __init__(self, store: Store, settings: Trace) -> None:
+    awaited: tuple[Awaited, ...] = ()
+    """Those that are waited for in this process."""
+
+    def __init__(self, store: Store, settings: Trace, proxies: tuple[Network, ...] = ()) -> None:
         self._store = store
         self._settings = settings
+        self._proxies = proxies
         self._life = timedelta(days=settings.keep_days)
         self._second = 0
         self._taken = dict.fromkeys(_SHARES, 0)
@@ -61,9 +70,31 @@ class Tracer:
         mode = self._settings.mode
         return mode == "all" or (mode != "off" and (armed or (failed and mode == "failed")))
 
+    @property
+    def is_off(self) -> bool:
+        """Whether nothing is kept, whatever anybody asks for."""
+        return self._settings.mode == "off"
+
+    def address_of(self, request: web.BaseRequest) -> str:
+        """Where a request comes from, behind the operator's own proxies."""
+        return client_address(request.remote or "", request.headers.getall("X-Forwarded-For", ()), self._proxies)
+
+    def note_awaited(
+        self, at: datetime, size: int, claims: Claims, make: Callable[[str], TraceEntry], *, proven: bool
+    ) -> None:
+        """Keep the exchange for everybody who waits for those; ``make`` gives it for an owner."""
+        if not self.is_off:
+            for one in self.awaited:
+                if one.is_of(claims, at):
+                    take = functools.partial(make, one.wait.owner)
+                    self._take(at, size, take, "armed" if proven else "stranger", self._settings.keep_messages // 2)
+
     def note(self, at: datetime, size: int, make: Callable[[], TraceEntry], *, proven: bool, armed: bool) -> None:
         """Keep the exchange that ``make`` gives, of ``size`` octets, if there is room for it in this second."""
         share = "stranger" if not proven else "armed" if armed else "proven"
+        self._take(at, size, make, share, self._settings.keep_messages // 2 if proven else STRANGERS_KEEP)
+
+    def _take(self, at: datetime, size: int, make: Callable[[], TraceEntry], share: str, keep: int) -> None:
         second = int(at.timestamp())
         if second != self._second:
             self._second, self._taken = second, dict.fromkeys(_SHARES, 0)
@@ -72,5 +103,4 @@ class Tracer:
             metrics.count(metrics.traces, "left_out")
             return
         metrics.count(metrics.traces, "kept")
-        keep = self._settings.keep_messages // 2 if proven else STRANGERS_KEEP
         self._store.trace(make(), at + self._life, keep)

@@ -31,6 +31,7 @@ TIERS = (
         "gateway.observe",
         "gateway.openid.provider",
         "gateway.trace",
+        "gateway.awaited",
         "gateway.outreach",
         "gateway.serving",
         "gateway.archive",

@@ -141,6 +141,7 @@ class Exchange(NamedTuple):
     turn: str
     commands: int
     mac: str = ""
+    proven: bool = False
 
 
 class Step(NamedTuple):
@@ -227,7 +228,7 @@ class OmaDmFront:
 
     async def _answered(self, request: web.BaseRequest) -> Response:
         started = time.perf_counter()
-        exchange, status, reason, headers, size = None, 200, "", _TEXT, 0
+        exchange, status, reason, headers, size, body = None, 200, "", _TEXT, 0, b""
         try:
             if self._load.is_swamped:
                 raise _shed()
@@ -268,6 +269,10 @@ class OmaDmFront:
             fault = secrets.token_hex(6)
             logger().exception("request_failed", frontend="dm", fault=fault)
             status, reason = 500, f"fault {fault}"
+        if self._tracer.awaited:
+            octets, device_id, turn, _, _, proven = exchange or Exchange(b"", "", reason or f"HTTP {status}", 0)
+            answered = tracing.Answered(octets, device_id, turn, proven)
+            tracing.note_awaited(self._tracer, self._clock(), request, body, answered)
         seconds = time.perf_counter() - started
         target = request.raw_path
         route = self._routes.get(target) or self._routes.get(target.partition("?")[0], _NO_ROUTE)
@@ -354,7 +359,8 @@ class OmaDmFront:
         if self._tracer.wants(failed=tracing.is_failure(received), armed=is_armed(contact.device, now)):
             reply = step.reply._replace(message=message_out)
             self._trace(contact.device, told, body, encoding, received, reply, octets, now)
-        return Exchange(octets, contact.device.id, received.turn.name.lower(), len(step.reply.sent), mac)
+        turn, commands = received.turn.name.lower(), len(step.reply.sent)
+        return Exchange(octets, contact.device.id, turn, commands, mac, received.authenticated)
 
     def _proven(
         self, told: SyncML | SyncHdr, body: bytes, encoding: Encoding, peer: Peer, arrival: Arrival

@@ -11,9 +11,13 @@ import functools
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from html import escape
+from typing import NamedTuple
 
-from adapters.omadm.codec import Encoding
+from aiohttp import web
+
+from adapters.omadm.codec import Encoding, decode, encoding_of
 from adapters.omadm.messages import AnyCommand, Command, Group, Item, Results, Status, SyncML
 from adapters.omadm.session import Received, Reply, Turn
 from adapters.omadm.tnds import TYPE, absorb_subtree
@@ -21,10 +25,11 @@ from adapters.omadm.xml import decode_xml
 from adapters.syncml.readable import Conversation, Side, child, header, text
 from adapters.wbxml.codec import decode as decode_wbxml
 from gateway.errors import DecodeError
+from gateway.fleet.awaited import Claims, imei_in
 from gateway.fleet.secret import is_secret
 from gateway.status import StatusCode
 from gateway.store.protocol import TraceEntry
-from gateway.trace import Direction, ReadMessage
+from gateway.trace import Direction, ReadMessage, Tracer
 
 XML, WBXML = "omadm-xml", "omadm-wbxml"
 """The names of this adapter's exchanges in a trace."""
@@ -54,6 +59,40 @@ _TEXT = re.compile(rb"(?<=>)[^<>]*(?=<)")
 def protocol_of(encoding: Encoding) -> str:
     """What the exchange is called in a trace."""
     return WBXML if encoding.wbxml else XML
+
+
+class Answered(NamedTuple):
+    """How a message was answered, by the device it was taken for; ``outcome`` in a word."""
+
+    octets: bytes
+    device_id: str
+    outcome: str
+    proven: bool
+
+
+def note_awaited(tracer: Tracer, now: datetime, request: web.BaseRequest, body: bytes, answered: Answered) -> None:
+    """Keep the exchange for those who wait for such a phone; what cannot be read is kept without its octets."""
+    protocol, source, asked, told = XML, "", b"", b""
+    with contextlib.suppress(DecodeError):
+        encoding = encoding_of(request.headers.get("Content-Type", ""))
+        protocol, message = protocol_of(encoding), decode(body, encoding)[0]
+        source, asked = message.header.source, cover(body, message)
+        told = cover(answered.octets, decode(answered.octets, encoding)[0]) if answered.octets else b""
+    taken_for = f"taken for {answered.device_id}" if answered.device_id else f"nobody is known as {source[:100]!r}"
+
+    def entry(owner: str) -> TraceEntry:
+        return TraceEntry(
+            owner=owner,
+            at=now,
+            protocol=protocol,
+            request=asked,
+            answer=told,
+            decisions=(taken_for, answered.outcome),
+            proven=answered.proven,
+        )
+
+    claims = Claims(address=tracer.address_of(request), imei=imei_in(source), owner=answered.device_id)
+    tracer.note_awaited(now, len(asked) + len(told), claims, entry, proven=answered.proven)
 
 
 def cover(octets: bytes, message: SyncML) -> bytes:

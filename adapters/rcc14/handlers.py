@@ -24,7 +24,7 @@ from adapters.rcc14.provider import Provider, contradiction
 from adapters.rcc14.proving.cookie import Introductions, read_cookies
 from adapters.rcc14.proving.proof import Call, Method, Proof
 from adapters.rcc14.proving.token import Tokens
-from adapters.rcc14.tracing import PROTOCOL, about, record_answer, record_request
+from adapters.rcc14.tracing import PROTOCOL, about, claims_of, record_answer, record_request
 from gateway.errors import AuthError, Conflict, DecodeError, LimitExceeded, Unavailable
 from gateway.observe import metrics
 from gateway.observe.around import Around, bare
@@ -149,6 +149,8 @@ class Rcc14Front:
             )
         if answer.traced and self._tracer.wants(failed=answer.status >= 400, armed=answer.traced.armed):
             self._trace(request, answer, answer.traced, headers)
+        if self._tracer.awaited:
+            self._note_awaited(request, answer, headers)
         response = Response(answer.status, answer.document, headers)
         elapsed = time.perf_counter() - started
         size = len(request.raw_path) + ((request.content_length or 0) if request.method == "POST" else 0)
@@ -167,20 +169,37 @@ class Rcc14Front:
     def _trace(self, request: web.BaseRequest, answer: Answer, whose: Whose, headers: dict[str, str]) -> None:
         now = self._clock()
 
-        def entry() -> TraceEntry:
-            identity = (*self._settings.imsi_headers, *self._settings.msisdn_headers)
-            return TraceEntry(
-                owner=whose.owner,
-                at=now,
-                protocol=PROTOCOL,
-                request=record_request(request.method, request.raw_path, request.headers, identity),
-                answer=record_answer(answer.status, headers, answer.document),
-                decisions=(answer.what,),
-                proven=whose.proven,
-            )
-
         size = len(request.raw_path) + len(answer.document)
+        entry = functools.partial(self._entry, request, answer, headers, now, whose.proven, whose.owner)
         self._tracer.note(now, size, entry, proven=whose.proven, armed=whose.armed)
+
+    def _note_awaited(self, request: web.BaseRequest, answer: Answer, headers: dict[str, str]) -> None:
+        """Keep the exchange for those who wait for such a client, whoever it turned out to be."""
+        now, whose = self._clock(), answer.traced or Whose(answer.device_id, armed=False, proven=False)
+        claims = claims_of(request, self._header_names, self._tracer.address_of(request), whose.owner)
+        entry = functools.partial(self._entry, request, answer, headers, now, whose.proven)
+        size = len(request.raw_path) + len(answer.document)
+        self._tracer.note_awaited(now, size, claims, entry, proven=whose.proven)
+
+    def _entry(
+        self,
+        request: web.BaseRequest,
+        answer: Answer,
+        headers: dict[str, str],
+        now: datetime,
+        proven: bool,
+        owner: str,
+    ) -> TraceEntry:
+        identity = (*self._settings.imsi_headers, *self._settings.msisdn_headers)
+        return TraceEntry(
+            owner=owner,
+            at=now,
+            protocol=PROTOCOL,
+            request=record_request(request.method, request.raw_path, request.headers, identity),
+            answer=record_answer(answer.status, headers, answer.document),
+            decisions=(answer.what,),
+            proven=proven,
+        )
 
     async def _answer(self, request: web.BaseRequest, leg: Leg) -> Answer:
         host = host_name(request.headers.get("Host", ""))

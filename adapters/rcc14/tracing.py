@@ -8,9 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from urllib.parse import parse_qsl
 
+from aiohttp import web
+
+from adapters.rcc14.identity.enrichment import HeaderNames
 from adapters.rcc14.messages import Whose
+from gateway.fleet.awaited import Claims
 from gateway.fleet.secret import SECRET_NAMES
+from gateway.serving.front import query_of
 from gateway.store.protocol import Household, TraceEntry
 from gateway.trace import Direction, ReadMessage, is_armed
 
@@ -19,6 +25,9 @@ PROTOCOL = "rcc14"
 
 MAX_SHOWN = 60
 """Parameters of a document that are shown, a line each."""
+
+MAX_QUERY = 2000
+"""Characters of a query in which an identity is looked for."""
 
 _COVERED = rb"***"
 _QUERY = re.compile(rb"(?i)([?&](?:token|otp|eap_?\w*|akatoken|code)=)[^&\s]*")
@@ -32,6 +41,19 @@ _PARM = re.compile(r'<(characteristic)\s+type="([^"]*)"|<parm\s+name="([^"]*)"\s
 def about(household: Household, now: datetime, *, proven: bool = True) -> Whose:
     """The subscriber as the one an exchange is about, while the device is not known."""
     return Whose(household.subscriber.id, any(is_armed(device, now) for device in household.devices), proven)
+
+
+def claims_of(request: web.BaseRequest, names: HeaderNames, address: str, owner: str) -> Claims:
+    """Whom the query and the identity headers say that a request is from, believed or not."""
+    said = {name.lower(): value for name, value in parse_qsl(query_of(request)[:MAX_QUERY])}
+    imsis, msisdns, _, _ = names.sort(request.headers.items())
+    return Claims(
+        address=address,
+        imei=said.get("imei", ""),
+        imsi=next(iter(imsis.values()), "") or said.get("imsi", ""),
+        msisdn=next(iter(msisdns.values()), "") or said.get("msisdn", ""),
+        owner=owner,
+    )
 
 
 def record_request(method: str, target: str, headers: Mapping[str, str], identity_headers: Iterable[str]) -> bytes:

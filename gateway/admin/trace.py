@@ -14,11 +14,15 @@ from gateway.admin.models.trace import (
     ComparedStep,
     ExchangeView,
     MessageView,
+    NewWait,
     TraceArming,
     TraceComparison,
+    WaitView,
 )
 from gateway.admin.routes import MAX_LISTED, Call, Route
+from gateway.awaited import MAX_AWAITED, Awaiting
 from gateway.errors import ConfigError, NotFound
+from gateway.fleet.awaited import Wait
 from gateway.inventory import Inventory, absent
 from gateway.store.protocol import Store, TraceEntry
 from gateway.trace import Reader, ReadMessage
@@ -44,10 +48,16 @@ class TraceRoutes:
     """What was said. ``readers`` make an exchange of each protocol readable."""
 
     def __init__(
-        self, store: Store, inventory: Inventory, readers: Mapping[str, Reader], clock: Callable[[], datetime]
+        self,
+        store: Store,
+        inventory: Inventory,
+        awaiting: Awaiting,
+        readers: Mapping[str, Reader],
+        clock: Callable[[], datetime],
     ) -> None:
         self._store = store
         self._inventory = inventory
+        self._awaiting = awaiting
         self._readers = readers
         self._clock = clock
 
@@ -86,6 +96,23 @@ class TraceRoutes:
                 "PUT", "/devices/{ref}/trace", self.arm_trace, "Trace a device in full for a while",
                 takes=TraceArming, gives=Armed,
             ),
+            Route(
+                "GET", "/trace/awaited", self.list_awaited, f"Who is waited for, at most {MAX_AWAITED}",
+                gives=WaitView, many=True,
+            ),
+            Route(
+                "POST", "/trace/awaited", self.await_contact,
+                "Keep all that somebody says from their first contact on, also who is not known yet",
+                takes=NewWait, gives=WaitView, status=201,
+            ),
+            Route("GET", "/trace/awaited/{id}", self.show_awaited, "One who is waited for", gives=WaitView),
+            Route(
+                "GET", "/trace/awaited/{id}/exchanges", self.show_awaited_trace, "What was said with them",
+                gives=ExchangeView, many=True, pages_by="seq", live=_from_the_start,
+                query={"last": f"how many exchanges, at most {MAX_LISTED}; 100 when not said",
+                       "after": "only those after this seq"},
+            ),
+            Route("DELETE", "/trace/awaited/{id}", self.end_awaited, "Wait for them no longer", status=204),
         )  # fmt: skip
 
     async def list_newest(self, call: Call) -> Sequence[ExchangeView]:
@@ -127,7 +154,10 @@ class TraceRoutes:
 
     async def _load(self, reference: str, last: int) -> list[ExchangeView]:
         _, device = await self._inventory.find_device(reference)
-        entries = await self._store.load_trace([device.id, device.subscriber_id], last + CONTEXT, self._clock())
+        return await self._load_of([device.id, device.subscriber_id], last)
+
+    async def _load_of(self, owners: Sequence[str], last: int) -> list[ExchangeView]:
+        entries = await self._store.load_trace(owners, last + CONTEXT, self._clock())
         read: dict[int, Sequence[ReadMessage]] = {}
         for protocol in {entry.protocol for entry in entries}:
             own = [entry for entry in entries if entry.protocol == protocol]
@@ -182,6 +212,33 @@ class TraceRoutes:
         """Trace this device in full for some minutes, or no more with 0."""
         body: TraceArming = call.body
         return Armed(traced_until=await self._inventory.arm_trace(call.path["ref"], body.minutes))
+
+    async def list_awaited(self, _: Call) -> Sequence[WaitView]:
+        """All of them."""
+        return [await self._wait_view(wait) for wait in await self._awaiting.list()]
+
+    async def await_contact(self, call: Call) -> WaitView:
+        """Wait for somebody."""
+        body: NewWait = call.body
+        return await self._wait_view(await self._awaiting.begin(body.kind, body.value, body.minutes, call.caller.name))
+
+    async def show_awaited(self, call: Call) -> WaitView:
+        """One of them."""
+        return await self._wait_view(await self._awaiting.find(call.path["id"]))
+
+    async def show_awaited_trace(self, call: Call) -> Sequence[ExchangeView]:
+        """What was said with them, oldest first."""
+        wait = await self._awaiting.find(call.path["id"])
+        last, after = max(1, min(call.number("last", 100), MAX_LISTED)), call.number("after", 0)
+        return [one for one in await self._load_of([wait.owner], last) if one.seq > after]
+
+    async def end_awaited(self, call: Call) -> None:
+        """Wait no longer."""
+        await self._awaiting.end(call.path["id"])
+
+    async def _wait_view(self, wait: Wait) -> WaitView:
+        kept = await self._store.load_trace([wait.owner], MAX_LISTED, self._clock())
+        return WaitView(id=wait.id, kind=wait.kind, value=wait.value, until=wait.until, by=wait.by, exchanges=len(kept))
 
 
 def _wanted(call: Call) -> Callable[[TraceEntry], bool]:

@@ -32,13 +32,44 @@ FOLLOW_SECONDS = 1.0
     metavar="REF",
     help="Set its newest session beside that of another device; REF~1 is the last session but one.",
 )
+@click.option(
+    "--await",
+    "awaited",
+    default="",
+    metavar="KIND=VALUE",
+    help="Keep all that somebody says from their first contact on, also who is not known yet: imsi=…, msisdn=+…, "
+    "imei=…, address=192.0.2.0/24. For a day, or as long as --arm says.",
+)
+@click.option(
+    "--awaited",
+    "wait_id",
+    is_flag=False,
+    flag_value="",
+    default=None,
+    metavar="[ID]",
+    help="List who is waited for; with an ID what they said. With --arm 0 wait for them no longer.",
+)
 @click.option("--json", "as_machine", is_flag=True, help="Print JSON, one exchange a line with --follow.")
-def trace(ref: str, last: int, raw: bool, follow: bool, minutes: int | None, other: str, as_machine: bool) -> None:
+def trace(
+    ref: str,
+    last: int,
+    raw: bool,
+    follow: bool,
+    minutes: int | None,
+    other: str,
+    awaited: str,
+    wait_id: str | None,
+    as_machine: bool,
+) -> None:
     """Show what was said with a device, every command with its answer. REF is a device id or an IMEI.
 
     With --follow and no REF it is what is said with any device, from now on. `mogate trace a.1 --compare a.1~1` shows
     in what a phone's last session differs from the one before.
     """
+    if awaited or wait_id is not None:
+        value, text = _wait(awaited, minutes) if awaited else _awaited(wait_id or "", minutes, last, raw=raw)
+        click.echo(json.dumps(value, indent=2) if as_machine else text)
+        return
     if not ref and follow and minutes is None:
         for exchange in client.follow(settings(), "/trace", {}):
             click.echo(json.dumps(exchange) if as_machine else report.exchange(exchange, raw=raw))
@@ -84,3 +115,26 @@ def _with_session(reference: str) -> tuple[str, str]:
     """A device and which of its sessions: a.1, a.1~1."""
     name, mark, back = reference.rpartition("~")
     return (name, mark + back) if mark and back.isdigit() else (reference, "")
+
+
+def _wait(wish: str, minutes: int | None) -> tuple[Any, str]:
+    kind, sign, value = wish.partition("=")
+    if not sign:
+        raise click.UsageError(f"{wish!r} is not KIND=VALUE; write for example imsi=001010000000001")
+    body = {"kind": kind, "value": value} | ({} if minutes is None else {"minutes": minutes})
+    made = api("POST", "/trace/awaited", body=body)
+    return made, f"{made['kind']} {made['value']} is waited for until {made['until']}: {made['id']}"
+
+
+def _awaited(wait_id: str, minutes: int | None, last: int, *, raw: bool) -> tuple[Any, str]:
+    """Who is waited for; with an id, what they said, or the end of it."""
+    if not wait_id:
+        found = api("GET", "/trace/awaited")
+        rows = [[one["id"], one["kind"], one["value"], str(one["exchanges"]), one["until"], one["by"]] for one in found]
+        return found, report.table(["id", "kind", "value", "exchanges", "until", "by"], rows)
+    path = f"/trace/awaited/{segment(wait_id)}"
+    if minutes == 0:
+        api("DELETE", path)
+        return {"ended": wait_id}, f"{wait_id} is waited for no longer"
+    found = api("GET", f"{path}/exchanges", query={"last": str(last)})
+    return found, "\n".join(report.exchange(one, raw=raw) for one in found) or "nothing was said yet"

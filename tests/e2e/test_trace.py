@@ -90,6 +90,30 @@ def test_a_trace_is_armed_for_a_while(gateway: Gateway) -> None:
     assert gateway.run("trace", "alice.1").startswith("nothing was traced")
 
 
+def test_a_client_that_nobody_knows_is_traced_from_its_first_contact_on(gateway: Gateway) -> None:
+    """Whom the packet core names and nobody knows: refused, and to be seen; those who may not know whom see a mask."""
+    made = gateway.json("trace", "--await", "imsi=001010000000099", "--arm", "30")
+    request = urllib.request.Request(gateway.url("plain", "/?vers=0"), headers={"X-IMSI": "001010000000099"})
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request, timeout=DEADLINE_SECONDS)
+    assert refused.value.code == 403
+    refused.value.close()
+    shown = gateway.run("trace", "--awaited", made["id"])
+    assert "X-IMSI: 001010000000099" in shown
+    assert "unknown subscriber" in shown
+    (listed,) = gateway.api("GET", "/trace/awaited")
+    assert (listed["by"], listed["exchanges"]) == ("admin.token", 1)
+    viewer = gateway.api("POST", "/tokens", {"name": "watcher", "permissions": ["trace:read"]})["token"]
+    for path in ("", f"/{made['id']}", f"/{made['id']}/exchanges"):
+        asked = urllib.request.Request(gateway.url("admin", f"/api/v1/trace/awaited{path}"))
+        asked.add_header("Authorization", f"Bearer {viewer}")
+        with urllib.request.urlopen(asked, timeout=DEADLINE_SECONDS) as answer:
+            assert "001010000000099" not in answer.read().decode()
+    gateway.run("trace", "--awaited", made["id"], "--arm", "0")
+    assert gateway.json("trace", "--awaited") == []
+    assert "this is no IMSI; write for example" in gateway.run("trace", "--await", "imsi=alice", fails=True)
+
+
 def stream(gateway: Gateway, query: str = "", **headers: str) -> Iterator[tuple[str, Any]]:
     """The exchanges with all devices as they happen, each with the id to go on from; first, that it has begun."""
     request = urllib.request.Request(gateway.url("admin", f"/api/v1/trace{query}"))

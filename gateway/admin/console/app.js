@@ -9,7 +9,7 @@ import { Campaign, Campaigns } from "./screens/campaigns.js";
 import { Devices } from "./screens/devices.js";
 import { Editions } from "./screens/editions.js";
 import { AllEvents } from "./screens/events.js";
-import { Live } from "./screens/live.js";
+import { Live, LiveOne } from "./screens/live.js";
 import { Login } from "./screens/login.js";
 import { Overview } from "./screens/overview.js";
 import { Profile, Profiles } from "./screens/profiles.js";
@@ -25,7 +25,7 @@ const SCREENS = [
   { path: "subscribers", name: "Subscribers", list: Subscribers, one: Subscriber, needs: "subscribers:read" },
   { path: "devices", name: "Devices", list: Devices, needs: "devices:read" },
   { path: "overview", name: "Overview", list: Overview, needs: "events:read" },
-  { path: "live", name: "Live sessions", list: Live, needs: "trace:read" },
+  { path: "live", name: "Live sessions", list: Live, one: LiveOne, needs: "trace:read" },
   { path: "campaigns", name: "Campaigns", list: Campaigns, one: Campaign, needs: "campaigns:read" },
   { path: "profiles", name: "Profiles", list: Profiles, one: Profile, needs: "profiles:read" },
   { path: "editions", name: "Editions", list: Editions, needs: "profiles:read" },

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
+import pydantic
 from pydantic import Field
 
 from gateway.admin.models.base import Model
+
+_FORMS = {
+    "imei": ("[0-9]{14,16}", "351234560000017"),
+    "imsi": ("[0-9]{6,15}", "001010000000001"),
+    "msisdn": (r"\+[0-9]{3,15}", "+15550100001"),
+    "address": ("[0-9A-Fa-f:./, ]+", "192.0.2.0/24"),
+}
+"""How each kind is written, with an example."""
 
 
 class MessageView(Model):
@@ -71,6 +81,35 @@ class TraceComparison(Model):
     right: ComparedSession
     differences: int
     steps: list[ComparedStep]
+
+
+class NewWait(Model):
+    """Somebody to wait for, so that all they say is kept from their first contact on: known or not.
+
+    For an address ``value`` is one or a network, or several with commas between.
+    """
+
+    kind: Literal["imei", "imsi", "msisdn", "address"]
+    value: Annotated[str, Field(min_length=1, max_length=200)]
+    minutes: Annotated[int, Field(ge=1, le=10_080)] = 1440
+
+    @pydantic.model_validator(mode="after")
+    def _check(self) -> Self:
+        form, example = _FORMS[self.kind]
+        if not re.fullmatch(form, self.value):
+            raise ValueError(f"this is no {self.kind.upper()}; write for example {example}")
+        return self
+
+
+class WaitView(Model):
+    """Somebody who is waited for: until when, who said so, and how many exchanges were kept."""
+
+    id: str
+    kind: Literal["imei", "imsi", "msisdn", "address"]
+    value: str
+    until: datetime
+    by: str
+    exchanges: int
 
 
 class TraceArming(Model):

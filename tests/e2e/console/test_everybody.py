@@ -13,6 +13,7 @@ SCREENS = [
     "#/subscribers/alice/alice.1?tab=values",
     "#/subscribers/alice/alice.1?tab=tree",
     "#/subscribers/alice/alice.1?tab=sessions",
+    "#/subscribers/alice/alice.1?tab=sessions&compare=~0&with_session=~1",
     "#/subscribers/alice/alice.1?tab=operations",
     "#/subscribers/alice/alice.1?tab=diagnostics",
     "#/subscribers/alice/alice.1?tab=events",

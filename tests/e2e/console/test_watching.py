@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import threading
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -28,6 +30,26 @@ def test_what_goes_on_is_seen(gateway: Gateway, console: Page) -> None:
     visit(console, "#/events")
     console.get_by_label("Filter by kind, subscriber or detail").fill("value.refused alice Timer_T2")
     expect(console.get_by_role("row").nth(1)).to_contain_text("./3GPP_IMS/Timer_T2")
+
+
+def test_somebody_is_waited_for(gateway: Gateway, console: Page) -> None:
+    """Who is not known yet is named, and what they say at first appears by itself; then nobody is waited for."""
+    visit(console, "#/live")
+    panel = console.get_by_label("Wait for somebody")
+    panel.get_by_role("combobox", name="By").select_option("msisdn")
+    panel.get_by_label("Whom").fill("+15550100099")
+    panel.get_by_role("button", name="Wait").click()
+    panel.get_by_role("link", name="MSISDN +15550100099").click()
+    expect(console.get_by_text("Nothing was said yet.")).to_be_visible()
+    request = urllib.request.Request(gateway.url("plain", "/"), headers={"X-MSISDN": "15550100099"})
+    with pytest.raises(urllib.error.HTTPError, match="403") as refused:
+        urllib.request.urlopen(request)
+    refused.value.close()
+    expect(console.locator(".session")).to_contain_text("unknown subscriber")
+    console.get_by_role("link", name="All live sessions").click()
+    panel.get_by_role("button", name="End +15550100099").click()
+    panel.get_by_role("button", name="Really end? +15550100099").click()
+    expect(panel).to_contain_text("Nobody is waited for.")
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import { Badge, Filter, Heading, Loaded, Table, useNews, When } from "../parts.j
 import { refine, to } from "../route.js";
 import { kindOf, protocolName } from "../sessions.js";
 import { SavedViews } from "../views.js";
+import { Awaited, AwaitedTrace } from "./awaited.js";
 
 const LIMIT = 50;
 
@@ -26,7 +27,13 @@ export function Live({ query: { filter = "", still } }) {
       <${Table} label="Live sessions" head=${["When", "Device", "Protocol", "It said", "Answered", "Decided"]} empty="Nobody was traced. Which exchanges are kept is the setting trace.mode.">
         ${exchanges.filter(fits).map((exchange) => html`<${Row} key=${exchange.owner} of=${exchange} />`)}
       <//>`}<//>
+    <${Awaited} />
     <${SavedViews} screen="live" />`;
+}
+
+// What one who is waited for said.
+export function LiveOne({ path: [id] }) {
+  return html`<${Heading} title="Live sessions" /><${AwaitedTrace} key=${id} id=${id} />`;
 }
 
 function newestOfEach(exchanges) {
@@ -35,12 +42,14 @@ function newestOfEach(exchanges) {
 }
 
 function Row({ of: { at, owner, protocol, proven, messages, decisions } }) {
+  const [awaited, wait] = owner.split("/");
   const [subscriber] = owner.split(".");
+  const address = wait ? to(["live", wait]) : to(["subscribers", subscriber, ...(owner === subscriber ? [] : [owner])], { tab: "sessions" });
   const [received, sent] = messages;
   const refused = received.says.filter((said) => kindOf(said) === "bad");
   return html`<tr>
     <td><${When} at=${at} exact /></td>
-    <th scope="row"><a href=${to(["subscribers", subscriber, ...(owner === subscriber ? [] : [owner])], { tab: "sessions" })}>${owner}</a></th>
+    <th scope="row"><a href=${address}>${wait ? awaited : owner}</a></th>
     <td>${protocolName(protocol)}${received.session && ` session ${received.session}`}</td>
     <td class="value clip">${received.line}</td>
     <td class="value clip">${sent?.line}</td>

@@ -35,9 +35,10 @@ function Sessions({ subscriber, device, query }) {
     <${Command} line=${`mogate trace ${device.id} --follow`} />`;
 }
 
-function List({ of, open, place }) {
-  if (!of.length) return html`<p class="muted empty">No session was traced. Which ones are kept is the setting trace.mode.</p>`;
-  return of.map((session, number) => html`<${Session} key=${session.key} of=${session} open=${open ? session.key === open : number === 0} compare=${to(place, { tab: "sessions", compare: session.key, with_session: before(of, number) })} />`);
+// Sessions, newest first; those of the device at that place can be compared.
+export function List({ of, open, place, empty = "No session was traced. Which ones are kept is the setting trace.mode." }) {
+  if (!of.length) return html`<p class="muted empty">${empty}</p>`;
+  return of.map((session, number) => html`<${Session} key=${session.key} of=${session} open=${open ? session.key === open : number === 0} compare=${place && to(place, { tab: "sessions", compare: session.key, with_session: before(of, number) })} />`);
 }
 
 // The session of the same protocol before this one, by its key.
@@ -51,7 +52,7 @@ function Session({ of: { key, protocol, session, at, exchanges, refusals, outcom
       ${refusals.length > 0 && html`<${Badge} tone="bad">${`${refusals.length} refused`}<//>`}
       <span class="muted">${outcome}</span>
     </summary>
-    ${shown && html`<p class="aside"><a href=${compare}>Compare with another</a></p><ol class="exchanges">${exchanges.map((exchange) => html`<${Exchange} key=${exchange.seq} of=${exchange} since=${exchanges[0].at} />`)}</ol>`}
+    ${shown && html`${compare && html`<p class="aside"><a class="button small" href=${compare}>Compare with another</a></p>`}<ol class="exchanges">${exchanges.map((exchange) => html`<${Exchange} key=${exchange.seq} of=${exchange} since=${exchanges[0].at} />`)}</ol>`}
   </details>`;
 }
 

@@ -17,6 +17,7 @@ from adapters.omadm import codec
 from adapters.omadm.auth import Account, body_digest, format_mac, mac_digest, md5_digest, parse_mac
 from adapters.omadm.handlers import OmaDmFront
 from adapters.omadm.messages import Alert, AnyCommand, Command, Cred, Item, Results, Status, SyncHdr, SyncML
+from gateway.awaited import Awaiting
 from gateway.detections import Detections
 from gateway.fleet.device import Device, account_digest
 from gateway.fleet.operation import Operation
@@ -52,6 +53,8 @@ class Answer(NamedTuple):
 
 class Lab:
     """One front with one device in its store; ``now`` is its clock."""
+
+    tracer: Tracer
 
     def __init__(self, store: SqliteStore, inventory: Inventory, http: TestClient[Any, Any]) -> None:
         self.now = datetime(2026, 1, 2, tzinfo=UTC)
@@ -113,6 +116,7 @@ async def open_lab(tmp_path: Path) -> AsyncIterator[Opening]:
         await http.start_server()
         closing.extend([http.close, store.close])
         lab = Lab(store, inventory, http)
+        lab.tracer = tracer
         await store.commit(PutSubscriber(Subscriber(id="ann", imsis=("001010000000001",))))
         issued = await inventory.add_omadm_device("ann", loc_uri=PHONE, **(account or {}))
         assert issued.device.omadm is not None
@@ -366,3 +370,37 @@ async def test_a_type_that_is_none_of_syncml_is_refused(open_lab: Opening) -> No
     octets = codec.encode(message(1, *START), XML)
     async with lab.http.post("/omadm", data=octets, headers={"Content-Type": "text/xml"}) as response:
         assert response.status == 415
+
+
+async def test_a_phone_that_nobody_knows_is_traced_if_it_is_waited_for(open_lab: Opening) -> None:
+    """Its first message and the challenge are kept with the secrets covered, and what came to nothing too; once it is
+    waited for no longer, nothing is.
+    """
+    lab = await open_lab()
+    awaiting = Awaiting(lab.store, lab.tracer, lambda: lab.now)
+    wait = await awaiting.begin("imei", "35123456000001", 60, "user:eve")
+    source = "IMEI:351234560000017"
+    answer = await lab.post(message(1, *START, source=source, cred=lab.md5(b"a nonce")))
+    async with lab.http.post("/omadm", data=b"<SyncML", headers={"Content-Type": XML.media_type}) as refused:
+        assert refused.status == 400
+    (kept,) = await lab.store.load_trace([wait.owner], 10, lab.now)
+    assert kept.decisions == (f"nobody is known as {source!r}", "stranger")
+    assert not kept.proven
+    assert source.encode() in kept.request
+    assert lab.md5(b"a nonce").data.encode() not in kept.request  # type: ignore[union-attr]
+    assert base64.b64encode(nonce_of(answer)) not in kept.answer
+    await awaiting.end(wait.id)
+    await lab.post(message(1, *START, source=source))
+    assert len(await lab.store.load_trace([wait.owner], 10, lab.now)) == 1
+
+
+async def test_what_cannot_be_read_from_an_awaited_address_is_kept_without_its_octets(open_lab: Opening) -> None:
+    """Why it was refused is told."""
+    lab = await open_lab()
+    awaiting = Awaiting(lab.store, lab.tracer, lambda: lab.now)
+    wait = await awaiting.begin("address", "127.0.0.0/8", 60, "user:eve")
+    async with lab.http.post("/omadm", data=b"<SyncML", headers={"Content-Type": XML.media_type}) as refused:
+        why = await refused.text()
+    (kept,) = await lab.store.load_trace([wait.owner], 10, lab.now)
+    assert (kept.request, kept.answer) == (b"", b"")
+    assert kept.decisions[1] == why
