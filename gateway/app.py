@@ -25,6 +25,7 @@ from adapters.omadm import tracing as omadm_tracing
 from adapters.omadm.documents import OmaDmPushes
 from adapters.omadm.handlers import OmaDmFront
 from adapters.omadm.preview import CommandPreviews
+from adapters.omadm.shadow import OmaDmShadow
 from adapters.omadm.tnds import laid_open
 from adapters.rcc14 import tracing as rcc14_tracing
 from adapters.rcc14.access import default_hosts
@@ -38,7 +39,6 @@ from adapters.rcc14.proving.token import Tokens
 from adapters.rcc14.reconfiguration import Reconfigurations
 from adapters.rcc14.session import Terms
 from adapters.rcc14.shadow import Rcc14Shadow
-from adapters.rcc14.upstream import Upstream
 from adapters.sms.bearer.opening import open_bearer, open_reach
 from adapters.sms.bearer.receipts import PATH as RECEIPT_PATH
 from adapters.sms.bearer.receipts import ReceiptAddress, ReceiptFront
@@ -117,6 +117,7 @@ from gateway.service import Service
 from gateway.serving import front, memory
 from gateway.serving.download import PackageFront
 from gateway.serving.tls import Certificates
+from gateway.serving.upstream import Upstream
 from gateway.settings import Listener, Origin, PeopleOpenid, Settings, read_password
 from gateway.shadow import Findings
 from gateway.store.opening import open_store, served_alone
@@ -256,6 +257,16 @@ async def running(
         if upstreams:
             shadow = Rcc14Shadow(store, documents, settings.rcc14, findings, upstreams=upstreams, clock=now)
             stack.push_async_callback(_stop, asyncio.create_task(shadow.watch()))
+        dm_shadow = None
+        if settings.omadm.old_server is not None:
+            beside = Upstream(
+                settings.omadm.old_server.url, settings.omadm.old_server, backend="old_dm", key="omadm.old_server"
+            )
+            stack.push_async_callback(beside.close)
+            dm_shadow = OmaDmShadow(
+                store, service, findings, upstream=beside, max_bytes=settings.omadm.max_message_bytes, clock=now
+            )
+            stack.push_async_callback(_stop, asyncio.create_task(dm_shadow.watch()))
         dm_pushes = OmaDmPushes(service, configuration.catalogue, sealer, settings.omadm, settings.omacp, settings.sms)
         cp_documents = CpDocuments(
             configuration.mapping,
@@ -400,7 +411,17 @@ async def running(
         bound = []
         for listener in settings.listeners:
             runner = _runner(
-                listener, settings, omadm, elsewhere or rcc14, page, fetch, admin, health, brought, shadow, spans
+                listener,
+                settings,
+                omadm,
+                elsewhere or rcc14,
+                page,
+                fetch,
+                admin,
+                health,
+                brought,
+                (shadow, dm_shadow),
+                spans,
             )
             await runner.setup()
             stack.push_async_callback(runner.cleanup)
@@ -488,7 +509,7 @@ def _runner(
     admin: AdminApi,
     health: Health,
     brought: ReceiptFront | None,
-    shadow: Rcc14Shadow | None,
+    shadows: tuple[Rcc14Shadow | None, OmaDmShadow | None],
     spans: Spans | None,
 ) -> web.BaseRunner:
     if "admin" in listener.serves:
@@ -518,7 +539,7 @@ def _runner(
                 ("GET", settings.page.path, page.handle_get),
                 ("POST", settings.page.path, page.handle_post(listener.trusted_proxies)),
             ]
-    otherwise = _passing_on(listener, shadow)
+    otherwise = _passing_on(listener, *shadows)
     if spans is not None:
         name, proxies = listener.name, listener.trusted_proxies
         routes = [(m, path, spans.request(handler, m, path, name, proxies)) for m, path, handler in routes]
@@ -526,8 +547,15 @@ def _runner(
     return web.ServerRunner(server, shutdown_timeout=SHUTDOWN_SECONDS)
 
 
-def _passing_on(listener: Listener, shadow: Rcc14Shadow | None) -> front.Handler | None:
+def _passing_on(listener: Listener, shadow: Rcc14Shadow | None, dm_shadow: OmaDmShadow | None) -> front.Handler | None:
     """What answers on a listener that stands beside another server; None for any other."""
+    if "omadm-shadow" in listener.serves:
+        if dm_shadow is None:
+            raise ConfigError(
+                "omadm-shadow passes requests on to another server: set omadm.old_server.url",
+                key=f"listeners.{listener.name}",
+            )
+        return dm_shadow.handler(listener.trusted_proxies, secure=listener.certificate is not None)
     secure = {"rcc14-shadow-http": False, "rcc14-shadow-https": True}.get(listener.serves[0])
     if secure is None:
         return None

@@ -5,27 +5,34 @@ Beside another server the gateway writes nothing but these.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, TypeVar, get_args
 
 import msgspec
 from msgspec.structs import replace
 
-from gateway.errors import Conflict
+from gateway.errors import Conflict, Unavailable
 from gateway.observe import metrics
+from gateway.observe.logs import logger
 from gateway.settings import Shadow
 from gateway.store.protocol import DeleteRecord, PutRecord, Record, Store
 
 KIND = "shadow"
+MAX_WAITING = 1000
 MAX_DIFFERENCES = 100
 MAX_TEXT = 200
 SAMPLES = 3
 _PAGE = 1000
 _AT_ONCE = 500
 
+_Exchange = TypeVar("_Exchange")
+
+Protocol = Literal["rcc14", "omadm"]
+PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
 Outcome = Literal["same", "differing", "unknown", "unchanged", "not_compared"]
 """``unknown`` is a client of whom the gateway knows nothing, ``unchanged`` one that was told to keep what it holds."""
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
@@ -51,6 +58,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     at: datetime
     outcome: Outcome
+    protocol: Protocol = "rcc14"
     subscriber: str = ""
     device: str = ""
     why: str = ""
@@ -93,9 +101,9 @@ class Findings:
 
         Raises: Unavailable.
         """
-        metrics.count(metrics.shadow, finding.outcome)
+        metrics.count(metrics.shadow, finding.protocol, finding.outcome)
         for one in finding.differences:
-            metrics.count(metrics.shadow_differences, one.kind)
+            metrics.count(metrics.shadow_differences, finding.protocol, one.kind)
         bounded = replace(
             finding,
             why=finding.why[:MAX_TEXT],
@@ -107,7 +115,7 @@ class Findings:
             record = await self._store.load_record(KIND, finding.id)
             if record is None:
                 if await self._store.count_waiting(KIND) >= self._keep:
-                    metrics.count(metrics.shadow, "left_out")
+                    metrics.count(metrics.shadow, finding.protocol, "left_out")
                     return
                 record = Record(kind=KIND, id=finding.id, payload=b"")
             elif bounded.outcome == "unchanged" and _decode(record.payload).outcome in ("same", "differing"):
@@ -119,22 +127,31 @@ class Findings:
                 continue
             return
 
-    async def list(self, *, outcome: str = "", place: str = "", after: str = "", limit: int = 100) -> Sequence[Finding]:
-        """Findings by id, those with that outcome and a difference in that place."""
+    async def list(
+        self, *, protocol: str = "", outcome: str = "", place: str = "", after: str = "", limit: int = 100
+    ) -> Sequence[Finding]:
+        """Findings by id, those of that protocol with that outcome and a difference in that place."""
         found: list[Finding] = []
         async for one in self._all(after):
+            if protocol not in ("", one.protocol):
+                continue
             if outcome in ("", one.outcome) and (not place or any(place == each.place for each in one.differences)):
                 found.append(one)
                 if len(found) == limit:
                     break
         return found
 
-    async def sum_up(self) -> tuple[dict[str, int], Sequence[Sum]]:
-        """How many clients there are of each outcome, and in what they differ, the most frequent first."""
+    async def sum_up(self, protocol: str = "") -> tuple[dict[str, int], Sequence[Sum]]:
+        """How many clients there are of each outcome, and in what they differ, the most frequent first.
+
+        Of one protocol, or of all.
+        """
         outcomes: Counter[str] = Counter(dict.fromkeys(OUTCOMES, 0))
         clients: Counter[tuple[str, str]] = Counter()
         samples: dict[tuple[str, str], list[tuple[str, str, str]]] = {}
         async for finding in self._all(""):
+            if protocol not in ("", finding.protocol):
+                continue
             outcomes[finding.outcome] += 1
             for one in finding.differences:
                 key = (one.kind, one.place)
@@ -175,3 +192,20 @@ class Findings:
 
 def _bounded(one: Difference) -> Difference:
     return Difference(one.kind, one.place[:MAX_TEXT], one.theirs[:MAX_TEXT], one.ours[:MAX_TEXT])
+
+
+async def watch(
+    waiting: asyncio.Queue[_Exchange], compare: Callable[[_Exchange], Awaitable[None]], protocol: Protocol
+) -> None:
+    """Compare what waits, for ever."""
+    while True:
+        exchange = await waiting.get()
+        try:
+            await compare(exchange)
+        except Unavailable as error:
+            metrics.count(metrics.shadow, protocol, "left_out")
+            logger().warning("shadow_left_out", why=str(error))
+        except Exception:
+            # One answer that is not understood must not end the comparison of all others.
+            metrics.count(metrics.shadow, protocol, "left_out")
+            logger().exception("shadow_failed")

@@ -85,7 +85,6 @@ IMPURE_ADAPTER_PARTS = {
     "eir",
     "journal",
     "shadow",
-    "upstream",
     "elsewhere",
 }  # handlers, what they ask the service with or hand to the tracer, clients, and what asks other servers
 IMPURE_LIBRARIES = {

@@ -62,6 +62,13 @@ def held(message: SyncML) -> dict[str, str]:
     return found
 
 
+def in_parts(message: SyncML) -> frozenset[str]:
+    """The nodes of whose values the message has only a part."""
+    results = [one for one in message.commands if isinstance(one, Results)]
+    items = [item for _, item in _items(message.commands)] + [item for one in results for item in one.items]
+    return frozenset(_canonical(item.target or item.source) for item in items if item.more_data)
+
+
 def compare(
     theirs: Told, planned: Told, wanted: Mapping[str, str | None], holds: Mapping[str, str]
 ) -> list[Difference]:
@@ -82,12 +89,13 @@ def compare(
         elif there != here and not is_secret(uri):
             found.append(_difference("changed", uri, there, here))
     for what in sorted(theirs.done.keys() | planned.done.keys()):
-        if what not in planned.done:
-            found.append(Difference("missing", what, theirs.done[what], ""))
-        elif what not in theirs.done:
-            found.append(Difference("added", what, "", planned.done[what]))
-        elif theirs.done[what] != planned.done[what]:
-            found.append(Difference("changed", what, theirs.done[what], planned.done[what]))
+        there, here = theirs.done.get(what), planned.done.get(what)
+        if here is None:
+            found.append(_difference("missing", what, there or "", ""))
+        elif there is None:
+            found.append(_difference("added", what, "", here))
+        elif there != here:
+            found.append(_difference("changed", what, there, here))
     return found
 
 
@@ -124,5 +132,11 @@ def _canonical(uri: str) -> str:
 
 
 def _difference(kind: str, uri: str, there: str | None, here: str | None) -> Difference:
-    shown = [HIDDEN if one and is_secret(uri) else DELETED if one is None else one for one in (there, here)]
-    return Difference(kind, uri, *shown)  # type: ignore[arg-type]
+    return Difference(kind, uri, _shown(uri, there), _shown(uri, here))  # type: ignore[arg-type]
+
+
+def _shown(uri: str, text: str | None) -> str:
+    """The value as people may see it: markup may have passwords in it that no name tells."""
+    if text is None:
+        return DELETED
+    return HIDDEN if text and (is_secret(uri) or text.lstrip().startswith("<")) else text

@@ -23,13 +23,13 @@ from adapters.rcc14.identity.token import device_of
 from adapters.rcc14.messages import parse_request
 from adapters.rcc14.proving.cookie import read_cookies
 from adapters.rcc14.proving.proof import cookie_key
-from adapters.rcc14.upstream import REFUSED, Upstream, observe, refusal
 from gateway.errors import DecodeError
 from gateway.fleet import old_token
 from gateway.observe import metrics
 from gateway.observe.requests import OTHER, HttpRoute, http_route
 from gateway.peers import client_address, is_trusted
 from gateway.serving.front import Handler, Response
+from gateway.serving.upstream import REFUSED, Upstream, observe, refusal
 from gateway.settings import Rcc14
 from gateway.store.protocol import Household, Store
 

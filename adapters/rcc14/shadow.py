@@ -28,21 +28,19 @@ from adapters.rcc14.handlers import Leg, read_body, whole_query
 from adapters.rcc14.identity.enrichment import Enrichment, HeaderNames, Worth, read_enrichment
 from adapters.rcc14.messages import Request, parse_request
 from adapters.rcc14.proving.proof import load_claimed
-from adapters.rcc14.upstream import REFUSED, Passed, Upstream, observe, refusal
-from gateway.errors import DecodeError, LimitExceeded, Unavailable
+from gateway.errors import DecodeError, LimitExceeded
 from gateway.fleet.activation import service_state
 from gateway.fleet.subscriber import ServiceState
 from gateway.inventory import next_device_id
 from gateway.observe import metrics
-from gateway.observe.logs import logger
 from gateway.observe.requests import OTHER, http_route
 from gateway.peers import client_address, is_trusted
 from gateway.serving.front import Handler, Response
+from gateway.serving.upstream import REFUSED, Passed, Upstream, observe, refusal
 from gateway.settings import Rcc14
-from gateway.shadow import Difference, Finding, Findings, Outcome, finding_id
+from gateway.shadow import MAX_WAITING, Difference, Finding, Findings, Outcome, finding_id, watch
 from gateway.store.protocol import Store
 
-MAX_WAITING = 1000
 MAX_KNOWN = 50_000
 
 _ROUTE = http_route("acs_shadow", OTHER)
@@ -134,23 +132,13 @@ class Rcc14Shadow:
                 Exchange(asked, shown, vouched, request.headers.get("Host", ""), answer, self._clock())
             )
         except asyncio.QueueFull:
-            metrics.count(metrics.shadow, "left_out")
+            metrics.count(metrics.shadow, "rcc14", "left_out")
         except (DecodeError, LimitExceeded):
-            metrics.count(metrics.shadow, "not_compared")
+            metrics.count(metrics.shadow, "rcc14", "not_compared")
 
     async def watch(self) -> None:
         """Compare what waits, for ever."""
-        while True:
-            exchange = await self._waiting.get()
-            try:
-                await self.compare(exchange)
-            except Unavailable as error:
-                metrics.count(metrics.shadow, "left_out")
-                logger().warning("shadow_left_out", why=str(error))
-            except Exception:
-                # One answer that is not understood must not end the comparison of all others.
-                metrics.count(metrics.shadow, "left_out")
-                logger().exception("shadow_failed")
+        await watch(self._waiting, self.compare, "rcc14")
 
     async def compare(self, exchange: Exchange) -> None:
         """Compare one answer with what would have been said here, and note what that gives.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from gateway.admin.models.shadow import Cleared, DifferenceView, FindingView, PlaceView, Sample, ShadowSummary
 from gateway.admin.routes import MAX_LISTED, Call, Route
 from gateway.errors import ConfigError
-from gateway.shadow import OUTCOMES, Finding, Findings
+from gateway.shadow import OUTCOMES, PROTOCOLS, Finding, Findings
 
 
 class ShadowRoutes:
@@ -23,6 +23,7 @@ class ShadowRoutes:
                 "GET", "/shadow", self.list_findings, "What clients of the server before got, beside what they would",
                 gives=FindingView, many=True, pages_by="id",
                 query={
+                    "protocol": "those of this protocol: " + ", ".join(PROTOCOLS),
                     "outcome": "those with this outcome: " + ", ".join(OUTCOMES),
                     "place": "those that differ in this place",
                     "after": "after this id",
@@ -32,26 +33,25 @@ class ShadowRoutes:
             Route(
                 "GET", "/shadow/summary", self.sum_up, "How many clients would get something else, and in what",
                 gives=ShadowSummary,
+                query={"protocol": "those of this protocol: " + ", ".join(PROTOCOLS)},
             ),
             Route("DELETE", "/shadow", self.clear_findings, "Forget all findings, to begin anew", gives=Cleared),
         )  # fmt: skip
 
     async def list_findings(self, call: Call) -> Sequence[FindingView]:
         """Findings, a page at a time."""
-        outcome = call.query.get("outcome", "")
-        if outcome and outcome not in OUTCOMES:
-            raise ConfigError(f"{outcome[:40]!r} is none of {', '.join(OUTCOMES)}", key="outcome")
         found = await self._findings.list(
-            outcome=outcome,
+            protocol=_chosen(call, "protocol", PROTOCOLS),
+            outcome=_chosen(call, "outcome", OUTCOMES),
             place=call.query.get("place", ""),
             after=call.query.get("after", ""),
             limit=call.limit,
         )
         return list(map(_view, found))
 
-    async def sum_up(self, _: Call) -> ShadowSummary:
+    async def sum_up(self, call: Call) -> ShadowSummary:
         """The summary."""
-        outcomes, places = await self._findings.sum_up()
+        outcomes, places = await self._findings.sum_up(_chosen(call, "protocol", PROTOCOLS))
         return ShadowSummary(
             outcomes=outcomes,
             places=[
@@ -68,6 +68,14 @@ class ShadowRoutes:
     async def clear_findings(self, _: Call) -> Cleared:
         """Forget them."""
         return Cleared(count=await self._findings.clear())
+
+
+def _chosen(call: Call, name: str, known: Sequence[str]) -> str:
+    """What is asked for; empty for all. Raises: ConfigError."""
+    chosen = call.query.get(name, "")
+    if chosen and chosen not in known:
+        raise ConfigError(f"{chosen[:40]!r} is none of {', '.join(known)}", key=name)
+    return chosen
 
 
 def _view(finding: Finding) -> FindingView:

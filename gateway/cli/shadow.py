@@ -96,11 +96,15 @@ def shadow_omadm(file: Path) -> tuple[object, str]:
     return tally.report(file)
 
 
+_protocol = click.option("--protocol", type=click.Choice(["rcc14", "omadm"]), help="Only those of this protocol.")
+
+
 @shadow.command("summary")
+@_protocol
 @printing
-def summary() -> tuple[object, str]:
+def summary(protocol: str | None) -> tuple[object, str]:
     """Show how many clients of the server before would get something else here, and in what."""
-    found = api("GET", "/shadow/summary")
+    found = api("GET", "/shadow/summary", query={"protocol": protocol} if protocol else {})
     text = [
         "clients: " + ", ".join(f"{count} {outcome.replace('_', ' ')}" for outcome, count in found["outcomes"].items())
     ]
@@ -111,13 +115,14 @@ def summary() -> tuple[object, str]:
 
 
 @shadow.command("list")
+@_protocol
 @click.option("--outcome", default="", help="Only these: same, differing, unknown, unchanged or not_compared.")
 @click.option("--place", default="", help="Only those that differ in this place.")
 @click.option("--after", default="", help="Go on after this finding.")
 @printing
-def list_(outcome: str, place: str, after: str) -> tuple[object, str]:
+def list_(protocol: str | None, outcome: str, place: str, after: str) -> tuple[object, str]:
     """List what clients of the server before got, beside what they would get here."""
-    asked = {"outcome": outcome, "place": place, "after": after, "limit": "1000"}
+    asked = {"protocol": protocol, "outcome": outcome, "place": place, "after": after, "limit": "1000"}
     found = api("GET", "/shadow", query={name: value for name, value in asked.items() if value})
     text = []
     for one in found:

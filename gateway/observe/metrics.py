@@ -118,11 +118,12 @@ acs_elsewhere = Counter(
 registry.register(AcsSteps(acs_enrichment, acs_proofs))
 shadow = Counter(
     "mogate_shadow", "Answers of the server before, by how they compare with what the gateway would have said.",
-    ["outcome"], registry=registry,
+    ["protocol", "outcome"], registry=registry,
 )  # fmt: skip
 shadow_differences = Counter(
-    "mogate_shadow_differences", "Places in which such answers differ, by how.", ["kind"], registry=registry
-)
+    "mogate_shadow_differences", "Places in which such answers differ, by how.", ["protocol", "kind"],
+    registry=registry,
+)  # fmt: skip
 acs_reconfig_lag_seconds = Histogram(
     "mogate_acs_reconfig_lag_seconds",
     "Time from the order that makes a client of RCC.14 call until it has its new document.",
@@ -292,7 +293,7 @@ build_info = Gauge("mogate_build_info", "The running build.", ["version", "commi
 
 VERSIONS = ("current", "behind", "ahead", "none", "unreported")
 JOB_KINDS = ("firmware", "software", "lock", "capability", "diagnostics", "inventory", "account")
-BACKENDS = ("aaa", "openid", "bsf", "confirmation", "old_acs")
+BACKENDS = ("aaa", "openid", "bsf", "confirmation", "old_acs", "old_dm")
 OTP_STAGES = ("sent", "delivered", "failed", "verified", "wrong", "expired", "denied", "throttled")
 KNOWN_LABELS: tuple[tuple[Counter | Histogram | Gauge, tuple[tuple[str, ...], ...]], ...] = (
     (
@@ -390,11 +391,18 @@ KNOWN_LABELS: tuple[tuple[Counter | Histogram | Gauge, tuple[tuple[str, ...], ..
     (acs_elsewhere, (("redirect",), ("proxy",))),
     (
         shadow,
-        tuple((outcome,) for outcome in ("same", "differing", "unknown", "unchanged", "not_compared", "left_out")),
+        tuple(
+            (protocol, outcome)
+            for protocol in ("rcc14", "omadm")
+            for outcome in ("same", "differing", "unknown", "unchanged", "not_compared", "left_out")
+        ),
     ),
     (
         shadow_differences,
-        tuple((kind,) for kind in ("missing", "added", "changed", "order", "case", "state", "status")),
+        (
+            *(("rcc14", kind) for kind in ("missing", "added", "changed", "order", "case", "state", "status")),
+            *(("omadm", kind) for kind in ("missing", "added", "changed", "unseen")),
+        ),
     ),
     (otp, tuple((stage,) for stage in OTP_STAGES)),
     (acs_devices, tuple((version,) for version in VERSIONS)),

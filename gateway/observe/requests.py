@@ -15,7 +15,10 @@ OTHER = "other"
 """In place of a route or a method that is none of ours: whoever asks must not make series."""
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-FRONTENDS = {"dm": ("POST",), "acs": ("GET", "POST"), "acs_shadow": ("GET", "POST"), "admin": (*METHODS, OTHER)}
+FRONTENDS = {
+    "dm": ("POST",), "dm_shadow": ("POST",), "acs": ("GET", "POST"), "acs_shadow": ("GET", "POST"),
+    "admin": (*METHODS, OTHER),
+}  # fmt: skip
 """Each with the methods of which there are series from the start."""
 
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)

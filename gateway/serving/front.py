@@ -103,7 +103,9 @@ def server(
         target = request.raw_path
         methods = table.get(target.partition("?")[0] if _is_plain(target) else request.rel_url.path_safe)
         if methods is None:
-            return _refused(404) if otherwise is None else otherwise(request)
+            if otherwise is None:
+                return _refused(404)
+            return _invited(request, otherwise) if hdrs.EXPECT in request.headers else otherwise(request)
         handler = methods.get(request.method)
         if handler is None:
             return _refused(405, Allow=", ".join(methods))

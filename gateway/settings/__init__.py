@@ -18,7 +18,7 @@ from gateway.settings.people import PeopleOpenid
 from gateway.settings.proofs import PAGE_TEXTS, Aaa, Confirmation, EapAka, Gba, Openid, Otp, Page
 from gateway.settings.reach import Reach
 from gateway.settings.reading import find_settings_file, load_origins, load_settings, read_password
-from gateway.settings.shadow import OldServer, Shadow
+from gateway.settings.shadow import Behind, OldDmServer, OldServer, Shadow
 from gateway.settings.telemetry import OpenTelemetry
 from gateway.settings.whole import Settings
 
@@ -28,6 +28,7 @@ __all__ = [
     "AdditionalServer",
     "Address",
     "Admin",
+    "Behind",
     "Bytes",
     "Catalogue",
     "Confirmation",
@@ -42,6 +43,7 @@ __all__ = [
     "Load",
     "Logging",
     "Notice",
+    "OldDmServer",
     "OldServer",
     "OmaCp",
     "OmaDm",

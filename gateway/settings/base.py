@@ -8,7 +8,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_settings import NoDecode
 
 ServiceName = Literal[
-    "omadm", "rcc14-http", "rcc14-https", "rcc14-shadow-http", "rcc14-shadow-https", "sms-receipts", "admin"
+    "omadm", "omadm-shadow", "rcc14-http", "rcc14-https", "rcc14-shadow-http", "rcc14-shadow-https", "sms-receipts",
+    "admin",
 ]  # fmt: skip
 Seconds = Annotated[int, Field(gt=0)]
 Bytes = Annotated[int, Field(gt=0)]

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from gateway.settings.base import Bytes, Seconds, Table
+from gateway.settings.shadow import OldDmServer
 
 
 class ReadBack(Table):
@@ -77,6 +78,7 @@ class OmaDm(Table):
     after a device was called to agree on nonces anew, it may use that nonce. ``legacy`` lets phones of OMA DM 1.1.2 in.
 
     Devices fetch packages at ``package_path``, by way of ``package_url`` where that is not the first listener's.
+    ``old_server`` answers those that come by a listener of ``omadm-shadow``.
     """
 
     paths: tuple[str, ...] = ("/omadm",)
@@ -102,6 +104,7 @@ class OmaDm(Table):
     account_seconds: Seconds = 15_552_000
     package_path: Annotated[str, Field(pattern="^/")] = "/packages"
     package_url: Annotated[str, Field(pattern="^(https?://.+)?$")] = ""
+    old_server: OldDmServer | None = None
 
 
 class OmaCp(Table):

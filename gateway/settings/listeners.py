@@ -58,7 +58,7 @@ class Listener(Table):
             )
         if self.trusted_gateways and not {"rcc14-http", "rcc14-shadow-http"} & set(self.serves):
             raise ValueError("trusted_gateways only means something where rcc14-http or rcc14-shadow-http is served")
-        if any(service.startswith("rcc14-shadow") for service in self.serves) and len(self.serves) > 1:
+        if any("-shadow" in service for service in self.serves) and len(self.serves) > 1:
             raise ValueError(f"{self.name} passes on whatever is asked: serve nothing else there")
         return self
 

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 import pydantic
 from pydantic import SecretStr
@@ -18,7 +18,10 @@ from gateway.fleet.toml_lines import key_lines, line_of
 from gateway.settings.environment import Environment
 from gateway.settings.messages import Sms
 from gateway.settings.origin import Origin, origins, variable_for
+from gateway.settings.shadow import Behind
 from gateway.settings.whole import Settings
+
+_Old = TypeVar("_Old", bound=Behind)
 
 
 def find_settings_file() -> Path:
@@ -164,15 +167,10 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
             "rcc14": settings.rcc14.model_copy(
                 update={
                     "ranges": settings.rcc14.ranges and folder / settings.rcc14.ranges,
-                    "old_server": settings.rcc14.old_server
-                    and settings.rcc14.old_server.model_copy(
-                        update={
-                            "authority": settings.rcc14.old_server.authority
-                            and data / settings.rcc14.old_server.authority
-                        }
-                    ),
+                    "old_server": _anchored_old(settings.rcc14.old_server, data),
                 }
             ),
+            "omadm": settings.omadm.model_copy(update={"old_server": _anchored_old(settings.omadm.old_server, data)}),
             "detection": settings.detection.model_copy(
                 update={
                     "rules": settings.detection.rules and folder / settings.detection.rules,
@@ -185,6 +183,10 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
             "catalogue": settings.catalogue.model_copy(update={"directories": directories}),
         }
     )
+
+
+def _anchored_old(old: _Old | None, data: Path) -> _Old | None:
+    return old and old.model_copy(update={"authority": old.authority and data / old.authority})
 
 
 def _anchored_sms(sms: Sms, data: Path) -> Sms:

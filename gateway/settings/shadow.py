@@ -13,7 +13,30 @@ from gateway.settings.base import Seconds, Table
 _ORIGIN = r"[A-Za-z0-9.:\[\]-]+$"
 
 
-class OldServer(Table):
+class Behind(Table):
+    """How a server that was there before is asked.
+
+    Its certificate is issued by an authority in ``authority``, a file in the data directory, or else by one that the
+    system trusts, and has the name ``server_name``, or else that of the address.
+    """
+
+    authority: Path | None = None
+    server_name: str = ""
+    timeout_seconds: Seconds = 20
+
+
+class OldDmServer(Behind):
+    """The OMA DM server that was there before: where ``omadm-shadow`` passes requests on.
+
+    ``url`` is its scheme and host; a device asks for the path. Its certificate is issued by an authority in
+    ``authority``, a file in the data directory, or else by one that the system trusts, and has the name
+    ``server_name``, or else that of the address.
+    """
+
+    url: Annotated[str, Field(pattern=rf"^https?://{_ORIGIN}")]
+
+
+class OldServer(Behind):
     """The RCC.14 server that was there before: where ``rcc14-shadow-http`` and ``rcc14-shadow-https`` pass requests on.
 
     ``http`` and ``https`` are scheme and host of its two legs. Its certificate is issued by an authority in
@@ -23,9 +46,6 @@ class OldServer(Table):
 
     http: Annotated[str, Field(pattern=rf"^(http://{_ORIGIN})?")] = ""
     https: Annotated[str, Field(pattern=rf"^(https?://{_ORIGIN})?")] = ""
-    authority: Path | None = None
-    server_name: str = ""
-    timeout_seconds: Seconds = 20
 
     @pydantic.model_validator(mode="after")
     def _check(self) -> Self:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import sys
@@ -381,19 +382,25 @@ def test_sessions_of_another_omadm_server_are_compared(gateway: Gateway, mogate:
     leaf = next(one for one in shown["leaves"] if one["wanted"] and one["node"].startswith("ims/Timer"))
     source = shown["omadm"]["loc_uri"]
 
-    def message(by: str, *commands: tuple[str, str, str]) -> str:
+    def message(by: str, *commands: tuple[str, str, str], wbxml: bool = False) -> str:
         header = SyncHdr(session_id="1", msg_id=1, target="x", source=by)
         body = tuple(
             Command(verb=cast("Any", verb), cmd_id=str(n), items=(Item(target=uri, data=text),))
             for n, (verb, uri, text) in enumerate(commands, 1)
         )
-        return encode(SyncML(header, body), encoding_of("application/vnd.syncml.dm+xml")).decode()
+        form = "wbxml" if wbxml else "xml"
+        octets = encode(SyncML(header, body), encoding_of(f"application/vnd.syncml.dm+{form}"))
+        return base64.b64encode(octets).decode() if wbxml else octets.decode()
 
     asked = {"request": message(source), "device": "alice.1"}
     file = tmp_path / "pairs.jsonl"
     pairs = [
         asked | {"answer": message("old", ("Replace", leaf["uri"], "17"))},
-        asked | {"answer": message("old", ("Exec", "./Old/Reboot", ""), ("Replace", "./Old/Node", "x"))},
+        {
+            "request": message(source, wbxml=True),
+            "answer": message("old", ("Exec", "./Old/Reboot", ""), ("Replace", "./Old/Node", "x"), wbxml=True),
+            "device": "alice.1",
+        },
         asked | {"answer": "no message"},
     ]
     file.write_text("".join(json.dumps(pair) + "\n" for pair in pairs))

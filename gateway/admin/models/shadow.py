@@ -21,6 +21,7 @@ class FindingView(Model):
 
     id: str
     at: datetime
+    protocol: str
     outcome: str
     subscriber: str
     device: str

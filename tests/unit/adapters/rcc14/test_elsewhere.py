@@ -18,11 +18,11 @@ from adapters.rcc14.cutover import parse_cutover
 from adapters.rcc14.elsewhere import Rcc14Elsewhere
 from adapters.rcc14.handlers import Leg, read_body
 from adapters.rcc14.proving.cookie import Introductions
-from adapters.rcc14.upstream import Upstream
 from gateway.fleet import old_token
 from gateway.fleet.old_token import OldToken
 from gateway.fleet.subscriber import Subscriber
 from gateway.serving.front import Handler, Response
+from gateway.serving.upstream import Upstream
 from gateway.settings import OldServer, Rcc14
 from gateway.store.protocol import PutEphemeral, PutSubscriber
 from gateway.store.sqlite import SqliteStore

@@ -14,16 +14,17 @@ from aiohttp import ClientSession, DummyCookieJar, web
 from aiohttp.test_utils import unused_port
 from msgspec.structs import replace
 from multidict import CIMultiDict, CIMultiDictProxy
+from raw_servers import raw_server
 
 from adapters.rcc14.documents import Documents
 from adapters.rcc14.handlers import Leg
-from adapters.rcc14.shadow import MAX_WAITING, Rcc14Shadow
-from adapters.rcc14.upstream import Upstream
+from adapters.rcc14.shadow import Rcc14Shadow
 from gateway.fleet.device import Device
 from gateway.fleet.subscriber import ServiceState, Subscriber
 from gateway.serving import front
+from gateway.serving.upstream import Upstream
 from gateway.settings import OldServer, Rcc14, Shadow
-from gateway.shadow import Finding, Findings
+from gateway.shadow import MAX_WAITING, Finding, Findings
 from gateway.store.protocol import PutDevice, PutSubscriber
 from gateway.store.sqlite import SqliteStore
 
@@ -83,7 +84,7 @@ async def open_site(documents: Documents, tmp_path: Path) -> AsyncIterator[Openi
                 site.heard.append(request)
                 return site.answer(request)
 
-            raw = await stack.enter_async_context(_raw(handle))
+            raw = await stack.enter_async_context(raw_server(handle))
             old = OldServer(http=raw if there else f"http://127.0.0.1:{unused_port()}", timeout_seconds=5)
             findings = Findings(store, Shadow(), lambda: NOW)
             upstream = Upstream(old.http, old)
@@ -91,25 +92,12 @@ async def open_site(documents: Documents, tmp_path: Path) -> AsyncIterator[Openi
             shadow = Rcc14Shadow(store, documents, Rcc14(), findings, upstreams={secure: upstream}, clock=lambda: NOW)
             site = Site(shadow, findings, store, documents)
             leg = Leg(secure, LOOPBACK if believed and not secure else (), LOOPBACK)
-            site.url = await stack.enter_async_context(_raw(shadow.handler(leg)))
+            site.url = await stack.enter_async_context(raw_server(shadow.handler(leg)))
             jar = DummyCookieJar()
             site.http = await stack.enter_async_context(ClientSession(cookie_jar=jar, auto_decompress=False))
             return site
 
         yield opened
-
-
-@contextlib.asynccontextmanager
-async def _raw(handler: front.Handler) -> AsyncIterator[str]:
-    """A server that gives every request to the handler; its URL."""
-    runner = web.ServerRunner(front.server((), 1 << 20, None, handler))
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
 
 
 def _says(status: int, body: bytes = b"", **headers: str) -> Answering:

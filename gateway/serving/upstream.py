@@ -1,4 +1,4 @@
-"""The RCC.14 server that was there before: requests are passed on to it as they are, and its answers come back so.
+"""The server that was there before: requests are passed on to it as they are, and its answers come back so.
 
 Spec: RFC 9110 7.6 (message forwarding)
 """
@@ -15,14 +15,13 @@ from aiohttp import web
 from multidict import CIMultiDict
 from yarl import URL
 
-from adapters.rcc14.access import host_name
 from gateway.errors import ConfigError, DecodeError, LimitExceeded, Unavailable
 from gateway.observe import metrics
 from gateway.observe.load import spread
 from gateway.observe.logs import logger
 from gateway.observe.requests import HttpRoute
 from gateway.serving.front import Response
-from gateway.settings import OldServer
+from gateway.settings import Behind
 
 MAX_ANSWER_BYTES = 4 << 20
 RETRY_AFTER_SECONDS = 30
@@ -64,15 +63,19 @@ class Passed(NamedTuple):
 
 
 class Upstream:
-    """One leg of the other server: ``to`` is scheme and host. Give it to ``close`` at the end."""
+    """One address of the other server: ``to`` is scheme and host. Give it to ``close`` at the end.
 
-    def __init__(self, to: str, old: OldServer) -> None:
+    ``backend`` is what it is counted as, ``key`` the table of its settings.
+    """
+
+    def __init__(self, to: str, old: Behind, *, backend: str = "old_acs", key: str = "rcc14.old_server") -> None:
         self._to = to
         self._old = old
+        self._backend = backend
         try:
             self._tls = ssl.create_default_context(cafile=str(old.authority) if old.authority else None)
         except (OSError, ssl.SSLError) as error:
-            raise ConfigError(f"cannot use this certificate: {error}", key="rcc14.old_server.authority") from None
+            raise ConfigError(f"cannot use this certificate: {error}", key=f"{key}.authority") from None
         self._http: aiohttp.ClientSession | None = None
 
     def url_of(self, request: web.BaseRequest) -> str:
@@ -92,7 +95,7 @@ class Upstream:
         for name in request.headers.get("Connection", "").split(","):
             headers.popall(name.strip(), None)
         headers.add("X-Forwarded-For", address)
-        with metrics.asking("old_acs"):
+        with metrics.asking(self._backend):
             return await self._ask(request, body, headers)
 
     async def _ask(self, request: web.BaseRequest, body: bytes, headers: CIMultiDict[str]) -> Passed:
@@ -131,7 +134,7 @@ class Upstream:
     def _server_name(self) -> str | None:
         if not self._to.startswith("https:"):
             return None
-        return self._old.server_name or host_name(self._to.partition("://")[2])
+        return self._old.server_name or URL(self._to).host
 
     async def close(self) -> None:
         """Release the connections."""
