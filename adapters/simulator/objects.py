@@ -8,6 +8,7 @@ Spec: OMA-TS-DM_FUMO-V1_0 5; OMA-TS-DM-SCOMO-V1_0 5; OMA-TS-LAWMO-V1_0 5; OMA-TS
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 import aiohttp
@@ -28,16 +29,20 @@ _DIAGMON = "urn:oma:at:diagmon:1.0:OperationComplete"
 _SCOMO = "urn:oma:at:scomo:1.0:OperationComplete"
 _LOCKS = {"FullyLock": "10", "PartiallyLock": "20", "UnLock": "30"}
 
+UNDEFINED = {"dcmo": "urn:oma:mo:oma-dcmo:1.0", "diagmon": "urn:oma:mo:oma-diag:1.0"}
+"""Objects of the phone that no shipped DDF defines, by what they are called."""
+
 TYPES = {
     "./DevInfo": "urn:oma:mo:oma-dm-devinfo:1.0",
     "./DevDetail": "urn:oma:mo:oma-dm-devdetail:1.0",
     "./FUMO": "urn:oma:mo:oma-fumo:1.0",
     "./SCOMO": "urn:oma:mo:oma-scomo:1.0",
     "./LAWMO": "urn:oma:mo:oma-lawmo:1.0",
-    "./DCMO/Camera": "urn:oma:mo:oma-dcmo:1.0",
-    "./DiagMon": "urn:oma:mo:oma-diag:1.0",
+    "./DCMO/Camera": UNDEFINED["dcmo"],
+    "./DiagMon": UNDEFINED["diagmon"],
 }
 """The Type of the roots of the phone's own objects."""
+_EVERY_PHONE = ("./DevInfo", "./DevDetail")
 
 _FACTORY: dict[str, tuple[str, str | None]] = {
     "./DevDetail": ("node", None),
@@ -98,13 +103,21 @@ def is_permanent(uri: str) -> bool:
 class Objects:
     """The objects of one phone over its tree; what is under way is kept in ``state``."""
 
-    def __init__(self, tree: Tree, state: dict[str, Any]) -> None:
+    def __init__(
+        self, tree: Tree, types: dict[str, str], state: dict[str, Any], carries: Callable[[str], bool]
+    ) -> None:
+        """``carries`` says by identifier which of them the phone has."""
         self._tree = tree
         self._state = state
         self._running: list[Alert] = state.setdefault("running", [])
         self.alerts: list[Alert] = state.setdefault("alerts", [])
-        for uri, (fmt, value) in _FACTORY.items():
-            tree.setdefault(uri, [fmt, value])
+        self._lacking = tuple(uri for uri, moi in TYPES.items() if uri not in _EVERY_PHONE and not carries(moi))
+        for uri in self._lacking:
+            _remove(tree, uri)
+        self._furnish()
+        for uri in [uri for uri in types if uri not in tree]:
+            del types[uri]
+        types.update({uri: moi for uri, moi in TYPES.items() if uri not in self._lacking})
 
     @property
     def busy(self) -> bool:
@@ -234,7 +247,13 @@ class Objects:
         for what in ("account", "client_nonce", "server_nonce", "parameters", "acls"):
             self._state.pop(what, None)
         self._state["reset"] = True
-        self._tree.update({uri: [fmt, value] for uri, (fmt, value) in _FACTORY.items()})
+        self._furnish()
+
+    def _furnish(self) -> None:
+        """Put there what the phone came with, where it is not there any more."""
+        for uri, (fmt, value) in _FACTORY.items():
+            if not any(f"{uri}/".startswith(f"{root}/") for root in self._lacking):
+                self._tree.setdefault(uri, [fmt, value])
 
 
 async def _fetch(http: aiohttp.ClientSession, url: str) -> tuple[bytes | None, int]:

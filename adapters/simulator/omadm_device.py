@@ -17,8 +17,9 @@ from typing import Any, Literal
 
 import aiohttp
 
-from adapters.simulator import objects, phone_tree
+from adapters.simulator import phone_tree
 from adapters.simulator.acl import Acls
+from adapters.simulator.ddf import Ddf
 from adapters.simulator.large_objects import fill
 from adapters.simulator.memory import load_memory, save_memory
 from adapters.simulator.objects import Objects, Tree
@@ -61,6 +62,7 @@ async def run_session(
     tls: ssl.SSLContext | None = None,
     asks: Sequence[str] = (),
     acls: Mapping[str, str] | None = None,
+    ddf: Ddf | None = None,
 ) -> Transcript:
     """One session from package 1 to the end, as a transcript; the phone's tree and nonces are kept in ``state_file``.
 
@@ -73,7 +75,8 @@ async def run_session(
     either direction is to be over ``max_message_bytes``. Prompts are for the ``user``. With ``uri_limits`` the phone
     takes only URIs of so many segments, characters, and characters in a segment. ``tls`` has what it trusts and the
     certificate that it shows; credentials it keeps to itself until it is asked for them. ``asks`` are nodes that the
-    phone asks the gateway for. ``acls`` is URI -> the ACL that the node has from now on.
+    phone asks the gateway for. ``acls`` is URI -> the ACL that the node has from now on. Without a ``ddf`` the phone
+    takes any node that has a parent.
 
     Raises: Unavailable when no gateway answers.
     """
@@ -84,13 +87,13 @@ async def run_session(
         return len(encode(message)) <= max_message_bytes
 
     user = user or User()
-    phone = _Phone(account, state, misbehave, called_for, auth, max_message_bytes, fits)
+    phone = _Phone(account, state, misbehave, called_for, auth, max_message_bytes, fits, ddf)
     for limit, most in zip(LIMITS, uri_limits or (), strict=False):
         phone.tree[limit] = ["chr", str(most)]
     phone.asks = asks
     lists = Acls(state.setdefault("acls", {}), phone.tree, account.server_id)
     lists.own.update(acls or {})
-    phone.commands = Commands(phone.tree, phone.objects, user, dict(refuse or {}), lacks, phone.types, lists)
+    phone.commands = Commands(phone.tree, phone.objects, user, dict(refuse or {}), lacks, phone.types, lists, ddf)
     media_type = "application/vnd.syncml.dm+wbxml" if wbxml_encoded else "application/vnd.syncml.dm+xml"
     timeout, conversation = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS), Conversation()
     try:
@@ -159,12 +162,13 @@ class _Phone:
         auth: Auth,
         max_message_bytes: int,
         fits: Callable[[Markup], bool],
+        ddf: Ddf | None,
     ) -> None:
         self.alert = "1200" if called_for else "1201"
         self.account = account
         self.state = state
         self.tree: Tree = state.setdefault("tree", fresh_tree(account))
-        self.types: dict[str, str] = state.setdefault("types", dict(objects.TYPES))
+        self.types: dict[str, str] = state.setdefault("types", {})
         self.misbehave = misbehave
         self.auth: Auth = auth
         self.max_message_bytes = max_message_bytes
@@ -182,7 +186,7 @@ class _Phone:
             self.client_nonce = b"not the nonce"
         self.server_ok = False
         self.asks: Sequence[str] = ()
-        self.objects = Objects(self.tree, state)
+        self.objects = Objects(self.tree, self.types, state, ddf.carries if ddf else lambda _: True)
         add_account(self.tree, account)
         self.accounts = phone_tree.accounts_of(self.tree, account.server_id)
         self.used = self.accounts[0]

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from adapters.simulator import phone_tree, subtree
 from adapters.simulator.acl import DENIED, PROPERTY, Acls
+from adapters.simulator.ddf import NOTHING, Ddf, Node
 from adapters.simulator.large_objects import Assembly
 from adapters.simulator.objects import Objects, Tree
 from adapters.simulator.prompts import CANCELLED, PROMPTS, REFUSALS, User
@@ -29,7 +30,7 @@ class Commands:
 
     ``lacks`` are verbs it answers 406 to; ``list`` stands for the Get of a whole subtree, and ``TNDS`` for the Add
     and Replace of one, which it answers 415 to. ``types`` are the Type
-    properties of interior nodes; ``acls`` say what the server may do with a node.
+    properties of interior nodes; ``acls`` say what the server may do with a node, and so does the ``ddf``, if any.
     """
 
     def __init__(
@@ -41,10 +42,12 @@ class Commands:
         lacks: Collection[str],
         types: dict[str, str],
         acls: Acls,
+        ddf: Ddf | None = None,
     ) -> None:
         self._tree = tree
         self._types = types
         self._acls = acls
+        self._ddf = ddf
         self._objects = objects
         self._user = user
         self._refuse = refuse
@@ -168,7 +171,6 @@ class Commands:
         if not phone_tree.takes(self._tree, uri):
             return URI_TOO_LONG
         node, _, query = uri.partition("?")
-        fmt = text(child(item, "Meta"), "Format") if has(item, "Meta") and has(child(item, "Meta"), "Format") else "chr"
         if name == "Get":
             return self._get(uri, results)
         if node in self._refuse:
@@ -184,17 +186,31 @@ class Commands:
         if query:
             return NOT_SUPPORTED
         if name == "Exec":
-            return self._objects.execute(node, correlator)
+            code = self._permitted(name, node)
+            return self._objects.execute(node, correlator) if code == OK else code
         if name in ("Add", "Replace") and subtree.is_subtree(item):
             if "TNDS" in self._lacks:
                 return UNSUPPORTED
             take = subtree.add if name == "Add" else subtree.put
-            code = take(self._tree, self._types, node, item, self._judge)
+            code = take(self._tree, self._types, node, item, self._judge_together())
             return self._noted(name, node, code)
+        return self._write(name, node, item)
+
+    def _write(self, name: str, node: str, item: Markup) -> int:
+        """The status of an Add, Replace or Delete of one node."""
+        meta = child(item, "Meta") if has(item, "Meta") else ("Meta", [])
+        fmt = text(meta, "Format") if has(meta, "Format") else ""
+        type_ = text(meta, "Type") if fmt == "node" and has(meta, "Type") else ""
         data = text(item, "Data") if has(item, "Data") else None
-        if name == "Add" and fmt == "node" and has(child(item, "Meta"), "Type"):
-            self._types[node] = text(child(item, "Meta"), "Type")
+        placed = phone_tree.has_parent(self._tree, node)
+        code = self._permitted(name, node, Node(fmt, data, type_)) if placed else OK
+        if code != OK:
+            return code
+        if not fmt:
+            fmt = self._ddf.format_of(node, self._types) if self._ddf and name == "Add" else "chr"
         code = phone_tree.write(self._tree, name, node, fmt, data)
+        if name == "Add" and code == OK and type_:
+            self._types[node] = type_
         if code == OK:
             self._objects.written(node)
         return self._noted(name, node, code)
@@ -208,8 +224,8 @@ class Commands:
         if query == PROPERTY and node in self._tree:
             results.append(phone_tree.item(uri, "chr", self._acls.read(node)))
             return OK
-        code, items = phone_tree.read(self._tree, node, query, self._types)
-        results += [one for one in items if self._acls.allows("Get", _place(one))]
+        code, items = phone_tree.read(self._tree, node, query, self._types, self._tells)
+        results += items
         return code
 
     def _copy(self, source: str, target: str) -> int:
@@ -217,12 +233,16 @@ class Commands:
         verb = "Replace" if target in self._tree else "Add"
         if not (self._acls.allows("Get", source) and self._acls.allows(verb, target)):
             return DENIED
-        code = phone_tree.copy(self._tree, source, target)
+        fmt, value = self._tree.get(source, ["", None])
+        code = self._permitted(verb, target, Node(fmt or "", value)) if self._tells(source) else phone_tree.FORBIDDEN
+        code = phone_tree.copy(self._tree, source, target) if code == OK else code
         if code == OK:
             self._objects.written(target)
         return code
 
     def _rename(self, node: str, name: str) -> int:
+        if self._ddf and node in self._tree and not self._ddf.renames(node, name, self._types):
+            return phone_tree.NOT_ALLOWED
         code = phone_tree.rename(self._tree, node, name)
         if code == OK:
             renamed = phone_tree.beside(node, name)
@@ -238,11 +258,36 @@ class Commands:
             self._acls.added(node)
         if code == OK and name in ("Delete", "Replace"):
             self._acls.deleted()
+            for uri in [uri for uri in self._types if uri not in self._tree]:
+                del self._types[uri]
         return code
 
-    def _judge(self, uri: str) -> int:
-        """What the phone thinks of a node that is to be added with others."""
-        return self._refuse.get(uri, OK) if phone_tree.takes(self._tree, uri) else URI_TOO_LONG
+    def _tells(self, uri: str) -> bool:
+        """Whether the phone may and can tell the server what is there."""
+        if phone_tree.is_secret(uri) or (self._ddf and not self._ddf.tells(uri, self._types)):
+            return False
+        return self._acls.allows("Get", uri)
+
+    def _permitted(self, verb: str, uri: str, node: Node = NOTHING) -> int:
+        """The status by what the phone is said to hold."""
+        return self._ddf.judge(verb, uri, node, self._tree, self._types) if self._ddf else OK
+
+    def _judge_together(self) -> subtree.Judge:
+        """What the phone thinks of nodes that are to be there with others, told from the top down."""
+        types = dict(self._types)
+
+        def judge(uri: str, node: Node) -> int:
+            if not phone_tree.takes(self._tree, uri):
+                return URI_TOO_LONG
+            if uri in self._refuse or not self._ddf:
+                return self._refuse.get(uri, OK)
+            known = node if node.format == "node" else node._replace(type="")
+            code = self._ddf.judge("Add", uri, known, self._tree, types)
+            if known.type:
+                types[uri] = known.type
+            return code
+
+        return judge
 
 
 def status_of(command: Markup, msg_ref: str, code: int, *, target: str = "", items: Iterable[str] = ()) -> Markup:
@@ -268,11 +313,6 @@ def _undone(answer: Markup) -> Markup:
     if tag != "Status" or int(text(answer, "Data")) >= 300 or text(answer, "Data") in ("214", "215"):
         return answer
     return tag, [("Data", str(ROLLED_BACK)) if name == "Data" else (name, value) for name, value in content]
-
-
-def _place(item: Markup) -> str:
-    """The node that an item of Results tells of."""
-    return text(child(item, "Source"), "LocURI").partition("?")[0]
 
 
 def _no_end_of_data(uri: str) -> Markup:

@@ -5,7 +5,7 @@ Spec: OMA-TS-DM_TND-V1_2 4; OMA-TS-DM_StdObj-V1_2 5.1, 5.3
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Protocol
 from xml.sax.saxutils import escape
@@ -114,13 +114,18 @@ def takes(tree: Tree, uri: str) -> bool:
     return all(not limit or size <= limit for size, limit in zip(sizes, most, strict=True))
 
 
+def has_parent(tree: Tree, node: str) -> bool:
+    """Whether the node above is there, so that an Add has a place."""
+    parent = node.rpartition("/")[0]
+    return parent == "." or parent in tree
+
+
 def write(tree: Tree, verb: str, node: str, fmt: str, data: str | None) -> int:
     """The status of an Add, Replace or Delete, which is carried out."""
     if verb == "Add":
         if node in tree:
             return EXISTS
-        parent = node.rpartition("/")[0]
-        if parent != "." and parent not in tree:
+        if not has_parent(tree, node):
             return NOT_FOUND
         tree[node] = [fmt, None if fmt == "node" else data or ""]
         return OK
@@ -180,8 +185,17 @@ def moved(uri: str, node: str, renamed: str) -> str:
     return renamed + uri[len(node) :] if f"{uri}/".startswith(f"{node}/") else uri
 
 
-def read(tree: Tree, node: str, query: str, types: Mapping[str, str] = NO_TYPES) -> tuple[int, list[Markup]]:
-    """The status of a Get, and an item for each node it tells of. ``types`` are those of interior nodes."""
+def read(
+    tree: Tree,
+    node: str,
+    query: str,
+    types: Mapping[str, str] = NO_TYPES,
+    tells: Callable[[str], bool] = lambda _: True,
+) -> tuple[int, list[Markup]]:
+    """The status of a Get, and an item for each node it tells of: what ``tells`` keeps back is not there for a server.
+
+    ``types`` are those of interior nodes.
+    """
     node = node.rstrip("/")
     if node not in tree and node != ".":
         return NOT_FOUND, []
@@ -194,10 +208,10 @@ def read(tree: Tree, node: str, query: str, types: Mapping[str, str] = NO_TYPES)
         return OK, [item(f"{node}?{query}", "chr", properties[query])]
     if query not in ("", "list=StructData", "list=Struct", "list=TNDS"):
         return NOT_SUPPORTED, []
-    if is_secret(node):
+    if node != "." and not tells(node):
         return NOT_ALLOWED, []
     start = node + "/"
-    below = sorted(known for known in tree if query and known.startswith(start) and not is_secret(known))
+    below = sorted(known for known in tree if query and known.startswith(start) and tells(known))
     if query == "list=TNDS":
         return OK, [item(node, "xml", _tnds(tree, node, below, types), "application/vnd.syncml.dmtnds+xml")]
     items: list[Markup] = []

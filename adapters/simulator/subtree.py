@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from adapters.simulator.ddf import Node
 from adapters.simulator.objects import Tree
+from adapters.simulator.phone_tree import has_parent
 from adapters.simulator.syncml_markup import Markup, as_text, child, children, decode_xml, has, text, unbase64
 from adapters.wbxml import codec as wbxml
 from gateway.errors import DecodeError
@@ -16,8 +18,8 @@ TYPE = "application/vnd.syncml.dmtnds"
 
 OK, BAD_REQUEST, NOT_FOUND, EXISTS = 200, 400, 404, 418
 
-Nodes = dict[str, tuple[str, str | None, str]]
-"""Format, value and type by URI."""
+Judge = Callable[[str, Node], int]
+"""What the phone thinks of a node that is to be there."""
 
 
 def is_subtree(item: Markup) -> bool:
@@ -25,7 +27,7 @@ def is_subtree(item: Markup) -> bool:
     return has(item, "Meta") and has(child(item, "Meta"), "Type") and text(child(item, "Meta"), "Type").startswith(TYPE)
 
 
-def add(tree: Tree, types: dict[str, str], target: str, item: Markup, judge: Callable[[str], int]) -> int:
+def add(tree: Tree, types: dict[str, str], target: str, item: Markup, judge: Judge) -> int:
     """The status of the Add: nothing is changed unless all can be; ``judge`` says what the phone thinks of a node."""
     try:
         nodes = dict(_nodes(_root(child(item, "Data")[1], child(item, "Meta")), target))
@@ -33,17 +35,16 @@ def add(tree: Tree, types: dict[str, str], target: str, item: Markup, judge: Cal
         return BAD_REQUEST
     if any(uri in tree for uri in nodes):
         return EXISTS
-    parent = target.rpartition("/")[0]
-    if not nodes or (parent != "." and parent not in tree):
+    if not nodes or not has_parent(tree, target):
         return NOT_FOUND if nodes else BAD_REQUEST
-    refused = next((code for uri in nodes if (code := judge(uri)) != OK), OK)
+    refused = next((code for uri, node in nodes.items() if (code := judge(uri, node)) != OK), OK)
     if refused == OK:
         tree.update({uri: [fmt, value] for uri, (fmt, value, _) in nodes.items()})
         types.update({uri: type_ for uri, (fmt, _, type_) in nodes.items() if fmt == "node" and type_})
     return refused
 
 
-def put(tree: Tree, types: dict[str, str], target: str, item: Markup, judge: Callable[[str], int]) -> int:
+def put(tree: Tree, types: dict[str, str], target: str, item: Markup, judge: Judge) -> int:
     """The status of the Replace: what was at and below the target is gone, and what the item brings is there.
 
     Nothing is changed unless all can be, as with ``add``.
@@ -68,7 +69,7 @@ def _root(data: str | bytes | list[Markup], meta: Markup) -> Markup:
     return decode_xml(data.encode() if isinstance(data, str) else data)
 
 
-def _nodes(root: Markup, target: str) -> Iterator[tuple[str, tuple[str, str | None, str]]]:
+def _nodes(root: Markup, target: str) -> Iterator[tuple[str, Node]]:
     """The nodes; the one on top is the target itself, or stands below it under another name."""
     todo = []
     for node in children(root, "Node"):
@@ -81,5 +82,5 @@ def _nodes(root: Markup, target: str) -> Iterator[tuple[str, tuple[str, str | No
         fmt = child(properties, "Format")[1][0][0] if has(properties, "Format") else "node" if below else "chr"
         named = child(properties, "Type")[1][0][1] if has(properties, "Type") else ""
         value = as_text(child(node, "Value")[1]) if has(node, "Value") else ""
-        yield uri, ("bin" if fmt == "b64" else fmt, None if fmt == "node" else value, named)
+        yield uri, Node("bin" if fmt == "b64" else fmt, None if fmt == "node" else value, named)
         todo += [(one, f"{uri}/{text(one, 'NodeName')}") for one in reversed(below)]

@@ -16,8 +16,10 @@ import click
 
 from adapters.simulator.confirming_phone import Phone, switched_on
 from adapters.simulator.cp_phone import installed_account, receive_push
+from adapters.simulator.ddf import EVERY_PHONE, Ddf
 from adapters.simulator.fleet import Clients, Outcome, Phones, run_fleet
 from adapters.simulator.latency import Latencies
+from adapters.simulator.objects import UNDEFINED
 from adapters.simulator.omadm_device import MAX_MESSAGE_BYTES, run_session
 from adapters.simulator.package0 import receive_notification
 from adapters.simulator.prompts import User
@@ -31,6 +33,7 @@ from gateway import datadir, report
 from gateway.admin import client
 from gateway.cli.common import printing, settings
 from gateway.errors import ConfigError
+from gateway.files import load_catalogue
 from gateway.settings import Listener, ServiceName, Settings
 
 P = ParamSpec("P")
@@ -123,6 +126,20 @@ def _read_limits(_: click.Context, __: click.Parameter, entry: str | None) -> tu
     metavar="URI=ACL",
     help="Give that node an ACL, such as ./A/B=Get=*&Replace=other; may be given again.",
 )
+@click.option(
+    "--carries",
+    multiple=True,
+    metavar="MO",
+    help="Be a phone that has that object of the catalogue (or dcmo, diagmon) and no others than every phone has; "
+    "may be given again.",
+)
+@click.option(
+    "--ddf/--no-ddf",
+    "described",
+    default=True,
+    show_default=True,
+    help="Refuse what the DDF of an object does not allow, or take whatever is written.",
+)
 @click.option("--ask", "asks", multiple=True, metavar="URI", help="Ask the gateway for that node; may be given again.")
 @click.option(
     "--uri-limits",
@@ -167,6 +184,8 @@ def simulate_omadm(
     refuse: dict[str, int],
     lacks: tuple[str, ...],
     acls: dict[str, str],
+    carries: tuple[str, ...],
+    described: bool,
     asks: tuple[str, ...],
     uri_limits: tuple[int, int, int] | None,
     auth: Literal["md5", "mac"],
@@ -177,6 +196,8 @@ def simulate_omadm(
     state: Path | None,
 ) -> tuple[object, str]:
     """Run one OMA DM session as the demo phone, or as the one that was bootstrapped into STATE, and print it."""
+    if carries and not described:
+        raise click.UsageError("--carries is for a phone with a DDF: leave --no-ddf out")
     chosen = settings()
     file = state or datadir.simulator_state(chosen, "omadm")
     installed = installed_account(file)
@@ -198,6 +219,7 @@ def simulate_omadm(
             uri_limits=uri_limits,
             asks=asks,
             acls=acls,
+            ddf=_ddf(chosen, carries) if described else None,
             misbehave=misbehave,
             called_for=called_for,
             auth=auth,
@@ -209,6 +231,16 @@ def simulate_omadm(
         transcript.steps[:0] = heard.steps
         transcript.facts |= heard.facts
     return transcript.as_json(), transcript.text()
+
+
+def _ddf(chosen: Settings, carries: tuple[str, ...]) -> Ddf:
+    """What the phone is said to hold: the catalogue, with the objects it names if it names some.
+
+    Raises: ConfigError when a DDF is wrong, NotFound for an object that nobody knows.
+    """
+    catalogue = load_catalogue(chosen)
+    named = {name if name in UNDEFINED else catalogue.get(name).key for name in carries}
+    return Ddf(catalogue, chosen.omadm.roots, named | EVERY_PHONE if named else None)
 
 
 def _ask(shown: str) -> str:

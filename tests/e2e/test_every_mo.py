@@ -62,10 +62,13 @@ VALUES = {mo: desired(mo) for mo in ROOTS}
 
 
 class Devices:
-    """What a phone and two clients of one subscriber hold after one session and one query each."""
+    """What a phone and two clients of one subscriber hold after one session and one query each.
+
+    The phone takes what its own description would refuse, such as another state of its locks.
+    """
 
     def __init__(self, gateway: Gateway) -> None:
-        self.phone = self._ran(gateway, "omadm")
+        self.phone = self._ran(gateway, "omadm", "--no-ddf")
         self.clients = {
             layout: self._absorbed(self._ran(gateway, "rcc14", "--profile", profile, "--state", f"{layout}.json"))
             for layout, profile in (("A", "UP_1.0"), ("B", "UP_2.4"))

@@ -233,23 +233,63 @@ def test_a_phone_whose_acl_does_not_permit_it(gateway: Gateway) -> None:
     assert "REFUSED" not in gateway.run("device", "show", "alice.1")
 
 
+def test_a_phone_refuses_what_its_ddf_does_not_allow(gateway: Gateway) -> None:
+    """Unknown nodes, values that nobody may change and foreign formats end with the code that says so.
+
+    A phone without a description takes anything.
+
+    Spec: OMA-TS-DM_TND-V1_2 8 (AccessType, DFFormat); OMA-TS-DM_RepPro-V1_2 10 (404, 405, 415)
+    """
+    assert " 405" not in "".join(gateway.json("simulate", "omadm")["facts"]["commands"])
+    added = {"verb": "Add", "uri": "./3GPP_IMS/Colour", "value": "red"}
+    asked = [
+        queue(gateway, added),
+        queue(gateway, {"verb": "Add", "uri": "./3GPP_IMS/Colours/1", "value": "red"}),
+        queue(gateway, {"verb": "Replace", "uri": "./3GPP_IMS/Timer_T1", "format": "bool", "value": "true"}),
+        queue(gateway, {"verb": "Replace", "uri": "./DevDetail/FwV", "value": "9.9"}),
+        queue(gateway, {"verb": "Get", "uri": "./DevDetail/FwV"}),
+        queue(gateway, {"verb": "Delete", "uri": "./FUMO"}),
+    ]
+    met = gateway.json("simulate", "omadm")
+    assert (met["result"], met["values"]["./DevDetail/FwV"]) == ("ok", "1.0")
+    assert [outcome(gateway, one)["status"] for one in asked] == [405, 404, 415, 405, 200, 405]
+    assert met["values"]["./3GPP_IMS/Timer_T1"] == "2000"
+
+    again = queue(gateway, added)
+    assert gateway.json("simulate", "omadm", "--no-ddf")["values"]["./3GPP_IMS/Colour"] == "red"
+    assert outcome(gateway, again)["status"] == 200
+
+
+def test_a_phone_without_an_object_does_not_take_it(gateway: Gateway) -> None:
+    """Its refusal of the root is the end of that object; all others are as they should be.
+
+    Spec: OMA-TS-DM_TND-V1_2 8 (DFType)
+    """
+    without = gateway.json("simulate", "omadm", "--carries", "rcs")
+    assert without["result"] == "ok"
+    assert "Add ./3GPP_IMS 405" in without["facts"]["commands"]
+    assert not any(uri.startswith(("./3GPP_IMS", "./FUMO")) for uri in without["values"])
+    assert any(uri.startswith("./RCS/") for uri in without["values"])
+
+
 def test_a_phone_that_copies_and_renames(gateway: Gateway) -> None:
     """A value is copied and a node renamed, and both are known of the device without another reading.
 
     Spec: OMA-TS-DM_RepPro-V1_2 6.6 (Copy); OMA-TS-DM_TND-V1_2 7.7 (Name)
     """
     asked = [
-        queue(gateway, {"verb": "Add", "uri": "./Spare", "format": "node"}),
-        queue(gateway, {"verb": "Add", "uri": "./Spare/Is", "value": "en"}),
-        queue(gateway, {"verb": "Copy", "uri": "./Spare/Was", "source": "./Spare/Is"}),
-        queue(gateway, {"verb": "Replace", "uri": "./Spare?prop=Name", "value": "Kept"}),
+        queue(gateway, {"verb": "Add", "uri": "./Vendor", "format": "node"}),
+        queue(gateway, {"verb": "Add", "uri": "./Vendor/Spare", "format": "node"}),
+        queue(gateway, {"verb": "Add", "uri": "./Vendor/Spare/Is", "value": "en"}),
+        queue(gateway, {"verb": "Copy", "uri": "./Vendor/Spare/Was", "source": "./Vendor/Spare/Is"}),
+        queue(gateway, {"verb": "Replace", "uri": "./Vendor/Spare?prop=Name", "value": "Kept"}),
     ]
     phone = gateway.json("simulate", "omadm")
-    assert [outcome(gateway, one)["status"] for one in asked] == [200, 200, 200, 200]
-    assert phone["values"]["./Kept/Was"] == "en"
+    assert [outcome(gateway, one)["status"] for one in asked] == [200, 200, 200, 200, 200]
+    assert phone["values"]["./Vendor/Kept/Was"] == "en"
     others = gateway.json("device", "show", "alice.1")["others"]
-    known = [one["uri"] for one in others if one["uri"].startswith(("./Spare", "./Kept"))]
-    assert known == ["./Kept/Is", "./Kept/Was"]
+    known = [one["uri"] for one in others if one["uri"].startswith("./Vendor")]
+    assert known == ["./Vendor/Kept/Is", "./Vendor/Kept/Was"]
 
 
 def test_a_phone_that_somebody_reset_is_noticed_and_set_again(gateway: Gateway) -> None:

@@ -54,7 +54,7 @@ def test_an_object_that_changed_is_replaced_whole_and_keeps_what_the_phone_put_t
     models = '[{"manufacturer": "Acme", "subtrees": "wbxml", "replaces_subtrees": true}]'
     with serving(tmp_path, MOGATE_OMADM__MODELS=models) as gateway:
         phone = tmp_path / "phone.json"
-        simulate = ("simulate", "omadm", "--wbxml", "--state", str(phone))
+        simulate = ("simulate", "omadm", "--wbxml", "--no-ddf", "--state", str(phone))
         wanted = gateway.json(*simulate)["values"]
 
         def change() -> None:
@@ -87,17 +87,17 @@ def test_a_subtree_that_somebody_wrote_is_known_and_shown_by_its_nodes(tmp_path:
     Spec: OMA-TS-DM_RepPro-V1_2 6.6.1; OMA-TS-DM_TNDS-V1_2 5
     """
     written = (
-        "<MgmtTree xmlns='syncml:dmddf1.2'><VerDTD>1.2</VerDTD><Node><NodeName>Shop</NodeName>"
+        "<MgmtTree xmlns='syncml:dmddf1.2'><VerDTD>1.2</VerDTD><Node><NodeName>Vendor</NodeName>"
         "<RTProperties><ACL>Get=*</ACL><Format><node/></Format></RTProperties>"
         "<Node><NodeName>Url</NodeName><Value>https://shop.example</Value></Node></Node></MgmtTree>"
     )
     with serving(tmp_path) as gateway:
         options = ("--format", "xml", "--type", "application/vnd.syncml.dmtnds+xml")
-        gateway.run("device", "send", "alice.1", "Add", "./Shop", written, *options)
+        gateway.run("device", "send", "alice.1", "Add", "./Vendor", written, *options)
         met = gateway.json("simulate", "omadm", "--wbxml")
-        assert met["values"]["./Shop/Url"] == "https://shop.example"
+        assert met["values"]["./Vendor/Url"] == "https://shop.example"
         told = {leaf["uri"]: leaf for leaf in gateway.api("GET", "/devices/alice.1")["others"]}
-        assert {uri: (leaf["held"], leaf["status"]) for uri, leaf in told.items() if uri.startswith("./Shop")} == {
-            "./Shop/Url": ("https://shop.example", 200)
+        assert {uri: (leaf["held"], leaf["status"]) for uri, leaf in told.items() if uri.startswith("./Vendor")} == {
+            "./Vendor/Url": ("https://shop.example", 200)
         }
-        assert "        ./Shop/Url = https://shop.example\n" in gateway.run("trace", "alice.1", "--last", "100")
+        assert "        ./Vendor/Url = https://shop.example\n" in gateway.run("trace", "alice.1", "--last", "100")

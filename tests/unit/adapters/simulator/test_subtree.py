@@ -38,7 +38,7 @@ def item(data: object, type_: str = "xml", fmt: str = "xml") -> Markup:
 def taken(one: Markup, tree: Tree, target: str = "./A/X", refuse: dict[str, int] | None = None) -> tuple[int, Tree]:
     types: dict[str, str] = {}
     assert subtree.is_subtree(one)
-    return subtree.add(tree, types, target, one, lambda uri: (refuse or {}).get(uri, 200)), tree
+    return subtree.add(tree, types, target, one, lambda uri, _: (refuse or {}).get(uri, 200)), tree
 
 
 @pytest.mark.parametrize("data", [SPEC, [decode_xml(SPEC.replace("\n", "").encode())]], ids=["text", "markup"])
@@ -80,8 +80,8 @@ def test_a_replace_leaves_nothing_of_what_was_there() -> None:
     before: Tree = {"./A": ["node", None], "./A/X": ["node", None], "./A/X/Old": ["chr", "1"], "./A/XY": ["chr", "2"]}
     tree: Tree = dict(before)
     types: dict[str, str] = {}
-    assert subtree.put(tree, types, "./A/X", item(SPEC), lambda uri: 405 if uri == "./A/X/Key" else 200) == 405
+    assert subtree.put(tree, types, "./A/X", item(SPEC), lambda uri, _: 405 if uri == "./A/X/Key" else 200) == 405
     assert tree == before
-    assert subtree.put(tree, types, "./A/Z", item(SPEC), lambda _: 200) == 404
-    assert subtree.put(tree, types, "./A/X", item(SPEC), lambda _: 200) == 200
+    assert subtree.put(tree, types, "./A/Z", item(SPEC), lambda *_: 200) == 404
+    assert subtree.put(tree, types, "./A/X", item(SPEC), lambda *_: 200) == 200
     assert tree == {"./A": ["node", None], "./A/XY": ["chr", "2"], **ADDED}
