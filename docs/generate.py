@@ -186,9 +186,15 @@ def _default(value: object) -> str:
 
 
 def _resolve(schema: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
-    while "$ref" in content:
-        content = schema["$defs"][content["$ref"].rpartition("/")[2]]
-    return content
+    """What is meant; of what may be left out, that which it is where it is there."""
+    while True:
+        given = [one for one in content.get("anyOf", ()) if one.get("type") != "null"]
+        if len(given) == 1:
+            content = given[0]
+        elif "$ref" in content:
+            content = schema["$defs"][content["$ref"].rpartition("/")[2]]
+        else:
+            return content
 
 
 def _commands(
