@@ -1,4 +1,4 @@
-"""Many subscribers or devices at once: each row stands for itself, and what is there already stays as it is.
+"""Many subscribers, devices or values at once: each row stands for itself, and who is there already stays as they are.
 
 Rows are worked on together, so their commits share transactions; the outcome of each is told in its place. To send the
 same rows again is harmless.
@@ -22,6 +22,7 @@ OLD_TOKEN_LIFE = timedelta(days=30)
 
 Outcome = Literal["created", "present", "failed"]
 Row = TypeVar("Row")
+Found = TypeVar("Found")
 
 
 class Taken(NamedTuple):
@@ -57,21 +58,26 @@ class Bulk:
 
     async def devices(self, rows: Sequence[dict[str, Any]], tenant: str = "") -> list[Taken]:
         """Devices with the accounts they have, with ``subscriber`` and arguments of ``Inventory.add_omadm_device``."""
-        # Rows of one subscriber follow each other, for the second device builds on the first.
-        by_subscriber: dict[str, list[int]] = {}
-        for number, row in enumerate(rows):
-            by_subscriber.setdefault(row["subscriber"], []).append(number)
 
-        async def take_household(numbers: list[int]) -> list[tuple[int, Taken]]:
-            return [(number, await _told(self._device, rows[number], tenant)) for number in numbers]
+        async def take(some: Sequence[dict[str, Any]]) -> list[Taken]:
+            return [await _told(self._device, row, tenant) for row in some]
 
-        households = list(by_subscriber.values())
-        taken: list[Taken] = [Taken("failed")] * len(rows)
-        for start in range(0, len(households), AT_ONCE):
-            found = await asyncio.gather(*map(take_household, households[start : start + AT_ONCE]))
-            for number, one in (pair for pairs in found for pair in pairs):
-                taken[number] = one
-        return taken
+        return await _by_name(rows, "subscriber", take)
+
+    async def values(self, rows: Sequence[dict[str, Any]], tenant: str = "") -> list[Taken]:
+        """Values, with ``of`` (what names a subscriber, or the id of a device), ``node`` and ``value``.
+
+        Those of one are set together, for they may only be right together; where that is refused, one by one.
+        """
+
+        async def take(some: Sequence[dict[str, Any]]) -> list[Taken]:
+            if len(some) > 1:
+                together = await _told(self._values, some, tenant)
+                if isinstance(together, list):
+                    return together
+            return [one for row in some for one in _listed(await _told(self._values, [row], tenant))]
+
+        return await _by_name(rows, "of", take)
 
     async def tokens(self, rows: Sequence[dict[str, Any]], tenant: str = "") -> list[Taken]:
         """Tokens of another RCC.14 server, with ``subscriber``, ``token``, ``imei`` and ``expires_at``."""
@@ -94,6 +100,17 @@ class Bulk:
         if tenant not in ("", household.subscriber.tenant):
             raise NotFound(f"no subscriber of {tenant} is called {reference!r}")
         return household
+
+    async def _values(self, rows: Sequence[dict[str, Any]], tenant: str) -> list[Taken]:
+        of = rows[0]["of"]
+        household = await self._found(of, tenant)
+        device = next((device for device in household.devices if device.id == of), None)
+        owner = device or household.subscriber
+        held = {f"{mo}/{path}": text for mo, leaves in owner.overrides.items() for path, text in leaves.items()}
+        values = {self._inventory.address_of(row["node"]): row["value"] for row in rows}
+        await self._inventory.set_values(of, values)
+        same = [held.get(self._inventory.address_of(row["node"])) == row["value"] for row in rows]
+        return [Taken("present" if is_there else "created", owner.id) for is_there in same]
 
     async def _device(self, row: dict[str, Any], tenant: str) -> Taken:
         fields = dict(row)
@@ -125,7 +142,31 @@ async def _each(rows: Sequence[Row], take: Callable[[Row], Awaitable[Taken]]) ->
     return taken
 
 
-async def _told(take: Callable[..., Awaitable[Taken]], *arguments: Any) -> Taken:
+async def _by_name(
+    rows: Sequence[dict[str, Any]],
+    name: str,
+    take: Callable[[Sequence[dict[str, Any]]], Awaitable[Sequence[Taken]]],
+) -> list[Taken]:
+    """What became of each row; those of one name follow each other, for a row may build on the one before."""
+    by_name: dict[str, list[int]] = {}
+    for number, row in enumerate(rows):
+        by_name.setdefault(row[name], []).append(number)
+    groups = list(by_name.values())
+    taken: list[Taken] = [Taken("failed")] * len(rows)
+    for start in range(0, len(groups), AT_ONCE):
+        some = groups[start : start + AT_ONCE]
+        found = await asyncio.gather(*(take([rows[number] for number in numbers]) for numbers in some))
+        for numbers, group in zip(some, found, strict=True):
+            for number, one in zip(numbers, group, strict=True):
+                taken[number] = one
+    return taken
+
+
+def _listed(taken: Taken | list[Taken]) -> list[Taken]:
+    return taken if isinstance(taken, list) else [taken]
+
+
+async def _told(take: Callable[..., Awaitable[Found]], *arguments: Any) -> Found | Taken:
     try:
         return await take(*arguments)
     except (ConfigError, Conflict, NotFound) as refusal:

@@ -188,6 +188,11 @@ class Inventory:
             self._event("device.deleted", subscriber_id=device.subscriber_id, device_id=device.id),
         )
 
+    def address_of(self, node: str) -> str:
+        """The one spelling of a node's address. Raises: NotFound when there is no such node."""
+        managed, path, _ = self._catalogue.find(node)
+        return "/".join((managed.key, *path))
+
     async def set_values(self, reference: str, values: Mapping[str, str], unset: Sequence[str] = ()) -> list[str]:
         """Set values of a subscriber, or of one device when the reference is a device id; returns warnings.
 

@@ -1,4 +1,4 @@
-"""The admin API's routes for many subscribers or devices at once."""
+"""The admin API's routes for many subscribers, devices or values at once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pydantic
 
 from gateway.admin.models.base import Model
-from gateway.admin.models.imports import BulkRow, OldDevice, OldToken
+from gateway.admin.models.imports import BulkRow, OldDevice, OldToken, OwnValue
 from gateway.admin.models.subscribers import NewSubscriber
 from gateway.admin.routes import JSON_LINES, Call, Route
 from gateway.bulk import Bulk, Taken
@@ -19,7 +19,7 @@ MAX_ROWS = 5000
 
 
 class ImportRoutes:
-    """Rows of subscribers, devices and tokens."""
+    """Rows of subscribers, devices, values and tokens."""
 
     def __init__(self, bulk: Bulk) -> None:
         self._bulk = bulk
@@ -36,6 +36,11 @@ class ImportRoutes:
                 "POST", "/devices/bulk", self.import_devices,
                 f"Add devices with the accounts they have, as lines of JSON; at most {MAX_ROWS}",
                 takes=JSON_LINES, gives=BulkRow, many=True, confined=True,
+            ),
+            Route(
+                "POST", "/values/bulk", self.import_values,
+                f"Set values of subscribers and of single devices, as lines of JSON; at most {MAX_ROWS}",
+                takes=JSON_LINES, gives=BulkRow, many=True, confined=True, needs="subscribers:write",
             ),
             Route(
                 "POST", "/rcc14/tokens/bulk", self.import_tokens,
@@ -62,6 +67,14 @@ class ImportRoutes:
             return await self._bulk.devices(octets, call.caller.tenant)
 
         return await _take(call.body, OldDevice, take)
+
+    async def import_values(self, call: Call) -> Sequence[BulkRow]:
+        """Set values; one that is set already changes nothing."""
+
+        async def take(rows: Sequence[dict[str, Any]]) -> list[Taken]:
+            return await self._bulk.values(rows, call.caller.tenant)
+
+        return await _take(call.body, OwnValue, take)
 
     async def import_tokens(self, call: Call) -> Sequence[BulkRow]:
         """Take tokens in; those that are there get the end that is said now."""

@@ -1,10 +1,10 @@
-"""Commands that take over subscribers and devices in bulk."""
+"""Commands that take over subscribers, devices and values in bulk."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ import click
 from gateway.cli.common import api, printing, progress
 from gateway.cli.tables import read_rows
 from gateway.errors import ConfigError
-from gateway.fleet.row_mapping import ATTRIBUTE, FIELDS, LISTS, Kind
+from gateway.fleet.row_mapping import ATTRIBUTE, FIELDS, LISTS
 
 ROWS_AT_ONCE = 2000
 MAX_PART_BYTES = 900_000
@@ -30,7 +30,7 @@ def import_subscribers(file: Path) -> tuple[object, str]:
     The columns are id, imsis, msisdn, tenant, plan, groups and attribute.NAME; several IMSIs or groups have spaces
     between them. Those who are there already are counted and stay as they are: an import that was cut off is run again.
     """
-    return send(file, "/subscribers/bulk", _rows(file, "subscribers"))
+    return send(file, "/subscribers/bulk", _rows(file, FIELDS["subscribers"], free=ATTRIBUTE))
 
 
 @click.command("devices")
@@ -43,7 +43,19 @@ def import_devices(file: Path) -> tuple[object, str]:
     client_password or client_digest, client_nonce, and the same of the server. A digest is B64(MD5(name:password)), and
     nonces are in base64. Devices that are there already stay as they are.
     """
-    return send(file, "/devices/bulk", _rows(file, "devices"))
+    return send(file, "/devices/bulk", _rows(file, FIELDS["devices"]))
+
+
+@click.command("values")
+@_file_argument
+@printing
+def import_values(file: Path) -> tuple[object, str]:
+    """Set the values of FILE on subscribers and single devices: CSV or JSON lines.
+
+    A row has of (anything that names a subscriber, or the id of a device), node and value. Those of one are set
+    together. What is set already changes nothing, so an import that was cut off is run again.
+    """
+    return send(file, "/values/bulk", _rows(file, ("of", "node", "value")))
 
 
 class Fault(NamedTuple):
@@ -96,7 +108,7 @@ def _count_lines(file: Path) -> int:
         return sum(chunk.count(b"\n") for chunk in iter(lambda: octets.read(1 << 20), b""))
 
 
-def _rows(file: Path, kind: Kind) -> Iterator[tuple[int, str]]:
+def _rows(file: Path, fields: Collection[str], free: str = "") -> Iterator[tuple[int, str]]:
     """Each row of the file as a line of JSON, with the line it is from."""
     if file.suffix in JSON_LINES:
         try:
@@ -105,7 +117,7 @@ def _rows(file: Path, kind: Kind) -> Iterator[tuple[int, str]]:
         except UnicodeDecodeError as error:
             raise ConfigError(f"is not in UTF-8: {error}", file=file) from None
         return
-    for number, row in read_rows(file, FIELDS[kind], free=ATTRIBUTE if kind == "subscribers" else ""):
+    for number, row in read_rows(file, fields, free=free):
         given: dict[str, Any] = {name: text for name, text in row.items() if not name.startswith(ATTRIBUTE)}
         for name in set(LISTS) & given.keys():
             given[name] = given[name].split()

@@ -345,6 +345,11 @@ def test_subscribers_and_devices_are_taken_over_in_bulk(mogate: CliRunner, tmp_p
     assert zoe["attributes"] == {"colour": "red"}
     for outcome in ("created", "present"):
         assert mogate.invoke(cli.main, ["import", "devices", str(phones)]).stdout == f"{phones}: 1 {outcome}\n"
+    values = tmp_path / "values.csv"
+    values.write_text("of,node,value\nzoe,ims/Timer_T1,2500\nzoe,ims/Nothing,1\n")
+    for outcome in ("created", "present"):
+        done = mogate.invoke(cli.main, ["import", "values", str(values)])
+        assert done.stdout.splitlines()[0] == f"{values}: 1 {outcome}, 1 failed"
     people.write_text("id,colour\n")
     done = mogate.invoke(cli.main, ["import", "subscribers", str(people)])
     assert (done.exit_code, "not colour" in done.stderr) == (1, True)

@@ -52,6 +52,14 @@ class OldDevice(Model):
         return self
 
 
+class OwnValue(Model):
+    """A value of a subscriber's, or of one device's own: ``of`` is anything that names the one, or the other's id."""
+
+    of: Annotated[Name, Field(min_length=1)]
+    node: Annotated[str, Field(min_length=1, max_length=1000)]
+    value: Annotated[str, Field(max_length=65_536)]
+
+
 class OldToken(Model):
     """A token that another RCC.14 server gave a client: who shows it is that subscriber's, until it ends.
 

@@ -97,3 +97,28 @@ async def test_thousands_take_seconds(client: TestClient) -> None:
     assert {one["outcome"] for one in await send(client, "subscribers", rows)} == {"created"}
     assert time.process_time() - began < 10
     assert {one["outcome"] for one in await send(client, "subscribers", rows)} == {"present"}
+
+
+async def test_values_are_set_on_subscribers_and_devices(client: TestClient) -> None:
+    """Those of one together, each row with an outcome of its own; again they are there, and another value counts."""
+    await send(client, "subscribers", [{"id": "ann", "msisdn": "+15550100001"}])
+    await send(
+        client, "devices", [{"subscriber": "ann", "loc_uri": "A", "client_password": "c", "server_password": "s"}]
+    )
+    rows = [
+        {"of": "+15550100001", "node": "ims/Timer_T1", "value": "2500"},
+        {"of": "+15550100001", "node": "ims/Timer_T1x", "value": "1"},
+        {"of": "ann.1", "node": "ims/Timer_T2", "value": "17000"},
+        {"of": "+15550100001", "node": "ims/Timer_T2", "value": "soon"},
+        {"of": "nobody", "node": "ims/Timer_T1", "value": "1"},
+        {"of": "ann", "value": "1"},
+    ]
+    told = await send(client, "values", rows)
+    assert [one["outcome"] for one in told] == ["created", "failed", "created", "failed", "failed", "failed"]
+    assert [one["id"] for one in told[:3:2]] == ["ann", "ann.1"]
+    assert "Timer_T1" in told[1]["why"]
+    assert "soon" in told[3]["why"]
+    assert (await show(client, "/subscribers/ann"))["values"] == {"ims/Timer_T1": "2500"}
+    assert (await show(client, "/devices/ann.1"))["values"] == {"ims/Timer_T2": "17000"}
+    assert [one["outcome"] for one in await send(client, "values", rows)][:3] == ["present", "failed", "present"]
+    assert (await send(client, "values", [rows[0] | {"value": "3000"}]))[0]["outcome"] == "created"
