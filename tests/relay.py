@@ -23,16 +23,20 @@ DEADLINE_SECONDS = 30
 
 
 class Relay:
-    """Carries connections to a port of this machine."""
+    """Carries connections to a port of this machine; with a ``certificate`` and its key, TLS ends here."""
 
-    def __init__(self, target: int) -> None:
+    def __init__(self, target: int, certificate: Path | None = None) -> None:
         (self.port,) = free_ports(1)
         folder = tempfile.TemporaryDirectory(prefix="mogate-relay-")
         atexit.register(folder.cleanup)
-        config = Path(folder.name) / "haproxy.cfg"
+        config, tls = Path(folder.name) / "haproxy.cfg", ""
+        if certificate is not None:
+            both = Path(folder.name) / "server.pem"
+            both.write_text(certificate.read_text() + certificate.with_suffix(".key").read_text())
+            tls = f" ssl crt {both}"
         config.write_text(
             "defaults\n  mode tcp\n  timeout connect 5s\n  timeout client 1h\n  timeout server 1h\n"
-            f"listen relay\n  bind 127.0.0.1:{self.port}\n  server target 127.0.0.1:{target}\n"
+            f"listen relay\n  bind 127.0.0.1:{self.port}{tls}\n  server target 127.0.0.1:{target}\n"
         )
         self._process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "haproxy", "-q", "-db", "-f", str(config)])
         atexit.register(self.end)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from live_gateway import free_ports
 from pydantic import SecretStr
+from relay import Relay
 from smsc import Smsc, serving
 
 from adapters.sms.bearer.smpp import SmppBearer, format_validity
@@ -16,6 +19,7 @@ from adapters.sms.message import ShortMessage, submission
 from gateway.errors import ConfigError, Rejected, Throttled, Unavailable
 from gateway.fleet.push import OCTETS, Fate, Receipt, Submission
 from gateway.observe import metrics
+from gateway.serving.demo_tls import ensure_demo_certificates
 from gateway.settings import Address, SmppLink
 
 PUSH = Submission("+15550100123", OCTETS, bytes.fromhex("0605040B8423F0"), bytes.fromhex("0106"))
@@ -160,6 +164,28 @@ async def test_links_share_the_load() -> None:
             for _ in range(50):
                 await bearer.send(PUSH, 600)
         assert one.message() == other.message()
+
+
+@pytest.mark.parametrize("is_trusted", [True, False])
+async def test_tls_ends_at_an_smsc_that_is_trusted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_trusted: bool
+) -> None:
+    """A link with ``tls`` binds and sends where an authority that the system trusts stands for the SMSC, else never."""
+    for name in ("here", "elsewhere"):
+        ensure_demo_certificates(tmp_path / name, ("localhost",), datetime.now(UTC))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / ("here" if is_trusted else "elsewhere") / "ca.pem"))
+    (port,) = free_ports(1)
+    with serving(port) as smsc:
+        relay = Relay(port, tmp_path / "here" / "server.pem")
+        one = link(port, address=Address(host="localhost", port=relay.port), tls=True)
+        async with bearing(one) as bearer:
+            if is_trusted:
+                await bearer.send(PUSH, 3600, receipt=False)
+                assert (await asyncio.to_thread(smsc.message))["message"].endswith("0106")
+            else:
+                with pytest.raises(Unavailable, match="certificate"):
+                    await bearer.send(PUSH, 3600, receipt=False)
+        relay.end()
 
 
 async def test_a_bearer_needs_a_link_that_sends() -> None:
