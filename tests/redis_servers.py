@@ -107,9 +107,9 @@ class Watched(NamedTuple):
         """The one that the first Sentinel names now."""
         return next(one for one in self.servers if f"{one.port}" in self.primary_address())
 
-    def primary_address(self) -> list[str]:
-        """Host and port of the one that the first Sentinel names now."""
-        return self.sentinels[0].cli("SENTINEL", "GET-MASTER-ADDR-BY-NAME", "mogate").splitlines()
+    def primary_address(self, sentinel: int = 0) -> list[str]:
+        """Host and port of the one that this Sentinel names now."""
+        return self.sentinels[sentinel].cli("SENTINEL", "GET-MASTER-ADDR-BY-NAME", "mogate").splitlines()
 
 
 class Cluster(NamedTuple):

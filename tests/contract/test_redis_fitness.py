@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import redis_servers
+from recorder import DEADLINE_SECONDS, until
 from redis_servers import PASSWORD, RedisServer
 
 from gateway.errors import ConfigError, Unavailable
@@ -17,6 +19,7 @@ from gateway.settings import Store as StoreSettings
 from gateway.store.opening import open_store
 from gateway.store.protocol import PutSubscriber
 from gateway.store.redis.fitness import examine
+from gateway.store.redis.link import Access, Link, Server
 from gateway.store.redis.location import Location
 
 
@@ -147,6 +150,22 @@ async def test_a_write_waits_for_replicas(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="fewer than 3 replicas"):
         await store.commit(PutSubscriber(Subscriber(id="s")))
     await store.close()
+
+
+async def test_a_write_that_replicas_cannot_confirm_is_refused() -> None:
+    """One whose connection was lost just before ends at once, and one that reached a replica has none to wait for."""
+    server = RedisServer('save ""').start()
+    link = await Link.open(Server("127.0.0.1", server.port), Access(replicas=1))
+    server.kill()
+    await until(lambda: not link.alive)
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        with pytest.raises(Unavailable, match="is gone"):
+            await link.write(("SET", "a", "1"))
+    replica = next(one for one in redis_servers.watched().servers if "role:slave" in one.cli("INFO", "replication"))
+    link = await Link.open(Server("127.0.0.1", replica.port), Access(replicas=1))
+    with pytest.raises(Unavailable, match="does not tell whether replicas have the write"):
+        await link.write(("GET", "a"))
+    await link.close()
 
 
 async def test_every_server_of_a_cluster_is_looked_at() -> None:

@@ -34,6 +34,10 @@ _NAME = f"mogate-{SCHEMA_VERSION}"
 _UNFINISHED = object()
 
 
+class TooFewReplicas(Unavailable):
+    """The server has the write, but not as many replicas as are asked for: it may be cut off, and replaced by now."""
+
+
 class Access(NamedTuple):
     """How to connect to a server, wherever it is. ``replicas`` is how many must have a write before it is answered."""
 
@@ -156,7 +160,7 @@ class Link(asyncio.Protocol):
     def write(self, request: Request) -> asyncio.Future[Any]:
         """The same for a write: with replicas to wait for, it is answered once enough of them have it."""
         answer = self.request(request)
-        if not self._access.replicas:
+        if not self._access.replicas or not self.alive:
             return answer
         sure: asyncio.Future[Any] = self._loop.create_future()
         self._unsure.append((answer, sure))
@@ -224,8 +228,10 @@ class Link(asyncio.Protocol):
         self, pairs: Sequence[tuple[asyncio.Future[Any], asyncio.Future[Any]]], wait: asyncio.Future[Any]
     ) -> None:
         failure = wait.exception()
-        if failure is None and wait.result() < self._access.replicas:
-            failure = Unavailable(
+        if isinstance(failure, REFUSALS):
+            failure = TooFewReplicas(f"Redis at {self.server} does not tell whether replicas have the write: {failure}")
+        elif failure is None and wait.result() < self._access.replicas:
+            failure = TooFewReplicas(
                 f"Redis at {self.server} has the write, but fewer than {self._access.replicas} replicas do"
             )
         for answer, sure in pairs:

@@ -9,9 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from redis.asyncio import ConnectionPool, Redis
 from redis.asyncio.cluster import ClusterNode, NodesManager
-from redis.asyncio.sentinel import Sentinel
 from redis.cluster import PRIMARY
 from redis.crc import key_slot
 from redis.exceptions import (
@@ -30,7 +28,8 @@ from redis.exceptions import (
 )
 
 from gateway.errors import Unavailable
-from gateway.store.redis.link import REFUSALS, Access, Link, Request, Server
+from gateway.store.redis.link import REFUSALS, Access, Link, Request, Server, TooFewReplicas
+from gateway.store.redis.sentinels import Sentinels
 
 _ATTEMPTS = 8
 _PAUSE_SECONDS = 0.05
@@ -191,39 +190,38 @@ class OneServer(Servers):
 
 
 class SentinelServers(OneServer):
-    """The primary that a majority of Sentinels elected; asked for whenever the connection to it is lost."""
+    """The primary that Sentinels elected; asked for whenever the connection to it is lost or its replicas are."""
 
     def __init__(self, sentinels: Sequence[Server], name: str, access: Access, sentinel_access: Access) -> None:
         super().__init__(sentinels[0], access)
-        self._line = _Line(self._locate, access)
-        self._name = name
-        options = sentinel_access._replace(database=0).options()
-        self._sentinel = Sentinel(())
-        self._sentinel.sentinels = [
-            Redis.from_pool(ConnectionPool(host=one.host, port=one.port, **options)) for one in sentinels
-        ]
+        self._sentinels = Sentinels(sentinels, name, sentinel_access)
+        self._line = _Line(self._sentinels.primary, access)
+        self._looking: asyncio.Task[None] | None = None
+
+    async def run(self, errands: Sequence[Errand]) -> list[Any]:
+        try:
+            return await super().run(errands)
+        except TooFewReplicas:
+            if self._looking is None and not self._closed:
+                self._looking = asyncio.create_task(self._look_again())
+            raise
 
     async def close(self) -> None:
         await super().close()
-        await self._sentinel.aclose()
+        if self._looking is not None:
+            self._looking.cancel()
+        await self._sentinels.close()
 
-    async def _locate(self) -> Server:
+    async def _look_again(self) -> None:
+        """Leave a server whose place another has taken: one that is cut off from Sentinels does not know."""
         try:
-            host, port = await self._sentinel.discover_master(self._name)
-        except RedisError as error:
-            raise Unavailable(
-                f"no Sentinel knows a primary named {self._name}: {await self._why()}", retry_after_seconds=5
-            ) from error
-        return Server(host, port)
-
-    async def _why(self) -> str:
-        """What keeps all of the Sentinels from answering, which redis-py does not tell."""
-        sentinels = self._sentinel.sentinels
-        answers = await asyncio.gather(*(one.ping() for one in sentinels), return_exceptions=True)
-        refusals = [one for one in answers if isinstance(one, BaseException)]
-        if len(refusals) == len(sentinels):
-            return str(refusals[0])
-        return f"{len(sentinels) - len(refusals)} of {len(sentinels)} answer, and have none that is up"
+            link = self._line.link
+            if link is not None and link.server != await self._sentinels.primary():
+                await link.close()
+        except Unavailable:
+            pass  # the next write that misses its replicas looks again
+        finally:
+            self._looking = None
 
     async def _follow(self, error: RedisError, key: str) -> Link | None:
         # The primary we talk to has become a replica.
