@@ -60,6 +60,7 @@ from gateway.admin.imports import ImportRoutes
 from gateway.admin.instructions import InstructionRoutes
 from gateway.admin.jobs import JobRoutes
 from gateway.admin.metrics import MetricsRoutes
+from gateway.admin.node_sets import NodeSetRoutes
 from gateway.admin.openid import OpenidFront
 from gateway.admin.operations import OperationRoutes
 from gateway.admin.people import PeopleRoutes
@@ -90,6 +91,7 @@ from gateway.fleet.owners import Ownership
 from gateway.ims_credentials import ImsCredentials
 from gateway.inventory import Inventory
 from gateway.jobs import Jobs
+from gateway.node_sets import NodeSets
 from gateway.nodes import Nodes, this_process
 from gateway.observe import metrics
 from gateway.observe.around import bare
@@ -369,6 +371,7 @@ async def running(
             SubscriberRoutes(store, service, inventory, Subscriptions(store, inventory, now), documents).routes(),
             DeviceRoutes(store, service, inventory, ims, now, laid_open).routes(),
             OperationRoutes(store, inventory, now).routes(),
+            NodeSetRoutes(NodeSets(store), inventory).routes(),
             JobRoutes(jobs, inventory, packages, now).routes(),
             PushRoutes(store, inventory, pushes).routes(),
             InstructionRoutes(inventory, cp_documents).routes(),

@@ -1,9 +1,9 @@
 """All that a store keeps for long, as lines of JSON: to go from one store to another, and to have a copy.
 
 The first line tells the format and which key opens the secrets, which stay sealed; then comes a line per household, one
-per event, one per record (people, tokens, the audit log, campaigns, webhooks, phone models and work that waits), and
-one that counts them. Sessions, ephemeral values, traces, whom these wait for, and findings of comparisons end by
-themselves and are left out.
+per event, one per record (people, tokens, the audit log, campaigns, webhooks, phone models, sets of nodes and work that
+waits), and one that counts them. Sessions, ephemeral values, traces, whom these wait for, and findings of comparisons
+end by themselves and are left out.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import IO
 import msgspec
 from msgspec.structs import replace
 
-from gateway import detections, tacs
+from gateway import detections, node_sets, tacs
 from gateway.access.audit import OPEN
 from gateway.access.people import TOKEN, USER
 from gateway.errors import ConfigError, Conflict
@@ -43,7 +43,7 @@ from gateway.store.protocol import (
 FORMAT = 2
 KINDS = (
     USER, TOKEN, AUDIT, OPEN, tacs.KIND, detections.WORK, reach.WORK, deliveries.WORK, members.WORK, webhooks.WORK,
-    rollouts.FILES, rollouts.KIND,
+    rollouts.FILES, rollouts.KIND, node_sets.KIND,
 )  # fmt: skip
 """The kinds of records. Chores, turns and nodes are not among them: every store has its own."""
 WITH_PARTS = (members.WORK, webhooks.WORK)

@@ -42,6 +42,7 @@ TIERS = (
         "gateway.detections",
         "gateway.registrations",
         "gateway.nodes",
+        "gateway.node_sets",
         "gateway.tacs",
         "gateway.shadow",
         "gateway.admin",

@@ -21,6 +21,7 @@ COMMANDS = {
     "mo": Later("catalogue:mo", "The catalogue of management objects."),
     "mapping": Later("mapping:mapping", "How MOs appear in provisioning documents."),
     "subscriber": Later("fleet:subscriber", "Subscribers."),
+    "node-set": Later("node_sets:node_set", "Nodes that are read often, by name."),
     "device": Later("fleet:device", "Devices."),
     "set": Later("values:set_values", "Set values of a subscriber, or of one device when REF is a device id."),
     "unset": Later("values:unset_values", "Take back values that were set on a subscriber or device."),

@@ -11,7 +11,7 @@ import click
 
 from gateway import report
 from gateway.admin.client import segment
-from gateway.cli import objects
+from gateway.cli import node_sets, objects
 from gateway.cli.common import api, printing, removal
 from gateway.errors import ConfigError
 
@@ -278,5 +278,5 @@ def _queue(ref: str, body: object) -> tuple[object, str]:
     return made, f"operation {made['id']} waits for the next session"
 
 
-for _command in objects.COMMANDS:
+for _command in (*objects.COMMANDS, node_sets.device_get):
     device.add_command(_command)

@@ -48,6 +48,30 @@ def test_two_sessions_stand_beside_each_other(gateway: Gateway, console: Page) -
     expect(console.locator(".session").first).to_be_visible()
 
 
+def test_a_set_of_nodes_is_read_at_once(gateway: Gateway, console: Page) -> None:
+    """Saved by name from what the tree shows, asked for with one press, and from the command line as well."""
+    visit(console, "#/subscribers/alice/alice.1?tab=tree&filter=Timer_T")
+    console.get_by_text("Sets of nodes").click()
+    expect(console.get_by_label("Addresses, one a line")).to_have_value(re.compile("./3GPP_IMS/Timer_T1\n"))
+    console.get_by_label("Addresses, one a line").fill("./3GPP_IMS/Timer_T1\n./DevDetail/SwV")
+    console.get_by_label("Name of the set").fill("IMS basics")
+    console.get_by_role("button", name="Save the set").click()
+    console.get_by_role("button", name="Get IMS basics now").click()
+    expect(console.get_by_role("status")).to_contain_text("Asked for 2")
+    gateway.json("simulate", "omadm")
+    live = console.locator("tr[data-path='ims/Timer_T1']").get_by_role("gridcell").nth(3)
+    expect(live).to_contain_text("ago")
+    shown = gateway.run("device", "get", "alice.1", "./DevInfo/Lang", "--set", "IMS basics")
+    assert [line.split()[3] for line in shown.splitlines()] == [
+        "./3GPP_IMS/Timer_T1",
+        "./DevDetail/SwV",
+        "./DevInfo/Lang",
+    ]
+    assert "no set of nodes is called 'x'" in gateway.run("device", "get", "alice.1", "--set", "x", fails=True)
+    gateway.run("node-set", "delete", "IMS basics")
+    assert gateway.json("node-set", "list") == []
+
+
 def test_an_imei_leads_to_its_phone(console: Page) -> None:
     """Each identity in the one search box; what is nobody's says so."""
     search = console.get_by_label("Find a subscriber or device")
@@ -138,6 +162,13 @@ def test_a_phone_is_locked_and_asked(gateway: Gateway, console: Page) -> None:
     expect(camera).to_contain_text("enabled")
     expect(camera.get_by_role("button", name="disable Camera")).to_be_enabled()
     expect(console.get_by_label("Software", exact=True).first).to_contain_text("done")
+    measure = console.get_by_role("form", name="Measure")
+    measure.get_by_label("Function").fill("Battery")
+    measure.get_by_role("textbox", name="Parameters").fill("Interval=60\nLog/Mode=all")
+    measure.get_by_role("button", name="Ask the phone to").click()
+    expect(console.get_by_label("Measurements", exact=True).get_by_role("status")).to_be_visible()
+    gateway.json("simulate", "omadm")
+    expect(console.get_by_label("Measurements", exact=True)).to_contain_text(re.compile("start Battery: ?done"))
     console.get_by_role("button", name="Show what to type").click()
     expect(console.get_by_label("Set up by hand")).to_contain_text("No menu has")
     console.get_by_role("link", name="Summary").click()

@@ -1,7 +1,7 @@
 // What the phone itself can tell: of itself, its capabilities, software and measurements; and what is typed into it by hand.
 import { call, get, may, segment } from "../api.js";
 import { html } from "../dom.js";
-import { Badge, Command, Facts, Panel, Problem, Table, useAction, When } from "../parts.js";
+import { Badge, Choice, Command, Facts, Panel, Problem, Table, useAction, When } from "../parts.js";
 
 export function Diagnostics({ subscriber, device, reload }) {
   return html`<div class="grid">
@@ -9,13 +9,13 @@ export function Diagnostics({ subscriber, device, reload }) {
       <${Read} title="What it says of itself" kind="inventory" action="read" device=${device} reload=${reload} line=${`mogate device inventory ${device.id}`}>${Leaves}<//>
       <${Read} title="Capabilities" kind="capability" action="list" device=${device} reload=${reload} line=${`mogate device capability ${device.id} list`}>${Capabilities}<//>
       <${Read} title="Software" kind="software" action="inventory" device=${device} reload=${reload} line=${`mogate device software list ${device.id}`}>${Components}<//>
-      <${Read} title="Measurements" kind="diagnostics" action="list" device=${device} reload=${reload} line=${`mogate device diagnostics ${device.id} list`}>${Leaves}<//>`}
+      <${Read} title="Measurements" kind="diagnostics" action="list" device=${device} reload=${reload} line=${`mogate device diagnostics ${device.id} list`} more=${Measure}>${Leaves}<//>`}
     <${ByHand} subscriber=${subscriber} device=${device} />
   </div>`;
 }
 
 // One kind of thing that a job reads: what the last one found, and a button for another.
-function Read({ title, kind, action, device, reload, line, children: Found }) {
+function Read({ title, kind, action, device, reload, line, more: More, children: Found }) {
   const order = async (body) => {
     await call("POST", `/devices/${segment(device.id)}/jobs`, { body: { kind, ...body } });
     await reload();
@@ -29,8 +29,30 @@ function Read({ title, kind, action, device, reload, line, children: Found }) {
     <${Problem} of=${problem} />
     ${running && html`<p class="notice" role="status">${running.action} ${running.subject}: ${running.step}</p>`}
     ${last ? html`<p class="muted"><${Badge}>${last.state}<//> ${last.code} ${last.meaning} <${When} at=${last.ended_at} /></p><${Found} of=${last} act=${act} off=${off} />` : html`<p class="muted">The phone was not asked yet.</p>`}
+    ${More && html`<${More} jobs=${jobs} act=${act} off=${off} />`}
     <${Command} line=${line} />
   <//>`;
+}
+
+const VERBS = [["start", "start"], ["configure", "only give it its parameters"], ["stop", "stop"], ["read", "read what it measured"]];
+
+// Starts a function with its parameters, or stops or reads it; what the last of these came to.
+function Measure({ jobs, act, off }) {
+  const last = jobs.findLast((job) => job.action !== "list" && job.state !== "running");
+  const submit = (event) => {
+    event.preventDefault();
+    const { action, subject, items } = Object.fromEntries(new FormData(event.target));
+    act({ action, subject: subject.trim(), items: items.split("\n").map((item) => item.trim()).filter(Boolean) });
+  };
+  return html`<form class="stack" aria-label="Measure" onSubmit=${submit}>
+      <div class="row fields">
+        <label class="field"><span>Function</span><input name="subject" required placeholder="Battery" maxlength="200" autocomplete="off" /></label>
+        <${Choice} name="action" label="Do" value="start" of=${VERBS} />
+      </div>
+      <label class="field"><span>Parameters, NAME=VALUE a line</span><textarea name="items" rows="2" placeholder="Interval=60" spellcheck=${false} /></label>
+      <p class="row"><button type="submit" disabled=${off}>Ask the phone to</button></p>
+    </form>
+    ${last && html`<p>${last.action} ${last.subject}: <${Badge}>${last.state}<//> ${last.code} ${last.meaning} <${When} at=${last.ended_at} /></p><${Leaves} of=${last} />`}`;
 }
 
 function Leaves({ of: { read } }) {

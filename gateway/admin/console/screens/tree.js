@@ -6,6 +6,7 @@ import { Badge, Facts, Filter, Loaded, Panel, Problem, useAction, useLoad, When 
 import { definitionOf, leavesOf, permittedOf, rowsOf } from "../tree.js";
 import { refine } from "../route.js";
 import { Basket } from "./basket.js";
+import { NodeSets } from "./node_sets.js";
 
 const LIVE_SECONDS = 2;
 
@@ -65,6 +66,7 @@ function Explorer({ filter, leaves, subscriber, device, reload }) {
     ${applied && !edits.length && html`<p class="notice good" role="status">Applied. It goes out when the phone next calls.</p>
       ${applied.map((warning) => html`<p class="notice warn" key=${warning}>${warning}</p>`)}`}
     <${Basket} subscriber=${subscriber} device=${device} reload=${reload} onApplied=${(warnings) => { setChosen(null); setApplied(warnings); }} />
+    ${device.omadm && html`<${NodeSets} device=${device} shown=${filter ? rows.filter((row) => row.leaf?.known).map((row) => row.leaf.known.uri) : []} reload=${reload} />`}
     <p class="muted hint">Choose a leaf to see what it may hold and to change it. Arrow keys walk the tree, Enter chooses.</p>
     <div class=${leaf ? "explorer open" : "explorer"}>
       <div class="scroll">
