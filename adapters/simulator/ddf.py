@@ -20,8 +20,8 @@ from gateway.tree.format import Format
 
 OK, NOT_ALLOWED, UNSUPPORTED = 200, 405, 415
 
-VENDOR = "./Vendor"
-"""The maker's own corner, where a phone takes what it is given."""
+FREE = ("./Vendor/", "./SyncML/")
+"""The maker's own corner, where a phone takes what it is given, and accounts of OMA DM 1.1.2, which no DDF defines."""
 
 EVERY_PHONE = frozenset({"devinfo", "devdetail", "dmacc"})
 """What the catalogue calls the objects that no phone is without."""
@@ -138,7 +138,7 @@ class Ddf:
 
     def _judge_outside(self, verb: str, uri: str, node: Node) -> int:
         """Outside of all objects there are only nodes on the way to one, and the maker's own."""
-        if verb != "Add" or f"{uri}/".startswith(f"{VENDOR}/"):
+        if verb != "Add" or f"{uri}/".startswith(FREE):
             return OK
         return OK if node.format == Format.NODE else NOT_ALLOWED
 

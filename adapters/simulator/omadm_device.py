@@ -9,6 +9,7 @@ Spec: OMA-TS-DM_Protocol-V1_2 6, 8 (packages), OMA-TS-DM_Security-V1_2 5.3 (md5)
 from __future__ import annotations
 
 import base64
+import functools
 import secrets
 import ssl
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -26,7 +27,20 @@ from adapters.simulator.objects import Objects, Tree
 from adapters.simulator.phone_commands import BUFFERED, NEXT_MESSAGE, NO_END_OF_DATA, Commands
 from adapters.simulator.phone_tree import LIMITS, Account, add_account, fresh_tree
 from adapters.simulator.prompts import User
-from adapters.simulator.syncml_markup import Markup, child, children, decode_xml, encode_xml, has, text, unbase64
+from adapters.simulator.syncml_markup import (
+    LATEST,
+    VERSIONS,
+    Markup,
+    Version,
+    child,
+    children,
+    decode_xml,
+    encode_wbxml,
+    encode_xml,
+    has,
+    text,
+    unbase64,
+)
 from adapters.simulator.syncml_proof import MAC_HEADER, TYPES, is_signed, mac_header, md5_credentials
 from adapters.simulator.transcript import Transcript
 from adapters.syncml.readable import Conversation
@@ -63,6 +77,7 @@ async def run_session(
     asks: Sequence[str] = (),
     acls: Mapping[str, str] | None = None,
     ddf: Ddf | None = None,
+    version: str = LATEST.dtd,
 ) -> Transcript:
     """One session from package 1 to the end, as a transcript; the phone's tree and nonces are kept in ``state_file``.
 
@@ -76,24 +91,30 @@ async def run_session(
     takes only URIs of so many segments, characters, and characters in a segment. ``tls`` has what it trusts and the
     certificate that it shows; credentials it keeps to itself until it is asked for them. ``asks`` are nodes that the
     phone asks the gateway for. ``acls`` is URI -> the ACL that the node has from now on. Without a ``ddf`` the phone
-    takes any node that has a parent.
+    takes any node that has a parent. ``version`` 1.1 is a phone of OMA DM 1.1.2: with accounts as they were then,
+    without objects that tell of their end, and without serialized subtrees.
 
     Raises: Unavailable when no gateway answers.
     """
     state = load_memory(state_file)
-    encode = wbxml.encode if wbxml_encoded else encode_xml
+    spoken = VERSIONS[version]
+    encode = functools.partial(encode_wbxml if wbxml_encoded else encode_xml, version=spoken)
 
     def fits(message: Markup) -> bool:
         return len(encode(message)) <= max_message_bytes
 
     user = user or User()
-    phone = _Phone(account, state, misbehave, called_for, auth, max_message_bytes, fits, ddf)
+    phone = _Phone(account, state, misbehave, called_for, auth, max_message_bytes, fits, ddf, spoken)
     for limit, most in zip(LIMITS, uri_limits or (), strict=False):
         phone.tree[limit] = ["chr", str(most)]
     phone.asks = asks
     lists = Acls(state.setdefault("acls", {}), phone.tree, account.server_id)
     lists.own.update(acls or {})
-    phone.commands = Commands(phone.tree, phone.objects, user, dict(refuse or {}), lacks, phone.types, lists, ddf)
+    older = spoken is not LATEST
+    lacks = {*lacks, "TNDS"} if older else lacks
+    phone.commands = Commands(
+        phone.tree, phone.objects, user, dict(refuse or {}), lacks, phone.types, lists, ddf, older=older
+    )
     media_type = "application/vnd.syncml.dm+wbxml" if wbxml_encoded else "application/vnd.syncml.dm+xml"
     timeout, conversation = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS), Conversation()
     try:
@@ -163,11 +184,13 @@ class _Phone:
         max_message_bytes: int,
         fits: Callable[[Markup], bool],
         ddf: Ddf | None,
+        version: Version,
     ) -> None:
+        self.version = version
         self.alert = "1200" if called_for else "1201"
         self.account = account
         self.state = state
-        self.tree: Tree = state.setdefault("tree", fresh_tree(account))
+        self.tree: Tree = state.setdefault("tree", fresh_tree(account, version.dtd))
         self.types: dict[str, str] = state.setdefault("types", {})
         self.misbehave = misbehave
         self.auth: Auth = auth
@@ -186,8 +209,11 @@ class _Phone:
             self.client_nonce = b"not the nonce"
         self.server_ok = False
         self.asks: Sequence[str] = ()
-        self.objects = Objects(self.tree, self.types, state, ddf.carries if ddf else lambda _: True)
-        add_account(self.tree, account)
+        # Without the alert by which such an object tells of its end there is none.
+        is_latest = version is LATEST
+        carries: Callable[[str], bool] = ddf.carries if ddf and is_latest else lambda _: is_latest
+        self.objects = Objects(self.tree, self.types, state, carries)
+        add_account(self.tree, account, version.dtd)
         self.accounts = phone_tree.accounts_of(self.tree, account.server_id)
         self.used = self.accounts[0]
         self._take_account()
@@ -370,8 +396,8 @@ class _Phone:
         """
         self.msg_id += 5 if self.misbehave == "reorder" and self.msg_id else 1
         header: list[Markup] = [
-            ("VerDTD", "1.2"),
-            ("VerProto", "DM/1.2"),
+            ("VerDTD", self.version.dtd),
+            ("VerProto", self.version.protocol),
             ("SessionID", self.session_id),
             ("MsgID", str(self.msg_id)),
             ("Target", [("LocURI", self.account.server_id)]),

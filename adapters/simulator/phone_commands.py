@@ -29,8 +29,9 @@ class Commands:
     """What one phone does with commands; ``refuse`` is URI -> status for writes there.
 
     ``lacks`` are verbs it answers 406 to; ``list`` stands for the Get of a whole subtree, and ``TNDS`` for the Add
-    and Replace of one, which it answers 415 to. ``types`` are the Type
-    properties of interior nodes; ``acls`` say what the server may do with a node, and so does the ``ddf``, if any.
+    and Replace of one, which it answers 415 to. ``types`` are the Type properties of interior nodes;
+    ``acls`` say what the server may do with a node, and so does the ``ddf``, if any. ``older`` says that it is a phone
+    of OMA DM 1.1.2, to which a Replace is an Add where there is nothing.
     """
 
     def __init__(
@@ -43,11 +44,14 @@ class Commands:
         types: dict[str, str],
         acls: Acls,
         ddf: Ddf | None = None,
+        *,
+        older: bool = False,
     ) -> None:
         self._tree = tree
         self._types = types
         self._acls = acls
         self._ddf = ddf
+        self._older = older
         self._objects = objects
         self._user = user
         self._refuse = refuse
@@ -177,6 +181,8 @@ class Commands:
             return self._refuse[node]
         if name == "Replace" and query == PROPERTY:
             return self._acls.write(node, text(item, "Data") if has(item, "Data") else "")
+        if self._older and name == "Replace" and not query and node not in self._tree:
+            name = "Add"
         if name == "Copy":
             return self._copy(text(child(item, "Source"), "LocURI") if has(item, "Source") else "", node)
         if not self._acls.allows(name, node):
@@ -217,7 +223,7 @@ class Commands:
 
     def _get(self, uri: str, results: list[Markup]) -> int:
         node, _, query = uri.partition("?")
-        if query.startswith("list=") and "list" in self._lacks:
+        if query.startswith("list=") and ("list" in self._lacks or (self._older and query.startswith("list=TNDS"))):
             return NOT_SUPPORTED
         if not self._acls.allows("Get", node):
             return DENIED if node in self._tree else phone_tree.NOT_FOUND

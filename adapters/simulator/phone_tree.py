@@ -14,6 +14,9 @@ from adapters.simulator.objects import Tree, is_permanent
 from adapters.simulator.syncml_markup import Markup
 
 _ROOT = "./DMAcc/mogate"
+OLDER = "./SyncML/DMAcc"
+"""Where a phone of OMA DM 1.1.2 has its accounts."""
+_OLDER_SECRETS = {"CLCRED": "ClientPW", "SRVCRED": "ServerPW"}
 
 NO_TYPES: Mapping[str, str] = MappingProxyType({})
 
@@ -41,13 +44,13 @@ class Account(Protocol):
     def server_id(self) -> str: ...
 
 
-def fresh_tree(account: Account) -> Tree:
+def fresh_tree(account: Account, version: str) -> Tree:
     """The tree as it comes from the factory, but for the standard objects."""
     leaves = {
         "./DevInfo/DevId": account.loc_uri,
         "./DevInfo/Man": account.manufacturer,
         "./DevInfo/Mod": account.model,
-        "./DevInfo/DmV": "1.2",
+        "./DevInfo/DmV": version,
         "./DevInfo/Lang": "en",
     }
     return {"./DevInfo": ["node", None], **{uri: ["chr", value] for uri, value in leaves.items()}}
@@ -56,14 +59,16 @@ def fresh_tree(account: Account) -> Tree:
 def accounts_of(tree: Tree, server_id: str) -> list[str]:
     """The nodes of the accounts with that server, the one that was added last first."""
     return [
-        uri[: -len("/ServerID")]
+        uri.rpartition("/")[0]
         for uri, (_, value) in reversed(tree.items())
-        if uri.endswith("/ServerID") and value == server_id
+        if uri.endswith(("/ServerID", "/ServerId")) and value == server_id
     ]
 
 
 def secret_of(tree: Tree, account: str, level: str) -> str:
     """The password of one direction of an account: CLCRED or SRVCRED."""
+    if account.startswith(f"{OLDER}/"):
+        return (tree.get(f"{account}/{_OLDER_SECRETS[level]}") or ["", ""])[1] or ""
     for uri, (_, value) in tree.items():
         if uri.startswith(f"{account}/AppAuth/") and uri.endswith("/AAuthLevel") and value == level:
             return (tree.get(f"{uri.rpartition('/')[0]}/AAuthSecret") or ["", ""])[1] or ""
@@ -72,17 +77,35 @@ def secret_of(tree: Tree, account: str, level: str) -> str:
 
 def address_of(tree: Tree, account: str) -> str:
     """The URL of an account's server, where the account says one."""
-    return (tree.get(f"{account}/AppAddr/1/Addr") or ["", ""])[1] or ""
+    leaf = "Addr" if account.startswith(f"{OLDER}/") else "AppAddr/1/Addr"
+    return (tree.get(f"{account}/{leaf}") or ["", ""])[1] or ""
 
 
 def is_secret(uri: str) -> bool:
     """Whether the phone tells nobody what is there."""
-    return uri.endswith("/AAuthSecret")
+    return uri.endswith(("/AAuthSecret", *(f"/{leaf}" for leaf in _OLDER_SECRETS.values())))
 
 
-def add_account(tree: Tree, account: Account) -> None:
-    """Add the DMAcc subtree of the account the phone came with; it never tells the secrets."""
+def add_account(tree: Tree, account: Account, version: str) -> None:
+    """Add the DMAcc subtree of the account the phone came with; it never tells the secrets.
+
+    Spec: OMA-TS-DM_StdObj-V1_2 5.3; SyncML Device Management 1.1.2 (DMAcc)
+    """
     if accounts_of(tree, account.server_id):
+        return
+    if version != "1.2":
+        above = OLDER.rpartition("/")[0]
+        tree |= {uri: ["node", None] for uri in (above, OLDER, f"{OLDER}/mogate")}
+        leaves = {
+            "AddrType": "1",
+            "ServerId": account.server_id,
+            "UserName": account.client_name,
+            "ClientPW": account.client_password,
+            "ServerPW": account.server_password,
+            "AuthPref": "syncml:auth-md5",
+            "Name": account.server_id,
+        }
+        tree |= {f"{OLDER}/mogate/{leaf}": ["chr", value] for leaf, value in leaves.items()}
         return
     root = _ROOT
     for uri, (fmt, value) in {

@@ -6,16 +6,36 @@ Spec: OMA-TS-SyncML_RepPro-V1_2 5
 from __future__ import annotations
 
 import base64
-from typing import Any
+from typing import Any, NamedTuple
 
 from lxml import etree
 
+from adapters.wbxml import codec as wbxml
+from adapters.wbxml.tables import PUBLIC_IDS
+
 Markup = tuple[str, Any]
 
-_NAMESPACE = {"SyncML": "SYNCML:SYNCML1.2", "MgmtTree": "syncml:dmddf1.2"}
+_SUBTREE = "syncml:dmddf1.2"
 
 
-def encode_xml(message: Markup) -> bytes:
+class Version(NamedTuple):
+    """What a phone calls the protocol, in the header of a message and around it."""
+
+    dtd: str
+    protocol: str
+    namespace: str
+    public_id: int
+
+
+VERSIONS = {
+    number: Version(number, f"DM/{number}", f"SYNCML:SYNCML{number}", PUBLIC_IDS[f"-//SYNCML//DTD SyncML {number}//EN"])
+    for number in ("1.2", "1.1")
+}
+"""OMA DM 1.2, and 1.1.2 before it."""
+LATEST = VERSIONS["1.2"]
+
+
+def encode_xml(message: Markup, version: Version = LATEST) -> bytes:
     """The octets of a message."""
 
     def build(markup: Markup, namespace: str) -> Any:
@@ -24,11 +44,16 @@ def encode_xml(message: Markup) -> bytes:
         if isinstance(content, str):
             element.text = content or None
         else:
-            below = "syncml:metinf" if tag == "Meta" else _NAMESPACE.get(tag, namespace)
+            below = "syncml:metinf" if tag == "Meta" else _SUBTREE if tag == "MgmtTree" else namespace
             element.extend(build(child, below) for child in content)
         return element
 
-    return bytes(etree.tostring(build(message, _NAMESPACE["SyncML"]), encoding="UTF-8", xml_declaration=True))
+    return bytes(etree.tostring(build(message, version.namespace), encoding="UTF-8", xml_declaration=True))
+
+
+def encode_wbxml(message: Markup, version: Version = LATEST) -> bytes:
+    """The octets of a message in WBXML."""
+    return wbxml.encode(message, wbxml.Header(version=2, public_id=version.public_id))
 
 
 def decode_xml(octets: bytes) -> Markup:

@@ -27,6 +27,7 @@ from adapters.simulator.rcc14_client import Wifi, run_query
 from adapters.simulator.rcc14_document import Reader
 from adapters.simulator.rcc14_wire import Servers
 from adapters.simulator.rcscfg import receive_reconfiguration
+from adapters.simulator.syncml_markup import LATEST, VERSIONS
 from adapters.simulator.transcript import Transcript
 from adapters.sms.bearer.file import SMS_FILE
 from gateway import datadir, report
@@ -149,6 +150,13 @@ def _read_limits(_: click.Context, __: click.Parameter, entry: str | None) -> tu
     help="Take no URIs of more segments, characters, or characters in a segment (0: no limit).",
 )
 @click.option(
+    "--version",
+    type=click.Choice(list(VERSIONS)),
+    default=LATEST.dtd,
+    show_default=True,
+    help="Of OMA DM: 1.1 is a phone of 1.1.2, with its own state and its account where they were then.",
+)
+@click.option(
     "--auth",
     type=click.Choice(["md5", "mac"]),
     default="md5",
@@ -188,6 +196,7 @@ def simulate_omadm(
     described: bool,
     asks: tuple[str, ...],
     uri_limits: tuple[int, int, int] | None,
+    version: str,
     auth: Literal["md5", "mac"],
     max_message: int,
     answers: tuple[str, ...],
@@ -199,7 +208,8 @@ def simulate_omadm(
     if carries and not described:
         raise click.UsageError("--carries is for a phone with a DDF: leave --no-ddf out")
     chosen = settings()
-    file = state or datadir.simulator_state(chosen, "omadm")
+    older = version != LATEST.dtd
+    file = state or datadir.simulator_state(chosen, f"omadm-{version}" if older else "omadm")
     installed = installed_account(file)
     account = installed or datadir.load_demo(chosen).omadm
     called_for = ""
@@ -220,6 +230,7 @@ def simulate_omadm(
             asks=asks,
             acls=acls,
             ddf=_ddf(chosen, carries) if described else None,
+            version=version,
             misbehave=misbehave,
             called_for=called_for,
             auth=auth,

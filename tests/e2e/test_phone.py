@@ -272,6 +272,36 @@ def test_a_phone_without_an_object_does_not_take_it(gateway: Gateway) -> None:
     assert any(uri.startswith("./RCS/") for uri in without["values"])
 
 
+def test_a_phone_of_the_version_before(gateway: Gateway) -> None:
+    """It is managed in its own version: settings, a changed one, and new credentials, in the account as it was then.
+
+    Spec: OMA-TS-DM_Protocol-V1_2 (VerDTD, VerProto); SyncML Device Management 1.1.2 (DMAcc)
+    """
+    first = gateway.json("simulate", "omadm", "--version", "1.1")
+    assert first["result"] == "ok"
+    assert (first["values"]["./3GPP_IMS/Timer_T1"], first["values"]["./DevInfo/DmV"]) == ("2000", "1.1")
+    assert not any(uri.startswith(("./DMAcc", "./FUMO")) for uri in first["values"])
+
+    gateway.run("set", "alice", "ims/Timer_T1=3000")
+    missing = queue(gateway, {"verb": "Replace", "uri": "./3GPP_IMS/Ext/GSMA/New", "value": "1"})
+    gateway.run("device", "rotate", "alice.1")
+    met = gateway.json("simulate", "omadm", "--version", "1.1", "--wbxml")
+    assert (met["result"], met["values"]["./3GPP_IMS/Timer_T1"]) == ("ok", "3000")
+    assert "Get ./SyncML/DMAcc?list=StructData 200" in met["facts"]["commands"]
+    assert outcome(gateway, missing)["status"] == 200
+    flash = json.loads((gateway.folder / "data" / "simulator" / "omadm-1.1.json").read_text())
+    assert flash["tree"]["./SyncML/DMAcc/mogate/ClientPW"][1] not in ("", gateway_password(gateway))
+
+    assert gateway.json("simulate", "omadm", "--version", "1.1")["result"] == "ok"
+    (job,) = gateway.json("device", "jobs", "alice.1")
+    assert (job["state"], job["meaning"]) == ("done", "the device has used its new credentials")
+
+
+def gateway_password(gateway: Gateway) -> str:
+    """The password that the demo phone came with."""
+    return str(json.loads((gateway.folder / "data" / "demo.json").read_text())["omadm"]["client_password"])
+
+
 def test_a_phone_that_copies_and_renames(gateway: Gateway) -> None:
     """A value is copied and a node renamed, and both are known of the device without another reading.
 

@@ -144,6 +144,36 @@ async def test_package_1_has_credentials_alert_and_devinfo(script: Script, state
     assert {"./DevInfo/DevId", "./DevInfo/Man", "./DevInfo/Mod", "./DevInfo/DmV", "./DevInfo/Lang"} == set(uris)
 
 
+async def test_a_phone_of_1_1_2(script: Script, state: Path) -> None:
+    """It speaks of its own version, has its account where that was then, and makes what a Replace does not find.
+
+    Spec: OMA-TS-DM_Protocol-V1_2 (VerDTD, VerProto); SyncML Device Management 1.1.2 (DMAcc)
+    """
+    ask = command("Get", "./SyncML/DMAcc/mogate")
+    commands = (command("Replace", "./SyncML/New", "1"), command("Get", "./DevInfo?list=TNDS"), ask)
+    script.answers = [reply(*commands, cred=SERVER_CRED), END]
+    transcript = await run_session(Account(), script.url, state, version="1.1")
+    older = "{SYNCML:SYNCML1.1}"
+    said = script.message(0)
+    assert said.tag == f"{older}SyncML"
+    assert [said.findtext(f"{older}SyncHdr/{older}{name}") for name in ("VerDTD", "VerProto")] == ["1.1", "DM/1.1"]
+    assert transcript.facts["commands"] == [
+        "Replace ./SyncML/New 200",
+        "Get ./DevInfo?list=TNDS 406",
+        "Get ./SyncML/DMAcc/mogate 200",
+    ]
+    values = transcript.values
+    assert (values["./DevInfo/DmV"], values["./SyncML/DMAcc/mogate/UserName"]) == ("1.1", "phone")
+    assert not any(uri.endswith("PW") or uri.startswith(("./DMAcc", "./FUMO")) for uri in values)
+
+
+async def test_a_phone_of_1_1_2_says_so_before_its_wbxml(script: Script, state: Path) -> None:
+    """The public identifier is that of SyncML 1.1 (WBXML 0x0FD3)."""
+    script.answers = [(500, "")]
+    await run_session(Account(), script.url, state, version="1.1", wbxml_encoded=True)
+    assert script.heard[0][:5].hex() == "029f536a00"
+
+
 async def test_a_fresh_phone_answers_the_challenge(script: Script, tmp_path: Path) -> None:
     """Without a nonce it comes without credentials, and again with the nonce of the challenge."""
     script.answers = [reply(header=407, chal=b"fresh"), END]
