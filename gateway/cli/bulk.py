@@ -1,12 +1,13 @@
-"""Commands that take over subscribers, devices and values in bulk."""
+"""Commands that take over subscribers, devices and values in bulk, and write subscribers out as they are taken over."""
 
 from __future__ import annotations
 
+import csv
 import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO
 
 import click
 
@@ -16,6 +17,7 @@ from gateway.errors import ConfigError
 from gateway.fleet.row_mapping import ATTRIBUTE, FIELDS, LISTS
 
 ROWS_AT_ONCE = 2000
+READ_AT_ONCE = 1000
 MAX_PART_BYTES = 900_000
 JSON_LINES = (".jsonl", ".ndjson")
 _file_argument = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
@@ -56,6 +58,58 @@ def import_values(file: Path) -> tuple[object, str]:
     together. What is set already changes nothing, so an import that was cut off is run again.
     """
     return send(file, "/values/bulk", _rows(file, ("of", "node", "value")))
+
+
+@click.command("export")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@printing
+def export_subscribers(file: Path) -> tuple[object, str]:
+    """Write all subscribers into FILE as `mogate import subscribers` reads them: CSV, or JSON lines by the name's end.
+
+    For tables and other systems; what is set for them, their devices and all secrets are in `mogate export` alone.
+    """
+    try:
+        with file.open("x", encoding="utf-8", newline="") as out:
+            try:
+                count = _write_lines(out) if file.suffix in JSON_LINES else _write_table(out)
+            except BaseException:
+                file.unlink()  # half of them could be taken for all
+                raise
+    except FileExistsError:
+        raise ConfigError("is there already; name another file", file=file) from None
+    except OSError as error:
+        raise ConfigError(f"cannot be written: {error.strerror}", file=file) from None
+    return {"file": str(file), "count": count}, f"{file}: {count} subscribers"
+
+
+def _write_lines(out: TextIO) -> int:
+    count = 0
+    for one in _subscribers():
+        given = {name: one[name] for name in (*FIELDS["subscribers"], "attributes") if one[name]}
+        out.write(json.dumps(given, ensure_ascii=False) + "\n")
+        count += 1
+    return count
+
+
+def _write_table(out: TextIO) -> int:
+    # Which attributes there are is known when everybody was looked at.
+    attributes = sorted({name for one in _subscribers() for name in one["attributes"]})
+    table = csv.writer(out, lineterminator="\n")
+    table.writerow([*FIELDS["subscribers"], *(ATTRIBUTE + name for name in attributes)])
+    count = 0
+    for one in _subscribers():
+        own = [" ".join(one[name]) if name in LISTS else one[name] for name in FIELDS["subscribers"]]
+        table.writerow([*own, *(one["attributes"].get(name, "") for name in attributes)])
+        count += 1
+    return count
+
+
+def _subscribers() -> Iterator[dict[str, Any]]:
+    """All of them, by id, a page at a time."""
+    after = ""
+    while page := api("GET", "/subscribers", query={"after": after, "limit": str(READ_AT_ONCE)}):
+        yield from page
+        after = page[-1]["id"]
 
 
 class Fault(NamedTuple):

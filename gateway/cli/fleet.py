@@ -12,6 +12,7 @@ import click
 from gateway import report
 from gateway.admin.client import segment
 from gateway.cli import node_sets, objects
+from gateway.cli.bulk import export_subscribers
 from gateway.cli.common import api, printing, removal
 from gateway.errors import ConfigError
 
@@ -19,6 +20,9 @@ from gateway.errors import ConfigError
 @click.group()
 def subscriber() -> None:
     """Subscribers."""
+
+
+subscriber.add_command(export_subscribers)
 
 
 @subscriber.command("list")

@@ -345,6 +345,15 @@ def test_subscribers_and_devices_are_taken_over_in_bulk(mogate: CliRunner, tmp_p
     assert zoe["attributes"] == {"colour": "red"}
     for outcome in ("created", "present"):
         assert mogate.invoke(cli.main, ["import", "devices", str(phones)]).stdout == f"{phones}: 1 {outcome}\n"
+    for name in ("again.csv", "again.jsonl"):
+        again = tmp_path / name
+        written = mogate.invoke(cli.main, ["subscriber", "export", str(again)])
+        count = len(json.loads(mogate.invoke(cli.main, ["subscriber", "list", "--json"]).stdout))
+        assert (written.exit_code, written.stdout) == (0, f"{again}: {count} subscribers\n")
+        assert "zoe" in again.read_text()
+        assert mogate.invoke(cli.main, ["import", "subscribers", str(again)]).stdout == f"{again}: {count} present\n"
+        assert mogate.invoke(cli.main, ["subscriber", "export", str(again)]).exit_code == 1
+    assert "zoe,001010000000901 001010000000902,,,,a b," in (tmp_path / "again.csv").read_text()
     values = tmp_path / "values.csv"
     values.write_text("of,node,value\nzoe,ims/Timer_T1,2500\nzoe,ims/Nothing,1\n")
     for outcome in ("created", "present"):
