@@ -54,25 +54,33 @@ class Exchange(NamedTuple):
 
 
 class _Session(NamedTuple):
-    """What was heard of one session: what the device was told, what it said that it holds, and nodes cut in parts."""
+    """What was heard of one session: what the device was told, what it said that it holds, and nodes cut in parts.
+
+    Of one that is ``over`` the bounds nothing is kept.
+    """
 
     id: str
     told: Told = Told({}, {})
     holds: Mapping[str, str] = {}
     parts: frozenset[str] = frozenset()
+    over: bool = False
 
     def and_then(self, request: SyncML, answer: SyncML) -> _Session:
         """The session with one message more of each side."""
-        return self._replace(
+        if self.over:
+            return self
+        more = self._replace(
             told=self.told.and_then(told(answer)),
             holds={**self.holds, **held(request)},
             parts=self.parts | in_parts(request) | in_parts(answer),
         )
+        is_over = len(more.told.values) + len(more.told.done) + len(more.holds) > MAX_NODES
+        return _Session(self.id, over=True) if is_over else more
 
     @property
     def is_empty(self) -> bool:
         """Whether it says nothing of any node."""
-        return not (self.told.values or self.told.done or self.holds)
+        return not (self.told.values or self.told.done or self.holds or self.over)
 
 
 class OmaDmShadow:
@@ -160,8 +168,8 @@ class OmaDmShadow:
             if len(self._sessions) > MAX_SESSIONS:
                 self._sessions.popitem(last=False)
                 metrics.count(metrics.shadow, "omadm", "left_out")
-        elif len(session.told.values) + len(session.holds) > MAX_NODES:
-            await self._findings.note(_about(source, exchange.at, "not_compared", why=f"over {MAX_NODES} nodes"))
+        elif session.over:
+            await self._findings.note(_about(source, exchange.at, "not_compared", why=f"more than {MAX_NODES} nodes"))
         else:
             await self._findings.note(await self._finding(source, session, exchange.at))
 

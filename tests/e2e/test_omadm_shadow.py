@@ -28,7 +28,7 @@ class Site(NamedTuple):
     def finding(self) -> dict[str, Any]:
         """What is found of the phone, which is forgotten."""
         (found,) = self.new.until(lambda: self.new.api("GET", "/shadow?protocol=omadm"))
-        self.new.run("shadow", "clear")
+        assert self.new.api("DELETE", "/shadow") == {"count": 1}
         return dict(found)
 
 
@@ -59,6 +59,9 @@ def test_the_old_server_manages_the_phone_and_differences_are_told(site: Site) -
     before = site.new.api("GET", "/devices/alice.1"), site.new.api("GET", "/events?limit=1000")
     done = site.session()
     assert (done["result"], done["values"][TIMER]) == ("ok", "3000")
+    site.new.until(lambda: site.new.api("GET", "/shadow?protocol=omadm"))
+    listed = site.new.run("shadow", "list", "--protocol", "omadm", "--outcome", "differing")
+    assert f"changed: {TIMER}: '3000' there, '2000' here" in listed
     found = site.finding()
     assert (found["outcome"], found["subscriber"], found["device"]) == ("differing", "alice", "alice.1")
     assert [one for one in found["differences"] if one["kind"] != "unseen"] == [

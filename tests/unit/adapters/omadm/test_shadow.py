@@ -253,6 +253,18 @@ async def test_a_session_that_breaks_off_is_told_as_such(open_site: Opening) -> 
     assert [one.outcome for one in await site.findings.list()] == ["same"]
 
 
+async def test_a_session_has_bounds(open_site: Opening, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of one about more nodes than that nothing is kept, to its end."""
+    monkeypatch.setattr("adapters.omadm.shadow.MAX_NODES", 2)
+    site = await open_site()
+    many = [replaces(f"./Old/{n}", "x") for n in range(3)]
+    await site.exchange(message(1, Alert("1", 1201)), message(1, head(), *many))
+    await site.exchange(message(2, head()), message(2, head(), replaces(T1, "3000")))
+    await site.exchange(message(3, head()), message(3, head()))
+    (found,) = await site.findings.list()
+    assert (found.outcome, found.why, found.differences) == ("not_compared", "more than 2 nodes", ())
+
+
 async def test_what_cannot_be_read_is_passed_on_and_counted(open_site: Opening) -> None:
     """A comparison that fails is no device's concern."""
     site = await open_site()
