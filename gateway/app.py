@@ -74,6 +74,7 @@ from gateway.admin.search import SearchRoutes
 from gateway.admin.server import ServerRoutes
 from gateway.admin.sessions import SessionRoutes
 from gateway.admin.shadow import ShadowRoutes
+from gateway.admin.simulator import Play, SimulatorRoutes
 from gateway.admin.subscribers import SubscriberRoutes
 from gateway.admin.tacs import TacRoutes
 from gateway.admin.trace import TraceRoutes
@@ -155,9 +156,11 @@ class Running(NamedTuple):
 
 @contextlib.asynccontextmanager
 async def running(
-    settings: Settings, siblings: Siblings | None = None, origins: Sequence[Origin] = ()
+    settings: Settings, siblings: Siblings | None = None, origins: Sequence[Origin] = (), play: Play | None = None
 ) -> AsyncIterator[Running]:
     """Serve while the context is open. Siblings share the ports; ``origins`` are the settings as they can be looked at.
+
+    ``play`` plays simulated devices from the console.
 
     Raises: ConfigError when the settings, a file they name or the data directory is not fit for use.
     """
@@ -356,6 +359,8 @@ async def running(
             frame=lambda: reload.frame,
             clock=now,
         )
+        simulator = SimulatorRoutes(store, play, now)
+        stack.push_async_callback(simulator.close)
         scrape = functools.partial(metrics.scrape, Gauges(store, campaigns, webhooks).refresh)
         exposition = scrape if siblings is None else siblings.render
         admin = AdminApi(
@@ -399,6 +404,7 @@ async def running(
             AuditRoutes(store).routes(),
             SearchRoutes(store, now).routes(),
             ServerRoutes(origins, nodes).routes(),
+            simulator.routes(),
             ShadowRoutes(findings).routes(),
             ImportRoutes(Bulk(store, inventory, now)).routes(),
             callers=callers,
@@ -457,6 +463,7 @@ async def serve(
     announce: Callable[[Sequence[tuple[Listener, int]]], None],
     siblings: Siblings | None = None,
     origins: Sequence[Origin] = (),
+    play: Play | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM; ``announce`` is called once everything listens.
 
@@ -471,7 +478,7 @@ async def serve(
     logging.getLogger("aiohttp.server").addFilter(_is_fault)
     if siblings is not None:
         loop.add_reader(sys.stdin, stop.set)
-    async with running(settings, siblings, origins) as gateway:
+    async with running(settings, siblings, origins, play) as gateway:
         reloads: set[asyncio.Task[None]] = set()
 
         def reload() -> None:

@@ -55,6 +55,7 @@ TIERS = (
         "gateway.reload",
         "gateway.serving.workers",
         "gateway.datadir",
+        "gateway.playing",
         "gateway.backup",
         "gateway.cli",
         "gateway.__main__",
@@ -66,6 +67,7 @@ SHARED_ADAPTERS = {"aka", "wbxml", "syncml", "provisioning", "sms"}
 COMPOSITION_ROOTS = {
     "gateway.app",
     "gateway.files",
+    "gateway.playing",
     "gateway.cli.eir",
     "gateway.cli.mapping",
     "gateway.cli.shadow",

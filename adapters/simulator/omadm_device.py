@@ -78,6 +78,7 @@ async def run_session(
     acls: Mapping[str, str] | None = None,
     ddf: Ddf | None = None,
     version: str = LATEST.dtd,
+    transcript: Transcript | None = None,
 ) -> Transcript:
     """One session from package 1 to the end, as a transcript; the phone's tree and nonces are kept in ``state_file``.
 
@@ -93,6 +94,7 @@ async def run_session(
     phone asks the gateway for. ``acls`` is URI -> the ACL that the node has from now on. Without a ``ddf`` the phone
     takes any node that has a parent. ``version`` 1.1 is a phone of OMA DM 1.1.2: with accounts as they were then,
     without objects that tell of their end, and without serialized subtrees.
+    A ``transcript`` that is given is written while the session runs.
 
     Raises: Unavailable when no gateway answers.
     """
@@ -105,6 +107,7 @@ async def run_session(
 
     user = user or User()
     phone = _Phone(account, state, misbehave, called_for, auth, max_message_bytes, fits, ddf, spoken)
+    phone.transcript = transcript or phone.transcript
     for limit, most in zip(LIMITS, uri_limits or (), strict=False):
         phone.tree[limit] = ["chr", str(most)]
     phone.asks = asks

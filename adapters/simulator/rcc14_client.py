@@ -113,6 +113,7 @@ async def run_query(
     elsewhere: Mapping[str, Servers] = {},
     apps: tuple[str, ...] = (),
     inbox: Path | None = None,
+    transcript: Transcript | None = None,
 ) -> Transcript:
     """One configuration query: the enriched plain leg, then the TLS leg with its cookie; later queries use the token.
 
@@ -127,12 +128,13 @@ async def run_query(
     ``accept`` is what the user does with a dialog, None for OK; who rejected is asked no more, and comes back by
     accepting, as does a user who has to ask for RCS.
     ``apps`` are the AppIDs it asks for, none for those of ACCESS-CONTROL, or else all. ``elsewhere`` are the
-    additional servers by the name under which a document may send the client there; others are not asked.
+    additional servers by the name under which a document may send the client there; others are not asked. A
+    ``transcript`` that is given is written while the query runs.
 
     Raises: Unavailable when no gateway answers.
     """
     state = load_memory(state_file)
-    transcript = Transcript()
+    transcript = transcript or Transcript()
     habits = _Habits(profile, misbehave, wifi, additional, accept, reader, apps, inbox=inbox)
     if accept:
         state.pop("rejected", None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ import click
 import uvloop
 
 from gateway import app, datadir, report
+from gateway.admin.simulator import Play
 from gateway.cli.common import api, printing, settings
 from gateway.files import load_configuration
 from gateway.observe import logs
@@ -39,14 +41,24 @@ def serve(workers: int, worker: tuple[int, Path] | None) -> None:
 
     if worker is not None:
         number, folder = worker
-        uvloop.run(app.serve(chosen, ready, Siblings(folder, number), load_origins(find_settings_file())))
+        uvloop.run(app.serve(chosen, ready, Siblings(folder, number), load_origins(find_settings_file()), _player()))
     elif workers == 1:
-        uvloop.run(app.serve(chosen, welcome, origins=load_origins(find_settings_file())))
+        uvloop.run(app.serve(chosen, welcome, origins=load_origins(find_settings_file()), play=_player()))
     else:
         supervisor.check(chosen)
         ports = [(listener, listener.address.port) for listener in chosen.listeners]
         drain_seconds = chosen.load.drain_seconds
         sys.exit(asyncio.run(supervisor.supervise(workers, lambda: welcome(ports), drain_seconds=drain_seconds)))
+
+
+def _player() -> Play | None:
+    """What plays simulated devices, where the settings and the data directory have them; only then it is needed."""
+    chosen = settings()
+    if chosen.admin.simulator == "off" or not datadir.has_demo(chosen):
+        return None
+    from gateway.playing import play
+
+    return functools.partial(play, chosen)
 
 
 @click.command()

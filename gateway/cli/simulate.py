@@ -35,7 +35,8 @@ from gateway.admin import client
 from gateway.cli.common import printing, settings
 from gateway.errors import ConfigError
 from gateway.files import load_catalogue
-from gateway.settings import Listener, ServiceName, Settings
+from gateway.playing import omadm_url, rcc14_servers
+from gateway.settings import Settings
 
 P = ParamSpec("P")
 
@@ -221,7 +222,7 @@ def simulate_omadm(
     transcript = asyncio.run(
         run_session(
             account,
-            installed.address if installed else _omadm_url(chosen),
+            installed.address if installed else omadm_url(chosen),
             file,
             wbxml_encoded=wbxml,
             refuse=refuse,
@@ -370,7 +371,7 @@ def simulate_rcc14(
     if confirming and not additional:
         raise click.UsageError("--confirming is for --additional: only another device's code comes as a question")
     chosen = settings()
-    here = _rcc14_servers(chosen)
+    here = rcc14_servers(chosen)
     demo = datadir.load_demo(chosen).rcc14
     file = state or datadir.simulator_state(chosen, "rcc14-additional" if additional else "rcc14")
     told = []
@@ -461,7 +462,7 @@ def simulate_fleet_rcc14(msisdn: str, count: int, rate: float, seconds: float, p
     Their subscribers have to be there (`mogate import subscribers`).
     """
     chosen = settings()
-    servers, path = _rcc14_servers(chosen), chosen.rcc14.paths[0]
+    servers, path = rcc14_servers(chosen), chosen.rcc14.paths[0]
     fleet = Clients(
         servers._replace(plain_url=servers.plain_url + path, secure_url=servers.secure_url + path), msisdn, count
     )
@@ -480,7 +481,7 @@ def simulate_fleet_rcc14(msisdn: str, count: int, rate: float, seconds: float, p
 def simulate_fleet_omadm(accounts: Path, rate: float, seconds: float, processes: int) -> tuple[object, str]:
     """Be OMA DM phones with accounts of their own: each comes for a whole session, and keeps its tree."""
     chosen = settings()
-    fleet = Phones(_omadm_url(chosen), chosen.data / "tls" / "ca.pem", datadir.read_phones(accounts))
+    fleet = Phones(omadm_url(chosen), chosen.data / "tls" / "ca.pem", datadir.read_phones(accounts))
     return _told(run_fleet(fleet, rate=rate, seconds=seconds, processes=processes))
 
 
@@ -513,29 +514,3 @@ def _milliseconds(latencies: Mapping[str, Latencies]) -> dict[str, dict[str, flo
         kind: {name: round(counted.quantile(share) * 1000, 1) for name, share in _QUANTILES.items()}
         for kind, counted in sorted(latencies.items())
     }
-
-
-def _omadm_url(settings: Settings) -> str:
-    """Where the demo phone posts its messages: the plain listener if it takes them, else the TLS one.
-
-    Raises: ConfigError when no listener serves OMA DM.
-    """
-    return _listener(settings, "omadm").url + settings.omadm.paths[0]
-
-
-def _rcc14_servers(settings: Settings) -> Servers:
-    """Where the demo client asks, on both legs.
-
-    Raises: ConfigError when a leg has no listener.
-    """
-    plain, secure = _listener(settings, "rcc14-http"), _listener(settings, "rcc14-https")
-    return Servers(
-        f"http://{plain.address}", f"https://{secure.address}", settings.data / "tls" / "ca.pem", datadir.DEMO_HOST
-    )
-
-
-def _listener(settings: Settings, service: ServiceName) -> Listener:
-    listener = settings.listener_for(service)
-    if listener is None:
-        raise ConfigError(f"no listener serves {service}; add one to the settings", key="listeners")
-    return listener

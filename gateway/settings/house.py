@@ -70,7 +70,8 @@ class Admin(Table):
     With ``reason`` "required" every change has to say why, for the audit log. ``url`` is where commands find the admin
     API, if not on the listener here, and ``token`` what they show there, if not the token of the data directory.
     With ``passwords`` "refused" people log in at the provider of ``[admin.openid]`` alone; tokens stay. Entries of the
-    audit log are dropped after ``audit_keep_days``, 0 for never; `mogate audit export` writes them out before.
+    audit log are dropped after ``audit_keep_days``, 0 for never; `mogate audit export` writes them out before. With
+    ``simulator`` "demo" the console plays the simulated devices of a data directory that has the demo; "off" never.
     """
 
     url: Annotated[str, Field(pattern=r"^(https?://[^/?#]+)?/?$")] = ""
@@ -78,6 +79,7 @@ class Admin(Table):
     reason: Literal["optional", "required"] = "optional"
     audit_keep_days: Annotated[int, Field(ge=0, le=36_500)] = 0
     session_seconds: Seconds = 28_800
+    simulator: Literal["demo", "off"] = "demo"
     passwords: Literal["accepted", "refused"] = "accepted"
     openid: PeopleOpenid = PeopleOpenid()
 

@@ -1,7 +1,7 @@
 // The frame around every screen: navigation, search, and who is signed in.
 import { get, giveReason, may, onSignedOut, segment, signOut } from "./api.js";
 import { html, render, useEffect, useRef, useState } from "./dom.js";
-import { clock, Heading, Problem, useAction } from "./parts.js";
+import { clock, Heading, Problem, useAction, useLoad } from "./parts.js";
 import { go, to, useRoute } from "./route.js";
 import { Access } from "./screens/access.js";
 import { Audit } from "./screens/audit.js";
@@ -16,6 +16,7 @@ import { Profile, Profiles } from "./screens/profiles.js";
 import { Messaging } from "./screens/messaging.js";
 import { Rules } from "./screens/rules.js";
 import { Server } from "./screens/server.js";
+import { Simulator } from "./screens/simulator.js";
 import { Subscriber } from "./screens/subscriber.js";
 import { Subscribers } from "./screens/subscribers.js";
 import { Webhook, Webhooks } from "./screens/webhooks.js";
@@ -36,6 +37,7 @@ const SCREENS = [
   { path: "audit", name: "Audit", list: Audit, needs: "audit:read" },
   { path: "access", name: "Access", list: Access, needs: "users:read" },
   { path: "server", name: "Server", list: Server, needs: "settings:read" },
+  { path: "simulator", name: "Simulator", list: Simulator, needs: "trace:read", lab: true },
 ];
 
 // The subscriber, and the device where the name is one's own, that an id, number, SIM or phone leads to.
@@ -94,6 +96,7 @@ function Reason() {
 
 function Frame({ route, session, children, onClock }) {
   const [name] = route.segments;
+  const lab = useLoad(async () => may("trace:read") && (await get("/simulator")).devices.length > 0, []);
   const changes = session.permissions.some((one) => one.endsWith(":write"));
   return html`
     <a class="skip" href="#content" onClick=${skip}>Skip to the content</a>
@@ -108,7 +111,7 @@ function Frame({ route, session, children, onClock }) {
       </div>
     </header>
     <nav class="screens" aria-label="Screens">
-      ${SCREENS.filter((screen) => may(screen.needs)).map((screen) => html`<a key=${screen.path} href=${to([screen.path])} aria-current=${screen.path === name ? "page" : undefined}>${screen.name}</a>`)}
+      ${SCREENS.filter((screen) => may(screen.needs) && (!screen.lab || lab.data)).map((screen) => html`<a key=${screen.path} href=${to([screen.path])} aria-current=${screen.path === name ? "page" : undefined}>${screen.name}</a>`)}
     </nav>
     <main id="content" tabindex="-1">${children}</main>
   `;

@@ -31,6 +31,7 @@ SCREENS = [
     "#/audit",
     "#/access",
     "#/server",
+    "#/simulator",
 ]
 
 

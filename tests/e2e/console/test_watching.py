@@ -52,6 +52,22 @@ def test_somebody_is_waited_for(gateway: Gateway, console: Page) -> None:
     expect(panel).to_contain_text("Nobody is waited for.")
 
 
+def test_a_simulated_phone_is_played(gateway: Gateway, console: Page) -> None:
+    """What it says and hears appears as it happens, with how it ended; a node that it shall refuse is refused."""
+    gateway.api("PATCH", "/subscribers/alice/values", {"set": {"ims/Timer_T4": "9700"}})
+    console.get_by_role("link", name="Simulator").click()
+    console.get_by_label("Nodes that the phone refuses").fill("./3GPP_IMS/Timer_T4=405")
+    console.get_by_role("button", name="Run").click()
+    said = console.get_by_role("log")
+    expect(said).to_contain_text("Status 405 to Replace ./3GPP_IMS/Timer_T4 = 9700: command not allowed")
+    expect(console.get_by_role("status")).to_contain_text("Over: ok")
+    console.get_by_role("combobox", name="Play").select_option("rcc14")
+    console.get_by_role("button", name="Run").click()
+    expect(said).to_contain_text("HTTP 200")
+    expect(console.get_by_role("status")).to_contain_text("Over: ok")
+    gateway.api("PATCH", "/subscribers/alice/values", {"unset": ["ims/Timer_T4"]})
+
+
 @pytest.fixture
 def receiver() -> Iterator[tuple[str, list[str]]]:
     """Something that takes webhooks, by its address, and the ids of the messages that came."""
