@@ -174,13 +174,17 @@ class Centre(asyncio.DatagramProtocol):
 
 
 @contextlib.asynccontextmanager
-async def hostapd(folder: Path, centre: Centre) -> AsyncIterator[int]:
-    """hostapd as an AAA server for the centre's SIM; its RADIUS port. Identities in ``0`` get AKA, in ``6`` AKA'."""
+async def hostapd(folder: Path, centre: Centre, port: int = 0) -> AsyncIterator[int]:
+    """hostapd as an AAA server for the centre's SIM, killed in the end; its RADIUS port, a free one unless it is given.
+
+    Identities in ``0`` get AKA, in ``6`` AKA'.
+    """
     loop = asyncio.get_running_loop()
+    (folder / "auc").unlink(missing_ok=True)
     transport, _ = await loop.create_datagram_endpoint(
         lambda: centre, local_addr=str(folder / "auc"), family=socket.AF_UNIX
     )
-    port = free_udp_port()
+    port = port or free_udp_port()
     (folder / "users").write_text('"0"* AKA\n"6"* AKA\'\n"7"* AKA\'\n"8"* AKA\'\n* AKA\n')
     (folder / "clients").write_text(f"127.0.0.1 {SECRET.decode()}\n")
     (folder / "hostapd.conf").write_text(
@@ -199,7 +203,7 @@ async def hostapd(folder: Path, centre: Centre) -> AsyncIterator[int]:
             printed += line
         yield port
     finally:
-        process.terminate()
+        process.kill()
         await process.communicate()
         transport.close()
 

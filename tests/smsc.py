@@ -80,6 +80,10 @@ class Smsc:
         taken: dict[str, Any] = json.loads(self._lines.get(timeout=DEADLINE_SECONDS))
         return taken
 
+    def rest(self) -> list[dict[str, Any]]:
+        """The messages that it took and nobody asked for, once it is ended."""
+        return [json.loads(self._lines.get()) for _ in range(self._lines.qsize())]
+
     def _read(self) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
