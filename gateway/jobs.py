@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import re
@@ -23,13 +24,15 @@ from gateway.fleet.model import DIAGNOSTICS, Diagnostics, Model, model_of
 from gateway.fleet.operation import Operation, naming_package
 from gateway.fleet.queue import Queue
 from gateway.inventory import Inventory
+from gateway.objects import wlan
 from gateway.objects.account import address_before, refused
 from gateway.objects.capability import CONFIG
 from gateway.objects.diagnostics import given, gives
-from gateway.objects.work import USUAL_ROOTS, begin, standing, work
+from gateway.objects.work import USUAL_ROOTS, begin, standing, without_secret, work
 from gateway.observe import metrics
 from gateway.observe.logs import logger
 from gateway.packages import Link, PackageKind, Packages, format_link
+from gateway.sealing import Sealer
 from gateway.service import ALERT_EVENTS
 from gateway.status import StatusCode
 from gateway.store.protocol import Append, Event, PutDevice, PutOperation, Store, Write
@@ -50,6 +53,7 @@ DEADLINES = {
     "diagnostics": timedelta(days=7),
     "inventory": timedelta(days=7),
     "account": timedelta(days=30),
+    "wlan": timedelta(days=7),
 }
 """How long a job may take unless the operator says otherwise: phones may be off for days."""
 
@@ -61,6 +65,7 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
     "diagnostics": ("start", "stop", "configure", "read", "list"),
     "inventory": ("read",),
     "account": ("rotate", "move", "read"),
+    "wlan": ("add", "remove", "list"),
 }
 GRAVE = frozenset({"lock", "partial-lock", "wipe", "factory-reset"})
 """Actions that take a second call with the code that the first one gave."""
@@ -86,6 +91,7 @@ class Jobs:
         inventory: Inventory,
         packages: Packages,
         accounts: Accounts,
+        sealer: Sealer,
         *,
         key: bytes,
         roots: Mapping[str, str],
@@ -98,6 +104,7 @@ class Jobs:
         self._inventory = inventory
         self._packages = packages
         self._accounts = accounts
+        self._sealer = sealer
         self._key = key
         self._roots = dict(roots)
         self._package_url = package_url
@@ -115,8 +122,11 @@ class Jobs:
         items: Sequence[str] = (),
         hours: int | None = None,
         confirm: str | None = None,
+        secret: str = "",
     ) -> Job | Unconfirmed:
         """The job, which waits for the device's next session; one that runs already when it is the same.
+
+        ``secret`` is the key of a WLAN; it is kept sealed, and no longer than the job runs.
 
         Raises: NotFound for an unknown device or package, Conflict when another job of the kind runs or the code is
         not good, ConfigError for an action that the kind does not have.
@@ -147,6 +157,9 @@ class Jobs:
                     )
             deadline_at = now + (timedelta(hours=hours) if hours else DEADLINES[kind])
             asked = self._asked(device, kind, action, subject, items, now, deadline_at)
+            if secret:
+                sealed = base64.b64encode(self._sealer.seal(secret.encode(), _purpose(device.id))).decode()
+                asked = replace(asked, parameters=asked.parameters | {wlan.SEALED_KEY: sealed})
             job, operations = begin(asked, now)
             if kind == "account" and action != "read":
                 made_at = device.omadm.account_made_at if device.omadm else None
@@ -235,6 +248,7 @@ class Jobs:
                 code=int(CANCELLED),
                 meaning="cancelled by an operator",
                 ended_at=now,
+                parameters=without_secret(job),
             )
             jobs = tuple(ended if one.id == job_id else one for one in device.jobs)
             writes: list[Write] = [PutDevice(replace(device, jobs=jobs))]
@@ -283,6 +297,8 @@ class Jobs:
             subject = f"{package.name}@{package.version}"
         if kind == "capability" and (unknown := set(items) - CONFIG.keys()):
             raise ConfigError(f"there is no {', '.join(sorted(unknown))}; there is: {', '.join(CONFIG)}", key="items")
+        if kind == "wlan" and items:
+            parameters = _checked(items)
         if kind == "diagnostics":
             names = msgspec.structs.asdict(model_of(self._models, device).diagnostics or self._diagnostics)
             parameters = names | given(action, items)
@@ -305,6 +321,18 @@ class Jobs:
             created_at=now,
             deadline_at=deadline_at,
         )
+
+    def secrets(self, device: Device) -> dict[str, str]:
+        """What the operations of a device's jobs only name: passwords of its newest account, the key of a WLAN.
+
+        Raises: ConfigError when a key was sealed by another gateway.
+        """
+        sealed = [job.parameters[wlan.SEALED_KEY] for job in device.jobs if wlan.SEALED_KEY in job.parameters]
+        keys = {
+            wlan.KEY.strip("{}"): self._sealer.unseal(base64.b64decode(one), _purpose(device.id)).decode()
+            for one in sealed
+        }
+        return self._accounts.variables(device) | keys
 
     def _ask_again(self, device_id: str, action: str) -> Unconfirmed:
         expires_at = (self._clock() + timedelta(seconds=CONFIRM_SECONDS)).replace(microsecond=0)
@@ -358,6 +386,18 @@ def work_jobs(
         metrics.count(metrics.jobs_ended, job.kind, job.state.value)
         writes.append(_event(device, job, f"job.{job.state.value}", now))
     return device, pending, writes
+
+
+def _purpose(device_id: str) -> str:
+    return f"wlan key {device_id}"
+
+
+def _checked(items: Sequence[str]) -> dict[str, str]:
+    """How a WLAN is to be joined, by name. Raises: ConfigError."""
+    told = dict(item.partition("=")[::2] for item in items)
+    if unknown := told.keys() - {"security", "hidden"}:
+        raise ConfigError(f"there is no {', '.join(sorted(unknown))}; there is: security, hidden", key="items")
+    return told
 
 
 def check_address(address: str) -> None:

@@ -385,8 +385,10 @@ class OmaDmFront:
         return receive(session, told, peer, nonce=nonce, arrival=arrival, offer=offer)
 
     def _with_secrets(self, message: SyncML, device: Device) -> SyncML:
-        """The message with the passwords of the device's newest account where its operations only name them."""
-        waits = device.omadm is not None and device.omadm.pending is not None
+        """The message with passwords and keys where operations only name them: of the newest account, of jobs."""
+        waits = (device.omadm is not None and device.omadm.pending is not None) or any(
+            job.has_secret for job in device.jobs
+        )
         return fill_in(message, self._secrets_of(device)) if waits else message
 
     def _seal_reply(self, octets: bytes) -> bytes:

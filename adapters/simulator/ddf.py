@@ -8,6 +8,7 @@ Spec: OMA-TS-DM_TND-V1_2 7.3 (dynamic and permanent nodes), 8 (DDF); OMA-TS-DM_S
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
@@ -28,6 +29,7 @@ EVERY_PHONE = frozenset({"devinfo", "devdetail", "dmacc"})
 
 _INSTANCES = {"./DMAcc": "dmacc"}
 """Below which nodes there are objects of a kind, whatever their Type says."""
+_POINTS = frozenset({"connmo-nap", "connmo-wlan"})
 _CHANGEABLE = ("dmacc", "connmo-")
 """Of which objects a server may change more than the standard asks for: the least there is Get."""
 _SINGLE = frozenset({Occurrence.ONE, Occurrence.ZERO_OR_ONE})
@@ -74,6 +76,10 @@ class Ddf:
         known = tuple(known)
         self._keys = {moi: key for key, moi in UNDEFINED.items()} | {mo.moi: mo.key for mo in known if mo.moi}
         self._roots = {mo.key: mo.root for mo in known if carried is None or mo.key in carried}
+        if self._roots.keys() >= _POINTS:
+            # An access point is one object, whatever it is a way into.
+            point = _merged(*(self._roots[key] for key in sorted(_POINTS)))
+            self._roots |= dict.fromkeys(_POINTS, point)
         self._places = {uri: key for key, uri in places.items() if key in self._roots}
 
     def carries(self, moi: str) -> bool:
@@ -141,6 +147,16 @@ class Ddf:
         if verb != "Add" or f"{uri}/".startswith(FREE):
             return OK
         return OK if node.format == Format.NODE else NOT_ALLOWED
+
+
+def _merged(one: Definition, other: Definition) -> Definition:
+    """What either defines."""
+    both = {child.name: child for child in (*other.children, *one.children)}
+    children = (
+        _merged(child, there) if (there := other.child(name)) and there is not child and name else child
+        for name, child in both.items()
+    )
+    return dataclasses.replace(one, children=tuple(children))
 
 
 def _is_free(path: tuple[Definition | None, ...]) -> bool:

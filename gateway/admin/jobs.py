@@ -54,6 +54,7 @@ class JobRoutes:
             items=body.items,
             hours=body.hours,
             confirm=body.confirm,
+            secret=body.secret,
         )
         if isinstance(begun, Unconfirmed):
             return JobView(

@@ -93,3 +93,10 @@ def send_rows(
     text = [f"{file}: " + (", ".join(f"{number} {outcome}" for outcome, number in counts.items()) or "no rows")]
     text += [f"{file}:{one['line']}: {one['error']}" for one in failed]
     return {"file": str(file), "outcomes": counts, "failed": failed}, "\n".join(text)
+
+
+def read_secret(what: str) -> str:
+    """What the person at the terminal types twice and unseen, or else the next line of standard input."""
+    if sys.stdin.isatty():
+        return str(click.prompt(what, hide_input=True, confirmation_prompt=True))
+    return sys.stdin.readline().rstrip("\n")

@@ -8,7 +8,7 @@ import click
 
 from gateway import report
 from gateway.admin.client import segment
-from gateway.cli.common import api, printing
+from gateway.cli.common import api, printing, read_secret
 
 _confirm_option = click.option("--confirm", default=None, help="The code that the same command without it printed.")
 _hours_option = click.option(
@@ -212,6 +212,29 @@ def device_diagnostics(ref: str, action: str, name: str, items: tuple[str, ...])
     return _start(ref, "diagnostics", action, name, items=list(items))
 
 
+@click.command("wlan")
+@click.argument("ref")
+@click.argument("action", type=click.Choice(["add", "remove", "list"]))
+@click.argument("ssid", default="")
+@click.option(
+    "--security", default="WPA2", show_default=True, help="How it is secured, as the device names it; OPEN has no key."
+)
+@click.option("--hidden", is_flag=True, help="The network does not tell its name.")
+@printing
+def device_wlan(ref: str, action: str, ssid: str, security: str, hidden: bool) -> tuple[object, str]:
+    """Have a device join a WLAN, forget one, or tell which it knows (ConnMO).
+
+    The key is asked for, or read as a line from standard input.
+    """
+    _check_named(action, ssid, "WLAN")
+    if action != "add":
+        return _start(ref, "wlan", action, ssid)
+    key = "" if security.upper() == "OPEN" else read_secret("Key of the WLAN")
+    return _start(
+        ref, "wlan", action, ssid, secret=key, items=[f"security={security}", *(["hidden=true"] if hidden else [])]
+    )
+
+
 def _check_named(action: str, name: str, what: str) -> None:
     if (action == "list") == bool(name):
         raise click.UsageError(f"list takes no {what}" if name else f"say which {what} to {action}")
@@ -220,5 +243,5 @@ def _check_named(action: str, name: str, what: str) -> None:
 COMMANDS = (
     device_jobs, device_cancel, device_inventory, device_account, device_rotate, device_move, device_firmware,
     device_software, device_lock, device_unlock, device_wipe, device_factory_reset, device_capability,
-    device_diagnostics,
+    device_diagnostics, device_wlan,
 )  # fmt: skip

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import click
 
 from gateway import report
 from gateway.admin.client import segment
-from gateway.cli.common import api, printing, removal
+from gateway.cli.common import api, printing, read_secret, removal
 
 _ROLES = click.Choice(["viewer", "helpdesk", "provisioning", "noc", "admin"])
 
@@ -27,7 +26,7 @@ def user() -> None:
 @printing
 def user_add(name: str, role: str, tenant: str, no_password: bool) -> tuple[object, str]:
     """Let a person in. The password is asked for, or read as a line from standard input."""
-    password = None if no_password else _password()
+    password = None if no_password else read_secret("Password")
     made = api("POST", "/users", body={"name": name, "role": role, "tenant": tenant, "password": password})
     return made, f"{made['name']} may come in as {made['role']}"
 
@@ -63,7 +62,7 @@ def user_change(
     """Change what a person may do, or their password."""
     changes: dict[str, Any] = {"role": role, "tenant": tenant, "disabled": disable}
     if asks:
-        changes["password"] = _password()
+        changes["password"] = read_secret("Password")
     made = api("PATCH", f"/users/{segment(name)}", body={key: one for key, one in changes.items() if one is not None})
     return made, f"{made['name']} is {made['role']}{', disabled' if made['disabled'] else ''}"
 
@@ -106,9 +105,3 @@ def token_list() -> tuple[object, str]:
 
 
 token.add_command(removal("revoke", "/tokens", "End a token.", takes="id", done="revoked"))
-
-
-def _password() -> str:
-    if sys.stdin.isatty():
-        return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
-    return sys.stdin.readline().rstrip("\n")

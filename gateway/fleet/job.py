@@ -54,6 +54,11 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """True until the job has a result."""
         return self.state is JobState.RUNNING
 
+    @property
+    def has_secret(self) -> bool:
+        """True while a secret is kept for what it tells the device."""
+        return any(name.startswith("sealed_") for name in self.parameters)
+
     def child(self, *names: str) -> str:
         """The URI of a node below the job's MO."""
         return "/".join([self.root, *names])

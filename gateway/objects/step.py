@@ -29,6 +29,7 @@ class Ask(NamedTuple):
     uri: str
     value: str | None = None
     format: str = ""
+    type: str = ""
 
 
 class Next(NamedTuple):

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from gateway.errors import TreeError
 from gateway.fleet.job import Job, JobState, kept
 from gateway.fleet.operation import Operation
-from gateway.objects import account, capability, diagnostics, firmware, inventory, lock, software
+from gateway.objects import account, capability, diagnostics, firmware, inventory, lock, software, wlan
 from gateway.objects.step import Ask, End, Planner
 from gateway.status import StatusCode
 from gateway.tree.uri import Uri
@@ -27,6 +27,7 @@ PLANNERS: Mapping[str, Planner] = {
     "diagnostics": diagnostics.plan,
     "inventory": inventory.plan,
     "account": account.plan,
+    "wlan": wlan.plan,
 }
 
 USUAL_ROOTS = {
@@ -37,8 +38,9 @@ USUAL_ROOTS = {
     "diagnostics": ("diagmon", "./DiagMon"),
     "inventory": ("devinfo", "./DevInfo"),
     "account": ("dmacc", "./DMAcc"),
+    "wlan": ("wlan", "./NAP"),
 }
-"""The MO of each kind, and where it usually is."""
+"""The MO of each kind, and where it usually is; all access points of a device stand below one node."""
 
 MAX_KNOWN = 500
 """Values that a job keeps of what it read."""
@@ -184,7 +186,13 @@ def _ended(job: Job, end: End, now: datetime) -> Job:
         code=end.code,
         meaning=end.meaning,
         ended_at=now,
+        parameters=without_secret(job),
     )
+
+
+def without_secret(job: Job) -> dict[str, str]:
+    """What the job was given, but for what is not kept longer than delivery takes."""
+    return {name: value for name, value in job.parameters.items() if name != wlan.SEALED_KEY}
 
 
 def _expire(job: Job, now: datetime) -> Job:
@@ -200,6 +208,7 @@ def _operation(job: Job, ask: Ask, now: datetime) -> Operation:
         uri=ask.uri,
         value=ask.value,
         format=ask.format,
+        type=ask.type,
         origin="queue",
         created_at=now,
         deadline_seconds=max(left, 1),

@@ -292,7 +292,7 @@ audit_write_failures = Counter(
 build_info = Gauge("mogate_build_info", "The running build.", ["version", "commit", "python"], registry=registry)
 
 VERSIONS = ("current", "behind", "ahead", "none", "unreported")
-JOB_KINDS = ("firmware", "software", "lock", "capability", "diagnostics", "inventory", "account")
+JOB_KINDS = ("firmware", "software", "lock", "capability", "diagnostics", "inventory", "account", "wlan")
 BACKENDS = ("aaa", "openid", "bsf", "confirmation", "old_acs", "old_dm")
 OTP_STAGES = ("sent", "delivered", "failed", "verified", "wrong", "expired", "denied", "throttled")
 KNOWN_LABELS: tuple[tuple[Counter | Histogram | Gauge, tuple[tuple[str, ...], ...]], ...] = (

@@ -106,8 +106,8 @@ class Lab(WallClock):
         self.reachings.append(reachings)
         accounts = Accounts(sealer, server_id="mogate", life_seconds=86_400)
         jobs = Jobs(
-            store, inventory, Packages(self.packages), accounts, key=b"k", roots={}, package_url="http://p",
-            clock=self.clock,
+            store, inventory, Packages(self.packages), accounts, sealer, key=b"k", roots={},
+            package_url="http://p", clock=self.clock,
         )  # fmt: skip
         campaigns = Campaigns(store, service, inventory, jobs, reachings, background, self.clock, rollouts)
         background.start()

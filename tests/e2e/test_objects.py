@@ -106,6 +106,33 @@ def test_a_job_can_be_ended(gateway: Gateway) -> None:
     assert gateway.json("device", "unlock", "alice.1")["state"] == "running"
 
 
+def test_a_wlan_is_given_and_its_key_is_told_to_nobody_else(gateway: Gateway) -> None:
+    """The phone has the network and its key; no file of the gateway and nothing that it shows has the key in clear.
+
+    Spec: OMA-DDS-DM_ConnMO-V1_0 (NAP)
+    """
+    key = "correct horse battery"
+    gateway.run("device", "wlan", "alice.1", "add", "Office", stdin=f"{key}\n")
+    gateway.run("trace", "alice.1", "--arm", "60")
+    before = (gateway.folder / "data").rglob("*")
+    assert not [file for file in before if file.is_file() and key.encode() in file.read_bytes()]
+    met = gateway.json("simulate", "omadm", "--wbxml")
+    (job,) = gateway.json("device", "jobs", "alice.1")
+    assert (job["state"], job["meaning"]) == ("done", "the device has the WLAN Office")
+    assert met["values"][f"./NAP/{job['id']}/Bearer/WLAN/WPA-PreShKeyASCII"] == key
+    kept = [file for file in (gateway.folder / "data").rglob("*") if file.is_file() and "simulator" not in file.parts]
+    assert not [file for file in kept if key.encode() in file.read_bytes()]
+    for shown in (
+        ("device", "show", "alice.1"),
+        ("trace", "alice.1", "--last", "100"),
+        ("events",),
+        ("audit", "export"),
+    ):
+        assert key not in gateway.run(*shown)
+    gateway.run("device", "wlan", "alice.1", "remove", "Office")
+    assert not any(uri.startswith("./NAP/") for uri in gateway.json("simulate", "omadm")["values"])
+
+
 def test_credentials_are_rotated_without_stranding_the_phone(gateway: Gateway) -> None:
     """The old account holds until the new one was used; a phone that refuses half of it keeps the old one whole."""
     gateway.run("device", "rotate", "alice.1")

@@ -13,17 +13,18 @@ from gateway.admin.models.base import Model, Name
 class NewJob(Model):
     """A job for a device. ``subject`` is a package, a component, a capability or a function; ``items`` is
     what to wipe, how the user of a capability is treated ("deny-user", "notify-user"), or what a function is
-    given ("Interval=60").
+    given ("Interval=60"), or how a WLAN is joined ("security=WPA2", "hidden=true"). ``secret`` is the key of a WLAN.
 
     Grave actions are asked for twice: the answer to the first call has the ``confirm`` of the second.
     """
 
-    kind: Literal["firmware", "software", "lock", "capability", "diagnostics", "inventory", "account"]
+    kind: Literal["firmware", "software", "lock", "capability", "diagnostics", "inventory", "account", "wlan"]
     action: Name
     subject: Name = ""
     items: Annotated[list[Name], Field(max_length=50)] = []
     hours: Annotated[int, Field(ge=1, le=2160)] | None = None
     confirm: Name | None = None
+    secret: Annotated[str, Field(max_length=256, repr=False)] = ""
 
 
 class ComponentView(Model):

@@ -42,7 +42,7 @@ def jobs(tmp_path: Path) -> Jobs:
         packages.add(file, "firmware", name, version, NOW)
     nothing = cast("Any", None)
     return Jobs(
-        nothing, nothing, packages, nothing, key=b"k", roots={}, package_url="http://p", clock=lambda: NOW,
+        nothing, nothing, packages, nothing, nothing, key=b"k", roots={}, package_url="http://p", clock=lambda: NOW,
         models=MODELS,
     )  # fmt: skip
 
