@@ -7,6 +7,7 @@ a checked ``Call`` and give a model; errors of the gateway become answers in one
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -20,6 +21,7 @@ from gateway.admin import openapi
 from gateway.admin.assets import add_console, load_assets
 from gateway.admin.caller import PROXIES, Asked, Caller, Callers, origin
 from gateway.admin.dispatch import CALLER, Dispatcher, Parts
+from gateway.admin.listing import ENDING, end_streams
 from gateway.admin.models.base import Problem
 from gateway.admin.openid import OpenidFront
 from gateway.admin.routes import PUBLIC, Route
@@ -85,6 +87,8 @@ class AdminApi:
         """
         app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[*watching, self._guard])
         app[PROXIES] = proxies
+        app[ENDING] = asyncio.Event()
+        app.on_shutdown.append(end_streams)
         dispatcher = Dispatcher(self._routes, self._parts)
         for route in self._routes:
             app.router.add_route(route.method, route.path, dispatcher.handler(route))

@@ -23,6 +23,8 @@ _STREAM_HEADERS = {"Content-Type": EVENT_STREAM, "Cache-Control": "no-store", "X
 """The last one has nginx pass on what there is at once."""
 POLL_SECONDS = 1.0
 STREAM_SECONDS = 600
+ENDING = web.AppKey("ending", asyncio.Event)
+"""Set when the process is about to end."""
 """After that a stream ends and the reader comes again, so that nobody reads on whose right to it is gone."""
 
 
@@ -105,6 +107,11 @@ async def watch(route: Route, call: Call, request: web.Request, shown: Any) -> w
     return await _tell(request, changed, route.watch_seconds)
 
 
+async def end_streams(app: web.Application) -> None:
+    """Have all streams end: who reads one comes again, to a process that stays."""
+    app[ENDING].set()
+
+
 async def _tell(request: web.Request, news: Callable[[], Awaitable[list[bytes]]], seconds: float) -> web.StreamResponse:
     """Send events as ``news`` gives them, looking every so often, for a while."""
     # What is first is read before anything is sent, so that a refusal can be one.
@@ -121,7 +128,7 @@ async def _tell(request: web.Request, news: Callable[[], Awaitable[list[bytes]]]
             await response.write(b"".join([b": \n\n", *lines]))
             await asyncio.sleep(POLL_SECONDS)
             now = loop.time()
-            if now > end:
+            if now > end or request.app[ENDING].is_set():
                 break
             lines = []
             if now >= due:

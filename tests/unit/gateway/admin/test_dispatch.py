@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import json
 from datetime import timedelta
@@ -283,3 +284,15 @@ async def test_devices_are_found_by_what_they_are(client: TestClient) -> None:
     assert await found("match=model=B7&after=ann.1&limit=2") == ["ann.3", "bob.1"]
     assert (await ask(client, "GET", "/devices?match=colour=red"))[0] == 422
     assert (await ask(client, "GET", "/devices?match=model"))[0] == 422
+
+
+async def test_streams_end_with_the_process(client: TestClient) -> None:
+    """At once, and not when the time that requests are given is over: their readers go on at another process."""
+    accept = {"Accept": "text/event-stream"}
+    async with client.get("/api/v1/metrics", headers=accept) as response:
+        await response.content.readany()
+        assert client.app is not None
+        await client.app.shutdown()
+        async with asyncio.timeout(60):
+            await response.content.read()
+        assert response.content.at_eof()
