@@ -9,9 +9,13 @@ from pathlib import Path
 import redis_servers
 
 from gateway.store.protocol import Store
+from gateway.store.redis.finding import Seeking
 from gateway.store.redis.location import Location
 from gateway.store.redis.store import RedisStore
 from gateway.store.sqlite import SqliteStore
+
+BY_INDEX = Seeking(rare=0)
+"""A walk finds what is not rare; among the few that a test has nothing would be."""
 
 
 async def open_sqlite(folder: Path) -> Store:
@@ -24,7 +28,7 @@ def open_redis(locate: Callable[[], str]) -> Callable[[Path], Awaitable[Store]]:
 
     async def open_one(folder: Path) -> Store:
         namespace = namespaces.setdefault(folder, f"{uuid.uuid4().hex}:")
-        return await RedisStore.open(Location.parse(locate()).connect(), namespace=namespace)
+        return await RedisStore.open(Location.parse(locate()).connect(), namespace=namespace, seeking=BY_INDEX)
 
     return open_one
 

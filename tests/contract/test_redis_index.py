@@ -14,6 +14,7 @@ from gateway.fleet.device import Device, Rcc14State
 from gateway.fleet.search import parse_search
 from gateway.fleet.subscriber import Subscriber
 from gateway.store.protocol import DeleteDevice, PutDevice, PutSubscriber, Write
+from gateway.store.redis.finding import Seeking
 from gateway.store.redis.location import Location
 from gateway.store.redis.servers import Errand
 from gateway.store.redis.store import RedisStore
@@ -26,9 +27,10 @@ FLEET = 400
 async def store(monkeypatch: pytest.MonkeyPatch) -> RedisStore:
     """Subscribers with a phone each, all in one shard, so that its sets have been split several times."""
     monkeypatch.setattr("gateway.store.redis.layout.SHARDS", 1)
-    monkeypatch.setattr("gateway.store.redis.finding._ENTRIES_AT_ONCE", 150)
     url, namespace = redis_servers.single().url, f"{uuid.uuid4().hex}:"
-    store = await RedisStore.open(Location.parse(url).connect(), namespace=namespace)
+    store = await RedisStore.open(
+        Location.parse(url).connect(), namespace=namespace, seeking=Seeking(entries_at_once=150)
+    )
     writes: list[Write] = []
     for number in range(FLEET):
         subscriber = Subscriber(id=f"s{number:03}", attributes={"account": f"A{number}", "site": f"site-{number % 40}"})

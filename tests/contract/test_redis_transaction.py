@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import redis_servers
 from msgspec.structs import replace
+from stores import BY_INDEX
 
 from gateway.errors import ConfigError, Conflict
 from gateway.fleet.device import Credential, Device, OmaDmState
@@ -193,12 +194,11 @@ async def test_a_store_of_a_newer_gateway_is_refused() -> None:
         await RedisStore.open(Location.parse(server.url).connect(), namespace=namespace)
 
 
-async def test_a_kind_grows_and_shrinks(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_kind_grows_and_shrinks() -> None:
     """However many come to be of one kind, and cease to be, a search finds those that are, in their order."""
-    monkeypatch.setattr("gateway.store.redis.finding._RARE", 0)
     server = redis_servers.single()
     namespace = f"{uuid.uuid4().hex}:"
-    store = await RedisStore.open(Location.parse(server.url).connect(), namespace=namespace)
+    store = await RedisStore.open(Location.parse(server.url).connect(), namespace=namespace, seeking=BY_INDEX)
     names = [f"s{n:04}" for n in range(3000)]
     search = Search({"model": frozenset({"b7"})})
     for first in range(0, len(names), 100):
@@ -222,17 +222,15 @@ async def test_a_store_from_before_the_index_gets_one(
     servers: Callable[[], redis_servers.RedisServer | redis_servers.Cluster], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Opening a store of an older gateway lets searches find what it has."""
-    monkeypatch.setattr("gateway.store.redis.finding._RARE", 0)
     monkeypatch.setattr("gateway.store.redis.plan.entries_of", lambda _: [])
     monkeypatch.setattr("gateway.store.redis.store.SCHEMA_VERSION", 1)
     url, namespace = servers().url, f"{uuid.uuid4().hex}:"
-    old = await RedisStore.open(Location.parse(url).connect(), namespace=namespace)
+    old = await RedisStore.open(Location.parse(url).connect(), namespace=namespace, seeking=BY_INDEX)
     for name in ("s", "t", "u"):
         await old.commit(PutSubscriber(Subscriber(id=name, groups=(name,))), PutDevice(Device(id=f"{name}.1")))
     await old.close()
     monkeypatch.undo()
-    monkeypatch.setattr("gateway.store.redis.finding._RARE", 0)
-    store = await RedisStore.open(Location.parse(url).connect(), namespace=namespace)
+    store = await RedisStore.open(Location.parse(url).connect(), namespace=namespace, seeking=BY_INDEX)
     search = Search({"group": frozenset({"t", "u"})})
     assert [found.subscriber.id async for found in store.search(search)] == ["t", "u"]
     await store.close()
@@ -243,7 +241,6 @@ async def test_a_store_is_moved_on_when_no_older_gateway_is_connected(
     servers: Callable[[], redis_servers.RedisServer | redis_servers.Cluster], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Until then touches are where it looks for them, and searches find what it wrote; then all is moved."""
-    monkeypatch.setattr("gateway.store.redis.finding._RARE", 0)
     url, namespace = servers().url, f"{uuid.uuid4().hex}:"
     keys = Keys(namespace)
     with monkeypatch.context() as old:
@@ -251,7 +248,7 @@ async def test_a_store_is_moved_on_when_no_older_gateway_is_connected(
         older = Location.parse(url).connect()
         await older.links()
     await older.run([Errand(keys.schema, ("SET", keys.schema, 3))])
-    store = await RedisStore.open(Location.parse(url).connect(), namespace=namespace)
+    store = await RedisStore.open(Location.parse(url).connect(), namespace=namespace, seeking=BY_INDEX)
     former, field = keys.former_seen("s.1")
 
     async def found() -> list[str]:

@@ -7,7 +7,6 @@ import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from unittest import mock
 
 import pytest
 from hypothesis import given, settings
@@ -109,6 +108,4 @@ def test_an_index_finds_what_a_walk_finds(kind: str, examples: int) -> None:
     def alike(done: Sequence[object], asked: Sequence[Search]) -> None:
         asyncio.run(compare(kind, done, asked))
 
-    # A walk finds what is not rare; among a handful nothing would be.
-    with mock.patch("gateway.store.redis.finding._RARE", 0):
-        alike()
+    alike()

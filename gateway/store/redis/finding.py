@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import NamedTuple
 
 from gateway.fleet.search import Search
 from gateway.store.protocol import Household
@@ -15,19 +16,28 @@ from gateway.store.redis.servers import Errand, Servers
 
 _SCAN_IDS = 100
 _FIND_IDS = 16
-_RARE = 20
-"""Of so many subscribers one or fewer: sought by index."""
-_ENTRIES_AT_ONCE = 50_000
-"""So many of a kind are gone through by one script, which takes a millisecond or two."""
 
 Sources = Mapping[str, Sequence[Source]]
 """Where to go through, by shard of ids; no sources are everybody."""
 
 
+class Seeking(NamedTuple):
+    """How households are searched for."""
+
+    rare: int = 20
+    """Of so many subscribers one or fewer: sought by index. With 0 all are, however many."""
+    entries_at_once: int = 50_000
+    """So many of a kind are gone through by one script, which takes a millisecond or two."""
+
+
+USUAL = Seeking()
+
+
 class Households:
     """The households of one namespace."""
 
-    def __init__(self, servers: Servers, keys: Keys) -> None:
+    def __init__(self, servers: Servers, keys: Keys, seeking: Seeking) -> None:
+        self._seeking = seeking
         self._servers = servers
         self._keys = keys
 
@@ -59,8 +69,8 @@ class Households:
             found = {ids: _sources_of(lead, known) for ids, known in counts.items()}
             count = sum(known.get(one, known.get(one.kind, 0)) for ids, known in counts.items() for one in found[ids])
             if count < fewest:
-                rarest, fewest = {ids: _in_parts(some, counts[ids]) for ids, some in found.items() if some}, count
-        return rarest if fewest * _RARE <= sum(sizes) else self.everybody()
+                rarest, fewest = {ids: self._in_parts(some, counts[ids]) for ids, some in found.items() if some}, count
+        return rarest if fewest * self._seeking.rare <= sum(sizes) else self.everybody()
 
     async def pages(self, after: str, sources: Sources) -> AsyncIterator[list[Household]]:
         """The households of these sources, by ascending id, some at a time."""
@@ -117,6 +127,14 @@ class Households:
             for group in groups
         ]
 
+    def _in_parts(self, sources: Sequence[Source], counts: Mapping[bytes | Source, int]) -> list[Source]:
+        """The sources, those of large kinds in parts that do not hold up others for long."""
+        cut = []
+        for one in sources:
+            parts = 1 + counts.get(one.kind, 0) // self._seeking.entries_at_once
+            cut += [one._replace(part=part, parts=parts) for part in range(parts)]
+        return cut
+
     def _estimating(self, ids: str, source: Source) -> Command:
         return scripts.call(scripts.ESTIMATE, [self._keys.kinds(ids)], *self._words(ids, source))
 
@@ -132,12 +150,3 @@ def _sources_of(lead: Lead, known: Mapping[bytes | Source, int]) -> Sequence[Sou
     if isinstance(lead, tuple):
         return lead
     return [Source(kind) for kind in known if isinstance(kind, bytes) and lead(kind)]
-
-
-def _in_parts(sources: Sequence[Source], counts: Mapping[bytes | Source, int]) -> list[Source]:
-    """The sources, those of large kinds in parts that do not hold up others for long."""
-    cut = []
-    for one in sources:
-        parts = 1 + counts.get(one.kind, 0) // _ENTRIES_AT_ONCE
-        cut += [one._replace(part=part, parts=parts) for part in range(parts)]
-    return cut

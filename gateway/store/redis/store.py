@@ -44,7 +44,7 @@ from gateway.store.protocol import (
     Write,
 )
 from gateway.store.redis import scripts
-from gateway.store.redis.finding import Households, household_of
+from gateway.store.redis.finding import USUAL, Households, Seeking, household_of
 from gateway.store.redis.layout import (
     HEAD_BYTES,
     SCHEMA_VERSION,
@@ -81,7 +81,7 @@ _DELETIONS = (DeleteSubscriber, DeleteDevice)
 class RedisStore:
     """The gateway's state in Redis; its methods are ``Store``'s. One event loop owns an instance."""
 
-    def __init__(self, servers: Servers, keys: Keys, kept_events: int, schema: int) -> None:
+    def __init__(self, servers: Servers, keys: Keys, kept_events: int, schema: int, seeking: Seeking) -> None:
         self._servers = servers
         self._keys = keys
         self._kept_events = kept_events
@@ -90,13 +90,20 @@ class RedisStore:
         self._turns = Turns()
         self._noted = Noted(servers, keys, schema)
         self._log = Log(servers, keys)
-        self._households = Households(servers, keys)
+        self._households = Households(servers, keys, seeking)
         self._known: dict[Address, Cell] = {}
         self._owners: dict[tuple[str, str], str] = {}
         self._closed = False
 
     @classmethod
-    async def open(cls, servers: Servers, *, namespace: str = "mogate:", kept_events: int = 1_000_000) -> Self:
+    async def open(
+        cls,
+        servers: Servers,
+        *,
+        namespace: str = "mogate:",
+        kept_events: int = 1_000_000,
+        seeking: Seeking = USUAL,
+    ) -> Self:
         """The store under that namespace, which is begun when there is none.
 
         Raises: Unavailable; ConfigError when it is one of a newer gateway.
@@ -109,7 +116,7 @@ class RedisStore:
                     Errand(keys.schema, ("GET", keys.schema)),
                 ]
             )
-            store = cls(servers, keys, kept_events, int(version))
+            store = cls(servers, keys, kept_events, int(version), seeking)
             if int(version) > SCHEMA_VERSION:
                 raise ConfigError(
                     f"the store under {namespace!r} in Redis has schema {int(version)}, of a newer gateway; this one "
