@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Awaitable
 
+from adapters.simulator.ddf import Ddf
 from adapters.simulator.omadm_device import run_session
 from adapters.simulator.rcc14_client import run_query
 from adapters.simulator.rcc14_wire import Servers
@@ -13,6 +14,7 @@ from adapters.sms.bearer.file import SMS_FILE
 from gateway import datadir
 from gateway.admin.models.simulator import NewRun
 from gateway.errors import ConfigError
+from gateway.files import load_catalogue
 from gateway.settings import Listener, ServiceName, Settings
 
 
@@ -27,7 +29,14 @@ def play(settings: Settings, wish: NewRun) -> tuple[Transcript, Awaitable[object
         url = omadm_url(settings)
         tls = ssl.create_default_context(cafile=settings.data / "tls" / "ca.pem") if url.startswith("https:") else None
         return transcript, run_session(
-            demo.omadm, url, state, wbxml_encoded=wish.wbxml, refuse=wish.refuse, tls=tls, transcript=transcript
+            demo.omadm,
+            url,
+            state,
+            wbxml_encoded=wish.wbxml,
+            refuse=wish.refuse,
+            tls=tls,
+            ddf=Ddf(load_catalogue(settings), settings.omadm.roots),
+            transcript=transcript,
         )
     return transcript, run_query(
         demo.rcc14, rcc14_servers(settings), state, inbox=settings.data / SMS_FILE, transcript=transcript

@@ -236,7 +236,7 @@ def test_a_phone_whose_acl_does_not_permit_it(gateway: Gateway) -> None:
 def test_a_phone_refuses_what_its_ddf_does_not_allow(gateway: Gateway) -> None:
     """Unknown nodes, values that nobody may change and foreign formats end with the code that says so.
 
-    A phone without a description takes anything.
+    So it is with the phone that the console plays. A phone without a description takes anything.
 
     Spec: OMA-TS-DM_TND-V1_2 8 (AccessType, DFFormat); OMA-TS-DM_RepPro-V1_2 10 (404, 405, 415)
     """
@@ -254,6 +254,11 @@ def test_a_phone_refuses_what_its_ddf_does_not_allow(gateway: Gateway) -> None:
     assert (met["result"], met["values"]["./DevDetail/FwV"]) == ("ok", "1.0")
     assert [outcome(gateway, one)["status"] for one in asked] == [405, 404, 415, 405, 200, 405]
     assert met["values"]["./3GPP_IMS/Timer_T1"] == "2000"
+
+    played = queue(gateway, {"verb": "Replace", "uri": "./DevDetail/FwV", "value": "9.9"})
+    gateway.api("POST", "/simulator/runs", {"device": "omadm"})
+    gateway.until(lambda: outcome(gateway, played).get("status"))
+    assert outcome(gateway, played)["status"] == 405
 
     again = queue(gateway, added)
     assert gateway.json("simulate", "omadm", "--no-ddf")["values"]["./3GPP_IMS/Colour"] == "red"
