@@ -93,6 +93,7 @@ class Service:
         # Each message of a session asks for what the first one did.
         self._configured = functools.lru_cache(MAX_CONFIGURED)(_configured)
         self._last: tuple[Subscriber | None, Device | None, Selection | None] = (None, None, None)
+        self._common_key = self._named_in_common()
 
     @property
     def catalogue(self) -> Catalogue:
@@ -109,14 +110,27 @@ class Service:
         """All profiles that a device may go by: those that are served, and those that are rolled out."""
         return self._profiles, self._rolled_out
 
+    @property
+    def common_key(self) -> str:
+        """A text that changes whenever some device's configuration could though no record of it does; cheap."""
+        return self._common_key
+
+    def _named_in_common(self) -> str:
+        order, carried, documents = self._ownership
+        owned = [f"{protocol}={','.join(sorted(mos))}" for protocol, mos in sorted(carried.items())]
+        profiles = f"{self._profiles.digest}.{self._rollout}.{self._rolled_out.digest}"
+        return f"{profiles}.{self._networks}.{','.join(order)}.{' '.join(owned)}.{documents}"
+
     def adopt(self, catalogue: Catalogue, profiles: ProfileSet) -> None:
         """Go by these from now on, for every device."""
         self._catalogue, self._profiles, self._last = catalogue, profiles, (None, None, None)
         self._rollout, self._rolled_out = "", profiles
+        self._common_key = self._named_in_common()
 
     def roll_out(self, campaign_id: str, profiles: ProfileSet) -> None:
         """Go by these profiles for the devices to which this campaign gave them."""
         self._rollout, self._rolled_out, self._last = campaign_id, profiles, (None, None, None)
+        self._common_key = self._named_in_common()
 
     def selection(self, subscriber: Subscriber, device: Device) -> Selection:
         """What this device shall hold, before variables; shared by all that match the same profiles."""

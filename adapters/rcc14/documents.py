@@ -120,6 +120,13 @@ class Documents:
         awake = "|awake" if subscriber.application_states and device.rcc14 and device.rcc14.woken else ""
         return f"{configuration}|{self._mapping.digest}|{account}{self._elsewhere}{awake}"
 
+    def is_steady(self, subscriber: Subscriber, device: Device) -> bool:
+        """Whether the content this client is due is the same until its records or ``common_key`` change.
+
+        An OMA DM account in it is renewed at times.
+        """
+        return self._service.selection(subscriber, device).variables.isdisjoint(ACCOUNT)
+
     def turns_off(self, subscriber: Subscriber, device: Device, request: Request) -> str:
         """The client's RCS profile, when the document is going to say that it is not supported; else the empty text.
 
@@ -132,6 +139,11 @@ class Documents:
             return ""
         supported = self._supported(self._service.selection(subscriber, device))
         return profile if supported and profile not in supported else ""
+
+    @property
+    def common_key(self) -> str:
+        """A text that changes whenever some device's content could though no record of it does; cheap."""
+        return f"{self._service.common_key}|{self._mapping.digest}{self._elsewhere}"
 
     def needs_account(self, subscriber: Subscriber, device: Device, now: datetime) -> bool:
         """Whether the content this client is due has an OMA DM account in it that is still to be made, or renewed."""

@@ -24,6 +24,7 @@ from adapters.rcc14.provider import Provider, contradiction
 from adapters.rcc14.proving.cookie import Introductions, read_cookies
 from adapters.rcc14.proving.proof import Call, Method, Proof
 from adapters.rcc14.proving.token import Tokens
+from adapters.rcc14.standing import Question, question_of
 from adapters.rcc14.tracing import PROTOCOL, about, claims_of, record_answer, record_request
 from gateway.errors import AuthError, Conflict, DecodeError, LimitExceeded, Unavailable
 from gateway.observe import metrics
@@ -253,8 +254,14 @@ class Rcc14Front:
 
     async def _provide(self, request: web.BaseRequest, leg: Leg, host: str, address: str) -> Answer:
         """The TLS leg: a document for a client that proves who it is."""
+        question, household = self._question(request, host), None
+        if question is not None:
+            household = await self._store.load_household("id", question.device_id.rpartition(".")[0])
+            answer = self._provider.again(question, household, self._clock()) if household else None
+            if answer is not None:
+                return answer
         posted = await read_body(request) if request.method == "POST" else b""
-        call = self._call(request, posted, host, address)
+        call = replace(self._call(request, posted, host, address), question=question, household=household)
         asked = call.asked
         moved = self._moved(request, "https", host, asked.imsi or asked.imei or asked.msisdn or address)
         if moved is not None:
@@ -266,8 +273,15 @@ class Rcc14Front:
                 return self._start_again(call, str(error))
             except Conflict:
                 # A second request of this device was quicker, or the cookie is used up: look again, once.
-                call = replace(call, now=self._clock())
+                call = replace(call, now=self._clock(), household=None)
         raise Unavailable("two requests of one device at once", self._settings.retry_after_seconds)
+
+    def _question(self, request: web.BaseRequest, host: str) -> Question | None:
+        """What may stand answered: a request that shows nothing but its query, at a server with time for it."""
+        headers = request.headers
+        if request.method == "POST" or "Cookie" in headers or "Authorization" in headers:
+            return None
+        return None if self._redirects or self._load.is_overloaded else question_of(query_of(request), host)
 
     async def _decide(self, call: Call) -> Answer:
         """Go by the order until something comes of it."""

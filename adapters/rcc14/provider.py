@@ -13,10 +13,11 @@ from msgspec.structs import replace
 
 from adapters.rcc14.devices import described, find_device, new_device, with_sim, without_any_sim, without_sim
 from adapters.rcc14.documents import Documents
-from adapters.rcc14.messages import Answer, Request, Whose
+from adapters.rcc14.messages import Answer, Request, Whose, parse_request
 from adapters.rcc14.proving.proof import Call, Proof
 from adapters.rcc14.proving.token import Tokens
-from adapters.rcc14.session import Kind, Terms, deliver, user_asks, woken
+from adapters.rcc14.session import Delivery, Kind, Terms, deliver, user_asks, woken
+from adapters.rcc14.standing import Question, again, is_settled, may_settle
 from adapters.rcc14.tracing import about
 from gateway.accounts import Accounts
 from gateway.detections import Detections, Seen
@@ -58,6 +59,53 @@ class Provider:
         self._tokens = tokens
         self._settings = settings
         self._terms = terms
+        self._edition = hashlib.sha256(settings.model_dump_json().encode()).hexdigest()
+
+    def again(self, question: Question, household: Household, now: datetime) -> Answer | None:
+        """The answer to a question that stands answered; None for one that does not: it goes the long way.
+
+        Raises: DecodeError, LimitExceeded.
+        """
+        device = household.device(question.device_id)
+        if device is None or device.rcc14 is None or not device.rcc14.settled:
+            return None
+        if not is_settled(device.rcc14, self._digest(question, household, device, device.revision)):
+            return None
+        delivery = again(question, device.rcc14, self._terms, now)
+        if delivery is None:
+            return None
+        token, content = "", b""
+        if delivery.token_seconds:
+            token = self._tokens.issue(device.id, delivery.state.token_serial, question.token)
+        if delivery.kind is Kind.FULL:
+            here = self._settings.additional
+            additional = here is not None and here.is_meant(question.host)
+            # What else the client says of itself is on record.
+            said = device.rcc14.parameters
+            asked = parse_request(question.query) if question.names_applications else Request(about=said)
+            content = self._documents.content(household.subscriber, device, asked, additional=additional)
+        document = self._documents.document(delivery, token, content)
+        metrics.count(metrics.tokens, "accepted")
+        metrics.count(metrics.acs_proofs, "token", "accepted")
+        return self._given(device, delivery.kind, document, now)
+
+    def _digest(self, question: Question, household: Household, device: Device, revision: int) -> bytes:
+        """What identifies the question and what its answer follows from, with the device at that revision."""
+        others = "".join([f" {one.id} {one.revision}" for one in household.devices if one is not device])
+        records = f"{household.subscriber.revision} {revision}{others}"
+        return self._tokens.digest(question, (self._edition, self._documents.common_key, records))
+
+    def _settled(self, proof: Proof, call: Call, delivery: Delivery, wish: str) -> Rcc14State:
+        """The state with what tells that this question is answered, if it would get the same answer again."""
+        question, known, household, state = call.question, proof.device, proof.household, delivery.state
+        if question is None or known is None or proof.by != "token" or not question.is_read_as(proof.asked):
+            return state
+        # Content goes out with news of its own the first time.
+        if not may_settle(delivery, wish) or (delivery.kind is Kind.FULL and state is not known.rcc14):
+            return state
+        if not self._documents.is_steady(household.subscriber, known):
+            return state
+        return replace(state, settled=self._digest(question, household, known, known.revision + 1))
 
     async def answer(self, proof: Proof, call: Call) -> Answer:
         """The document, or 403 to one whose claims are not what it proved, or whose subscriber has too many devices.
@@ -119,8 +167,9 @@ class Provider:
         document = self._documents.document(delivery, token, content, call.headers.get("Accept-Language", ""))
 
         writes: list[Write] = [*proof.spends]
-        if delivery.state is not device.rcc14 or device is not known:
-            after = replace(device, rcc14=delivery.state)
+        state = self._settled(proof, call, delivery, wish)
+        if state is not device.rcc14 or device is not known:
+            after = replace(device, rcc14=state)
             writes.append(PutDevice(after))
             writes += [Append(event) for event in _changes(subscriber, known, after, now)]
             writes += protocol_writes(known, after, now) if known else []
@@ -137,15 +186,12 @@ class Provider:
         writes += calls
         if writes:
             await self._store.commit(*writes)
+        return self._given(device, delivery.kind, document, now)
+
+    def _given(self, device: Device, kind: Kind, document: bytes, now: datetime) -> Answer:
         self._store.touch(device.id, now)
-        metrics.count(metrics.acs_documents, delivery.kind)
-        return Answer(
-            200,
-            document,
-            what=delivery.kind,
-            device_id=device.id,
-            traced=Whose(device.id, is_armed(device, now)),
-        )
+        metrics.count(metrics.acs_documents, kind)
+        return Answer(200, document, what=kind, device_id=device.id, traced=Whose(device.id, is_armed(device, now)))
 
     def _sight(self, household: Household, moved: _Moved, device: Device, asked: Request, now: datetime) -> Seen:
         """What it says that a SIM of the subscriber's has just been proven to be in this phone."""

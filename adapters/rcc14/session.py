@@ -119,7 +119,7 @@ def deliver(
                 state = replace(state, terms_sent=terms.terms_of_use)
         if tells_to_wait and kind is Kind.FULL and state.told_to_wait != wish:
             state = replace(state, told_to_wait=wish)
-    state, token_seconds = _renew(device_id, state, request, kind, terms, now)
+    state, token_seconds = renew(device_id, state, request.token, kind, terms, now)
     return Delivery(kind, version, validity_for(device_id, terms), token_seconds, state, message)
 
 
@@ -216,16 +216,16 @@ def _advance(
     return kind, state
 
 
-def _renew(
-    device_id: str, state: Rcc14State, request: Request, kind: Kind, terms: Terms, now: datetime
+def renew(
+    device_id: str, state: Rcc14State, shown: str, kind: Kind, terms: Terms, now: datetime
 ) -> tuple[Rcc14State, int]:
-    """The state with a new token if one is due, and how long the token that goes out is good for.
+    """The state with a new token if one is due, and how long the token that goes out is good for: 0 when none goes.
 
     One goes out when it is new, with every content, and to a client that does not show the newest: it may have dropped
     it, or never have got it.
     """
     if tokens.is_due(state, now=now, life_seconds=terms.token_seconds):
         state = replace(state, token_serial=state.token_serial + 1, token_issued_at=now)
-    elif kind is not Kind.FULL and tokens.is_current(request.token, device_id, state):
+    elif kind is not Kind.FULL and tokens.is_current(shown, device_id, state):
         return state, 0
     return state, tokens.remaining_seconds(state, now=now, life_seconds=terms.token_seconds)

@@ -152,7 +152,8 @@ class Rcc14State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ``told_to_wait`` is the wish of the client that was told to wait for its user, empty when none was; ``woken`` when
     that user then asked for what was disabled until then. ``terms_sent`` and ``terms_accepted`` are
     editions of the terms of use. ``ims_serial`` numbers the Digest credentials for IMS that the gateway made for it
-    (0: none); the password is computed, not kept.
+    (0: none); the password is computed, not kept. ``settled`` identifies the question that was answered last without a
+    change, and all that its answer followed from.
 
     Spec: RCC.14 VERS, TOKEN
     """
@@ -174,6 +175,7 @@ class Rcc14State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     terms_sent: str = ""
     terms_accepted: str = ""
     ims_serial: int = 0
+    settled: bytes = b""
 
     def without_tokens(self) -> Rcc14State:
         """The state in which no token that was ever issued is good: not the newest, nor as the one before the next."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import difflib
 import functools
+import hashlib
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -83,7 +84,10 @@ class Profile:
 
 
 class ProfileSet:
-    """All profiles, weakest first: by layer, within a layer by name."""
+    """All profiles, weakest first: by layer, within a layer by name.
+
+    ``digest`` is the same for profiles that say the same, in every process.
+    """
 
     def __init__(self, profiles: Iterable[Profile], catalogue: Catalogue, rules: Iterable[Rule] = ()) -> None:
         """The set of these profiles, in whatever order they come; ``rules`` are those that values keep as a whole.
@@ -101,6 +105,7 @@ class ProfileSet:
                 asked[facet] = asked.get(facet, frozenset()) | values
         self._asked = asked
         self._looks = tuple(map(look_at, asked))
+        self.digest = hashlib.blake2b(msgspec.msgpack.encode([*map(_said, self.profiles)]), digest_size=16).hexdigest()
         self._answers = functools.lru_cache(MAX_LOOKS)(self._answer)
         self._selected = functools.lru_cache(MAX_SELECTIONS)(self._select)
         self._overridden = functools.lru_cache(MAX_OVERRIDDEN)(self._override)
@@ -174,6 +179,18 @@ class ProfileSet:
         )
         selected = self._selected(answers)
         return merge(selected.leaves, strata, self._catalogue, selected.owners)
+
+
+def _said(profile: Profile) -> tuple[object, ...]:
+    """All that a profile says, in one order, for whichever reason it says it."""
+    return (
+        profile.name,
+        profile.layer.value,
+        sorted((facet, sorted(values)) for facet, values in profile.match.items()),
+        sorted((node.mo, node.path, source.template) for node, source in profile.content.values.items()),
+        sorted((node.mo, node.path) for node in profile.content.unset),
+        sorted((mo, rule.protocol) for mo, rule in profile.owners.items()),
+    )
 
 
 def load_profiles(directory: Path, catalogue: Catalogue, rules: Iterable[Rule] = ()) -> ProfileSet:

@@ -100,6 +100,10 @@ class Household(NamedTuple):
     subscriber: Subscriber
     devices: tuple[Device, ...]
 
+    def device(self, device_id: str) -> Device | None:
+        """The one of the devices that has this id."""
+        return next((one for one in self.devices if one.id == device_id), None)
+
 
 class Contact(NamedTuple):
     """What one OMA DM message needs: the device, its subscriber, its live session and its pending operations."""

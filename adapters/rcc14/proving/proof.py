@@ -9,6 +9,7 @@ from typing import Protocol
 import msgspec
 
 from adapters.rcc14.messages import Answer, Request
+from adapters.rcc14.standing import Question
 from gateway.errors import Conflict
 from gateway.fleet.device import Device
 from gateway.store.protocol import ClaimEphemeral, Household, Store, Write
@@ -20,7 +21,8 @@ class Call(msgspec.Struct, frozen=True):
     ``target`` is the path with the query as the client wrote them. ``headers`` are by name in any case. ``cookies`` are
     the values that came under the gateway's name, the latest first. ``peer`` is the client's address. ``body`` is empty
     unless it was posted as ``media_type`` says; a posted form is part of ``asked`` already. ``additional`` when it is
-    meant for the additional server that the gateway is.
+    meant for the additional server that the gateway is. ``question`` is what may stand answered, and ``household`` that
+    of the device which its token names, where it was read already.
     """
 
     asked: Request
@@ -33,6 +35,8 @@ class Call(msgspec.Struct, frozen=True):
     media_type: str = ""
     body: bytes = b""
     additional: bool = False
+    question: Question | None = None
+    household: Household | None = None
 
 
 class Proof(msgspec.Struct, frozen=True):

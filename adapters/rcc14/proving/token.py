@@ -8,6 +8,7 @@ from __future__ import annotations
 from adapters.rcc14.identity import token as tokens
 from adapters.rcc14.messages import Request
 from adapters.rcc14.proving.proof import Call, Proof
+from adapters.rcc14.standing import Question, digest
 from gateway.errors import AuthError
 from gateway.fleet import old_token
 from gateway.fleet.device import Device, is_one_phone
@@ -31,6 +32,10 @@ class Tokens:
             return proven
         return tokens.token_of(device_id, serial, self._key)
 
+    def digest(self, question: Question, follows_from: tuple[str, ...]) -> bytes:
+        """What identifies a question that shows a token, and all that its answer follows from."""
+        return digest(question, follows_from, self._key)
+
     async def take(self, call: Call) -> Proof:
         """Whose token it is.
 
@@ -38,7 +43,7 @@ class Tokens:
         drops it then and starts again.
         """
         device_id = tokens.device_of(call.asked.token)
-        household = await self._store.load_household("id", device_id.rpartition(".")[0])
+        household = call.household or await self._store.load_household("id", device_id.rpartition(".")[0])
         try:
             proof = self._proof(household, device_id, call) if household else await self._old(call)
         except AuthError:
@@ -48,7 +53,7 @@ class Tokens:
         return proof
 
     def _has_expired(self, household: Household | None, device_id: str, call: Call) -> bool:
-        device = _device(household, device_id)
+        device = household.device(device_id) if household else None
         state = device.rcc14 if device else None
         if state is None or state.token_issued_at is None:
             return False
@@ -73,7 +78,7 @@ class Tokens:
 
     def _proof(self, household: Household, device_id: str, call: Call) -> Proof:
         asked = call.asked
-        device = _device(household, device_id)
+        device = household.device(device_id)
         if device is None or device.rcc14 is None:
             raise AuthError("the token is no device's")
         if not tokens.is_valid(
@@ -84,11 +89,6 @@ class Tokens:
         if other:
             raise AuthError(f"the token comes with another {other}")
         return Proof(household, asked, (), device, "token")
-
-
-def _device(household: Household | None, device_id: str) -> Device | None:
-    """The device of the household that has this id."""
-    return next((one for one in household.devices if one.id == device_id), None) if household else None
 
 
 def _other(subscriber: Subscriber, device: Device, imsi: str, asked: Request) -> str:

@@ -1,0 +1,92 @@
+"""Questions that stand answered: how a client that asks the same again is known, without its question being read.
+
+An up-to-date client asks word for word what it asked the last time, and nothing that its answer follows from has
+changed. Its device's record then has a digest of the two, keyed like the tokens; a question that gives this digest
+again proves as much as the token in it did, and gets the same answer. Any other goes the long way.
+
+Spec: RCC.14 2.2.2 (a client asks again when its validity ends), TOKEN
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from datetime import datetime
+from typing import NamedTuple
+
+from adapters.rcc14.identity import token as tokens
+from adapters.rcc14.messages import Request
+from adapters.rcc14.session import Delivery, Kind, Terms, renew, validity_for
+from gateway.fleet.device import Rcc14State
+
+DIGEST_BYTES = 12
+"""Enough to guess in vain at, for it is keyed, and little beside the rest of a record."""
+
+_PURPOSE = b"rcc14-settled"
+_TOKEN = re.compile(r"(?:^|&)token=([A-Za-z0-9._-]{1,200})(?:&|$)", re.ASCII)
+_VERS = re.compile(r"(?:^|&)vers=([0-9]{1,10})(?:&|$)", re.ASCII)
+
+
+class Question(NamedTuple):
+    """A request as it was written: its query, and the token and the version that the query names.
+
+    ``host`` is the server's name that it was meant for. ``device_id`` is whose the token claims to be.
+    """
+
+    query: str
+    host: str
+    token: str
+    vers: int
+    device_id: str
+
+    @property
+    def names_applications(self) -> bool:
+        """Whether the client asks for applications of its choice."""
+        return "app=" in self.query.lower()
+
+    def is_read_as(self, asked: Request) -> bool:
+        """Whether reading the query as a whole gives the same token and version, and nothing that nobody knows."""
+        return asked.token == self.token and asked.vers == self.vers and not asked.unknown
+
+
+def question_of(query: str, host: str) -> Question | None:
+    """The question in a query; None when it could not stand answered, for it shows no token or names no version."""
+    token, vers = _TOKEN.search(query), _VERS.search(query)
+    if token is None or vers is None:
+        return None
+    return Question(query, host, token[1], int(vers[1]), tokens.device_of(token[1]))
+
+
+def digest(question: Question, follows_from: tuple[str, ...], key: bytes) -> bytes:
+    """What identifies a question and all that its answer follows from."""
+    words = "\n".join((question.query, question.host, *follows_from))
+    octets = words.encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(octets, key=key, person=_PURPOSE, digest_size=DIGEST_BYTES).digest()
+
+
+def is_settled(state: Rcc14State, found: bytes) -> bool:
+    """Whether this is the question that the device has an answer to."""
+    return len(state.settled) == DIGEST_BYTES and hmac.compare_digest(state.settled, found)
+
+
+def may_settle(delivery: Delivery, wish: str) -> bool:
+    """Whether this answer is one that can be given again: content or none of the newest wish, and no word to a user."""
+    state = delivery.state
+    return (
+        delivery.kind in (Kind.UNCHANGED, Kind.FULL)
+        and not delivery.message
+        and not state.told_to_wait
+        and next(reversed(state.contents), None) == wish
+    )
+
+
+def again(question: Question, state: Rcc14State, terms: Terms, now: datetime) -> Delivery | None:
+    """The answer to a settled question; None when a new token is due, which is a change."""
+    device_id = question.device_id
+    version = next(reversed(state.contents.values())).version
+    kind = Kind.UNCHANGED if question.vers == version else Kind.FULL
+    renewed, token_seconds = renew(device_id, state, question.token, kind, terms, now)
+    if renewed is not state:
+        return None
+    return Delivery(kind, version, validity_for(device_id, terms), token_seconds, state)
