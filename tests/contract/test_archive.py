@@ -249,8 +249,9 @@ async def test_a_webhook_in_another_log_is_told_what_comes_next(tmp_path: Path) 
     await second.close()
 
 
-ENDING = ("background", "pace", "nodes", "shadow")
-"""Chores, turns and nodes, of which every store has its own; and findings, which a client's next request makes anew."""
+ENDING = ("background", "pace", "nodes", "shadow", "awaited")
+"""Chores, turns and nodes, of which every store has its own; findings, which a client's next request makes anew; and
+whom somebody waits for today."""
 
 
 def test_every_kind_of_record_is_exported() -> None:
@@ -263,6 +264,7 @@ def test_every_kind_of_record_is_exported() -> None:
     # Their constants are what KINDS is made of.
     assert set(makers) == {
         "people", "audit", "tacs", "detections", "reach", "deliveries", "campaigns", "members", "webhooks", "rollouts",
+        "node_sets",
     }  # fmt: skip
 
 
