@@ -52,6 +52,8 @@ _SECRET = ("access_token", "id_token", "EAP_PAYLD", "IMSI_EAP", "error_descripti
 """Known, of no use here, and nothing to keep."""
 _KNOWN = (*_PROOFS, *_ABOUT, *_SECRET, "vers", "app", "SMS_port", "error")
 _CANONICAL = {name.lower(): name for name in _KNOWN} | {name: name for name in _KNOWN}
+STEADY = frozenset(name.lower() for name in ("IMSI", "IMEI", "msisdn", "token", "SMS_port", "vers", "app", *_ABOUT))
+"""What a client that asks again sends alike, in lower case; all others may have another value each time."""
 _SINGLE = frozenset({*_PROOFS, "vers"})
 _KEPT = frozenset(_ABOUT)
 _RELEASE = ("rcs_profile", "rcs_version", "provisioning_version", "client_version")

@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from adapters.rcc14.identity import token as tokens
-from adapters.rcc14.messages import Request
+from adapters.rcc14.messages import STEADY, Request
 from adapters.rcc14.session import Delivery, Kind, Terms, renew, validity_for
 from gateway.fleet.device import Rcc14State
 
@@ -46,8 +46,9 @@ class Question(NamedTuple):
         return "app=" in self.query.lower()
 
     def is_read_as(self, asked: Request) -> bool:
-        """Whether reading the query as a whole gives the same token and version, and nothing that nobody knows."""
-        return asked.token == self.token and asked.vers == self.vers and not asked.unknown
+        """Whether reading the query as a whole gives the same token and version, and nothing that differs each time."""
+        names = {field.partition("=")[0].lower() for field in self.query.split("&")}
+        return asked.token == self.token and asked.vers == self.vers and names <= STEADY
 
 
 def question_of(query: str, host: str) -> Question | None:

@@ -273,12 +273,13 @@ async def test_an_unchanged_client_costs_no_write(phone: Phone) -> None:
     assert await phone.devices(ANN) == before
 
 
-async def test_what_nobody_knows_is_not_kept_each_time(phone: Phone) -> None:
-    """A client that sends another word of its own each time costs no write either."""
-    token = await phone.start(ANN, f"IMEI={IMEI}&nonce=0")
-    await phone.ask(f"vers=1&IMEI={IMEI}&nonce=1&token={token}")
+@pytest.mark.parametrize("name", ["nonce", "access_token", "no%20name"])
+async def test_what_differs_each_time_is_not_kept_each_time(phone: Phone, name: str) -> None:
+    """A client that sends another word each time, of its own or of the specification's, costs no write either."""
+    token = await phone.start(ANN, f"IMEI={IMEI}&{name}=0")
+    await phone.ask(f"vers=1&IMEI={IMEI}&{name}=1&token={token}")
     before = await phone.devices(ANN)
-    await phone.ask(f"vers=1&IMEI={IMEI}&nonce=2&token={token}")
+    await phone.ask(f"vers=1&IMEI={IMEI}&{name}=2&token={token}")
     assert await phone.devices(ANN) == before
 
 
