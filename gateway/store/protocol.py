@@ -86,14 +86,6 @@ class TraceEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     seq: int = 0
 
 
-class Traced(NamedTuple):
-    """An exchange that waits to be written, with what ``trace`` was told of it."""
-
-    entry: TraceEntry
-    expires_at: datetime
-    keep: int
-
-
 class Household(NamedTuple):
     """A subscriber with all devices, in the order they were first seen."""
 
@@ -368,11 +360,6 @@ class Store(Protocol):
     async def close(self) -> None:
         """Flush what is written behind and release everything."""
         ...
-
-
-def newest_touch(known: datetime | None, at: datetime) -> datetime:
-    """When a device was last seen, by what was known of that and one touch more."""
-    return at if known is None or known > at + AHEAD else max(known, at)
 
 
 def refuse_to_alter_audit(write: PutRecord | DeleteRecord) -> None:

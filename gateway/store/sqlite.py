@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -50,19 +50,17 @@ from gateway.store.protocol import (
     Record,
     SessionRecord,
     TakeEphemeral,
-    Traced,
     TraceEntry,
     Write,
-    newest_touch,
     refuse_to_alter_audit,
 )
 from gateway.store.searching import narrow
 from gateway.store.sqlite_schema import connect, migrate
 from gateway.store.sqlite_search import Candidates, index_terms, to_json
+from gateway.store.write_behind import Traced, WriteBehind
 
 _SCAN_HOUSEHOLDS = 100
 _EXPIRE_ROWS = 500
-_TOUCH_SECONDS = 1.0
 _DELETIONS = frozenset({DeleteSubscriber, DeleteDevice})
 # The reader forgets all pages that it knows with each commit of the writer: from the mapped file it has them at once.
 _MAPPED_BYTES = 1024**3
@@ -172,9 +170,7 @@ class SqliteStore:
         self._reader = reader
         self._is_reading = False
         self._writer = GroupCommit(writer)
-        self._touched: dict[str, datetime] = {}
-        self._traced: list[Traced] = []
-        self._write_behind: asyncio.Task[None] | None = None
+        self._behind = WriteBehind(self._save_noted)
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -268,8 +264,7 @@ class SqliteStore:
         )
         seen = {}
         for device_id, stored in rows:
-            known, touched = None if stored is None else _to_datetime(stored), self._touched.get(device_id)
-            if at := (touched and newest_touch(known, touched)) or known:
+            if at := self._behind.last_seen(device_id, None if stored is None else _to_datetime(stored)):
                 seen[device_id] = at
         return seen
 
@@ -284,8 +279,8 @@ class SqliteStore:
             await asyncio.sleep(0)
 
     async def search(self, search: Search, after: str = "", *, marks: bool = False) -> AsyncIterator[Household]:
-        if self._touched and search.asks_when_seen:
-            await self._save_noted()
+        if search.asks_when_seen:
+            await self._behind.settle()
         for ids in Candidates(self._read, search, _to_integer).after(after):
             for start in range(0, len(ids), _SCAN_HOUSEHOLDS):
                 rows = self._read(_SELECT_SOME, to_json(ids[start : start + _SCAN_HOUSEHOLDS]))
@@ -323,24 +318,21 @@ class SqliteStore:
         ]
 
     async def commit(self, *writes: Write) -> None:
-        if (self._touched or self._traced) and not _DELETIONS.isdisjoint(map(type, writes)):
+        if not _DELETIONS.isdisjoint(map(type, writes)):
             # What was noted before a deletion goes in before it, or it would outlive it should the id be used again.
             # It goes in with it, or a later batch could overtake this one.
-            await self._save_noted(writes)
+            await self._behind.save(writes)
         else:
             await self._writer.run(partial(_carry_out, writes))
 
     def touch(self, device_id: str, at: datetime) -> None:
-        self._touched[device_id] = newest_touch(self._touched.get(device_id), at)
-        self._write_soon()
+        self._behind.touch(device_id, at)
 
     def trace(self, entry: TraceEntry, expires_at: datetime, keep: int) -> None:
-        self._traced.append(Traced(entry, expires_at, keep))
-        self._write_soon()
+        self._behind.trace(entry, expires_at, keep)
 
     async def load_trace(self, owners: Sequence[str], limit: int, now: datetime) -> Sequence[TraceEntry]:
-        if self._traced:
-            await self._save_noted()
+        await self._behind.settle()
         rows = self._read(_SELECT_TRACE, msgspec.json.encode(owners).decode(), _to_integer(now), limit)
         return [replace(_decode_trace(body), seq=seq) for seq, body in reversed(rows)]
 
@@ -349,8 +341,7 @@ class SqliteStore:
         return newest
 
     async def load_traced_owners(self, limit: int) -> Sequence[str]:
-        if self._traced:
-            await self._save_noted()
+        await self._behind.settle()
         return [owner for owner, _ in self._read(_SELECT_TRACED_OWNERS, limit * _EXCHANGES_OF_ONE, limit)]
 
     async def expire(self, now: datetime) -> int:
@@ -369,35 +360,16 @@ class SqliteStore:
         return total
 
     async def close(self) -> None:
-        if self._write_behind is not None:
-            self._write_behind.cancel()
         try:
-            if self._touched or self._traced:
-                await self._save_noted()
+            await self._behind.close()
         finally:
             await self._writer.close()
             self._reader.close()
 
-    def _write_soon(self) -> None:
-        if self._write_behind is None:
-            self._write_behind = asyncio.get_running_loop().create_task(self._save_noted_soon())
-
-    async def _save_noted_soon(self) -> None:
-        while self._touched or self._traced:
-            await asyncio.sleep(_TOUCH_SECONDS)
-            with suppress(Unavailable):  # touches that could not be saved stay noted
-                await self._save_noted()
-        self._write_behind = None
-
-    async def _save_noted(self, writes: Sequence[Write] = ()) -> None:
-        """Save what was noted and, in the same step, carry out ``writes``."""
-        touched, (traced, self._traced) = self._touched.copy(), (self._traced, [])
-        try:
-            await self._writer.run(partial(_save_noted, touched, traced, writes))
-        except Conflict:  # of the writes: what was noted stays noted
-            self._traced = [*traced, *self._traced]
-            raise
-        self._touched = {key: at for key, at in self._touched.items() if touched.get(key) != at}
+    async def _save_noted(
+        self, touched: Mapping[str, datetime], traced: Sequence[Traced], writes: Sequence[Write]
+    ) -> None:
+        await self._writer.run(partial(_save_noted, touched, traced, writes))
 
     def _read(self, query: str, *parameters: str | int) -> list[tuple[Any, ...]]:
         try:
@@ -423,7 +395,7 @@ class SqliteStore:
 
 
 def _save_noted(
-    touched: dict[str, datetime], traced: Sequence[Traced], writes: Sequence[Write], cursor: sqlite3.Cursor
+    touched: Mapping[str, datetime], traced: Sequence[Traced], writes: Sequence[Write], cursor: sqlite3.Cursor
 ) -> None:
     _save_last_seen(cursor, touched)
     if traced:
@@ -604,7 +576,7 @@ def _append(cursor: sqlite3.Cursor, event: Event) -> None:
     )
 
 
-def _save_last_seen(cursor: sqlite3.Cursor, touched: dict[str, datetime]) -> None:
+def _save_last_seen(cursor: sqlite3.Cursor, touched: Mapping[str, datetime]) -> None:
     cursor.executemany(
         """INSERT INTO last_seen (device, at) SELECT key, ?1 FROM device WHERE id = ?2
         ON CONFLICT (device) DO UPDATE SET at = iif(at > excluded.at + ?3, excluded.at, max(at, excluded.at))""",

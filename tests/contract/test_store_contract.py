@@ -604,6 +604,15 @@ async def test_traces_come_back_newest_last(store: Store, open_store: OpenStore)
     assert len(await requests(await open_store(), "alice.1")) == 5
 
 
+async def test_a_trace_is_found_while_it_is_being_written(store: Store) -> None:
+    """Whoever asks in the very moment in which noted exchanges are written waits for that."""
+    store.trace(exchange("alice.1", 1), LATER, 10)
+    loads = (store.load_trace(["alice.1"], 5, NOW) for _ in range(2))
+    assert [len(found) for found in await asyncio.gather(*loads)] == [1, 1]
+    store.trace(exchange("alice.1", 2), LATER, 10)
+    assert await asyncio.gather(store.load_traced_owners(5), store.load_traced_owners(5)) == [["alice.1"], ["alice.1"]]
+
+
 async def test_who_was_traced_last_comes_first(store: Store) -> None:
     """Each once, those just noted and those of before, as many as are asked for."""
     for number, owner in enumerate(["alice.1", "bob", "alice.1", "carol.1"]):

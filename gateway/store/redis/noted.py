@@ -1,11 +1,9 @@
-"""What the store notes now and writes a moment later: that devices were seen, and exchanges with them."""
+"""When devices were seen, and exchanges with them: how they are written, a moment after they were noted, and read."""
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import chain
 from operator import attrgetter
@@ -13,8 +11,7 @@ from operator import attrgetter
 import msgspec
 from msgspec.structs import replace
 
-from gateway.errors import Unavailable
-from gateway.store.protocol import AHEAD, Traced, TraceEntry, newest_touch
+from gateway.store.protocol import AHEAD, TraceEntry, Write
 from gateway.store.redis import scripts
 from gateway.store.redis.kinds import SEEN
 from gateway.store.redis.layout import (
@@ -26,8 +23,8 @@ from gateway.store.redis.layout import (
 )
 from gateway.store.redis.plan import GRACE_MILLISECONDS
 from gateway.store.redis.servers import Errand, Servers
+from gateway.store.write_behind import Traced, WriteBehind
 
-_TOUCH_SECONDS = 1.0
 _TRACED_OWNERS = 1000
 """Names kept of those whom exchanges were noted of."""
 
@@ -35,7 +32,7 @@ _decode_traced = msgspec.msgpack.Decoder(tuple[int, TraceEntry]).decode
 
 
 class Noted:
-    """Touches and traces of one process, those that wait to be written and those that were; see ``Store``.
+    """Touches and traces: those of this process that wait to be written are ``behind``.
 
     Below schema 4 gateways may be at work that look for touches elsewhere, so they are there as well.
     """
@@ -44,21 +41,10 @@ class Noted:
         self.schema = schema
         self._servers = servers
         self._keys = keys
-        self._touched: dict[str, datetime] = {}
-        self._traced: list[Traced] = []
-        self._write_behind: asyncio.Task[None] | None = None
-
-    def touch(self, device_id: str, at: datetime) -> None:
-        self._touched[device_id] = newest_touch(self._touched.get(device_id), at)
-        self._write_soon()
-
-    def trace(self, entry: TraceEntry, expires_at: datetime, keep: int) -> None:
-        self._traced.append(Traced(entry, expires_at, keep))
-        self._write_soon()
+        self.behind = WriteBehind(self._save)
 
     async def load_trace(self, owners: Sequence[str], limit: int, now: datetime) -> Sequence[TraceEntry]:
-        if self._traced:
-            await self.save()
+        await self.behind.settle()
         names = [self._keys.trace(owner, proven=proven) for owner in owners for proven in (True, False)]
         lists = await self._servers.run([Errand(name, ("LRANGE", name, -limit, -1)) for name in names])
         live = []
@@ -69,8 +55,7 @@ class Noted:
         return sorted(live, key=attrgetter("seq"))[-limit:]
 
     async def load_traced_owners(self, limit: int) -> Sequence[str]:
-        if self._traced:
-            await self.save()
+        await self.behind.settle()
         name = self._keys.traced
         (owners,) = await self._servers.run([Errand(name, ("LRANGE", name, 0, -1))])
         return list(dict.fromkeys(owner.decode() for owner in owners))[:limit]
@@ -91,26 +76,11 @@ class Noted:
                 known[device_id] = max(known.get(device_id, 0), int(at))
         seen = {}
         for device_id, microseconds in known.items():
-            at, touched = to_datetime(microseconds) if microseconds else None, self._touched.get(device_id)
-            if last := newest_touch(at, touched) if touched else at:
+            if last := self.behind.last_seen(device_id, to_datetime(microseconds) if microseconds else None):
                 seen[device_id] = last
         return seen
 
-    async def close(self) -> None:
-        """Write all that waits, and no more later.
-
-        Raises: Unavailable.
-        """
-        if self._write_behind is not None:
-            self._write_behind.cancel()
-        await self.save()
-
-    async def save(self) -> None:
-        """Write all that waits.
-
-        Raises: Unavailable; touches then stay noted.
-        """
-        touched, (traced, self._traced) = self._touched.copy(), (self._traced, [])
+    async def _save(self, touched: Mapping[str, datetime], traced: Sequence[Traced], _: Sequence[Write]) -> None:
         now_milliseconds, ahead = time.time_ns() // 1_000_000, AHEAD // timedelta(microseconds=1)
         by_ids: dict[str, list[str | int]] = {}
         for device_id, at in touched.items():
@@ -133,7 +103,6 @@ class Noted:
             errands.append(Errand(name, ("LPUSH", name, *reversed(owners))))
             errands.append(Errand(name, ("LTRIM", name, 0, _TRACED_OWNERS - 1)))
         await self._servers.run(errands)
-        self._touched = {key: at for key, at in self._touched.items() if touched.get(key) != at}
 
     def _ids(self, device_id: str) -> str:
         return self._keys.ids(device_id.rpartition(".")[0])
@@ -141,14 +110,3 @@ class Noted:
     def _on_sights(self, script: scripts.Script, ids: str, *words: str | int) -> Errand:
         kinds = self._keys.kinds(ids)
         return Errand(kinds, scripts.call(script, [kinds], SEEN, self._keys.of_kind(ids, SEEN), *words))
-
-    def _write_soon(self) -> None:
-        if self._write_behind is None:
-            self._write_behind = asyncio.get_running_loop().create_task(self._save_soon())
-
-    async def _save_soon(self) -> None:
-        while self._touched or self._traced:
-            await asyncio.sleep(_TOUCH_SECONDS)
-            with suppress(Unavailable):  # those that could not be saved stay noted
-                await self.save()
-        self._write_behind = None

@@ -237,7 +237,7 @@ class RedisStore:
             raise Unavailable("the store is closed")
         if any(isinstance(write, _DELETIONS) for write in writes):
             # What was noted before a deletion goes in before it, or it would outlive it should the id be used again.
-            await self._noted.save()
+            await self._noted.behind.settle()
         names = self._touches_only(writes)
         turn, before = self._turns.take(names)
         if names is None:
@@ -249,10 +249,10 @@ class RedisStore:
             await self._take_turn(writes, turn, before, names)
 
     def touch(self, device_id: str, at: datetime) -> None:
-        self._noted.touch(device_id, at)
+        self._noted.behind.touch(device_id, at)
 
     def trace(self, entry: TraceEntry, expires_at: datetime, keep: int) -> None:
-        self._noted.trace(entry, expires_at, keep)
+        self._noted.behind.trace(entry, expires_at, keep)
 
     async def load_trace(self, owners: Sequence[str], limit: int, now: datetime) -> Sequence[TraceEntry]:
         return await self._noted.load_trace(owners, limit, now)
@@ -272,7 +272,7 @@ class RedisStore:
         sources = self._households.everybody()
         if self._schema >= 4:  # until then others may write what is not found by the index
             if search.asks_when_seen:
-                await self._noted.save()
+                await self._noted.behind.settle()
             sources = await self._households.sources(search)
         async for page in self._households.pages(after, sources):
             for household in await narrow(self, search, page, marks=marks):
@@ -326,7 +326,7 @@ class RedisStore:
         self._closed = True
         await self._turns.finished()
         try:
-            await self._noted.close()
+            await self._noted.behind.close()
         finally:
             await self._servers.close()
 
