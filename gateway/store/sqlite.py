@@ -488,7 +488,7 @@ def _put_device(cursor: sqlite3.Cursor, device: Device) -> None:
         _expect_one(cursor, f"device {device.id} has no subscriber")
         key = cursor.lastrowid
         assert key is not None
-        cursor.execute("INSERT INTO last_seen (device, at) VALUES (?, 0)", (key,))
+        cursor.execute("INSERT INTO last_seen (device, at, subscriber) VALUES (?, 0, ?)", (key, device.subscriber_id))
         index_terms(cursor, device.subscriber_id, key, "[]", terms)
         return
     # Most updates leave identities and terms alone, and then no index needs to be touched.
@@ -578,8 +578,8 @@ def _append(cursor: sqlite3.Cursor, event: Event) -> None:
 
 def _save_last_seen(cursor: sqlite3.Cursor, touched: Mapping[str, datetime]) -> None:
     cursor.executemany(
-        """INSERT INTO last_seen (device, at) SELECT key, ?1 FROM device WHERE id = ?2
-        ON CONFLICT (device) DO UPDATE SET at = iif(at > excluded.at + ?3, excluded.at, max(at, excluded.at))""",
+        """UPDATE last_seen SET at = iif(at > ?1 + ?3, ?1, max(at, ?1))
+        WHERE device = (SELECT key FROM device WHERE id = ?2)""",
         [(_to_integer(at), device_id, AHEAD // _MICROSECOND) for device_id, at in touched.items()],
     )
 

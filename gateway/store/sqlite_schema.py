@@ -101,6 +101,14 @@ _MIGRATIONS: tuple[tuple[str | Callable[[sqlite3.Connection], None], ...], ...] 
         "INSERT OR IGNORE INTO last_seen (device, at) SELECT key, 0 FROM device",
         _index_all,
     ),
+    (
+        # Whom a search by last contact finds, in what order, is told by the index alone.
+        "ALTER TABLE last_seen ADD COLUMN subscriber TEXT NOT NULL DEFAULT ''",
+        """UPDATE last_seen SET subscriber = (
+            SELECT s.id FROM device d JOIN subscriber s ON s.key = d.subscriber WHERE d.key = last_seen.device)""",
+        "DROP INDEX last_seen_at",
+        "CREATE INDEX last_seen_at ON last_seen (at, subscriber)",
+    ),
 )
 
 

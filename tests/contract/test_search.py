@@ -106,6 +106,22 @@ async def test_when_it_was_last_seen(store: Store) -> None:
     assert await found(store, "seen<5m") == ["s004.1"]
 
 
+async def test_pages_by_last_contact_leave_nobody_out_who_calls_between_them(store: Store) -> None:
+    """Whoever is of the search all the while comes once, in the order of ids, whether or not it calls meanwhile."""
+    await populate(store)
+    every = [f"s{number:03}.1" for number in range(FLEET)]
+    for number, device_id in enumerate(every):
+        store.touch(device_id, NOW - timedelta(days=number % 50, hours=12))
+    recent = [one for number, one in enumerate(every) if number % 50 < 40]
+    pages: list[str] = []
+    while page := (await found(store, "seen<40d", after=pages[-1].partition(".")[0] if pages else ""))[:30]:
+        pages += page
+        store.touch(page[0], NOW)
+        store.touch(recent[-1], NOW)
+    assert pages == recent
+    assert await found(store, "seen>40d") == [one for one in every if one not in recent]
+
+
 async def test_a_store_from_before_the_index_gets_one(tmp_path: Path) -> None:
     """Opening a file of an older gateway indexes what it has, once, and changes no record."""
     path = tmp_path / "store.sqlite"
@@ -115,8 +131,10 @@ async def test_a_store_from_before_the_index_gets_one(tmp_path: Path) -> None:
     await store.close()
     with sqlite3.connect(path) as back:
         back.executescript(
-            """DROP TABLE facet; DROP TABLE term; DROP INDEX last_seen_at;
-            ALTER TABLE subscriber DROP COLUMN terms; ALTER TABLE device DROP COLUMN terms; DELETE FROM last_seen;
+            """DROP TABLE facet; DROP TABLE term;
+            ALTER TABLE subscriber DROP COLUMN terms; ALTER TABLE device DROP COLUMN terms; DROP TABLE last_seen;
+            CREATE TABLE last_seen (
+                device INTEGER PRIMARY KEY REFERENCES device ON DELETE CASCADE, at INTEGER NOT NULL);
             PRAGMA user_version = 3"""
         )
     store = SqliteStore.open(path)
