@@ -75,6 +75,18 @@ class RedisServer:
         info = self.cli("INFO", "memory")
         return int(next(line for line in info.splitlines() if line.startswith("used_memory:")).partition(":")[2])
 
+    def append_only(self) -> None:
+        """From now on it keeps what it is told in a file, too; returns once what it holds is there."""
+        self.cli("CONFIG", "SET", "appendonly", "yes")
+        wait_until(
+            lambda: (
+                {"aof_enabled:1", "aof_rewrite_in_progress:0", "aof_rewrite_scheduled:0"}
+                <= set(self.cli("INFO", "persistence").split())
+            ),
+            f"redis on port {self.port} writes its append-only file",
+            20 * DEADLINE_SECONDS,
+        )
+
     def signal(self, number: int) -> None:
         assert self.process is not None
         self.process.send_signal(number)
@@ -210,9 +222,9 @@ def start_cluster(*options: str, program: str = "redis-server") -> Cluster:
     return Cluster(tuple(nodes))
 
 
-def wait_until(condition: Callable[[], bool], what: str) -> None:
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = DEADLINE_SECONDS) -> None:
     """Returns when the condition holds, and fails when it does not for long."""
-    end = time.monotonic() + DEADLINE_SECONDS
+    end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"still waiting for {what}"
         time.sleep(0.02)

@@ -20,7 +20,7 @@ import uvloop
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from bench import codecs, detections, layouts, outreach, report, scale, searches, stages, stores
+from bench import codecs, detections, failover, layouts, many, outreach, report, scale, searches, stages, stores
 from bench.client import Lane
 from bench.fleet import LARGE_PROFILE, Fleet
 from bench.process import cpu_seconds, on_server_core, resident_bytes
@@ -90,9 +90,10 @@ def main() -> None:
     figures["stores"] = stores.measure(STORE_MESSAGES, STORE_ROUNDS)
     figures["layouts"] = layouts.measure(100, LAYOUT_REQUESTS, size.rounds)
     sizes = searches.SIZES[:1] if arguments.quick else searches.SIZES
-    figures["searches"] = searches.measure((*sizes, searches.MILLION) if arguments.million else sizes)
+    figures["searches"] = searches.measure((*sizes, many.MILLION) if arguments.million else sizes)
     fleets = scale.SIZES[:1] if arguments.quick else scale.SIZES
-    figures["scale"] = scale.measure((*fleets, scale.MILLION) if arguments.million else fleets)
+    figures["scale"] = scale.measure((*fleets, many.MILLION) if arguments.million else fleets)
+    figures["fail_over"] = failover.measure()
     arguments.json.parent.mkdir(parents=True, exist_ok=True)
     arguments.json.write_text(json.dumps(figures, indent=1) + "\n")
     print(report.table(figures))
@@ -104,6 +105,8 @@ def main() -> None:
     print(outreach.table(figures["outreach"]))
     print()
     print(scale.table(figures["scale"]))
+    print()
+    print(failover.table(figures["fail_over"]))
 
 
 def _start_seconds(gateway: Gateway) -> float:

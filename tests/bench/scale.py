@@ -1,8 +1,9 @@
-"""``python tests/bench/scale.py``: does a message cost more in a large fleet, and for how long is a fail-over felt?
+"""``python tests/bench/scale.py``: what a device costs on Redis, and whether that grows with the fleet.
 
-Redis servers with fleets of several sizes are asked in turns: load and commit of an OMA DM message, of devices all over
-the fleet, with the CPU of the worker and of the server. Then a primary is killed under a gateway with two workers, by
-Sentinel and in a Cluster, while devices call every 20 ms.
+Fleets of several sizes, as real sessions leave them, are written into servers of their own, which tells the memory of a
+device. Then they are asked in turns what an OMA DM message and an RCC.14 question ask of the store, for devices all
+over the fleet: with the CPU of the worker and of the server, the commands and the octets. At last a gateway serves
+each, and its admin API is searched.
 """
 
 from __future__ import annotations
@@ -11,184 +12,187 @@ import argparse
 import asyncio
 import json
 import random
-import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import uvloop
 from msgspec.structs import replace
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import redis_servers
+from bench import many, redis_fleet, report, searches
 from bench.process import cpu_seconds
-from fault_scene import QUERY
+from bench.stores import traffic
 from live_gateway import Gateway
 
-from gateway.fleet.device import Credential, Device, OmaDmState
-from gateway.fleet.subscriber import Subscriber
-from gateway.store.protocol import PutDevice, PutSession, PutSubscriber, SessionRecord, Write
+from gateway.store.protocol import PutSession, SessionRecord
 from gateway.store.redis.location import Location
 from gateway.store.redis.store import RedisStore
 
-SIZES = (10_000, 100_000)
-MILLION = 1_000_000
-_BATCH = 200
+SIZES = (many.SMALL, many.LARGE)
+MESSAGES, ROUNDS = 1500, 5
 _CONCURRENT = 64
 _PAYLOAD = bytes(range(256)) * 5
+_OCTETS = {"clients": "an RCC.14 client", "phones": "an OMA DM phone", "trees": "a reported tree"}
+
+Ask = Callable[[RedisStore, int, datetime], Awaitable[None]]
 
 
-async def fill(store: RedisStore, size: int) -> None:
-    """So many subscribers with a phone each."""
-    for first in range(0, size, _BATCH):
-        writes: list[Write] = []
-        for n in range(first, min(first + _BATCH, size)):
-            account = OmaDmState(loc_uri=f"IMEI:{n}", client=Credential(name=f"{n}", secret=bytes(52)))
-            subscriber = Subscriber(id=f"s{n:07}", imsis=(f"{1010000000000 + n:015}",), msisdn=f"+1555{n:08}")
-            phone = Device(id=f"s{n:07}.1", imei=f"{350000000000000 + n}", model=f"M{n % 50}", omadm=account)
-            writes += [PutSubscriber(subscriber), PutDevice(phone)]
-        await store.commit(*writes)
+async def omadm(store: RedisStore, n: int, now: datetime) -> None:
+    """What one message of a phone asks of the store: its contact, the session, and that it was seen."""
+    contact = await store.load_contact(f"IMEI:{many.imei_of(n)}", now)
+    assert contact is not None
+    session = contact.session or SessionRecord(device_id=contact.device.id, payload=b"", expires_at=now)
+    await store.commit(PutSession(replace(session, payload=_PAYLOAD, expires_at=now + timedelta(minutes=15)), now))
+    store.touch(contact.device.id, now)
 
 
-async def converse(store: RedisStore, size: int, messages: int) -> None:
-    """So many messages of devices all over the fleet: load the contact, commit the session, note that it was seen."""
-    numbers = iter(random.sample(range(size), messages))
+async def rcc14(store: RedisStore, n: int, now: datetime) -> None:
+    """What a client's question with a token asks of the store: its household, and that it was seen."""
+    household = await store.load_household("id", many.id_of(n))
+    assert household is not None
+    store.touch(household.devices[0].id, now)
+
+
+ASKED: Mapping[str, tuple[Ask, bool]] = {"OMA DM message": (omadm, False), "RCC.14 question": (rcc14, True)}
+"""What is asked, of devices that are clients or phones."""
+
+
+async def round_of(server: redis_servers.RedisServer, size: int, name: str, messages: int) -> dict[str, float]:
+    """What each of so many messages cost. The worker is new and knows none of the devices, as among many millions."""
+    ask, of_clients = ASKED[name]
+    numbers = iter(random.sample([n for n in range(size) if redis_fleet.has_client(n) == of_clients], messages))
+    servers = Location.parse(server.url).connect()
+    store = await RedisStore.open(servers)
+    (link,) = await servers.links()
 
     async def caller() -> None:
         for n in numbers:
-            now = datetime.now(UTC)
-            contact = await store.load_contact(f"IMEI:{n}", now)
-            assert contact is not None
-            session = contact.session or SessionRecord(device_id=contact.device.id, payload=b"", expires_at=now)
-            await store.commit(
-                PutSession(replace(session, payload=_PAYLOAD, expires_at=now + timedelta(minutes=15)), now)
-            )
-            store.touch(contact.device.id, now)
+            await ask(store, n, datetime.now(UTC))
 
+    assert server.process is not None
+    sent = await traffic(link)
+    before = time.process_time(), cpu_seconds(server.process.pid)
     await asyncio.gather(*(caller() for _ in range(_CONCURRENT)))
-
-
-async def by_size(sizes: Sequence[int], messages: int, rounds: int) -> dict[str, Any]:
-    """Microseconds of CPU for a message in fleets of these sizes, in turns; and seconds to fill one."""
-    found: dict[int, dict[str, Any]] = {}
-    servers = {
-        size: redis_servers.RedisServer("appendonly yes", "appendfsync everysec", 'save ""').start() for size in sizes
+    await asyncio.sleep(1.1)  # until it is written that they were seen
+    after = time.process_time(), cpu_seconds(server.process.pid)
+    commands, octets_in, octets_out = (one - other for one, other in zip(await traffic(link), sent, strict=True))
+    await store.close()
+    return {
+        "worker_us": (after[0] - before[0]) / messages * 1e6,
+        "redis_us": (after[1] - before[1]) / messages * 1e6,
+        "commands": commands / messages,
+        "octets_to_redis": octets_in / messages,
+        "octets_from_redis": octets_out / messages,
     }
-    stores = {}
-    for size, server in servers.items():
-        stores[size] = await RedisStore.open(Location.parse(server.url).connect())
-        began = time.perf_counter()
-        await fill(stores[size], size)
-        found[size] = {"filled_seconds": round(time.perf_counter() - began, 1), "worker_us": [], "redis_us": []}
+
+
+async def in_turns(
+    servers: Mapping[int, redis_servers.RedisServer], messages: int, rounds: int
+) -> dict[int, dict[str, dict[str, dict[str, float]]]]:
+    """The spread of each figure, by size of the fleet and by what was asked."""
+    taken: dict[tuple[int, str], list[dict[str, float]]] = {(size, name): [] for size in servers for name in ASKED}
     for number in range(rounds + 1):
-        for size, store in stores.items():
-            process = servers[size].process
-            assert process is not None
-            before = time.process_time(), cpu_seconds(process.pid)
-            await converse(store, size, messages)
-            await asyncio.sleep(1.1)  # until it is written that they were seen
-            if number:  # the first round warms up
-                found[size]["worker_us"].append((time.process_time() - before[0]) / messages * 1e6)
-                found[size]["redis_us"].append((cpu_seconds(process.pid) - before[1]) / messages * 1e6)
-    for size, store in stores.items():
-        await store.close()
-        found[size]["octets_per_device"] = round(servers[size].used_bytes() / size)
-        servers[size].kill()
-        for name in ("worker_us", "redis_us"):
-            found[size][name] = round(statistics.median(found[size][name]), 1)
-    first = found[sizes[0]]
-    for one in found.values():
-        one["ratio"] = round((one["worker_us"] + one["redis_us"]) / (first["worker_us"] + first["redis_us"]), 2)
-    return {str(size): one for size, one in found.items()}
+        for name in ASKED:
+            for size, server in servers.items():
+                one = await round_of(server, size, name, messages)
+                if number:  # the first round warms up
+                    taken[size, name].append(one)
+    return {
+        size: {
+            name: {figure: report.spread([one[figure] for one in taken[size, name]]) for figure in taken[size, name][0]}
+            for name in ASKED
+        }
+        for size in servers
+    }
 
 
-async def fail_over(url: str, kill: Callable[[], object], replicas: int) -> dict[str, Any]:
-    """For how long devices were not served after the kill, and what they got meanwhile."""
+def searched(server: redis_servers.RedisServer, size: int) -> dict[str, Any]:
+    """The milliseconds of each search over the admin API of a gateway with that store."""
     with tempfile.TemporaryDirectory(prefix="mogate-bench-") as folder:
         gateway = Gateway(Path(folder))
-        gateway.environment |= {
-            "MOGATE_STORE__URL": url, "MOGATE_STORE__DURABILITY": "second", "MOGATE_STORE__REPLICAS": str(replicas),
-        }  # fmt: skip
-        await asyncio.to_thread(gateway.run, "init", "--demo")
-        await asyncio.to_thread(gateway.start, "--workers", "2")
-        seen: list[tuple[float, int]] = []
-
-        async def call() -> None:
-            async with aiohttp.ClientSession(headers={"X-MSISDN": "+15550100001"}) as http:
-                while True:
-                    try:
-                        async with http.get(gateway.url("plain", "/"), params=QUERY) as answer:
-                            seen.append((time.perf_counter(), answer.status))
-                    except aiohttp.ClientError:
-                        seen.append((time.perf_counter(), 0))
-                    await asyncio.sleep(0.02)
-
-        calls = [asyncio.create_task(call()) for _ in range(4)]
-        await asyncio.sleep(2)
-        killed_at = time.perf_counter()
-        await asyncio.to_thread(kill)
-        while not (refused := [at for at, status in seen if at > killed_at and status != 200]) or not [
-            at for at, status in seen if status == 200 and at > refused[-1] + 2
-        ]:
-            assert time.perf_counter() < killed_at + 60, "no fail-over"
-            await asyncio.sleep(0.1)
-        for one in calls:
-            one.cancel()
-        await asyncio.gather(*calls, return_exceptions=True)
-        await asyncio.to_thread(gateway.stop)
-        served = next(at for at, status in seen if status == 200 and at > refused[-1])
-        statuses = sorted({status for at, status in seen if at > killed_at})
-        return {"seconds": round(served - killed_at, 1), "statuses": statuses}
+        gateway.environment |= {"MOGATE_STORE__URL": server.url, "MOGATE_STORE__DURABILITY": "any"}
+        gateway.run("init", "--demo")
+        gateway.start()
+        try:
+            return searches.ask(gateway, size)
+        finally:
+            gateway.stop()
 
 
-async def fail_overs() -> dict[str, Any]:
-    """By Sentinel (down after 0.7 s without an answer) and in a Cluster (1.5 s)."""
-    watched, cluster = redis_servers.start_watched(), redis_servers.start_cluster()
-    try:
-        return {
-            "sentinel": await fail_over(watched.url, lambda: watched.primary().kill(), replicas=1),
-            "cluster": await fail_over(cluster.url, lambda: cluster.primaries()[0].kill(), replicas=0),
-        }
-    finally:
-        for one in (*watched.servers, *watched.sentinels, *cluster.nodes):
-            one.kill()
-
-
-def measure(sizes: Sequence[int], messages: int = 2000, rounds: int = 5) -> dict[str, Any]:
-    """All figures."""
-    return {"sizes": uvloop.run(by_size(sizes, messages, rounds)), "fail_over": asyncio.run(fail_overs())}
+def measure(sizes: Sequence[int], messages: int = MESSAGES, rounds: int = ROUNDS) -> dict[str, Any]:
+    """All figures by size of the fleet."""
+    like = redis_fleet.pattern()
+    found: dict[str, Any] = {"nodes_per_tree": len(like.mirror.facts), "sizes": {}}
+    servers = {}
+    for size in sizes:
+        servers[size] = server = redis_servers.RedisServer("appendonly no", 'save ""').start()
+        parts = redis_fleet.write(server, like, size)
+        found["sizes"][size] = {"written": {part: one._asdict() for part, one in parts.items()}}
+        print(f"{size:,}: {found['sizes'][size]}", file=sys.stderr, flush=True)
+        server.append_only()
+    costs = uvloop.run(in_turns(servers, messages, rounds))
+    for size, server in servers.items():
+        found["sizes"][size] |= {"costs": costs[size], "milliseconds": searched(server, size)}
+        server.kill()
+    return found
 
 
 def table(figures: dict[str, Any]) -> str:
-    """The figures as rows of tables."""
-    rows = [
-        "| devices on Redis | worker µs | Redis µs | of the smallest | octets per device |",
-        "|---|---|---|---|---|",
-    ]
-    for size, one in figures["sizes"].items():
-        rows.append(
-            f"| {int(size):,} | {one['worker_us']} | {one['redis_us']} | {one['ratio']} | {one['octets_per_device']} |"
+    """The figures as tables in Markdown."""
+    sizes: dict[int, dict[str, Any]] = figures["sizes"]
+    head = " | ".join(f"{size:,}" for size in sizes)
+    lines = [f"| octets of Redis memory | {head} |", "|---|" + "---|" * len(sizes)]
+    for part, name in _OCTETS.items():
+        lines.append(
+            f"| {name} | " + " | ".join(f"{one['written'][part]['octets']:,}" for one in sizes.values()) + " |"
         )
-    told = (f"{name} {one['seconds']} s (answers {one['statuses']})" for name, one in figures["fail_over"].items())
-    return "\n".join([*rows, "", f"fail-over, until all devices are served again: {', '.join(told)}"])
+    columns = ("worker µs", "Redis µs", "of the smallest", "commands", "octets to Redis", "octets from Redis")
+    lines += ["", "| | devices | " + " | ".join(columns) + " |", "|---|---|" + "---|" * len(columns)]
+    for name in ASKED:
+        smallest = _microseconds(next(iter(sizes.values()))["costs"][name])
+        for size, one in sizes.items():
+            cost = one["costs"][name]
+            cells = [
+                *(_cell(cost[figure]) for figure in ("worker_us", "redis_us")),
+                f"{_microseconds(cost) / smallest:.2f}",
+                f"{cost['commands']['median']:.1f}",
+                *(f"{cost[figure]['median']:,.0f}" for figure in ("octets_to_redis", "octets_from_redis")),
+            ]
+            lines.append(f"| {name} | {size:,} | {' | '.join(cells)} |")
+    lines += ["", f"| milliseconds of | {head} |", "|---|" + "---|" * len(sizes)]
+    for name in searches.ASKED:
+        lines.append(f"| {name} | " + " | ".join(_cell(one["milliseconds"][name]) for one in sizes.values()) + " |")
+    return "\n".join(lines)
+
+
+def _microseconds(cost: dict[str, dict[str, float]]) -> float:
+    return cost["worker_us"]["median"] + cost["redis_us"]["median"]
+
+
+def _cell(spread: dict[str, float]) -> str:
+    return f"{spread['median']:.3g} ({spread['q1']:.3g}..{spread['q3']:.3g})"
 
 
 def main() -> None:
     """Measure and print tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, metavar="DEVICES")
-    parser.add_argument("--million", action="store_true", help="a fleet of a million too; takes minutes")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--million", action="store_true", help="a fleet of a million too: 15 minutes and 4 GB")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--json", type=Path, metavar="FILE")
     arguments = parser.parse_args()
-    figures = measure((*arguments.sizes, MILLION) if arguments.million else arguments.sizes, rounds=arguments.rounds)
+    sizes = (*arguments.sizes, many.MILLION) if arguments.million else arguments.sizes
+    figures = report.machine() | measure(sizes, rounds=arguments.rounds)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(figures, indent=1) + "\n")
     print(table(figures))
-    print(json.dumps(figures))
 
 
 if __name__ == "__main__":

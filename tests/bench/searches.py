@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -23,7 +23,7 @@ import uvloop
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from bench import console, report
+from bench import console, many, report
 from live_gateway import Gateway
 
 from gateway.fleet.device import Credential, Device, OmaDmState
@@ -31,12 +31,12 @@ from gateway.fleet.subscriber import Subscriber
 from gateway.store.protocol import PutDevice, PutSubscriber, Write
 from gateway.store.sqlite import SqliteStore
 
-SIZES = (10_000, 100_000)
-MILLION = 1_000_000
+SIZES = (many.SMALL, many.LARGE)
 ROUNDS = 40
 IMPORTED = 20_000
 _LINES = 5000
 _BATCH = 500
+_NOBODY = Subscriber(id="")
 
 ASKED = {
     "list, first page": "/devices?limit=100",
@@ -60,26 +60,20 @@ async def fill(path: Path, size: int) -> None:
     for first in range(0, size, _BATCH):
         writes: list[Write] = []
         for n in range(first, min(first + _BATCH, size)):
-            account = OmaDmState(loc_uri=f"IMEI:{_imei(n)}", client=Credential(name=_id(n), secret=bytes(52)))
-            subscriber = Subscriber(
-                id=_id(n),
-                imsis=(f"001012{n:09d}",),
-                msisdn=_msisdn(n),
-                plan=("premium", "basic")[n % 2],
-                groups=("rare",) if n % 1000 == 7 else (),
-            )
-            phone = Device(id=f"{_id(n)}.1", imei=_imei(n), manufacturer="Acme", model=f"M{n * 31 % 50}", omadm=account)
-            writes += [PutSubscriber(subscriber), PutDevice(phone)]
-            store.touch(phone.id, now - timedelta(days=400 if n % 500 == 9 else n % 90))
+            phone = many.as_device(_phone(n), n)
+            writes += [PutSubscriber(many.as_subscriber(_NOBODY, n)), PutDevice(phone)]
+            store.touch(phone.id, now - many.seen_ago(n))
         await store.commit(*writes)
     await store.close()
 
 
 def ask(gateway: Gateway, size: int) -> dict[str, Any]:
     """The milliseconds of each request."""
-    middle = _id(size // 2)
+    middle = many.id_of(size // 2)
     paths = {
-        name: path.format(middle=middle if "/subscribers?" in path else f"{middle}.1", msisdn=quote(_msisdn(size // 2)))
+        name: path.format(
+            middle=middle if "/subscribers?" in path else f"{middle}.1", msisdn=quote(many.msisdn_of(size // 2))
+        )
         for name, path in ASKED.items()
     }
     connection = http.client.HTTPConnection("127.0.0.1", gateway.ports["admin"])
@@ -129,7 +123,7 @@ def measure(sizes: Sequence[int]) -> list[dict[str, Any]]:
             filled = time.perf_counter() - started
             gateway.start()
             try:
-                milliseconds = ask(gateway, size) | console.look(gateway, _msisdn(size // 2), "group=rare")
+                milliseconds = ask(gateway, size) | console.look(gateway, many.msisdn_of(size // 2), "group=rare")
                 imported = take_in(gateway, IMPORTED)
             finally:
                 gateway.stop()
@@ -152,20 +146,13 @@ def table(figures: Sequence[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def _phone(n: int) -> Device:
+    client = Credential(name=many.id_of(n), secret=bytes(52))
+    return Device(id="", omadm=OmaDmState(loc_uri="", client=client))
+
+
 def _half(spread: dict[str, float]) -> str:
     return f"{spread['q1']:.1f}..{spread['q3']:.1f}"
-
-
-def _id(n: int) -> str:
-    return f"s{n:07d}"
-
-
-def _imei(n: int) -> str:
-    return f"350000{n % 50:02d}{n:07d}"
-
-
-def _msisdn(n: int) -> str:
-    return f"+1556{n:08d}"
 
 
 def main() -> None:
@@ -174,7 +161,7 @@ def main() -> None:
     parser.add_argument("--million", action="store_true", help="a million devices too; filling takes minutes")
     parser.add_argument("--json", type=Path, metavar="FILE")
     arguments = parser.parse_args()
-    figures = measure((*SIZES, MILLION) if arguments.million else SIZES)
+    figures = measure((*SIZES, many.MILLION) if arguments.million else SIZES)
     if arguments.json:
         arguments.json.write_text(json.dumps(figures, indent=1) + "\n")
     print(table(figures))

@@ -2,13 +2,17 @@
 
 A gateway with two workers on Redis serves RCC.14 clients that come at a steady rate (``mogate simulate fleet``), each
 with a proof and a document at first and with its token from then on. Told are, for each minute, the memory of the
-workers and of Redis, and how long clients waited, counted from when they were to come.
+workers and of Redis, and how long clients waited, counted from when they were to come; at last whether all of that
+stays where it is once everybody has been there twice. Latencies on a machine with other work say little.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
+import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -20,10 +24,13 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import redis_servers
+from bench import report
 from bench.process import children_of, resident_bytes
 from live_gateway import Gateway
 
 FIRST_MSISDN = 15550300000
+GROWN, SLOWER = 1.05, 1.5
+"""So much of what it was at first is flat: memory, latency."""
 _LINES = 5000
 
 
@@ -65,13 +72,14 @@ def _soak(
     def look() -> None:
         begun_at = time.monotonic()
         while True:
-            memory.append(
-                {
-                    "minute": round((time.monotonic() - begun_at) / 60, 1),
-                    "workers_mib": [round(resident_bytes(one) / 2**20, 1) for one in workers],
-                    "redis_mib": round(server.used_bytes() / 2**20, 1),
-                }
-            )
+            seen = {
+                "minute": round((time.monotonic() - begun_at) / 60, 1),
+                "workers_mib": [round(resident_bytes(one) / 2**20, 1) for one in workers],
+                "redis_mib": round(server.used_bytes() / 2**20, 1),
+                "load": round(os.getloadavg()[0], 1),
+            }
+            memory.append(seen)
+            print(json.dumps(seen), file=sys.stderr, flush=True)
             if done.wait(60):
                 return
 
@@ -95,15 +103,52 @@ def _soak(
     return {"clients": clients, "rate": rate, "fleet": json.loads(told), "memory": memory}
 
 
+def by_minute(figures: dict[str, Any]) -> list[dict[str, Any]]:
+    """Memory and latency of each whole minute; the latency is of check-ins, once there are any."""
+    found = []
+    for number, (kinds, at) in enumerate(zip(figures["fleet"]["minutes"], figures["memory"][1:], strict=False), 1):
+        kind = "unchanged" if "unchanged" in kinds else "document"
+        took = kinds.get(kind, {"p50": 0.0, "p99": 0.0})
+        found.append({**at, "minute": number, "kind": kind, "p50": took["p50"], "p99": took["p99"]})
+    return found
+
+
+def verdict(figures: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Of each figure the first and the last third of what came after everybody had been there twice, and if it is flat.
+
+    Nothing when that is too short to tell.
+    """
+    settled = math.ceil(2 * figures["clients"] / figures["rate"] / 60)
+    minutes = by_minute(figures)[settled:]
+    third = len(minutes) // 3
+    if not third:
+        return {}
+    series = {
+        "workers_mib": ([sum(one["workers_mib"]) for one in minutes], GROWN),
+        "redis_mib": ([one["redis_mib"] for one in minutes], GROWN),
+        "p50": ([one["p50"] for one in minutes], SLOWER),
+        "p99": ([one["p99"] for one in minutes], SLOWER),
+    }
+    found = {}
+    for name, (values, most) in series.items():
+        first, last = statistics.median(values[:third]), statistics.median(values[-third:])
+        found[name] = {"first": first, "last": last, "flat": last <= most * first}
+    return found
+
+
 def table(figures: dict[str, Any]) -> str:
-    """The profile as rows of a table in Markdown."""
-    lines = ["| minute | workers, MiB | Redis, MiB | p50 / p99 of check-ins, ms |", "|---|---|---|---|"]
-    for number, kinds in enumerate(figures["fleet"]["minutes"], 1):
-        at = figures["memory"][min(number, len(figures["memory"]) - 1)]
-        took = kinds.get("unchanged") or kinds.get("document", {"p50": 0, "p99": 0})
-        workers = " and ".join(map(str, at["workers_mib"]))
-        lines.append(f"| {number} | {workers} | {at['redis_mib']} | {took['p50']} / {took['p99']} |")
-    return "\n".join(lines)
+    """The profile as rows of a table in Markdown, and the verdict."""
+    lines = ["| minute | workers, MiB | Redis, MiB | p50 / p99, ms | of | load |", "|---|---|---|---|---|---|"]
+    for one in by_minute(figures):
+        workers = " and ".join(map(str, one["workers_mib"]))
+        took = f"{one['p50']} / {one['p99']} | {one['kind']}"
+        lines.append(f"| {one['minute']} | {workers} | {one['redis_mib']} | {took} | {one['load']} |")
+    fleet = figures["fleet"]
+    lines += ["", f"{fleet['done']} served, by status {fleet['statuses']}, {fleet['not_begun']} not begun"]
+    told = verdict(figures)
+    for name, one in told.items():
+        lines.append(f"{name}: {one['first']:.1f} to {one['last']:.1f}, {'flat' if one['flat'] else 'NOT FLAT'}")
+    return "\n".join(lines if told else [*lines, "too short to tell whether it is flat"])
 
 
 def main() -> None:
@@ -112,10 +157,13 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=10_000)
     parser.add_argument("--rate", type=float, default=50, help="clients a second")
     parser.add_argument("--minutes", type=float, default=30)
+    parser.add_argument("--json", type=Path, metavar="FILE")
     arguments = parser.parse_args()
     figures = measure(arguments.clients, arguments.rate, arguments.minutes)
+    figures["verdict"] = verdict(figures)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(report.machine() | figures, indent=1) + "\n")
     print(table(figures))
-    print(json.dumps(figures, indent=1))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,119 @@
+"""Fleets in Redis as real sessions leave them: the demo's two devices, provisioned through a gateway, copied under
+other identities. Every second subscriber has an RCC.14 client, every other one an OMA DM phone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from datetime import UTC, datetime
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import uvloop
+from bench import many
+from live_gateway import Gateway
+from msgspec.structs import replace
+from redis_servers import RedisServer
+
+from gateway.fleet.device import Device
+from gateway.fleet.mirror import Mirror
+from gateway.fleet.subscriber import Subscriber
+from gateway.store.protocol import PutDevice, PutMirror, PutSubscriber, Write
+from gateway.store.redis.location import Location
+from gateway.store.redis.store import RedisStore
+from gateway.store.sqlite import SqliteStore
+
+_BATCH = 50
+_PROCESSES = 2
+
+Part = Literal["clients", "phones", "trees"]
+PARTS: tuple[Part, ...] = ("clients", "phones", "trees")
+"""What a fleet is made of, in the order in which it is written: the reported trees of the phones last."""
+
+
+class Pattern(NamedTuple):
+    """A subscriber, an RCC.14 client and an OMA DM phone, both up to date, and what the phone reported."""
+
+    subscriber: Subscriber
+    client: Device
+    phone: Device
+    mirror: Mirror
+
+
+class Written(NamedTuple):
+    """So many records of a part, the octets of memory that each took, and the seconds."""
+
+    count: int
+    octets: float
+    seconds: float
+
+
+def pattern() -> Pattern:
+    """As sessions of the demo's phone and client leave it."""
+    with tempfile.TemporaryDirectory(prefix="mogate-bench-") as folder:
+        gateway = Gateway(Path(folder))
+        gateway.run("init", "--demo")
+        gateway.start()
+        try:
+            for protocol in ("omadm", "omadm", "rcc14", "rcc14"):
+                gateway.run("simulate", protocol)
+        finally:
+            gateway.stop()
+        return asyncio.run(_load(Path(folder) / "data" / "mogate.db"))
+
+
+def has_client(n: int) -> bool:
+    """Whether subscriber ``n`` has a client, or else a phone. Both come with each plan."""
+    return n // 2 % 2 == 0
+
+
+def write(server: RedisServer, like: Pattern, size: int) -> dict[Part, Written]:
+    """Write a fleet into an empty server, from several processes, through the store."""
+    found: dict[Part, Written] = {}
+    with ProcessPoolExecutor(_PROCESSES, mp_context=get_context("spawn")) as pool:
+        for part in PARTS:
+            numbers = [n for n in range(size) if has_client(n) == (part == "clients")]
+            before, began = server.used_bytes(), time.perf_counter()
+            shares = [(server.url, like, part, numbers[first::_PROCESSES]) for first in range(_PROCESSES)]
+            list(pool.map(_write_share, *zip(*shares, strict=True)))
+            octets = (server.used_bytes() - before) / len(numbers)
+            found[part] = Written(len(numbers), round(octets), round(time.perf_counter() - began, 1))
+    return found
+
+
+def household_writes(like: Pattern, part: Part, n: int) -> list[Write]:
+    """The writes that make this part of subscriber ``n``."""
+    if part == "trees":
+        return [PutMirror(replace(like.mirror, device_id=f"{many.id_of(n)}.1", revision=0))]
+    device = like.client if part == "clients" else like.phone
+    return [PutSubscriber(many.as_subscriber(like.subscriber, n)), PutDevice(many.as_device(device, n))]
+
+
+def _write_share(url: str, like: Pattern, part: Part, numbers: Sequence[int]) -> None:
+    async def run() -> None:
+        store, now = await RedisStore.open(Location.parse(url).connect()), datetime.now(UTC)
+        for first in range(0, len(numbers), _BATCH):
+            some = numbers[first : first + _BATCH]
+            await store.commit(*(one for n in some for one in household_writes(like, part, n)))
+            if part != "trees":
+                for n in some:
+                    store.touch(f"{many.id_of(n)}.1", now - many.seen_ago(n))
+        await store.close()
+
+    uvloop.run(run())
+
+
+async def _load(path: Path) -> Pattern:
+    store = SqliteStore.open(path)
+    household = await store.load_household("id", "alice")
+    assert household is not None
+    phone = next(device for device in household.devices if device.omadm is not None)
+    client = next(device for device in household.devices if device.rcc14 is not None)
+    mirror = await store.load_mirror(phone.id)
+    await store.close()
+    return Pattern(household.subscriber, client, phone, mirror)
