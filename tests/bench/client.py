@@ -69,6 +69,9 @@ class Lane:
 
     def __init__(self, connections: list[_Connection]) -> None:
         self._connections = connections
+        self._idle: asyncio.LifoQueue[_Connection] = asyncio.LifoQueue()
+        for connection in connections:
+            self._idle.put_nowait(connection)
 
     @classmethod
     async def open(cls, port: int, count: int, tls: ssl.SSLContext | None = None) -> Lane:
@@ -84,6 +87,16 @@ class Lane:
         """
         queue = iter(conversations)
         return sum(await asyncio.gather(*[connection.run(queue) for connection in self._connections]))
+
+    async def hold(self, conversation: Conversation, due_at: float) -> int:
+        """Hold this one on a connection that is free, or as soon as one is; returns how many requests were answered.
+
+        Waiting for its first answer counts from ``due_at``, by ``time.perf_counter``. Raises: UnexpectedAnswer.
+        """
+        connection = await self._idle.get()
+        answered = await connection.run(iter((conversation,)), due_at)
+        self._idle.put_nowait(connection)
+        return answered
 
     def take_latencies(self) -> list[float]:
         """The seconds that each answer took since this was asked last."""
@@ -116,10 +129,12 @@ class _Connection(asyncio.Protocol):
         self.latencies: list[float] = []
         self._done: asyncio.Future[int] | None = None
 
-    def run(self, queue: Iterator[Conversation]) -> asyncio.Future[int]:
+    def run(self, queue: Iterator[Conversation], due_at: float | None = None) -> asyncio.Future[int]:
         self._queue, self._answered = queue, 0
         self._done = asyncio.get_running_loop().create_future()
         self._begin()
+        if due_at is not None:
+            self._sent_at = due_at
         return self._done
 
     def close(self) -> None:

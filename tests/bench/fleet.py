@@ -92,7 +92,7 @@ class Phone:
     def __init__(self, number: int, auth: Auth = "md5") -> None:
         self.number = number
         self.auth: Auth = auth
-        self.imei = f"35000001{number:06d}0"
+        self.imei = self.imei_of(number)
         self.loc_uri = f"IMEI:{self.imei}"
         self.sessions = 0
         self.nonce = b""
@@ -100,6 +100,11 @@ class Phone:
         self._client = self._server = ("", "")
         self._challenges = False
         self._packages = {speech: self._package_1(speech) for speech in (XML, WBXML)}
+
+    @staticmethod
+    def imei_of(number: int) -> str:
+        """The IMEI of the phone with that number."""
+        return f"35000001{number:06d}0"
 
     def take_account(self, answer: dict[str, str]) -> None:
         """Keep what the admin API said of the new account."""
@@ -223,7 +228,7 @@ class Client:
         self.imsi = _imsi(number)
         self.msisdn = _msisdn(number)
         self.imei = f"35000002{number:06d}0"
-        self.device_id = f"{_subscriber_id(number)}.2"
+        self.device_id = f"{subscriber_of(number)}.2"
         self.cookie = ""
         self.token = ""
         self.version = 0
@@ -267,9 +272,9 @@ def parameters_of(client: Client, vers: int) -> dict[str, str]:
 
 
 class Query:
-    """The TLS leg. ``document`` says whether the answer must carry the configuration."""
+    """The TLS leg. ``document`` says whether the answer must carry the configuration; None for either."""
 
-    def __init__(self, client: Client, *, document: bool, afresh: bool = False) -> None:
+    def __init__(self, client: Client, *, document: bool | None, afresh: bool = False) -> None:
         """``afresh`` asks as a client that holds nothing, whatever it was given."""
         self._client = client
         self._document = document
@@ -287,7 +292,7 @@ class Query:
 
     def answer(self, head: bytes, body: bytes) -> None:
         version, token = _VERSION.search(body), _TOKEN.search(body)
-        if version is None or (b"APPLICATION" in body) != self._document:
+        if version is None or self._document not in (None, b"APPLICATION" in body):
             raise UnexpectedAnswer(f"wanted {'a' if self._document else 'no'} document: {body!r}")
         self._client.version = int(version[1])
         if token:
@@ -331,7 +336,7 @@ class Fleet:
         """Create every subscriber, and an account for every phone."""
         subscribers = [
             {
-                "id": _subscriber_id(number),
+                "id": subscriber_of(number),
                 "imsis": [_imsi(number)],
                 "msisdn": _msisdn(number),
                 "plan": PLANS[number % len(PLANS)],
@@ -344,7 +349,7 @@ class Fleet:
             AdminCall(
                 self._token,
                 "POST",
-                f"/subscribers/{_subscriber_id(phone.number)}/devices",
+                f"/subscribers/{subscriber_of(phone.number)}/devices",
                 {"loc_uri": phone.loc_uri, "imei": phone.imei, "manufacturer": "Acme", "model": "B7"}
                 | {"auth": phone.auth, "server_auth": phone.auth},
                 phone.take_account,
@@ -380,7 +385,8 @@ class Fleet:
         )
 
 
-def _subscriber_id(number: int) -> str:
+def subscriber_of(number: int) -> str:
+    """The id of the subscriber with that number."""
     return f"s{number:06d}"
 
 
