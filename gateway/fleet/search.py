@@ -31,7 +31,12 @@ SEARCHED: Mapping[str, Facet] = {
 
 MAX_TERM_CHARACTERS = 200
 _CACHED_TERMS = 2048
-_OF_SUBSCRIBER = {name: SEARCHED[name] for name in ("tenant", "plan", "group", "state")}
+_NETWORK_DIGITS = 6
+_OF_SUBSCRIBER: dict[str, Facet] = {
+    **{name: SEARCHED[name] for name in ("tenant", "plan", "group", "state")},
+    # Which SIM is in a device neither record says alone, so it is found by the network of any.
+    "plmn": lambda subscriber, _: tuple(imsi[:_NETWORK_DIGITS] for imsi in subscriber.imsis),
+}
 _OF_DEVICE = {name: SEARCHED[name] for name in ("manufacturer", "model", "tac", "role", "software", "version")}
 _OF_DEVICE_AND_STATE = {**_OF_DEVICE, "state": SEARCHED["state"]}
 _SEEN = re.compile(r"seen\s*([<>])\s*(\d{1,6})\s*([mhdw])", re.ASCII)
@@ -75,10 +80,9 @@ class Search(NamedTuple):
     def terms(self) -> list[frozenset[str]]:
         """For each facet that terms tell of, those of which a household with such a device has at least one."""
         return [
-            frozenset(f"{name}={value}" for value in values)
+            frozenset(f"{name}={value}" for value in (_networks(values) if name == "plmn" else values))
             for name, values in self.match.items()
-            # The SIM in a device tells its network, and which of several that is neither record says alone.
-            if name != "plmn" and all(map(_is_term, values))
+            if all(map(_is_term, values))
         ]
 
 
@@ -116,7 +120,7 @@ def parse_search(text: str, now: datetime) -> Search:
 
 
 def terms_of_subscriber(subscriber: Subscriber) -> tuple[str, ...]:
-    """The terms that each device of the subscriber has from them. They hold whatever the device is."""
+    """The terms that each device of the subscriber has from them, whatever the device is."""
     attributes = {name: look_at(name) for name in (f"{ATTRIBUTES}.{own}" for own in subscriber.attributes)}
     return _terms(_OF_SUBSCRIBER | attributes, subscriber, _NOTHING)
 
@@ -135,6 +139,12 @@ def _format(names: tuple[str, ...], values: tuple[tuple[str, ...], ...]) -> tupl
     """The terms of these facets. Every write of a device asks, and those of one model have the same."""
     found = [f"{name}={value}" for name, some in zip(names, values, strict=True) for value in some if _is_term(value)]
     return tuple(dict.fromkeys(found))
+
+
+def _networks(values: Iterable[str]) -> set[str]:
+    """How an IMSI of one of these networks may begin: what is five digits long has ten ways to go on."""
+    short = [value for value in values if len(value) == _NETWORK_DIGITS - 1]
+    return {*values, *(f"{value}{digit}" for value in short for digit in range(10))}
 
 
 def _is_term(value: str) -> bool:

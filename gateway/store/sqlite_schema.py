@@ -34,6 +34,16 @@ def _index_all(connection: sqlite3.Connection) -> None:
         index_terms(cursor, device.subscriber_id, key, "[]", terms)
 
 
+def _index_networks(connection: sqlite3.Connection) -> None:
+    """Let subscribers be found by the networks of their SIMs."""
+    cursor, decode = connection.cursor(), msgspec.msgpack.Decoder(Subscriber).decode
+    for key, subscriber_id, body, before in connection.execute("SELECT key, id, body, terms FROM subscriber"):
+        terms = to_json(terms_of_subscriber(decode(body)))
+        if terms != before:
+            cursor.execute("UPDATE subscriber SET terms = ? WHERE key = ?", (terms, key))
+            index_terms(cursor, subscriber_id, 0, before, terms)
+
+
 # Integer keys stand in for ids in every row below a subscriber or device; they grow, so they also keep the order of
 # creation. NULL means "not findable" in the columns of identities, because NULLs do not clash in a UNIQUE index.
 _MIGRATIONS: tuple[tuple[str | Callable[[sqlite3.Connection], None], ...], ...] = (
@@ -109,6 +119,7 @@ _MIGRATIONS: tuple[tuple[str | Callable[[sqlite3.Connection], None], ...], ...] 
         "DROP INDEX last_seen_at",
         "CREATE INDEX last_seen_at ON last_seen (at, subscriber)",
     ),
+    (_index_networks,),
 )
 
 

@@ -25,7 +25,7 @@ from typing import Any, NamedTuple, cast
 from bench import copies
 from bench.client import Conversation, Lane
 from bench.fleet import VALUES, WBXML, Client, DmSession, Fleet, Phone, Query
-from bench.process import cpu_seconds, on_server_core, resident_bytes
+from bench.process import cpu_seconds, resident_bytes
 from live_gateway import Gateway
 
 ORIGINALS = 10
@@ -134,8 +134,7 @@ class Callers:
 
 async def fill(gateway: Gateway, subscribers: int) -> tuple[list[Phone], list[Client]]:
     """The devices of so many subscribers, provisioned: a handful by themselves, the others as copies of those."""
-    with on_server_core():
-        gateway.start()
+    gateway.start()
     lanes, admin = await Lanes.open(gateway, 4), await Lane.open(gateway.ports["admin"], 4)
     fleet = Fleet(min(ORIGINALS, subscribers), 0, admin, gateway.token)
     await fleet.create()
@@ -164,8 +163,7 @@ async def run(gateway: Gateway, devices: int, per_second: float) -> dict[str, An
     begun_at = time.perf_counter()
     callers = Callers(*await fill(gateway, devices // 2))
     filled_seconds = time.perf_counter() - begun_at
-    with on_server_core():
-        gateway.start()
+    gateway.start()
     try:
         return {"filled_seconds": round(filled_seconds)} | await _change(gateway, callers, devices, per_second)
     finally:
@@ -198,10 +196,13 @@ async def _change(gateway: Gateway, callers: Callers, devices: int, per_second: 
             found = cast("dict[str, Any]", await asyncio.to_thread(gateway.api, "GET", f"/campaigns/{made['id']}"))
             seconds, largest = time.perf_counter() - started, max(largest, resident_bytes(pid))
             counts = {name: sum(one[name] for one in found["groups"]) for name in ("pending", "started", "ok")}
-            if found["state"] != "building":
-                marks["found"] = marks["found"] or round(seconds)
-                if not counts["pending"]:
-                    marks["begun"] = marks["begun"] or round(seconds)
+            if seconds > PATIENCE_SECONDS + 10 * devices / per_second:
+                raise TimeoutError(f"the campaign does not end: {found}")
+            if found["state"] == "building":
+                continue
+            marks["found"] = marks["found"] or round(seconds)
+            if not counts["pending"]:
+                marks["begun"] = marks["begun"] or round(seconds)
             begun = found["total"] - counts["pending"]
             if not progress or begun >= progress[-1]["begun"] + devices / 20:
                 progress.append(
@@ -213,10 +214,8 @@ async def _change(gateway: Gateway, callers: Callers, devices: int, per_second: 
                     }
                 )
                 print(f"campaign: {progress[-1]}", file=sys.stderr, flush=True)
-            if found["state"] not in ("building", "running"):
+            if found["state"] != "running":
                 return found
-            if seconds > PATIENCE_SECONDS + 10 * devices / per_second:
-                raise TimeoutError(f"the campaign does not end: {found}")
 
     async def until_over() -> dict[str, Any]:
         try:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import statistics
 import sys
 import tempfile
@@ -53,11 +52,7 @@ def measure(devices: int, pushes: int, per_second: float = PER_SECOND) -> dict[s
     with smsc.serving(port := free_ports(1)[0]), tempfile.TemporaryDirectory(prefix="mogate-bench-") as folder:
         pushed = uvloop.run(push(Path(folder), port, pushes))
     with tempfile.TemporaryDirectory(prefix="mogate-bench-") as folder:
-        cores = os.sched_getaffinity(0)
-        try:
-            changed = uvloop.run(campaign.run(Gateway(Path(folder)), devices, per_second))
-        finally:
-            os.sched_setaffinity(0, cores)
+        changed = uvloop.run(campaign.run(Gateway(Path(folder)), devices, per_second))
     return {"pushes": pushed, "campaign": changed}
 
 

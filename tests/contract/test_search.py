@@ -13,6 +13,7 @@ from gateway.fleet.search import Search, parse_search
 from gateway.fleet.subscriber import ServiceState, Subscriber
 from gateway.store.protocol import PutDevice, PutSubscriber, Store
 from gateway.store.sqlite import SqliteStore
+from gateway.store.sqlite_search import Candidates
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 FLEET = 250
@@ -141,4 +142,37 @@ async def test_a_store_from_before_the_index_gets_one(tmp_path: Path) -> None:
     assert [household async for household in store.scan_households()] == before
     assert await found(store, "group=beta;tac=35000002") == ["s050.1", "s200.1"]
     assert await found(store, "seen>1d;model=M0") == [f"s{n:03}.1" for n in range(0, FLEET, 5)]
+    await store.close()
+
+
+async def test_a_network_leads_to_those_with_a_sim_of_it_and_to_nobody_else(tmp_path: Path) -> None:
+    """SQLite: whoever has no SIM of the network is not looked at, in a file of a gateway that did not index it too."""
+    path = tmp_path / "store.sqlite"
+    store = SqliteStore.open(path)
+    await populate(store)
+    for number, imsis in enumerate((("001010000000001",), ("262010000000999", "00102000000001"), ())):
+        guest = Subscriber(id=f"t{number}", imsis=imsis)
+        await store.commit(PutSubscriber(guest), PutDevice(Device(id=f"{guest.id}.1")))
+
+    def candidates(text: str) -> list[str]:
+        with sqlite3.connect(path) as looking:
+            read = lambda query, *parameters: looking.execute(query, parameters).fetchall()  # noqa: E731
+            stretches = Candidates(read, asked(text), lambda at: int(at.timestamp())).after("")
+            return [one for ids in stretches for one in ids]
+
+    for _ in range(2):
+        assert candidates("plmn=00101") == candidates("plmn=001010") == ["t0"]
+        assert candidates("plmn=00101;plmn=00102;state=active") == ["t0", "t1"]
+        assert candidates("plmn=001011") == []
+        assert await found(store, "plmn=00102;plmn=00101") == ["t0.1"]
+        assert len(await found(store, "plmn=26201")) == FLEET + 1
+        await store.close()
+        with sqlite3.connect(path) as back:
+            back.executescript(
+                """DELETE FROM facet WHERE term IN (SELECT key FROM term WHERE text LIKE 'plmn=%');
+                UPDATE subscriber SET terms =
+                    (SELECT json_group_array(value) FROM json_each(terms) WHERE value NOT LIKE 'plmn=%');
+                PRAGMA user_version = 5"""
+            )
+        store = SqliteStore.open(path)
     await store.close()

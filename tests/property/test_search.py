@@ -24,11 +24,15 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOURS = st.integers(0, 4).map(lambda hours: NOW - timedelta(hours=hours))
 WORDS = st.sampled_from(("", "a", "B", "b", 'q"\n'))
 STATES = st.sampled_from(ServiceState)
+OWNERS = ("s", "s.1", "t", "ü")
+IMSIS = ("00101000000000", "00101900000000", "26201100000000")
+"""All but the last digit, which is the owner's."""
 FACETS = (*SEARCHED, "attributes.x", "attributes.y")
 
 subscribers = st.builds(
     Subscriber,
-    id=st.sampled_from(("s", "s.1", "t", "ü")),
+    id=st.sampled_from(OWNERS),
+    imsis=st.lists(st.sampled_from(IMSIS), max_size=2, unique=True).map(tuple),
     tenant=WORDS,
     plan=WORDS,
     groups=st.lists(WORDS, max_size=2, unique=True).map(tuple),
@@ -43,7 +47,8 @@ devices = st.builds(
     model=WORDS,
     software=WORDS,
     state=st.none() | STATES,
-    rcc14=st.none() | st.builds(Rcc14State, version=st.integers(0, 2), additional=st.booleans()),
+    rcc14=st.none()
+    | st.builds(Rcc14State, version=st.integers(0, 2), additional=st.booleans(), imsi=st.sampled_from(("", *IMSIS))),
 )
 touches = st.tuples(st.sampled_from(("s.1", "t.1")), HOURS)
 steps = st.lists(
@@ -55,7 +60,19 @@ steps = st.lists(
     max_size=14,
 )
 values = WORDS | st.sampled_from(
-    ("active", "disabled", "primary", "additional", "1", "2", "35000001", *(s.name.lower() for s in ServiceState))
+    (
+        "active",
+        "disabled",
+        "primary",
+        "additional",
+        "1",
+        "2",
+        "35000001",
+        "00101",
+        "001019",
+        "26201",
+        *(s.name.lower() for s in ServiceState),
+    )
 )
 searches = st.builds(
     Search,
@@ -70,12 +87,15 @@ async def carry_out(store: Store, done: Sequence[object]) -> None:
         match step:
             case Subscriber(id=key):
                 known = await store.load_household("id", key)
-                await store.commit(PutSubscriber(replace(step, revision=known.subscriber.revision if known else 0)))
+                imsis = tuple(f"{imsi}{OWNERS.index(key)}" for imsi in step.imsis)
+                revision = known.subscriber.revision if known else 0
+                await store.commit(PutSubscriber(replace(step, imsis=imsis, revision=revision)))
             case Device(id=key, subscriber_id=owner):
                 if await store.load_household("id", owner) is None:
                     await store.commit(PutSubscriber(Subscriber(id=owner)))
                 device = await store.load_device(key)
-                await store.commit(PutDevice(replace(step, revision=device.revision if device else 0)))
+                rcc14 = step.rcc14 and replace(step.rcc14, imsi=f"{step.rcc14.imsi}{OWNERS.index(owner)}")
+                await store.commit(PutDevice(replace(step, rcc14=rcc14, revision=device.revision if device else 0)))
             case DeleteSubscriber() | DeleteDevice():
                 await store.commit(step)
             case (str(key), datetime() as at):
