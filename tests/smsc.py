@@ -2,7 +2,7 @@
 
 It binds whoever comes, writes each message it takes as a line of JSON to its output, and tells of its delivery. What to
 do with the messages is its third argument: ``deliver``, ``throttle`` the first two, ``hold`` all without an answer,
-``refuse`` them, or ``fail`` to deliver.
+``refuse`` them, ``fail`` to deliver, or ``three``: answer when it has three, and say how many were waiting by then.
 """
 
 from __future__ import annotations
@@ -22,6 +22,18 @@ from typing import Any
 import smpp34
 
 DEADLINE_SECONDS = 30
+THREE = 3
+
+
+async def answer_all(kept: list[smpp34.SubmitSmEvent], esme: smpp34.Esme) -> None:
+    """Answer what is kept, after the peer had all the time it needs to send more without an answer."""
+    for _ in range(2):
+        # What the peer had to send before this came to it is here before its answer to it is.
+        await esme.deliver_sm("1", b"id:of-another stat:DELIVRD", source_addr="2", esm_class=4)
+    print(json.dumps({"waiting": len(kept)}), flush=True)
+    for event in kept:
+        event.accept(secrets.token_hex(8))
+    kept.clear()
 
 
 async def serve(port: int, mode: str) -> None:
@@ -29,10 +41,13 @@ async def serve(port: int, mode: str) -> None:
     await server.start()
     print("ready", flush=True)
     bound: dict[str, smpp34.Esme] = {}
-    kept = []
+    kept: list[smpp34.SubmitSmEvent] = []
+    answering = None
     count = 0
     while True:
         event = await server.next()
+        if answering is not None and answering.done():
+            answering = answering.result()
         if isinstance(event, smpp34.Esme):
             bound[event.session_id] = event
             continue
@@ -42,8 +57,10 @@ async def serve(port: int, mode: str) -> None:
         names = ("destination_addr", "source_addr", "esm_class", "data_coding", "registered_delivery", "protocol_id",
                  "dest_addr_ton", "dest_addr_npi", "source_addr_ton", "source_addr_npi")  # fmt: skip
         print(json.dumps({n: getattr(event, n) for n in names} | {"message": event.short_message.hex()}), flush=True)
-        if mode == "hold":
+        if mode in ("hold", "three"):
             kept.append(event)
+            if mode == "three" and len(kept) == THREE:
+                answering = asyncio.create_task(answer_all(kept, bound[event.session_id]))
         elif mode == "refuse":
             event.reject(smpp34.ESME_RINVDSTADR)
         elif mode == "throttle" and count <= 2:

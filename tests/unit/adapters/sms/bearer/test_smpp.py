@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 from live_gateway import free_ports
+from msgspec.structs import replace
 from pydantic import SecretStr
 from relay import Relay
-from smsc import Smsc, serving
+from smsc import THREE, Smsc, serving
 
 from adapters.sms.bearer.smpp import SmppBearer, format_validity
 from adapters.sms.message import ShortMessage, submission
@@ -96,6 +97,20 @@ async def test_too_much_is_said_apart_from_never() -> None:
         async with bearing(link(refusing)) as bearer:
             with pytest.raises(Rejected, match="RINVDSTADR"):
                 await bearer.send(PUSH, 600)
+
+
+async def test_no_more_than_the_window_waits_for_an_answer() -> None:
+    """Of many messages at once an SMSC never has more to answer than the window, and gets all of them."""
+    (port,) = free_ports(1)
+    with serving(port, "three") as smsc:
+        async with bearing(link(port, window=THREE)) as bearer:
+            texts = [f"message {number}".encode() for number in range(3 * THREE)]
+            names = await asyncio.gather(*(bearer.send(replace(PUSH, body=text), 600) for text in texts))
+            said = [await asyncio.to_thread(smsc.message) for _ in range(4 * THREE)]
+    assert [one["waiting"] for one in said if "waiting" in one] == [THREE] * 3
+    header = PUSH.header
+    assert sorted(one["message"] for one in said if "message" in one) == sorted((header + text).hex() for text in texts)
+    assert len(set(names)) == len(texts)
 
 
 async def test_a_lost_connection_is_said_to_all_that_wait_and_bound_anew() -> None:
