@@ -1,4 +1,4 @@
-"""Commands that take over subscribers, devices and values in bulk, and write subscribers out as they are taken over."""
+"""Commands that take over subscribers, devices, tokens and values in bulk, and write subscribers out alike."""
 
 from __future__ import annotations
 
@@ -46,6 +46,19 @@ def import_devices(file: Path) -> tuple[object, str]:
     nonces are in base64. Devices that are there already stay as they are.
     """
     return send(file, "/devices/bulk", _rows(file, FIELDS["devices"]))
+
+
+@click.command("tokens")
+@_file_argument
+@printing
+def import_tokens(file: Path) -> tuple[object, str]:
+    """Let clients in with the tokens of FILE, which another RCC.14 server gave them: CSV or JSON lines.
+
+    A row has subscriber (anything that names one), token, imei (the token counts for that phone alone) and expires_at
+    (2026-12-31T00:00:00Z; thirty days from now if it is not there). Each lets its client in once, which then has a
+    token of the gateway's. What was taken over already is counted, and ends when it is said to end now.
+    """
+    return send(file, "/rcc14/tokens/bulk", _rows(file, FIELDS["tokens"]))
 
 
 @click.command("values")

@@ -13,6 +13,7 @@ from gateway.cli.group import Group, Later
         "rcc14": Later("takeover:import_rcc14", "Turn a provisioning document of another server into a profile."),
         "subscribers": Later("bulk:import_subscribers", "Create the subscribers of FILE"),
         "devices": Later("bulk:import_devices", "Add the devices of FILE with the OMA DM accounts they have"),
+        "tokens": Later("bulk:import_tokens", "Let clients in with the tokens of FILE"),
         "values": Later(
             "bulk:import_values", "Set the values of FILE on subscribers and single devices: CSV or JSON lines."
         ),

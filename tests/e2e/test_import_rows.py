@@ -10,6 +10,7 @@ import urllib.request
 from pathlib import Path
 
 from live_gateway import CONFIG, Gateway
+from rcc14_caller import Caller
 
 DM, RCS = CONFIG / "import" / "oma-dm-server.toml", CONFIG / "import" / "rcs-server.toml"
 
@@ -79,3 +80,26 @@ def test_clients_of_an_rcs_server_keep_their_tokens(gateway: Gateway, tmp_path: 
     assert (found["plan"], found["attributes"]) == ("premium", {"area": "north"})
     file.write_text("state;user\n")
     assert "has no column" in gateway.run("import", "rows", str(DM), str(file.rename(tmp_path / "x.csv")), fails=True)
+
+
+def test_a_table_of_tokens_lets_its_clients_in(gateway: Gateway, tmp_path: Path) -> None:
+    """Each once, from its own phone, until it ends; a row that names nobody is told, and again is harmless."""
+    gateway.run("subscriber", "add", "--imsi", "001010000000921", "--msisdn", "+15550100921")
+    file, imei, old = tmp_path / "tokens.csv", "004401020000921", "old-server-token-921"
+    file.write_text(
+        "subscriber,imei,token,expires_at\n"
+        f"+15550100921,{imei},{old},2099-12-31T00:00:00Z\n"
+        f"nobody,,{old}-2,\n"
+        f"001010000000921,,{old}-3,2020-01-01T00:00:00Z\n"
+    )
+    for outcome in ("created", "present"):
+        told = gateway.json("import", "tokens", str(file))
+        assert told["outcomes"] == {outcome: 1, "failed": 2}
+        assert [one["line"] for one in told["failed"]] == [3, 4]
+    phone = Caller(gateway)
+    asked = f"vers=0&IMSI=001010000000921&IMEI={imei}&rcs_profile=UP_2.4&token="
+    assert phone.secure(asked + old + "-3").status == 511
+    found = phone.secure(asked + old)
+    assert (found.status, found.version) == (200, 1)
+    assert phone.secure(asked + found.parms["TOKEN/token"]).status == 200
+    assert phone.secure(asked + old).status == 511
