@@ -125,6 +125,7 @@ from gateway.settings import Listener, Origin, PeopleOpenid, Settings, read_pass
 from gateway.shadow import Findings
 from gateway.store.opening import open_store, served_alone
 from gateway.store.protocol import Store
+from gateway.store.sealed import SealedStore
 from gateway.subscriptions import Subscriptions
 from gateway.tacs import Tacs
 from gateway.trace import Reader, Tracer
@@ -175,6 +176,7 @@ async def running(
         for doubt in doubts:
             logger().warning("store_doubtful", why=doubt)
         stack.push_async_callback(store.close)
+        store = SealedStore(store, sealer)
         spans = _open_spans(settings)
         if spans is not None:
             stack.push_async_callback(spans.close)

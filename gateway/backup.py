@@ -28,6 +28,7 @@ from gateway.errors import ConfigError
 from gateway.sealing import Sealer
 from gateway.settings import Settings
 from gateway.store.opening import DATABASE_FILE, LOCK_FILE, open_store, served_alone
+from gateway.store.sealed import SealedStore
 
 FORMAT = 1
 HEAD, KEY, DATA, STATE = "mogate-backup.json", "seal.key", "data", "state.jsonl"
@@ -151,8 +152,9 @@ async def restore(settings: Settings, file: Path, went: Went) -> Contents:
                     if place := _place(name, settings):
                         _bring(place, content)
                     elif name == STATE:
-                        key = Sealer.load(settings.seal_key).fingerprint
-                        taken = await archive.import_lines(store, key, _Lines.of(content), went)
+                        sealer = Sealer.load(settings.seal_key)
+                        sealed = SealedStore(store, sealer)
+                        taken = await archive.import_lines(sealed, sealer.fingerprint, _Lines.of(content), went)
             finally:
                 await store.close()
     except OSError as error:

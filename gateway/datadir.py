@@ -17,6 +17,7 @@ from gateway.sealing import Sealer, write_secret
 from gateway.serving.demo_tls import ensure_demo_certificates
 from gateway.settings import Settings
 from gateway.store.opening import open_store
+from gateway.store.sealed import SealedStore
 
 DEMO_FILE = "demo.json"
 DEMO_HOST = "config.rcs.mnc001.mcc001.pub.3gppnetwork.org"
@@ -138,7 +139,7 @@ async def _seed(settings: Settings) -> str:
     store, _ = await open_store(settings.store, settings.data)
     try:
         sealer = Sealer.load(settings.seal_key)
-        inventory = Inventory(store, load_catalogue(settings), sealer, app.now)
+        inventory = Inventory(SealedStore(store, sealer), load_catalogue(settings), sealer, app.now)
         for subscriber in _DEMO_SUBSCRIBERS:
             # Those that an interrupted run made are there already.
             with contextlib.suppress(Conflict):

@@ -23,6 +23,7 @@ from gateway.fleet.consistency import Breach
 from gateway.fleet.device import AuthType, Credential, Device, OmaDmState
 from gateway.fleet.operation import Operation
 from gateway.fleet.profile import check_override
+from gateway.fleet.secret import covered
 from gateway.fleet.subscriber import Overrides, ServiceState, Sim, Subscriber
 from gateway.ims_credentials import with_new_credential
 from gateway.mo.catalogue import Catalogue
@@ -213,7 +214,7 @@ class Inventory:
                 return
             self.check_household(household, updated)
             write: Write = PutDevice(updated) if isinstance(updated, Device) else PutSubscriber(updated)
-            detail = {f"{mo}/{path}": "" if text is None else text for mo, path, text in changes}
+            detail = covered({f"{mo}/{path}": text or "" for mo, path, text in changes})
             event = self._event(
                 "values.changed",
                 subscriber_id=household.subscriber.id,

@@ -29,6 +29,7 @@ from gateway.fleet.profile import ProfileSet
 from gateway.fleet.queue import MAX_ATTEMPTS
 from gateway.fleet.reset import was_updated
 from gateway.fleet.roots import find, searches
+from gateway.fleet.secret import COVER, is_secret
 from gateway.fleet.selection import Selection
 from gateway.fleet.subscriber import Subscriber
 from gateway.fleet.subtrees import gathered, replaced
@@ -443,7 +444,7 @@ def note_alerts(device: Device, alerts: Sequence[DeviceAlert], now: datetime) ->
             "mark": alert.mark,
             "source": alert.source,
             "target": alert.target,
-            "data": alert.data or "",
+            "data": COVER if is_secret(alert.source) or is_secret(alert.target) else alert.data or "",
             "correlator": alert.correlator,
         }
         said = {name: text[:MAX_ALERT_TEXT] for name, text in detail.items() if text}

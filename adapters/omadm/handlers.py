@@ -38,7 +38,7 @@ from adapters.omadm.session import (
     refuse_forged,
     respond,
 )
-from adapters.omadm.session_record import Session, decode_session, encode_session, remember
+from adapters.omadm.session_record import Session, decode_session, encode_session, has_secret, remember
 from gateway.detections import Detections
 from gateway.errors import Conflict, DecodeError, LimitExceeded, Unavailable
 from gateway.fleet import reset
@@ -96,8 +96,7 @@ PUSHES: tuple[PushKind, ...] = ("dm_notify", "dm_bootstrap", "cp")
 FAILURE_EVENT_SECONDS = 3600
 MAX_TOLD_FAILURES = 10_000
 SEALED = bytes(1)
-"""Begins a kept reply that is sealed because passwords are in it; no message begins so."""
-REPLY_PURPOSE = "omadm-reply"
+"""Begins a session that is stored sealed because secrets are in it; no other begins so."""
 MAC_HEADER = "x-syncml-hmac"
 _TOLD_ALERTS = {GENERIC: "generic", CLIENT_EVENT: "client_event"}
 
@@ -320,9 +319,9 @@ class OmaDmFront:
         if contact is None or contact.device.omadm is None:
             return self._meet_stranger(told, arrival, encoding, nonce, now)
         record, state = contact.session, contact.device.omadm
-        session = decode_session(record.payload) if record else None
+        session = decode_session(self._opened(record)) if record else None
         if session is not None and session.last_request == arrival.digest:
-            return Exchange(self._open_reply(session.last_reply), contact.device.id, "repeated", 0, session.last_mac)
+            return Exchange(session.last_reply, contact.device.id, "repeated", 0, session.last_mac)
 
         known, state = contact.device, self._accounts.in_force(state, header, arrival, now)
         if state is not known.omadm:
@@ -341,10 +340,13 @@ class OmaDmFront:
             writes.append(PutDevice(step.device))
             writes += protocol_writes(known, step.device, now)
         if step.reply.session is not None:
-            kept = octets if message_out is step.reply.message else self._seal_reply(octets)
+            kept = remember(step.reply.session, arrival.digest, octets, mac)
+            payload = encode_session(kept)
+            if message_out is not step.reply.message or has_secret(kept):
+                payload = SEALED + self._sealer.seal(payload, _purpose(known.id))
             saved = SessionRecord(
-                device_id=contact.device.id,
-                payload=encode_session(remember(step.reply.session, arrival.digest, kept, mac)),
+                device_id=known.id,
+                payload=payload,
                 expires_at=now + timedelta(seconds=self._settings.session_seconds),
                 revision=record.revision if record else 0,
             )
@@ -391,11 +393,10 @@ class OmaDmFront:
         )
         return fill_in(message, self._secrets_of(device)) if waits else message
 
-    def _seal_reply(self, octets: bytes) -> bytes:
-        return SEALED + self._sealer.seal(octets, REPLY_PURPOSE)
-
-    def _open_reply(self, kept: bytes) -> bytes:
-        return self._sealer.unseal(kept.removeprefix(SEALED), REPLY_PURPOSE) if kept.startswith(SEALED) else kept
+    def _opened(self, record: SessionRecord) -> bytes:
+        if not record.payload.startswith(SEALED):
+            return record.payload
+        return self._sealer.unseal(record.payload.removeprefix(SEALED), _purpose(record.device_id))
 
     async def _work(self, contact: Contact, received: Received, peer: Peer, writer: Writer, now: datetime) -> Step:
         """What follows from one message: the reply, and the records that change with it.
@@ -512,7 +513,7 @@ class OmaDmFront:
                 at=now,
                 protocol=tracing.protocol_of(encoding),
                 # What nobody has read cannot be searched for secrets either.
-                request=tracing.cover(body, told) if isinstance(told, SyncML) else b"",
+                request=tracing.cover(body, told, tracing.typed_in(received)) if isinstance(told, SyncML) else b"",
                 answer=tracing.cover(octets, reply.message),
                 decisions=tracing.decisions(received, reply),
                 proven=received.authenticated,
@@ -550,6 +551,10 @@ class OmaDmFront:
             self._told_failures.clear()
         self._told_failures[device.id] = now
         return [Append(Event(at=now, kind="auth.failed", subscriber_id=device.subscriber_id, device_id=device.id))]
+
+
+def _purpose(device_id: str) -> str:
+    return f"omadm-session:{device_id}"
 
 
 def _shed() -> Unavailable:

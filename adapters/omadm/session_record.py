@@ -13,6 +13,7 @@ from adapters.omadm.messages import Status
 from adapters.omadm.objects import Assembly, Chunking
 from gateway.fleet.device import AuthType
 from gateway.fleet.operation import Operation
+from gateway.fleet.secret import is_secret
 from gateway.status import StatusCode
 
 
@@ -77,6 +78,30 @@ def remember(session: Session, request_digest: bytes, reply: bytes, mac: str = "
     """The session that knows its last message, so that a repeated one gets the same octets again."""
     first = session.first or request_digest
     return replace(session, first=first, last_request=request_digest, last_reply=reply, last_mac=mac)
+
+
+def has_secret(session: Session) -> bool:
+    """Whether a secret may be in it: in a value that goes out or came in, or in what stands in for one.
+
+    What an operator queued may be one whatever its node is called, and of an object that is not whole yet nobody knows.
+    """
+    if session.assembly is not None:
+        return True
+    if session.chunking is not None and _is_secretive(session.chunking.operation):
+        return True
+    for operation in session.planned:
+        if _is_secretive(operation):
+            return True
+    for sent in session.outstanding.values():
+        if _is_secretive(sent.operation) or (sent.reads and any(is_secret(read.uri) for read in sent.reads)):
+            return True
+    return False
+
+
+def _is_secretive(operation: Operation) -> bool:
+    if operation.origin == "queue" or is_secret(operation.uri):
+        return True
+    return bool(operation.members) and any(map(_is_secretive, (*operation.members, *operation.kept)))
 
 
 _ENCODER = msgspec.msgpack.Encoder()

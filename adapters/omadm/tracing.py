@@ -95,17 +95,32 @@ def note_awaited(tracer: Tracer, now: datetime, request: web.BaseRequest, body: 
     tracer.note_awaited(now, len(asked) + len(told), claims, entry, proven=answered.proven)
 
 
-def cover(octets: bytes, message: SyncML) -> bytes:
+def cover(octets: bytes, message: SyncML, typed: Iterable[str] = ()) -> bytes:
     """The octets of the message with its credentials, nonces and secret values covered by as many asterisks.
 
-    Empty when one of them cannot be found in the octets, for it might be there in a spelling of its own.
+    ``typed`` are secrets that users typed in. Empty when one of all these cannot be found in the octets, for it might
+    be there in a spelling of its own.
     """
-    for secret in set(_secrets(message)):
+    for secret in {*_secrets(message), *typed}:
         covered = _cover(octets, secret)
         if covered == octets:
             return b""
         octets = covered
     return octets
+
+
+def typed_in(received: Received) -> list[str]:
+    """What users typed in that was not to be seen while they did."""
+    waiting = received.session.outstanding.values() if received.session else ()
+    told = [(sent.operation, sent.answers) for sent in waiting]
+    told += [(one.operation, one.answers) for outcome in received.outcomes for one in outcome.steps()]
+    return [
+        answer
+        for operation, answers in told
+        if operation.prompt is not None and operation.prompt.password
+        for answer in answers
+        if answer not in ("accept", "reject")
+    ]
 
 
 def decisions(received: Received, reply: Reply) -> tuple[str, ...]:

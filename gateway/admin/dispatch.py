@@ -25,6 +25,7 @@ from gateway.admin.masking import masked, plain
 from gateway.admin.models.base import Model
 from gateway.admin.routes import PUBLIC, SIGNED_IN, Call, Reply, Route
 from gateway.errors import ConfigError, Conflict, Forbidden, MogateError, NotFound, Outdated, Unavailable
+from gateway.fleet.secret import COVER, covered
 from gateway.inventory import Inventory, absent
 from gateway.observe import metrics
 from gateway.observe.logs import logger
@@ -157,7 +158,7 @@ class Dispatcher:
             after = {"rows": len(after)}
         shown = {**(after or {}), **(before or {})}
         subject = str(shown.get("id") or entry.subject or shown.get("name", ""))
-        was, now = changes(before or {}, after or {})
+        was, now = covered(changes(before or {}, after or {}))
         who = entry.who or f"user:{(entry.asked or {}).get('name', '')}"
         entry = msgspec.structs.replace(entry, who=who, subject=subject, before=was, after=now, status=route.status)
         await self._end(note, entry)
@@ -321,7 +322,7 @@ def _asked(body: Model | bytes | None) -> Any:
     """What was asked for, as it is written down."""
     if isinstance(body, bytes):
         return {"bytes": len(body), "sha256": hashlib.sha256(body).hexdigest()}
-    return _without_secrets(body)
+    return covered(_without_secrets(body))
 
 
 def _without_secrets(value: Any) -> Any:
@@ -329,7 +330,7 @@ def _without_secrets(value: Any) -> Any:
     if isinstance(value, Model):
         fields = type(value).model_fields
         return {
-            name: _without_secrets(one) if fields[name].repr or not one else "***"
+            name: _without_secrets(one) if fields[name].repr or not one else COVER
             for name, one in value
         }  # fmt: skip
     if isinstance(value, list | tuple):

@@ -15,6 +15,7 @@ from gateway.editions import EDITIONS_FOLDER, Editions
 from gateway.errors import ConfigError
 from gateway.sealing import Sealer
 from gateway.store.opening import open_store
+from gateway.store.sealed import SealedStore
 
 
 @click.command("backup")
@@ -128,10 +129,10 @@ async def _export(file: Path) -> tuple[int, int]:
 
 async def _import(file: Path, size: int) -> archive.Taken:
     chosen = settings()
-    key = Sealer.load(chosen.seal_key).fingerprint
+    sealer = Sealer.load(chosen.seal_key)
     store, _ = await open_store(chosen.store, chosen.data)
     try:
         with file.open("rb") as lines, progress(file.name, size) as went:
-            return await archive.import_lines(store, key, lines, went)
+            return await archive.import_lines(SealedStore(store, sealer), sealer.fingerprint, lines, went)
     finally:
         await store.close()

@@ -191,8 +191,8 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ``disproved`` are protocols that it did not come over in spite of pushes; where it did since, that counts.
     ``jobs`` are those that run and the last that ended, oldest first.
     ``state`` is the network's wish for this device alone (None: the subscriber's). ``traced_until`` is the end of the
-    time for which somebody asked to see everything said with this device. ``revision`` is the store's compare-and-set
-    counter (0 until first saved).
+    time for which somebody asked to see everything said with this device. ``sealed`` is the store's own; ``revision``
+    is its compare-and-set counter (0 until first saved).
     """
 
     id: str
@@ -210,6 +210,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     jobs: tuple[Job, ...] = ()
     traced_until: datetime | None = None
     content_revision: int = 1
+    sealed: bytes = b""
     revision: int = 0
 
     @property

@@ -119,13 +119,14 @@ class Mirror(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """All facts about one device, by URI text (``./A/B``). ``complete`` lists subtree roots known in full.
 
     ``to_read`` are nodes that are to be asked for before anything is believed of them: a device that reads no subtrees
-    is walked so, and one that could not undo what it did is looked at.
+    is walked so, and one that could not undo what it did is looked at. ``sealed`` is the store's own.
     """
 
     device_id: str
     facts: dict[str, Fact] = {}
     complete: tuple[str, ...] = ()
     to_read: tuple[str, ...] = ()
+    sealed: bytes = b""
     revision: int = 0
 
     def knows(self, root: Uri) -> bool:

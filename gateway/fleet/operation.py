@@ -61,6 +61,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     Alert has a ``prompt``, and the user's ``answers``:
     ``accept`` or ``reject``, the text, or the numbers of the choices. An Exec that the device only took on was
     ``accepted_at`` then and stays open until the device reports its ``result`` code, or ``deadline_seconds`` pass.
+    ``sealed`` is the store's own.
     """
 
     id: str
@@ -86,6 +87,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     answers: tuple[str, ...] = ()
     result: int | None = None
     attempts: int = 0
+    sealed: bytes = b""
 
 
 _PACKAGE = "{package:"

@@ -1,10 +1,15 @@
-"""Which values are secrets by the name of their node: never shown, never traced.
+"""Which values are secrets by the name of their node: never traced, never written into a log, sealed where stored.
 
 Spec: OMA-TS-DM_StdObj-V1_2 5.3 (AAuthSecret, AAuthData); OMA-DDS-DM_ConnMO-V1_0 (AuthSecret, AuthPW);
 RCC.15 and RCC.07 Annex A (passwords)
 """
 
 from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Mapping
+from typing import Any
 
 COVER = "***"
 """What is shown in place of a secret."""
@@ -30,8 +35,37 @@ SECRET_NAMES = (
     "WPA-PreShKeyHEX",
 )
 _FOLDED = frozenset(name.casefold() for name in SECRET_NAMES)
+_PLACES = ("uri", "node")
+_TEXTS = ("value", "wanted", "sent", "held")
+_SERIALIZED = re.compile(rf"<NodeName>\s*(?:{'|'.join(map(re.escape, SECRET_NAMES))})\s*<", re.IGNORECASE)
+"""A node of a serialized subtree that holds a secret (OMA-TS-DM_TNDS-V1_2)."""
+_REMEMBERED_URIS = 16_384
 
 
+# The URIs of a fleet are few, and each is looked at whenever a tree that has it is stored.
+@functools.lru_cache(_REMEMBERED_URIS)
 def is_secret(uri: str) -> bool:
     """Whether the node at that URI holds a secret."""
     return uri.partition("?")[0].rpartition("/")[2].casefold() in _FOLDED
+
+
+def covered(plain: Any) -> Any:
+    """Plain values (as of JSON) in which every secret is covered, whether its node is beside it or is its key.
+
+    What users answered to prompts may be a password, and is covered too.
+    """
+    if isinstance(plain, Mapping):
+        if plain.get("verb") == "Alert" and plain.get("answers"):
+            plain = {**plain, "answers": [COVER]}
+        beside = any(isinstance(uri := plain.get(place), str) and is_secret(uri) for place in _PLACES)
+        return {
+            name: COVER if isinstance(one, str) and one and _is_told(name, one, beside=beside) else covered(one)
+            for name, one in plain.items()
+        }
+    return [covered(one) for one in plain] if isinstance(plain, list | tuple) else plain
+
+
+def _is_told(name: str, text: str, *, beside: bool) -> bool:
+    if name in _TEXTS:
+        return beside or _SERIALIZED.search(text) is not None
+    return is_secret(name)

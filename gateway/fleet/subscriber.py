@@ -71,8 +71,8 @@ class Subscriber(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ``application_states`` are those of single applications, by key of the MO, while ``state`` is active. ``sims`` are
     the SIMs, by IMSI, that the gateway itself can authenticate. ``pushes`` are the newest to their phones. ``seen`` is
     what detection knows, by IMSI, ``registrations`` what the IMS core said of services. ``content_revision`` grows with
-    every change that could alter a configuration; ``revision`` is the store's compare-and-set counter (0 until first
-    saved).
+    every change that could alter a configuration. ``sealed`` is the store's own; ``revision`` is its compare-and-set
+    counter (0 until first saved).
     """
 
     id: str
@@ -90,6 +90,7 @@ class Subscriber(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     seen: dict[str, Seen] = {}
     registrations: tuple[Registration, ...] = ()
     content_revision: int = 1
+    sealed: bytes = b""
     revision: int = 0
 
     @property

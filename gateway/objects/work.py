@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from gateway.errors import TreeError
 from gateway.fleet.job import Job, JobState, kept
 from gateway.fleet.operation import Operation
+from gateway.fleet.secret import COVER, is_secret
 from gateway.objects import account, capability, diagnostics, firmware, inventory, lock, software, wlan
 from gateway.objects.step import Ask, End, Planner
 from gateway.status import StatusCode
@@ -145,7 +146,7 @@ def _hear(job: Job, told: Iterable[Operation]) -> Job:
                 known = {uri: value for uri, value in known.items() if not f"{uri}/".startswith(f"{root}/")}
             for uri, value in operation.results:
                 if len(known) < MAX_KNOWN:
-                    known[_spelt(uri)] = value
+                    known[_spelt(uri)] = COVER if is_secret(uri) else value
     if (known, codes, waiting, percent) == (job.known, job.codes, job.waiting, job.percent):
         return job
     job = replace(job, known=known, codes=codes, waiting=waiting, percent=percent)

@@ -1,0 +1,47 @@
+"""Which values are secrets, and what is written down in their place."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.fleet.secret import covered, is_secret
+
+
+@pytest.mark.parametrize(
+    ("uri", "secret"),
+    [
+        ("./DMAcc/1/AppAuth/1/AAuthSecret", True),
+        ("./DMAcc/1/AppAuth/1/aauthsecret?prop=Name", True),
+        ("./AAuthSecret/Name", False),
+        ("rcs/MESSAGING/ftHTTPCSPwd", True),
+        ("", False),
+    ],
+)
+def test_a_secret_is_known_by_the_name_of_its_node(uri: str, secret: bool) -> None:
+    """However it is spelt, and whatever is asked of it; what stands below it is another node."""
+    assert is_secret(uri) is secret
+
+
+def test_secrets_are_covered_wherever_their_node_stands() -> None:
+    """Beside the value, as its key, in a group, in a serialized subtree; nothing else changes."""
+    subtree = "<MgmtTree><Node><NodeName>AAuthSecret</NodeName><Value>s3</Value></Node></MgmtTree>"
+    told = {
+        "values": {"ims/Timer_T1": "2000", "ims/Ext/GSMA/UserPwd": "s1", "ims/Ext/GSMA/Realm": ""},
+        "operations": [
+            {"verb": "Add", "uri": "./A/AuthPW", "value": "s2", "format": "chr"},
+            {"verb": "Atomic", "uri": "", "value": None, "members": [{"uri": "./A/B", "value": subtree}]},
+            {"verb": "Alert", "answers": ["s4"]},
+            {"verb": "Get", "uri": "./A", "results": {"./A/AuthPW": "s5", "./A/Name": "x"}, "status": 200},
+        ],
+        "leaves": [{"node": "ims/Ext/GSMA/UserPwd", "wanted": "s1", "held": "s0", "standing": "drifted"}],
+    }
+    assert covered(told) == {
+        "values": {"ims/Timer_T1": "2000", "ims/Ext/GSMA/UserPwd": "***", "ims/Ext/GSMA/Realm": ""},
+        "operations": [
+            {"verb": "Add", "uri": "./A/AuthPW", "value": "***", "format": "chr"},
+            {"verb": "Atomic", "uri": "", "value": None, "members": [{"uri": "./A/B", "value": "***"}]},
+            {"verb": "Alert", "answers": ["***"]},
+            {"verb": "Get", "uri": "./A", "results": {"./A/AuthPW": "***", "./A/Name": "x"}, "status": 200},
+        ],
+        "leaves": [{"node": "ims/Ext/GSMA/UserPwd", "wanted": "***", "held": "***", "standing": "drifted"}],
+    }
