@@ -2,6 +2,7 @@
 import { call, get, may, segment } from "../api.js";
 import { html } from "../dom.js";
 import { Badge, Choice, Command, Facts, Panel, Problem, Table, useAction, When } from "../parts.js";
+import { Join, Networks } from "./wlan.js";
 
 export function Diagnostics({ subscriber, device, reload }) {
   return html`<div class="grid">
@@ -9,7 +10,8 @@ export function Diagnostics({ subscriber, device, reload }) {
       <${Read} title="What it says of itself" kind="inventory" action="read" device=${device} reload=${reload} line=${`mogate device inventory ${device.id}`}>${Leaves}<//>
       <${Read} title="Capabilities" kind="capability" action="list" device=${device} reload=${reload} line=${`mogate device capability ${device.id} list`}>${Capabilities}<//>
       <${Read} title="Software" kind="software" action="inventory" device=${device} reload=${reload} line=${`mogate device software list ${device.id}`}>${Components}<//>
-      <${Read} title="Measurements" kind="diagnostics" action="list" device=${device} reload=${reload} line=${`mogate device diagnostics ${device.id} list`} more=${Measure}>${Leaves}<//>`}
+      <${Read} title="Measurements" kind="diagnostics" action="list" device=${device} reload=${reload} line=${`mogate device diagnostics ${device.id} list`} more=${Measure}>${Leaves}<//>
+      <${Read} title="WLANs" kind="wlan" action="list" device=${device} reload=${reload} line=${`mogate device wlan ${device.id} list`} more=${Join}>${Networks}<//>`}
     <${ByHand} subscriber=${subscriber} device=${device} />
   </div>`;
 }
