@@ -11,7 +11,7 @@ import math
 import secrets
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from urllib.parse import parse_qsl
@@ -24,52 +24,32 @@ from adapters.omadm.accounts import NONCE_BYTES, Accounts, certifies
 from adapters.omadm.auth import NO_PROOF, Proof, body_digest, format_mac, parse_mac, verify
 from adapters.omadm.codec import Encoding, UnsupportedMediaType
 from adapters.omadm.commands import Contents, no_contents
+from adapters.omadm.counting import count_end, count_turn
 from adapters.omadm.messages import SyncHdr, SyncML
 from adapters.omadm.packing import fill_in
-from adapters.omadm.reports import AlertCode
 from adapters.omadm.session import (
     Arrival,
     Peer,
     Received,
     Reply,
-    Turn,
     begins_session,
     receive,
     refuse_forged,
-    respond,
 )
 from adapters.omadm.session_record import Session, decode_session, encode_session, has_secret, remember
+from adapters.omadm.steps import AfterReset, Requested, Step, Steps, Writer, ignored, left_alone
 from gateway.detections import Detections
 from gateway.errors import Conflict, DecodeError, LimitExceeded, Unavailable
-from gateway.fleet import reset
-from gateway.fleet.alert import CLIENT_EVENT, GENERIC, DeviceAlert
-from gateway.fleet.detection import Sighting, is_known
 from gateway.fleet.device import Device
-from gateway.fleet.mirror import Mirror
-from gateway.fleet.operation import Operation
-from gateway.fleet.push import PushKind
-from gateway.fleet.queue import settle
-from gateway.fleet.subscriber import Subscriber
-from gateway.jobs import work_jobs
 from gateway.observe import metrics
 from gateway.observe.around import Around, bare
 from gateway.observe.load import Load, spread
 from gateway.observe.logs import logger
 from gateway.observe.requests import OTHER, http_route
-from gateway.outreach.deliveries import note_call
 from gateway.sealing import Sealer
 from gateway.service import (
     Service,
-    describe_device,
-    doubt_writes,
-    drift_writes,
-    note_alerts,
     protocol_writes,
-    queue_writes,
-    record_outcomes,
-    refusal_writes,
-    reset_writes,
-    sent_writes,
 )
 from gateway.serving.front import Response, query_of
 from gateway.settings import OmaDm
@@ -78,11 +58,8 @@ from gateway.store.protocol import (
     Append,
     Contact,
     Event,
-    Household,
     PutDevice,
-    PutMirror,
     PutSession,
-    PutSubscriber,
     SessionRecord,
     Store,
     TraceEntry,
@@ -91,45 +68,14 @@ from gateway.store.protocol import (
 from gateway.trace import Tracer, is_armed
 
 RETRY_AFTER_SECONDS = 5
-PUSHES: tuple[PushKind, ...] = ("dm_notify", "dm_bootstrap", "cp")
-"""The pushes that make a device call here."""
 FAILURE_EVENT_SECONDS = 3600
 MAX_TOLD_FAILURES = 10_000
 SEALED = bytes(1)
 """Begins a session that is stored sealed because secrets are in it; no other begins so."""
 MAC_HEADER = "x-syncml-hmac"
-_TOLD_ALERTS = {GENERIC: "generic", CLIENT_EVENT: "client_event"}
 
 _NO_ROUTE = http_route("dm", OTHER)
-_RESULTS = {
-    (Turn.END, StatusCode.INVALID_CREDENTIALS): "auth_failed",
-    (Turn.END, StatusCode.DTD_VERSION): "protocol_error",
-    (Turn.END, StatusCode.PROTOCOL_VERSION): "protocol_error",
-    (Turn.ABORT, StatusCode.TIMEOUT): "timeout",
-    (Turn.ABORT, StatusCode.BAD_REQUEST): "protocol_error",
-    (Turn.ABORT, StatusCode.TOO_LARGE): "too_large",
-}
-"""How a session ends by the gateway's own word."""
 _TEXT = {"Content-Type": "text/plain; charset=utf-8"}
-
-
-Requested = Callable[[Device, Sequence[DeviceAlert], datetime], tuple[Device, tuple[Operation, ...], list[Write]]]
-"""What follows from the alerts of a device: the device, operations that are to be sent to it, and writes."""
-
-
-def ignored(
-    device: Device, alerts: Sequence[DeviceAlert], now: datetime
-) -> tuple[Device, tuple[Operation, ...], list[Write]]:
-    """Nothing follows."""
-    return device, (), []
-
-
-AfterReset = Callable[[Subscriber, Device], Awaitable[list[Write]]]
-
-
-async def left_alone(subscriber: Subscriber, device: Device) -> list[Write]:
-    """Nothing is done about it."""
-    return []
 
 
 class Exchange(NamedTuple):
@@ -141,33 +87,6 @@ class Exchange(NamedTuple):
     commands: int
     mac: str = ""
     proven: bool = False
-
-
-class Step(NamedTuple):
-    """What one message leads to: the device as it is then, further writes, and the reply."""
-
-    device: Device
-    writes: list[Write]
-    reply: Reply
-
-
-class Writer:
-    """Encodes the reply to one message; what was measured last is often what goes out, and is not encoded again."""
-
-    def __init__(self, encoding: Encoding) -> None:
-        self._encoding = encoding
-        self._message: SyncML | None = None
-        self._octets = b""
-
-    def encode(self, message: SyncML) -> bytes:
-        """The octets of the message."""
-        if message is not self._message and message != self._message:
-            self._message, self._octets = message, codec.encode(message, self._encoding)
-        return self._octets
-
-    def measure(self, message: SyncML) -> int:
-        """How many octets the message takes."""
-        return len(self.encode(message))
 
 
 class OmaDmFront:
@@ -202,11 +121,16 @@ class OmaDmFront:
         self._sealer = sealer
         self._tracer = tracer
         self._secrets_of = secrets_of
-        self._contents = contents
-        self._requested = requested
-        self._after_reset = after_reset
-        self._detections = detections
         self._accounts = Accounts(sealer, settings)
+        self._steps = Steps(
+            store,
+            service,
+            self._accounts,
+            detections,
+            contents=contents,
+            requested=requested,
+            after_reset=after_reset,
+        )
         self._settings = settings
         self._clock = clock
         self._told_failures: dict[str, datetime] = {}
@@ -331,7 +255,11 @@ class OmaDmFront:
             arrival = arrival._replace(proof=arrival.proof._replace(certified=True))
         told = self._proven(told, body, encoding, peer, arrival)
         received = self._heard(contact, session, told, peer, nonce, arrival)
-        step = await self._work(contact, received, peer, writer, now)
+        if received.authenticated:
+            step = await self._steps.take(contact, received, peer, writer, now)
+        else:
+            failures = self._note_failure(contact.device, received, now)
+            step = Step(contact.device, failures, self._steps.respond(received, (), peer, writer, now))
         message_out = self._with_secrets(step.reply.message, step.device)
         octets = writer.encode(message_out)
         mac = format_mac(step.reply.signer, octets) if step.reply.signer else ""
@@ -354,8 +282,10 @@ class OmaDmFront:
         if writes:
             await self._store.commit(*writes)
         if session is not None and received.started and not session.ended:
-            _count_end(known, "replaced", now, peer.auth)
-        _count_turn(received, step, now, "certificate" if arrival.proof.certified else peer.auth)
+            count_end(known, "replaced", now, peer.auth)
+        count_turn(
+            received, step.reply.session, step.device, now, "certificate" if arrival.proof.certified else peer.auth
+        )
         if received.authenticated:
             self._store.touch(contact.device.id, now)
         if self._tracer.wants(failed=tracing.is_failure(received), armed=is_armed(contact.device, now)):
@@ -398,104 +328,6 @@ class OmaDmFront:
             return record.payload
         return self._sealer.unseal(record.payload.removeprefix(SEALED), _purpose(record.device_id))
 
-    async def _work(self, contact: Contact, received: Received, peer: Peer, writer: Writer, now: datetime) -> Step:
-        """What follows from one message: the reply, and the records that change with it.
-
-        The mirror is only loaded when something is to be read from or written to it: a device that says nothing new
-        and is as it should be costs no more than its session.
-        """
-        device = contact.device
-        if not received.authenticated:
-            return Step(
-                device, self._note_failure(device, received, now), self._respond(received, (), peer, writer, now)
-            )
-
-        if received.started:
-            _count_start(received, device)
-        device = _with_nonces(device, received, now)
-        if received.started:
-            device = reset.called(device, now)
-        outcomes = received.outcomes
-        _count_answers(received)
-        described = describe_device(device, received.reads)
-        said_new = described is not device
-        device = self._service.learn_from(described, outcomes)
-        if device is not described and device.omadm is not None:
-            peer = self._accounts.informed(peer, device.omadm)
-        queue = settle(contact.operations, outcomes, received.alerts, now, _in_flight(received))
-        device, pending, writes = work_jobs(device, queue, now, session_begins=received.started)
-        if received.alerts:
-            device, started, asked = self._requested(device, received.alerts, now)
-            pending, writes = (*pending, *started), [*writes, *asked]
-        resets = reset.begins(contact.device, device)
-        key = self._service.configuration_key(contact.subscriber, device)
-        synced = device.omadm is not None and device.omadm.synced == key
-        writes += note_alerts(device, received.alerts, now)
-        if received.started:
-            writes += self._note_call(contact, device, now)
-        due = received.wants_work and self._service.is_read_back_due(device, now)
-        idle = synced and not (outcomes or said_new or pending or queue.changed or received.unanswered or due)
-        if idle and received.wants_work:
-            return Step(device, writes, self._respond(received, (), peer, writer, now))
-
-        stored = await self._store.load_mirror(device.id)
-        is_lost = reset.forgets(contact.device, device, session_begins=received.started)
-        sign = "" if is_lost else reset.sign(stored, received.reads if said_new else (), outcomes)
-        known = Mirror(device_id=device.id, revision=stored.revision) if is_lost or sign else stored
-        mirror = known.read(received.reads, now, "DevInfo") if said_new else known
-        writes += drift_writes(device, stored if sign else mirror, outcomes, now)
-        device = reset.doubted(device, sign)
-        writes += reset_writes(device, sign, now)
-        check = bool(outcomes) and self._service.checks_changes(device)
-        mirror = record_outcomes(mirror, () if sign else outcomes, now, check=check).passed_over(received.unanswered)
-        writes += doubt_writes(device, mirror, received.unanswered, now)
-        operations: tuple[Operation, ...] = ()
-        if resets:
-            writes += await self._after_reset(contact.subscriber, device)
-        elif received.wants_work:
-            unanswered = _passed_over(received)
-            operations = self._service.next_operations(
-                contact.subscriber, device, mirror, pending, now, unanswered, read_back=due, introduced=said_new
-            )
-            if due:
-                device = _with_state(device, read_back_at=now)
-            if not operations and not unanswered:
-                device = _with_state(device, synced=key)
-        reply = self._respond(received, operations, peer, writer, now)
-        mirror = record_outcomes(mirror.sent(reply.sent, now), reply.outcomes, now)
-        given_up = settle(pending, reply.outcomes, (), now, _in_flight(received))
-        writes += refusal_writes(device, (*outcomes, *reply.outcomes), now)
-        writes += queue_writes(device, (*queue.changed, *given_up.changed), now)
-        if given_up.changed:
-            device, _, more = work_jobs(device, given_up, now, session_begins=False)
-            writes += more
-        writes += sent_writes(device, reply.sent, now)
-        if mirror != stored:
-            writes.append(PutMirror(mirror))
-        return Step(device, writes, reply)
-
-    def _note_call(self, contact: Contact, device: Device, now: datetime) -> list[Write]:
-        """What is to be kept when a device calls: pushes that did their work, and a phone that is new for its SIM."""
-        subscriber = contact.subscriber
-        writes: list[Write] = []
-        state, imsi = contact.device.omadm, contact.subscriber.imsi
-        first = state is not None and state.last_session_at is None
-        new = bool(device.imei) and (first or device.imei != contact.device.imei)
-        # Which of several SIMs is in it, nobody says over OMA DM.
-        if new and len(subscriber.imsis) == 1 and not is_known(subscriber, imsi, device.imei):
-            sighting = Sighting(imsi=imsi, imei=device.imei, source="omadm")
-            subscriber, seen = self._detections.seen(Household(subscriber, ()), sighting, now, device)
-            writes += seen
-        calls = note_call(subscriber, device.id, PUSHES, now)
-        if subscriber is not contact.subscriber and not calls:
-            calls = [PutSubscriber(subscriber)]
-        return [*writes, *calls]
-
-    def _respond(
-        self, received: Received, operations: Sequence[Operation], peer: Peer, writer: Writer, now: datetime
-    ) -> Reply:
-        return respond(received, operations, peer, measure=writer.measure, now=now, contents=self._contents)
-
     def _trace(
         self,
         device: Device,
@@ -537,7 +369,7 @@ class OmaDmFront:
             received = receive(None, told, peer, nonce=nonce, arrival=arrival)
         else:
             received = refuse_forged(None, header, peer, nonce)
-        reply = self._respond(received, (), peer, writer, now)
+        reply = self._steps.respond(received, (), peer, writer, now)
         return Exchange(writer.encode(reply.message), "", "stranger", 0)
 
     def _note_failure(self, device: Device, received: Received, now: datetime) -> list[Write]:
@@ -562,60 +394,6 @@ def _shed() -> Unavailable:
     return Unavailable("overload", spread(RETRY_AFTER_SECONDS))
 
 
-def _count_start(received: Received, device: Device) -> None:
-    """Count a session that begins."""
-    called = any(alert.code == AlertCode.SERVER_INITIATED for alert in received.alerts)
-    metrics.count(metrics.dm_sessions_started, "server" if called else "client")
-    if device.omadm is not None and device.omadm.resync_at is not None:
-        metrics.count(metrics.dm_nonce_resync)
-
-
-def _count_turn(received: Received, step: Step, now: datetime, auth: str) -> None:
-    """Count the session that begins or ends with this message, once that is kept."""
-    if received.started:
-        metrics.dm_sessions_active.began(now)
-    if step.reply.session is None:
-        if (result := _result_without_session(received)) is not None:
-            metrics.count(metrics.dm_sessions, auth, result)
-    elif step.reply.session.ended:
-        _count_end(step.device, _result(received), now, auth)
-
-
-def _result_without_session(received: Received) -> str | None:
-    """How a session ended that is none here, or None when it goes on: the device is challenged, or says no more."""
-    return _RESULTS.get((received.turn, received.statuses[0].code))
-
-
-def _result(received: Received) -> str:
-    """How the session ended that this message ends."""
-    if received.turn is Turn.END:
-        return "aborted"
-    if received.turn is not Turn.ABORT:
-        return "ok"
-    return _RESULTS.get((received.turn, received.statuses[0].code), "protocol_error")
-
-
-def _count_end(device: Device, result: str, now: datetime, auth: str) -> None:
-    """Count the end of the session that the device is in."""
-    metrics.count(metrics.dm_sessions, auth, result)
-    began_at = device.omadm.last_session_at if device.omadm else None
-    if began_at is not None:
-        metrics.dm_sessions_active.ended(began_at)
-        if result != "replaced":
-            metrics.dm_session_seconds.observe((now - began_at).total_seconds())
-
-
-def _count_answers(received: Received) -> None:
-    """Count what a device answered to commands, and what it alerts to."""
-    for outcome in received.outcomes:
-        code = outcome.status.known
-        metrics.count(metrics.dm_status_codes, code)
-        metrics.count(metrics.dm_commands, outcome.operation.verb, code if code == "other" else f"{code[0]}xx")
-    for alert in received.alerts:
-        if (kind := _TOLD_ALERTS.get(alert.code)) is not None:
-            metrics.count(metrics.dm_alerts, kind)
-
-
 def _arrival(request: web.BaseRequest, body: bytes) -> Arrival:
     """What came with a message."""
     header = request.headers.get(MAC_HEADER)
@@ -629,40 +407,3 @@ def _certificate(request: web.BaseRequest) -> bytes:
     """The certificate that the peer's TLS stack proved to have the key of, or b""."""
     channel = request.transport.get_extra_info("ssl_object") if request.transport else None
     return (channel.getpeercert(binary_form=True) if channel is not None else None) or b""
-
-
-def _with_state(device: Device, **changes: object) -> Device:
-    return replace(device, omadm=replace(device.omadm, **changes)) if device.omadm else device
-
-
-def _with_nonces(device: Device, received: Received, now: datetime) -> Device:
-    """The device after a message of its own: with the nonces agreed, and the way it wants the gateway to prove itself.
-
-    When a session began, that it did so now.
-    """
-    state = device.omadm
-    if state is None:
-        return device
-    client, server, server_auth = state.client, state.server, received.server_auth or state.server_auth
-    if received.client_nonce is not None:
-        client = replace(client, nonce=received.client_nonce, previous_nonce=client.nonce)
-    if received.server_nonce is not None and server is not None:
-        server = replace(server, nonce=received.server_nonce)
-    agreed: dict[str, object] = {"client": client, "server": server, "server_auth": server_auth}
-    if received.started:
-        agreed |= {"last_session_at": now, "resync_at": None}
-    elif client is state.client and server is state.server and server_auth == state.server_auth:
-        return device
-    return _with_state(device, **agreed)
-
-
-def _in_flight(received: Received) -> set[str]:
-    """Ids of the operations whose answer may still come."""
-    return {sent.operation.id for sent in received.session.outstanding.values()} if received.session else set()
-
-
-def _passed_over(received: Received) -> set[str]:
-    """Ids of operations the device left without an answer in this very session; an earlier one's are tried again."""
-    if received.started:
-        return set()
-    return {operation.id for operation in received.unanswered}
