@@ -88,6 +88,8 @@ IMPURE_ADAPTER_PARTS = {
     "eir",
     "journal",
     "shadow",
+    "steps",
+    "counting",
     "elsewhere",
 }  # handlers, what they ask the service with or hand to the tracer, clients, and what asks other servers
 IMPURE_LIBRARIES = {

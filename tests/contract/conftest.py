@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from campaign_lab import Lab, labs
 from stores import OPENERS
 
 from gateway.store.protocol import Store
@@ -31,3 +32,9 @@ async def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIte
 @pytest.fixture
 async def store(open_store: OpenStore) -> Store:
     return await open_store()
+
+
+@pytest.fixture
+async def lab(open_store: OpenStore, tmp_path: Path) -> AsyncIterator[Lab]:
+    async with labs(open_store, tmp_path) as one:
+        yield one

@@ -4,168 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any, cast
+from datetime import timedelta
 
 import pytest
-from clocks import WallClock
+from campaign_lab import COUNT, T1, TERMS, Lab
 from msgspec.structs import replace
 
-from gateway.accounts import Accounts
 from gateway.errors import ConfigError, Conflict
 from gateway.fleet.campaign import Campaign, CampaignState, Content, Group, Target
-from gateway.fleet.consistency import load_rules
-from gateway.fleet.device import Credential, Device, OmaDmState
 from gateway.fleet.job import JobState
 from gateway.fleet.mirror import Fact, Mirror
 from gateway.fleet.operation import Operation
-from gateway.fleet.profile import parse_profiles
-from gateway.fleet.rollout import Edition, RolloutState
-from gateway.fleet.subscriber import Subscriber
-from gateway.inventory import Inventory
-from gateway.jobs import Jobs
-from gateway.mo.catalogue import Catalogue
 from gateway.observe import metrics
 from gateway.outreach.background import LEASE_SECONDS, Background
-from gateway.outreach.campaigns import Campaigns
 from gateway.outreach.gauges import Gauges
 from gateway.outreach.members import Found, Members
-from gateway.outreach.pushes import Pushes, Server
-from gateway.outreach.reach import Reachings
-from gateway.outreach.rollouts import Read, Rollouts
 from gateway.outreach.webhooks import Webhooks
-from gateway.packages import Packages
 from gateway.sealing import Sealer
-from gateway.service import Service
-from gateway.settings import Reach
-from gateway.store.protocol import PutDevice, PutMirror, PutOperation, PutSubscriber, Store
-
-OpenStore = Callable[[], Awaitable[Store]]
-
-START = datetime(2026, 3, 1, tzinfo=UTC)
-MO = Path(__file__).parents[2] / "config" / "mo"
-CATALOGUE = Catalogue.load(MO, identifiers={})
-RULES = load_rules([MO], CATALOGUE)
-COUNT = 12
-LOGIN = Credential(name="n", secret=b"s")
-T1 = "ims/Timer_T1"
-TERMS: dict[str, Any] = {"rate_per_minute": 60_000.0, "device_deadline_seconds": 3600}
-
-
-def profiles(timer: str) -> dict[str, str]:
-    """Files with one profile, which has that value for everybody."""
-    return {"all.toml": f'name = "all"\nlayer = "operator"\n[mo.ims]\nTimer_T1 = {timer}\n'}
-
-
-def profiles_of(files: dict[str, str]) -> Read:
-    return Read(CATALOGUE, RULES, parse_profiles(files, CATALOGUE, RULES), Edition.of(files))
-
-
-class Lab(WallClock):
-    """Devices that take what they are due when they are told to, and processes that run the campaigns."""
-
-    def __init__(self, open_store: OpenStore, store: Store, packages: Path) -> None:
-        super().__init__(START)
-        self.open_store = open_store
-        self.store = store
-        self.packages = packages
-        self.files = profiles("2000")
-        self.service, self.rollouts = self.serve(store)
-        self.running: list[Background] = []
-        self.reachings: list[Reachings] = []
-        self.watching: list[asyncio.Task[None]] = []
-
-    def clock(self) -> datetime:
-        return self.now
-
-    def serve(self, store: Store) -> tuple[Service, Rollouts]:
-        """What one process serves, which starts with the files as they are."""
-        read = profiles_of(self.files)
-        service = Service(CATALOGUE, read.profiles, plmns=["00101"], roots={"ims": "./IMS"})
-        return service, Rollouts(store, service, read)
-
-    async def begin(self) -> Campaigns:
-        """One more process."""
-        store = await self.open_store()
-        service, rollouts = self.serve(store)
-        await rollouts.refresh()
-        self.watching.append(asyncio.create_task(rollouts.watch()))
-        background = Background(store, self.clock, ticks=self.ticks, poll_seconds=0.01)
-        sealer = Sealer(bytes(32))
-        inventory = Inventory(store, CATALOGUE, sealer, self.clock, service.breaches)
-        pushes = Pushes(
-            inventory,
-            None,
-            *cast("tuple[Any, Any, Any]", (None, None, None)),
-            Server("m", "M", ""),
-            accounts=cast("Any", None),
-        )
-        reachings = Reachings(store, service, pushes, Reach(), background, self.clock)
-        self.reachings.append(reachings)
-        accounts = Accounts(sealer, server_id="mogate", life_seconds=86_400)
-        jobs = Jobs(
-            store, inventory, Packages(self.packages), accounts, sealer, key=b"k", roots={},
-            package_url="http://p", clock=self.clock,
-        )  # fmt: skip
-        campaigns = Campaigns(store, service, inventory, jobs, reachings, background, self.clock, rollouts)
-        background.start()
-        self.running.append(background)
-        return campaigns
-
-    async def die(self) -> None:
-        """The end of all processes, whatever they are at."""
-        while self.running:
-            await self.running.pop().close()
-        while self.watching:
-            self.watching.pop().cancel()
-
-    async def device(self, number: int) -> tuple[Subscriber, Device]:
-        household = await self.store.load_household("id", f"s{number:02}")
-        assert household is not None
-        return household.subscriber, household.devices[0]
-
-    async def answer(self, *numbers: int) -> None:
-        """These devices call, and take all that they are due."""
-        await self.rollouts.refresh()
-        for number in numbers:
-            subscriber, device = await self.device(number)
-            assert device.omadm is not None
-            synced = replace(device.omadm, synced=self.service.configuration_key(subscriber, device))
-            await self.store.commit(PutDevice(replace(device, omadm=synced)))
-
-    async def holds(self, number: int) -> str | None:
-        """What a device has of the value that campaigns here are about."""
-        _, device = await self.device(number)
-        return device.overrides.get("ims", {}).get("Timer_T1")
-
-    async def due(self, *numbers: int) -> list[str]:
-        """What these devices are to have of that value."""
-        await self.rollouts.refresh()
-        found = [await self.device(number) for number in numbers]
-        return [self.service.configuration(*one).values["ims"]["Timer_T1"] for one in found]
-
-    async def until(self, campaigns: Campaigns, campaign_id: str, true: Callable[[Campaign], bool]) -> Campaign:
-        """The campaign when this is true of it; time goes by meanwhile."""
-        async with asyncio.timeout(30):
-            while not true(found := await campaigns.load(campaign_id)):
-                self.now += timedelta(seconds=0.5)
-                await asyncio.sleep(0.01)
-        return found
-
-
-@pytest.fixture
-async def lab(open_store: OpenStore, tmp_path: Path) -> AsyncIterator[Lab]:
-    store = await open_store()
-    lab = Lab(open_store, store, tmp_path / "packages")
-    for number in range(COUNT):
-        state = OmaDmState(loc_uri=f"IMEI:{number}", client=LOGIN, server=LOGIN, synced="")
-        subscriber = Subscriber(id=f"s{number:02}", plan="gold" if number % 2 == 0 else "silver")
-        await store.commit(PutSubscriber(subscriber), PutDevice(Device(id=f"{subscriber.id}.1", omadm=state)))
-    await lab.answer(*range(COUNT))
-    yield lab
-    await lab.die()
+from gateway.store.protocol import PutDevice, PutMirror, PutOperation, PutSubscriber
 
 
 async def test_groups_follow_each_other_and_processes_may_die(lab: Lab) -> None:
@@ -428,102 +284,6 @@ async def test_orders_meet_steps(lab: Lab) -> None:
     await lab.until(campaigns, made.id, lambda one: one.state is CampaignState.FINISHED)
 
 
-async def test_an_edition_reaches_a_group_and_the_others_keep_the_one_before(lab: Lab) -> None:
-    """The canary has the new content and nobody else, in processes that start meanwhile too; then all have it."""
-    campaigns = await lab.begin()
-    made = await campaigns.create(
-        name="new", target=Target(devices=("s03.1", *(f"s{n:02}.1" for n in range(COUNT) if n != 3))),
-        content=Content(), edition=Edition.of(profiles("2500")), after_success="pause",
-        groups=[Group(size=1, success_percent=100), Group(percent=100)], **TERMS,
-    )  # fmt: skip
-    await lab.until(campaigns, made.id, lambda one: one.started == 1)
-    assert await lab.due(*range(COUNT)) == ["2000"] * 3 + ["2500"] + ["2000"] * 8
-    with pytest.raises(Conflict, match=f"campaign {made.id} is still rolling out"):
-        await campaigns.create(
-            name="third", target=Target(devices=("s00.1",)), content=Content(), groups=[],
-            edition=Edition.of(profiles("3000")),
-        )  # fmt: skip
-    # The files of a gateway are the new ones by now, or those of somebody who is already further on.
-    for timer in ("2500", "3000"):
-        lab.files = profiles(timer)
-        lab.service, lab.rollouts = lab.serve(lab.store)
-        assert await lab.due(0, 3) == ["2000", "2500"]
-    with pytest.raises(ConfigError, match=f"mogate campaign undo {made.id}"):
-        await lab.rollouts.check(profiles_of(lab.files))
-    lab.files = profiles("2500")
-    await lab.die()
-    campaigns = await lab.begin()
-    lab.now += timedelta(seconds=LEASE_SECONDS)
-    await lab.answer(3)
-    await lab.until(campaigns, made.id, lambda one: one.state is CampaignState.PAUSED)
-    await campaigns.resume(made.id)
-    await lab.until(campaigns, made.id, lambda one: one.started == COUNT)
-    await lab.answer(*range(COUNT))
-    await lab.until(campaigns, made.id, lambda one: one.state is CampaignState.FINISHED)
-    assert await lab.due(*range(COUNT)) == ["2500"] * COUNT
-
-
-async def test_a_device_that_does_not_call_for_an_edition_is_called_again(lab: Lab) -> None:
-    """Each try has the whole deadline; after the last the device failed, and who called at the second try is ok."""
-    campaigns = await lab.begin()
-    made = await campaigns.create(
-        name="new", target=Target(devices=("s00.1", "s01.1")), content=Content(), edition=Edition.of(profiles("2500")),
-        groups=[], on_error="stop", retries=1, rate_per_minute=60_000.0, device_deadline_seconds=30,
-    )  # fmt: skip
-    await lab.until(campaigns, made.id, lambda one: one.started == 2)
-    for attempt in (1, 2):
-        for number in (0, 1):
-            async with asyncio.timeout(30):
-                while (await campaigns.members(made.id))[number][1].attempts < attempt:
-                    lab.now += timedelta(seconds=0.5)
-                    await asyncio.sleep(0.01)
-    (_, first), _ = await campaigns.members(made.id)
-    assert first.deadline_at is not None
-    assert first.started_at is not None
-    assert first.started_at > made.created_at + timedelta(seconds=30)
-    assert first.deadline_at - first.started_at == timedelta(seconds=30)
-    reaching = await lab.reachings[-1].load("s00.1")
-    assert reaching is not None
-    assert reaching.deadline_at > first.started_at
-    await lab.answer(0)
-    async with asyncio.timeout(30):
-        while (found := await campaigns.load(made.id)).under_way:
-            lab.now += timedelta(seconds=0.5)
-            await asyncio.sleep(0.01)
-    assert (found.counts[0]["ok"], found.errors) == (1, {"408": 1})
-
-
-@pytest.mark.parametrize("after", [CampaignState.RUNNING, CampaignState.FINISHED])
-async def test_undoing_brings_the_edition_before_back(lab: Lab, after: CampaignState) -> None:
-    """From the middle or from the end, to each device that had the new one; the files alone do not bring that again."""
-    campaigns = await lab.begin()
-    ids = tuple(f"s{n:02}.1" for n in range(4))
-    made = await campaigns.create(
-        name="new", target=Target(devices=ids), content=Content(), edition=Edition.of(profiles("2500")),
-        groups=[Group(size=2, success_percent=100), Group(percent=100)], **TERMS,
-    )  # fmt: skip
-    await lab.until(campaigns, made.id, lambda one: one.started == 2)
-    if after is CampaignState.FINISHED:
-        await lab.answer(0, 1)
-        await lab.until(campaigns, made.id, lambda one: one.started == 4)
-        await lab.answer(2, 3)
-        await lab.until(campaigns, made.id, lambda one: one.state is after)
-        assert await lab.due(*range(COUNT)) == ["2500"] * COUNT
-    await campaigns.undo(made.id)
-    await lab.until(campaigns, made.id, lambda one: one.state is CampaignState.UNDONE)
-    assert await lab.due(*range(COUNT)) == ["2000"] * COUNT
-    lab.files = profiles("2500")
-    lab.service, lab.rollouts = lab.serve(lab.store)
-    assert await lab.due(0, 5) == ["2000", "2000"]
-    assert lab.rollouts.rollout is not None
-    assert lab.rollouts.rollout.state is RolloutState.UNDONE
-    lab.rollouts.adopt(profiles_of(profiles("3000")))
-    assert await lab.due(0, 5) == ["3000", "3000"]
-    await lab.store.commit(*await lab.rollouts.end())
-    with pytest.raises(Conflict, match="other profiles were published since"):
-        await lab.rollouts.turn(made.id, RolloutState.ROLLING)
-
-
 async def test_metrics_follow_campaigns_until_they_end(lab: Lab) -> None:
     """The state of one that goes on, who failed, and why it was paused; nothing of one that has ended."""
     campaigns = await lab.begin()
@@ -563,54 +323,3 @@ async def test_metrics_follow_campaigns_until_they_end(lab: Lab) -> None:
     assert scraped("mogate_campaign_state", state="paused") is None
     assert scraped("mogate_campaign_error_ratio") is None
     assert scraped("mogate_campaign_members", state="ok") is None
-
-
-@pytest.mark.parametrize("step", [timedelta(days=400), timedelta(days=-400)])
-async def test_a_clock_that_was_wrong_for_a_while_wedges_no_campaign(lab: Lab, step: timedelta) -> None:
-    """While it is wrong and when it is right again it goes on; nobody is started twice, nobody fails for that."""
-    campaigns = await lab.begin()
-    target = Target(match={"plan": ("gold", "silver")})
-    made = await campaigns.create(name="x", target=target, content=Content(values={T1: "2500"}), groups=[], **TERMS)
-    await lab.until(campaigns, made.id, lambda one: one.started == COUNT)
-    await lab.answer(0)
-    await lab.until(campaigns, made.id, lambda one: one.counts[0].get("ok") == 1)
-    lab.move(step)
-    await asyncio.sleep(0.05)
-    lab.now += timedelta(seconds=LEASE_SECONDS / 2)
-    if step < timedelta():
-        lab.now += timedelta(seconds=LEASE_SECONDS / 2)
-        await lab.answer(1)
-        await lab.until(campaigns, made.id, lambda one: one.counts[0].get("ok") == 2)
-    lab.move(-step)
-    await asyncio.sleep(0.05)
-    lab.now += timedelta(seconds=LEASE_SECONDS)
-    await lab.answer(*range(COUNT))
-    found = await lab.until(campaigns, made.id, lambda one: one.state is CampaignState.FINISHED)
-    assert (found.counts[0], found.errors) == ({"started": 0, "ok": COUNT}, {})
-    started = [
-        event.device_id
-        for event in await lab.store.load_events(limit=1000)
-        if event.kind == "campaign.device" and event.detail["state"] == "started"
-    ]
-    assert sorted(started) == [f"s{number:02}.1" for number in range(COUNT)]
-
-
-async def test_a_campaign_that_began_by_a_clock_ahead_goes_on_by_one_that_is_right(lab: Lab) -> None:
-    """Its rate, its looks and its deadlines are by the clock as it is now, in another process too."""
-    lab.now += timedelta(days=400)
-    campaigns = await lab.begin()
-    terms = TERMS | {"rate_per_minute": 60.0}
-    target = Target(match={"plan": ("gold", "silver")})
-    made = await campaigns.create(name="x", target=target, content=Content(values={T1: "2500"}), groups=[], **terms)
-    await lab.until(campaigns, made.id, lambda one: one.started >= 3)
-    await lab.die()
-    lab.now -= timedelta(days=400)
-    campaigns = await lab.begin()
-    await asyncio.sleep(0.05)
-    lab.now += timedelta(seconds=LEASE_SECONDS)
-    await lab.until(campaigns, made.id, lambda one: one.started == COUNT)
-    await lab.answer(*range(COUNT - 1))
-    await lab.until(campaigns, made.id, lambda one: one.counts[0].get("ok") == COUNT - 1)
-    lab.now += timedelta(hours=1)
-    found = await lab.until(campaigns, made.id, lambda one: one.state is not CampaignState.RUNNING)
-    assert found.errors == {"408": 1}

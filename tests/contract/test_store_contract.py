@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
-from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
 
 import pytest
 from msgspec.structs import replace
+from store_scene import (
+    ALICE,
+    LATER,
+    MOMENT,
+    NOW,
+    PHONE,
+    TABLET,
+    OpenStore,
+    collect,
+    exchange,
+    operation,
+    populate,
+    session,
+)
 
-from gateway.access.audit import OPEN, OPEN_SECONDS, AuditLog, Entry
 from gateway.errors import Conflict, Unavailable
-from gateway.fleet.device import Content, Credential, Device, OmaDmState, Rcc14State
+from gateway.fleet.device import Device
 from gateway.fleet.mirror import Fact, Mirror
-from gateway.fleet.operation import Operation
-from gateway.fleet.subscriber import ServiceState, Subscriber
+from gateway.fleet.subscriber import Subscriber
 from gateway.store.protocol import (
-    AHEAD,
-    AUDIT,
     Append,
-    ClaimEphemeral,
     DeleteDevice,
-    DeleteRecord,
     DeleteSubscriber,
     Event,
     Household,
@@ -31,65 +37,13 @@ from gateway.store.protocol import (
     PutEphemeral,
     PutMirror,
     PutOperation,
-    PutRecord,
     PutSession,
     PutSubscriber,
-    Record,
     SessionRecord,
     Store,
     TakeEphemeral,
-    TraceEntry,
     Write,
 )
-
-OpenStore = Callable[[], Awaitable[Store]]
-
-NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
-LATER = NOW + timedelta(minutes=5)
-MOMENT = timedelta(microseconds=1)
-
-ALICE = Subscriber(
-    id="alice",
-    imsis=("262010000000001", "262010000000002"),
-    msisdn="+4915100000001",
-    plan="gold",
-    groups=("beta", "früh"),
-    attributes={"имя": "Алиса", "emoji": "📱"},
-    overrides={"ims": {"Timer_T1": "2000"}},
-    state=ServiceState.DORMANT,
-)
-PHONE = Device(
-    id="alice.1",
-    imei="490154203237518",
-    model="A1Pro",
-    omadm=OmaDmState(
-        loc_uri="IMEI:490154203237518",
-        client=Credential(name="phone", secret=b"\x00\xffsealed", nonce=b"\x01\x02"),
-        roots={"urn:oma:mo:ext-3gpp-ims:1.0": "./IMS"},
-        last_session_at=NOW,
-    ),
-)
-TABLET = Device(
-    id="alice.2",
-    friendly_name="Küche",
-    rcc14=Rcc14State(version=3, contents={"w": Content(3, b"\x00", "k")}, sent_at=NOW),
-)
-
-
-def session(payload: bytes, revision: int = 0, expires_at: datetime = LATER) -> SessionRecord:
-    return SessionRecord(device_id="alice.1", payload=payload, expires_at=expires_at, revision=revision)
-
-
-def operation(name: str, status: int | None = None) -> Operation:
-    return Operation(id=name, verb="Get", uri=f"./DevInfo/{name}", status=status, created_at=NOW)
-
-
-async def populate(store: Store) -> None:
-    await store.commit(PutSubscriber(ALICE), PutDevice(PHONE), PutDevice(TABLET))
-
-
-async def collect(store: Store, after: str = "") -> list[Household]:
-    return [household async for household in store.scan_households(after)]
 
 
 @pytest.mark.parametrize(
@@ -453,55 +407,6 @@ async def test_an_empty_commit_is_nothing(store: Store) -> None:
     assert await collect(store) == []
 
 
-async def test_an_ephemeral_value_lives_until_its_end(store: Store) -> None:
-    """It can be loaded and taken before its end and not at it; a later value takes its place."""
-    await store.commit(PutEphemeral("k", b"old", NOW), PutEphemeral("k", b"\x00new", LATER))
-    assert await store.load_ephemeral("k", LATER - MOMENT) == b"\x00new"
-    assert await store.load_ephemeral("k", LATER) is None
-    assert await store.load_ephemeral("K", NOW) is None
-    with pytest.raises(Conflict):
-        await store.commit(TakeEphemeral("k", LATER))
-    await store.commit(TakeEphemeral("k", LATER - MOMENT))
-    assert await store.load_ephemeral("k", NOW) is None
-
-
-async def test_a_place_is_claimed_once(open_store: OpenStore) -> None:
-    """Of many who claim a key at once, through several connections, one gets it, until its end."""
-    stores = [await open_store() for _ in range(2)]
-    claim = ClaimEphemeral("place", b"mine", LATER, NOW)
-    outcomes = await asyncio.gather(
-        *(store.commit(claim) for _ in range(8) for store in stores), return_exceptions=True
-    )
-    assert [type(outcome) for outcome in outcomes if outcome is not None] == [Conflict] * 15
-    await stores[0].commit(ClaimEphemeral("place", b"theirs", LATER + MOMENT, LATER))
-    assert await stores[1].load_ephemeral("place", LATER) == b"theirs"
-
-
-async def test_an_ephemeral_value_is_taken_once(open_store: OpenStore) -> None:
-    """Of many takes at the same moment, through two handles, exactly one wins."""
-    stores = [await open_store(), await open_store()]
-    await stores[0].commit(PutEphemeral("otp", b"123456", LATER))
-    outcomes = await asyncio.gather(
-        *(store.commit(TakeEphemeral("otp", NOW)) for _ in range(8) for store in stores), return_exceptions=True
-    )
-    assert [outcome for outcome in outcomes if not isinstance(outcome, Conflict)] == [None]
-
-
-async def test_expire_drops_what_ended_and_nothing_else(store: Store) -> None:
-    """Sessions and values that ended by ``now`` go, more than one batch of them, and are counted once."""
-    await populate(store)
-    await store.commit(
-        *(PutEphemeral(f"old-{n}", b"", NOW) for n in range(1201)),
-        PutEphemeral("live", b"1", NOW + MOMENT),
-        PutSession(session(b"", expires_at=NOW), NOW - MOMENT),
-        PutSession(SessionRecord(device_id="alice.2", payload=b"", expires_at=NOW + MOMENT), NOW),
-    )
-    assert await store.expire(NOW) == 1202
-    assert await store.expire(NOW) == 0
-    assert await store.load_ephemeral("live", NOW) == b"1"
-    assert await store.expire(NOW + MOMENT) == 2
-
-
 @pytest.mark.parametrize("deletion", [DeleteSubscriber("alice"), DeleteDevice("alice.1")])
 async def test_deletion_removes_everything_but_the_log(store: Store, deletion: DeleteSubscriber | DeleteDevice) -> None:
     """Nothing of a deleted device is found, its identities are free, and the same id starts from nothing."""
@@ -541,114 +446,6 @@ async def test_deleting_what_is_not_there_is_no_error(store: Store) -> None:
     assert await collect(store) == before
 
 
-async def test_last_seen_is_the_newest_touch(open_store: OpenStore) -> None:
-    """A touch counts at once in its own handle, an older one changes nothing, and close keeps it for others."""
-    first = await open_store()
-    await populate(first)
-    first.touch("alice.1", NOW)
-    first.touch("alice.1", NOW - MOMENT)
-    first.touch("alice.9", NOW)
-    assert await first.load_last_seen(["alice.1", "alice.2", "alice.9"]) == {"alice.1": NOW}
-    await first.close()
-    second = await open_store()
-    assert await second.load_last_seen(["alice.1", "alice.2"]) == {"alice.1": NOW}
-    second.touch("alice.1", NOW - MOMENT)
-    assert await second.load_last_seen(["alice.1"]) == {"alice.1": NOW}
-    await second.close()
-    third = await open_store()
-    assert await third.load_last_seen(["alice.1"] * 2) == {"alice.1": NOW}
-    third.touch("alice.1", LATER)
-    await third.close()
-    assert await (await open_store()).load_last_seen(["alice.1"]) == {"alice.1": LATER}
-
-
-async def test_a_touch_of_a_clock_that_was_ahead_gives_way(open_store: OpenStore) -> None:
-    """When the clock is right again, so is what it notes."""
-    for at in (NOW + AHEAD + MOMENT, NOW):
-        store = await open_store()
-        if at != NOW:
-            await populate(store)
-        store.touch("alice.1", at)
-        await store.close()
-    assert await (await open_store()).load_last_seen(["alice.1"]) == {"alice.1": NOW}
-
-
-def exchange(owner: str, number: int, *, proven: bool = True) -> TraceEntry:
-    return TraceEntry(
-        owner=owner,
-        at=NOW + MOMENT * number,
-        protocol="omadm-wbxml",
-        request=b"\x02\xff%d" % number,
-        answer=b"\x00",
-        decisions=("gesagt: ✓",),
-        proven=proven,
-    )
-
-
-async def requests(store: Store, *owners: str, limit: int = 100) -> list[bytes]:
-    return [entry.request for entry in await store.load_trace(owners, limit, NOW - MOMENT)]
-
-
-async def test_traces_come_back_newest_last(store: Store, open_store: OpenStore) -> None:
-    """What was noted is seen at once here and after a close elsewhere; owners are told apart, ``limit`` bounds."""
-    for number in range(4):
-        store.trace(exchange("alice.1", number), LATER, 10)
-        store.trace(exchange("alice", number + 10), LATER, 10)
-    found = await store.load_trace(["alice.1"], 3, NOW)
-    assert [replace(entry, seq=0) for entry in found] == [exchange("alice.1", number) for number in (1, 2, 3)]
-    assert all(one.seq < other.seq for one, other in itertools.pairwise(found))
-    assert await requests(store, "alice.1", "alice", limit=3) == [b"\x02\xff12", b"\x02\xff3", b"\x02\xff13"]
-    assert await requests(store, "bob.1") == []
-    store.trace(exchange("alice.1", 4), LATER, 10)
-    await store.close()
-    assert len(await requests(await open_store(), "alice.1")) == 5
-
-
-async def test_a_trace_is_found_while_it_is_being_written(store: Store) -> None:
-    """Whoever asks in the very moment in which noted exchanges are written waits for that."""
-    store.trace(exchange("alice.1", 1), LATER, 10)
-    loads = (store.load_trace(["alice.1"], 5, NOW) for _ in range(2))
-    assert [len(found) for found in await asyncio.gather(*loads)] == [1, 1]
-    store.trace(exchange("alice.1", 2), LATER, 10)
-    assert await asyncio.gather(store.load_traced_owners(5), store.load_traced_owners(5)) == [["alice.1"], ["alice.1"]]
-
-
-async def test_who_was_traced_last_comes_first(store: Store) -> None:
-    """Each once, those just noted and those of before, as many as are asked for."""
-    for number, owner in enumerate(["alice.1", "bob", "alice.1", "carol.1"]):
-        store.trace(exchange(owner, number), LATER, 10)
-    assert await store.load_traced_owners(10) == ["carol.1", "alice.1", "bob"]
-    store.trace(exchange("bob", 5), LATER, 10)
-    assert await store.load_traced_owners(2) == ["bob", "carol.1"]
-
-
-async def test_strangers_push_no_trace_out(store: Store) -> None:
-    """The newest of each owner stay, counted apart for those who proved who they are and those who did not."""
-    for number in range(5):
-        store.trace(exchange("alice.1", number), LATER, 3)
-    for number in range(5, 30):
-        store.trace(exchange("alice.1", number, proven=False), LATER, 2)
-    store.trace(exchange("alice.2", 30), LATER, 3)
-    assert await requests(store, "alice.1") == [b"\x02\xff%d" % number for number in (2, 3, 4, 28, 29)]
-
-
-async def test_traces_end_with_their_time_and_their_owner(store: Store) -> None:
-    """Expired traces are dropped; those of a device or subscriber go with it, and other owners' stay."""
-    await store.commit(PutSubscriber(ALICE), PutDevice(PHONE), PutDevice(Device(id="alice.2")))
-    for owner in ("alice", "alice.1", "alice.2", "alice-2.1", "alice2"):
-        store.trace(exchange(owner, 1), LATER, 10)
-    store.trace(exchange("alice.1", 0), NOW, 10)
-    assert len(await store.load_trace(["alice.1"], 10, NOW - MOMENT)) == 2
-    assert len(await store.load_trace(["alice.1"], 10, NOW)) == 1
-    assert await store.expire(NOW) == 0
-    store.trace(exchange("alice.1", 2), LATER, 10)
-    await store.commit(DeleteDevice("alice.1"))
-    assert await requests(store, "alice.1") == []
-    await store.commit(DeleteSubscriber("alice"))
-    assert await requests(store, "alice", "alice.2") == []
-    assert len(await requests(store, "alice-2.1", "alice2")) == 2
-
-
 async def test_a_scan_gives_every_household_once_in_order(store: Store) -> None:
     """Ascending by id as code points, from after the given id, with all devices, however many there are."""
     names = sorted([f"s{n:03}" for n in range(240)] + ["S", "é", "z\U0001f4f1", "z\uffff"])
@@ -678,41 +475,6 @@ async def test_a_scan_is_steady_while_others_write(store: Store) -> None:
     assert [name for name in seen if name in stay] == stay
 
 
-async def test_events_come_in_the_order_of_commits(store: Store) -> None:
-    """Filters combine, ``after_seq`` goes on after an event, ``limit`` bounds, and every field comes back."""
-    events = [
-        Event(at=NOW - MOMENT * n, kind=f"k{n}", subscriber_id=subscriber, device_id=device, detail={"ключ": "✓"})
-        for n, (subscriber, device) in enumerate([("a", "a.1"), ("b", ""), ("a", "a.2"), ("", "a.1"), ("a", "a.1")])
-    ]
-    await store.commit(*(Append(event) for event in events[:2]))
-    await store.commit(*(Append(event) for event in events[2:]))
-    stored = list(await store.load_events())
-    assert [replace(event, seq=0) for event in stored] == events
-    assert all(one.seq < other.seq for one, other in itertools.pairwise(stored))
-    assert await store.last_event() == stored[-1].seq
-
-    async def kinds(
-        subscriber_id: str = "", device_id: str = "", after_seq: int = 0, limit: int = 100, *, newest: bool = False
-    ) -> str:
-        found = await store.load_events(
-            subscriber_id=subscriber_id, device_id=device_id, after_seq=after_seq, limit=limit, newest=newest
-        )
-        return " ".join(event.kind for event in found)
-
-    assert await kinds("a") == "k0 k2 k4"
-    assert await kinds("", "a.1") == "k0 k3 k4"
-    assert await kinds("a", "a.1") == "k0 k4"
-    assert await kinds("b", "a.1") == ""
-    assert await kinds(limit=2) == "k0 k1"
-    assert await kinds(limit=2, newest=True) == "k3 k4"
-    assert await kinds("a", limit=2, newest=True) == "k2 k4"
-    assert await kinds("", "a.1", after_seq=stored[3].seq, newest=True) == "k4"
-    assert await kinds("a", "a.1", newest=True) == "k0 k4"
-    assert await kinds(after_seq=stored[1].seq, limit=2) == "k2 k3"
-    assert await kinds("a", after_seq=stored[0].seq) == "k2 k4"
-    assert await kinds(after_seq=stored[-1].seq) == ""
-
-
 async def test_a_closed_store_is_unavailable(open_store: OpenStore) -> None:
     """After close, loads and commits raise Unavailable; closing waits for what was under way, and again is harmless."""
     store = await open_store()
@@ -726,102 +488,3 @@ async def test_a_closed_store_is_unavailable(open_store: OpenStore) -> None:
         await store.commit(PutSubscriber(ALICE))
     await store.close()
     assert len(await collect(await open_store())) == 5
-
-
-async def test_a_record_is_one_process_s_at_a_time(open_store: OpenStore) -> None:
-    """Of all who move what is due on, by compare-and-set, one succeeds; what is not due is nobody's."""
-    stores = [await open_store() for _ in range(3)]
-    record = Record(kind="chore", id="sweep", payload=b"\x00", due_at=NOW)
-    await stores[0].commit(PutRecord(record), PutRecord(replace(record, id="later", due_at=NOW + MOMENT)))
-    found = [await one.load_due("chore", NOW, 10) for one in stores]
-    assert found == [[replace(record, revision=1)]] * 3
-    moved = PutRecord(replace(record, revision=1, due_at=LATER))
-    results = await asyncio.gather(*(one.commit(moved) for one in stores), return_exceptions=True)
-    assert sorted(type(one).__name__ for one in results) == ["Conflict", "Conflict", "NoneType"]
-    assert await stores[1].load_due("chore", NOW, 10) == []
-    assert await stores[1].count_waiting("chore") == 2
-
-
-async def test_records_are_listed_by_id(store: Store) -> None:
-    """A prefix limits the list and the last id seen continues it; without a due time a record waits for nobody."""
-    records = [Record(kind="chore", id=one, payload=one.encode()) for one in ("b", "a/2", "a/10", "a", "ä/1")]
-    await store.commit(*map(PutRecord, records))
-    await store.commit(PutRecord(Record(kind="chore.part", id="a/1", payload=b"")))
-    assert [one.id for one in await store.load_records("chore")] == ["a", "a/10", "a/2", "b", "ä/1"]
-    assert [one.id for one in await store.load_records("chore", prefix="a/")] == ["a/10", "a/2"]
-    assert [one.id for one in await store.load_records("chore", prefix="a/", after="a/10", limit=1)] == ["a/2"]
-    assert [one.id for one in await store.load_records("chore", backwards=True)] == ["ä/1", "b", "a/2", "a/10", "a"]
-    assert [one.id for one in await store.load_records("chore", after="b", limit=2, backwards=True)] == ["a/2", "a/10"]
-    assert [one.id for one in await store.load_records("chore", prefix="a/", backwards=True)] == ["a/2", "a/10"]
-    assert await store.count_waiting("chore") == 0
-    (kept,) = await store.load_records("chore.part")
-    await store.commit(DeleteRecord(kept))
-    assert await store.load_record("chore.part", "a/1") is None
-    with pytest.raises(Conflict):
-        await store.commit(DeleteRecord(kept))
-
-
-async def test_a_record_is_written_together_with_what_it_is_about(store: Store) -> None:
-    """A commit that loses on one of them writes none."""
-    await populate(store)
-    record = Record(kind="chore", id="c", payload=b"", due_at=NOW)
-    with pytest.raises(Conflict):
-        await store.commit(PutRecord(record), PutDevice(replace(PHONE, revision=9)))
-    assert await store.load_record("chore", "c") is None
-    await store.commit(PutRecord(record), PutDevice(replace(PHONE, revision=1, software="2")))
-    assert (await store.load_record("chore", "c"), await store.load_device(PHONE.id)) == (
-        replace(record, revision=1),
-        replace(PHONE, revision=2, software="2"),
-    )
-
-
-async def test_old_events_are_forgotten(store: Store) -> None:
-    """From the old end of the log as far as they are old; the numbers of the others stay."""
-    assert await store.last_event() == 0
-    days = [NOW + timedelta(days=day) for day in range(4)]
-    await store.commit(*(Append(Event(at=day, kind="e", subscriber_id="alice")) for day in days))
-    assert await store.last_event() == 4
-    kept = await store.load_events(after_seq=2)
-    assert await store.forget_events(days[2]) == 2
-    assert await store.load_events() == await store.load_events(subscriber_id="alice") == kept
-    assert await store.forget_events(days[2]) == 0
-
-
-async def test_the_audit_log_is_only_added_to(store: Store) -> None:
-    """A record of that kind is made and read, and then neither replaced nor removed."""
-    await store.commit(PutRecord(Record(kind=AUDIT, id="1", payload=b"first")))
-    (kept,) = await store.load_records(AUDIT)
-    for write in (PutRecord(replace(kept, payload=b"altered")), DeleteRecord(kept)):
-        with pytest.raises(Conflict):
-            await store.commit(write)
-    assert await store.load_records(AUDIT) == [kept]
-
-
-async def test_the_audit_log_is_trimmed_by_age_alone(store: Store) -> None:
-    """What is too old goes, page by page, and that it went is an entry; the rest stays as it was."""
-    log, start = AuditLog(store), datetime(2026, 1, 1, tzinfo=UTC)
-    for day in range(250):
-        await log.add(Entry(at=start + timedelta(days=day), who=f"w{day}"), "n")
-    now = start + timedelta(days=250)
-    assert await log.forget(now - timedelta(days=30), now, "n") == 220
-    kept = await log.load(limit=1000)
-    assert [one.who for one in kept] == [*(f"w{day}" for day in range(220, 250)), "gateway"]
-    assert (kept[-1].action, kept[-1].after["entries"]) == ("forget_audit", 220)
-    assert await log.forget(now - timedelta(days=30), now, "n") == 0
-    assert await log.load(limit=1000) == kept
-
-
-async def test_a_change_that_was_begun_is_on_record_whatever_comes_of_it(store: Store) -> None:
-    """Its entry takes the place of the note; a note that nobody ends becomes an entry with an unknown outcome."""
-    log, at = AuditLog(store), datetime(2026, 1, 1, tzinfo=UTC)
-    entry = Entry(at=at, who="ann", action="set_values")
-    ended, left, refused = [await log.begin(entry, nonce) for nonce in ("a", "b", "c")]
-    await log.end(ended, replace(entry, status=200), "d")
-    await log.refused(refused)
-    assert await log.settle(at + timedelta(seconds=OPEN_SECONDS - 1)) == 0
-    assert await log.settle(at + timedelta(seconds=OPEN_SECONDS)) == 1
-    assert [(one.who, one.status) for one in await log.load(limit=10)] == [("ann", 200), ("ann", 0)]
-    assert await store.load_records(OPEN) == []
-    # It took so long that it was settled first: then there are two words on it.
-    await log.end(left, replace(entry, status=200), "d")
-    assert [one.status for one in await log.load(limit=10)] == [200, 0, 200]

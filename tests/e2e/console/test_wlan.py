@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 
 def test_a_phone_joins_a_wlan_and_forgets_it(gateway: Gateway, console: Page) -> None:
-    """The key goes to the phone and is shown by nothing; what the phone knows is listed, and forgotten on a second press.
+    """The key goes to the phone and is shown by nothing; what it knows is listed, and forgotten when asked twice.
 
     Spec: OMA-DDS-DM_ConnMO-V1_0 (NAP)
     """

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+from rcc14_front import Opening, Phone, fronts
 
 from adapters.provisioning.mapping import Mapping
 from adapters.rcc14.documents import Documents
@@ -71,3 +72,15 @@ def accounts() -> Accounts:
 @pytest.fixture
 def documents(make_documents: Callable[..., Documents]) -> Documents:
     return make_documents()
+
+
+@pytest.fixture
+async def open_front(documents: Documents, accounts: Accounts, terms: Terms, tmp_path: Path) -> AsyncIterator[Opening]:
+    """Opens a front with other settings or methods, and gives a client of it."""
+    async with fronts(documents, accounts, terms, tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def phone(open_front: Opening) -> Phone:
+    return await open_front()

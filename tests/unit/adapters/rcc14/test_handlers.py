@@ -2,160 +2,31 @@
 
 from __future__ import annotations
 
-import contextlib
-import ipaddress
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
+from datetime import timedelta
 from urllib.parse import quote
 
 import pytest
-from aiohttp import DummyCookieJar, web
-from aiohttp.test_utils import TestClient, TestServer
-from lxml import etree
 from msgspec.structs import replace
-from multidict import CIMultiDictProxy
+from rcc14_front import ANN, BEA, DATA_ONLY, HOST, IMEI, KEY, NO_SIM, OTHER_IMEI, Opening, Phone
 
-from adapters.rcc14.documents import Documents
-from adapters.rcc14.handlers import Leg, Rcc14Front
 from adapters.rcc14.identity.token import token_of
 from adapters.rcc14.messages import MAX_PARAMETERS, Answer, Request
-from adapters.rcc14.provider import Provider
-from adapters.rcc14.proving.proof import Call, Method, Proof
-from adapters.rcc14.proving.token import Tokens
-from adapters.rcc14.session import Terms
-from gateway.accounts import Accounts
-from gateway.detections import Detections
+from adapters.rcc14.proving.proof import Call, Proof
 from gateway.errors import AuthError
 from gateway.fleet import old_token
-from gateway.fleet.device import Device
 from gateway.fleet.old_token import OldToken
-from gateway.fleet.profile import ProfileSet, parse_profile
-from gateway.fleet.subscriber import ServiceState, Subscriber
-from gateway.mo.catalogue import Catalogue
+from gateway.fleet.subscriber import Subscriber
 from gateway.observe import metrics
 from gateway.observe.load import Load
-from gateway.settings import Detection, Rcc14, Trace
+from gateway.settings import Rcc14
 from gateway.store.protocol import (
     DeleteSubscriber,
-    Event,
     Household,
-    PutDevice,
     PutEphemeral,
     PutSubscriber,
     TakeEphemeral,
 )
-from gateway.store.sqlite import SqliteStore
-from gateway.trace import Tracer
-
-KEY = b"k" * 32
-ANN = Subscriber(id="ann", imsis=("001010000000001",), msisdn="+15550100001")
-BEA = Subscriber(id="bea", imsis=("001010000000002",), msisdn="+15550100002")
-DATA_ONLY = Subscriber(id="data", imsis=("001010000000003",))
-NO_SIM = Subscriber(id="line", msisdn="+15550100004")
-IMEI, OTHER_IMEI = "004401020000017", "004401020000025"
-HOST = "config.rcs.mnc001.mcc001.pub.3gppnetwork.org"
-IDLE = Load(max_in_flight=1000, max_lag_seconds=10)
-LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
-
-
-class Phone:
-    """A client of the front, its operator's gateway included; ``now`` is the front's clock."""
-
-    def __init__(self, http: TestClient[web.Request, web.Application], store: SqliteStore) -> None:
-        self.now = datetime(2026, 1, 2, tzinfo=UTC)
-        self.store = store
-        self._http = http
-
-    async def introduce(self, *, leg: str = "/plain", **headers: str) -> tuple[int, str]:
-        """The plain leg: the status, and the cookie as it goes back."""
-        named = {f"X-{name}": value for name, value in headers.items()}
-        async with self._http.get(leg, headers=named) as response:
-            assert await response.read() == b""
-            return response.status, response.headers.get("Set-Cookie", "").partition(";")[0]
-
-    async def raw(self, method: str, target: str, **options: Any) -> tuple[int, CIMultiDictProxy[str], bytes]:
-        """Any request: status, headers and body of the answer; redirects are not followed."""
-        async with self._http.request(method, target, allow_redirects=False, **options) as response:
-            return response.status, response.headers, await response.read()
-
-    async def events(self, kind: str) -> list[Event]:
-        return [event for event in await self.store.load_events() if event.kind == kind]
-
-    async def ask(self, query: str = "", *cookies: str) -> tuple[int, dict[str, str]]:
-        """The TLS leg: the status, and the parms of the document that are of one kind there."""
-        headers = [("Cookie", cookie) for cookie in cookies]
-        async with self._http.get(f"/?{query}", headers=headers) as response:
-            body = await response.read()
-            assert response.headers["Cache-Control"] == "no-cache, no-store"
-            if response.status != 200:
-                assert body == b""
-                return response.status, {}
-        root = etree.fromstring(body)
-        found = {f"{parm.getparent().get('type')}/{parm.get('name')}": parm.get("value") for parm in root.iter("parm")}
-        return 200, found
-
-    async def start(self, subscriber: Subscriber, query: str = f"IMEI={IMEI}") -> str:
-        """A first configuration by cookie; the token."""
-        _, cookie = await self.introduce(MSISDN=subscriber.msisdn, IMSI=subscriber.imsi)
-        status, document = await self.ask(query, cookie)
-        assert status == 200
-        return document["TOKEN/token"]
-
-    async def devices(self, subscriber: Subscriber) -> list[Device]:
-        household = await self.store.load_household("id", subscriber.id)
-        assert household is not None
-        return list(household.devices)
-
-
-Opening = Callable[..., Awaitable[Phone]]
-
-
-@pytest.fixture
-async def open_front(documents: Documents, accounts: Accounts, terms: Terms, tmp_path: Path) -> AsyncIterator[Opening]:
-    """Opens a front with other settings or methods, and gives a client of it."""
-    async with contextlib.AsyncExitStack() as stack:
-
-        async def opened(methods: Sequence[Method] = (), load: Load = IDLE, **settings: object) -> Phone:
-            store = SqliteStore.open(tmp_path / "store.sqlite")
-            stack.push_async_callback(store.close)
-            if await store.load_household("id", ANN.id) is None:
-                await store.commit(*(PutSubscriber(one) for one in (ANN, BEA, DATA_ONLY, NO_SIM)))
-            chosen = Rcc14(**{"max_restarts": 100} | settings)  # type: ignore[arg-type]
-            tokens = Tokens(store, key=KEY, life_seconds=terms.token_seconds)
-            detections = Detections(store, Detection(), lambda: phone.now)
-            provider = Provider(store, documents, accounts, tokens, chosen, terms=terms, detections=detections)
-            front = Rcc14Front(
-                store,
-                provider,
-                tokens,
-                chosen,
-                tracer=Tracer(store, Trace()),
-                clock=lambda: phone.now,
-                load=load,
-                hosts={HOST},
-                methods=methods,
-            )
-            app = web.Application()
-            app.router.add_get("/plain", front.handler(Leg(secure=False, gateways=LOOPBACK)))
-            app.router.add_get("/internet", front.handler(Leg(secure=False)))
-            app.router.add_get("/proxied", front.handler(Leg(secure=True, ends_tls=False, proxies=LOOPBACK)))
-            app.router.add_get("/unproxied", front.handler(Leg(secure=True, ends_tls=False)))
-            secure = front.handler(Leg(secure=True, proxies=LOOPBACK))
-            app.router.add_get("/", secure)
-            app.router.add_post("/", secure)
-            http = await stack.enter_async_context(TestClient(TestServer(app), cookie_jar=DummyCookieJar()))
-            phone = Phone(http, store)
-            return phone
-
-        yield opened
-
-
-@pytest.fixture
-async def phone(open_front: Opening) -> Phone:
-    return await open_front()
 
 
 @pytest.mark.parametrize(
@@ -260,156 +131,6 @@ async def test_a_live_cookie_comes_before_the_token(phone: Phone) -> None:
     assert document["TOKEN/token"].startswith("bea.1.1.")
     assert (await phone.ask(f"vers=1&token={token}", cookie))[1]["VERS/version"] == "1"
     assert (await phone.ask(f"vers=1&token={token}x", cookie))[0] == 511
-
-
-async def test_an_unchanged_client_costs_no_write(phone: Phone) -> None:
-    """VERS alone goes back; that the question stands answered is kept once, and then the record is the very same."""
-    token = await phone.start(ANN)
-    query = f"vers=1&IMEI={IMEI}&token={token}"
-    assert await phone.ask(query) == (200, {"VERS/version": "1", "VERS/validity": "86400"})
-    before = await phone.devices(ANN)
-    for _ in range(2):
-        assert await phone.ask(query) == (200, {"VERS/version": "1", "VERS/validity": "86400"})
-    assert await phone.devices(ANN) == before
-
-
-@pytest.mark.parametrize("name", ["nonce", "access_token", "no%20name"])
-async def test_what_differs_each_time_is_not_kept_each_time(phone: Phone, name: str) -> None:
-    """A client that sends another word each time, of its own or of the specification's, costs no write either."""
-    token = await phone.start(ANN, f"IMEI={IMEI}&{name}=0")
-    await phone.ask(f"vers=1&IMEI={IMEI}&{name}=1&token={token}")
-    before = await phone.devices(ANN)
-    await phone.ask(f"vers=1&IMEI={IMEI}&{name}=2&token={token}")
-    assert await phone.devices(ANN) == before
-
-
-async def change_subscriber(phone: Phone, **values: Any) -> None:
-    household = await phone.store.load_household("id", ANN.id)
-    assert household is not None
-    await phone.store.commit(PutSubscriber(replace(household.subscriber, **values)))
-
-
-async def change_device(phone: Phone, change: Callable[[Device], Device]) -> None:
-    (device,) = await phone.devices(ANN)
-    await phone.store.commit(PutDevice(change(device)))
-
-
-async def nothing(_: Phone) -> None:
-    """Nothing changes."""
-
-
-async def change_values(phone: Phone) -> None:
-    await change_subscriber(phone, overrides={"ims": {"Timer_T1": "3000"}}, content_revision=2)
-
-
-async def change_values_of_the_device(phone: Phone) -> None:
-    await change_device(
-        phone,
-        lambda one: replace(one, overrides={"ims": {"Timer_T1": "3000"}}, content_revision=one.content_revision + 1),
-    )
-
-
-async def switch_off(phone: Phone) -> None:
-    await change_subscriber(phone, state=ServiceState.DISABLED_PERMANENTLY)
-
-
-async def change_number(phone: Phone) -> None:
-    await change_subscriber(phone, msisdn="+15550100077")
-
-
-async def take_the_sim_away(phone: Phone) -> None:
-    await change_subscriber(phone, imsis=("001010000000055",))
-
-
-async def revoke(phone: Phone) -> None:
-    await change_device(phone, lambda one: replace(one, rcc14=one.rcc14 and one.rcc14.without_tokens()))
-
-
-async def move_the_sim(phone: Phone) -> None:
-    await phone.start(ANN, f"IMEI={OTHER_IMEI}")
-
-
-async def wait_for_half_the_life_of_the_token(phone: Phone) -> None:
-    phone.now += timedelta(seconds=500)
-
-
-async def wait_for_the_end_of_the_token(phone: Phone) -> None:
-    phone.now += timedelta(seconds=1000)
-
-
-@pytest.mark.parametrize("asked", ["vers=1", "vers=0", "vers=0&app=ap2001", "vers=1&rcs_state=1"])
-@pytest.mark.parametrize(
-    "change",
-    [
-        nothing, change_values, change_values_of_the_device, switch_off, change_number, take_the_sim_away, revoke,
-        move_the_sim, wait_for_half_the_life_of_the_token, wait_for_the_end_of_the_token,
-    ],
-)  # fmt: skip
-async def test_a_settled_question_gets_what_a_new_one_would(
-    phone: Phone, asked: str, change: Callable[[Phone], Awaitable[None]]
-) -> None:
-    """Whatever has changed meanwhile, the same question is answered as though it had never been asked before."""
-    token = await phone.start(ANN)
-    query = f"{asked}&IMEI={IMEI}&IMSI={ANN.imsi}&msisdn=%2B15550100001&token={token}"
-    for _ in range(3):
-        await phone.ask(query)
-    (device,) = await phone.devices(ANN)
-    assert device.rcc14 is not None
-    assert device.rcc14.settled
-    await change(phone)
-    before = await phone.store.load_household("id", ANN.id)
-    given = await phone.ask(query)
-    after = await phone.store.load_household("id", ANN.id)
-    assert before is not None
-    assert after is not None
-    await phone.store.commit(
-        PutSubscriber(replace(before.subscriber, revision=after.subscriber.revision)),
-        *(
-            PutDevice(replace(was, revision=now.revision, rcc14=was.rcc14 and replace(was.rcc14, settled=b"")))
-            for was, now in zip(before.devices, after.devices, strict=True)
-        ),
-    )
-    assert given == await phone.ask(query)
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [{"app_ids": ["ap2001"]}, {"token_seconds": 5}, {"additional": {"hosts": [HOST], "app_ids": ["ap2001"]}}],
-)
-async def test_settings_unsettle_what_was_answered(open_front: Opening, settings: dict[str, object]) -> None:
-    """A gateway that is started with other settings looks at every question anew."""
-    phone = await open_front()
-    token = await phone.start(ANN)
-    query = f"vers=1&token={token}"
-    await phone.ask(query)
-    (before,) = await phone.devices(ANN)
-    other = await open_front(**settings)
-    assert (await other.ask(query))[0] == 200
-    (after,) = await other.devices(ANN)
-    assert before.rcc14 is not None
-    assert after.rcc14 is not None
-    assert before.rcc14.settled != after.rcc14.settled
-
-
-async def test_profiles_unsettle_what_was_answered(phone: Phone, documents: Documents, catalogue: Catalogue) -> None:
-    """Profiles that come into force are what the next answer goes by."""
-    token = await phone.start(ANN)
-    query = f"vers=1&token={token}"
-    for _ in range(2):
-        assert (await phone.ask(query))[1]["VERS/version"] == "1"
-    profile = 'name = "all"\nlayer = "operator"\n[mo.ims]\nTimer_T1 = 2001\n'
-    documents._service.adopt(catalogue, ProfileSet([parse_profile(profile, "all.toml", catalogue)], catalogue))
-    assert (await phone.ask(query))[1]["VERS/version"] == "2"
-
-
-@pytest.mark.parametrize("change", [lambda it: it[:-1] + ("A" if it[-1] != "A" else "B"), lambda it: it + "A"])
-async def test_a_settled_question_is_no_way_round_the_token(phone: Phone, change: Callable[[str], str]) -> None:
-    """The same words with a token that is off by one character prove nothing."""
-    token = await phone.start(ANN)
-    query = f"vers=1&IMEI={IMEI}&token="
-    for _ in range(2):
-        assert (await phone.ask(query + token))[0] == 200
-    assert (await phone.ask(query + change(token)))[0] == 511
 
 
 def counted(name: str, **labels: str) -> float:
