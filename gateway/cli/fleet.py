@@ -264,6 +264,16 @@ def device_unqueue(ref: str, operation: str) -> tuple[object, str]:
     return ended, f"operation {ended['id']}: {ended['status']} {ended['meaning']}"
 
 
+@device.command("retry")
+@click.argument("ref")
+@click.argument("operation")
+@printing
+def device_retry(ref: str, operation: str) -> tuple[object, str]:
+    """Queue an operation that has ended once more, as it was asked for."""
+    made = api("POST", f"/devices/{segment(ref)}/operations/{segment(operation)}/retry")
+    return made, f"operation {made['id']} waits for the next session"
+
+
 @device.command("ask")
 @click.argument("ref")
 @click.argument("kind", type=click.Choice(["display", "confirm", "input", "choice", "choices"]))

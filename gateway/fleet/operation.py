@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Literal
 
 import msgspec
+from msgspec.structs import replace
 
 Verb = Literal["Get", "Add", "Replace", "Delete", "Copy", "Exec"]
 GroupVerb = Literal["Atomic", "Sequence"]
@@ -88,6 +89,23 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     result: int | None = None
     attempts: int = 0
     sealed: bytes = b""
+
+
+def anew(operation: Operation) -> Operation:
+    """The operation as it was asked for, without what came of it."""
+    return replace(
+        operation,
+        members=tuple(map(anew, operation.members)),
+        created_at=None,
+        sent_at=None,
+        accepted_at=None,
+        status=None,
+        status_at=None,
+        results=(),
+        answers=(),
+        result=None,
+        attempts=0,
+    )
 
 
 _PACKAGE = "{package:"

@@ -131,12 +131,47 @@ def test_a_queued_operation_is_taken_back(gateway: Gateway, console: Page) -> No
     row.get_by_role("button", name="Cancel").click()
     row.get_by_role("button", name="Really cancel?").click()
     expect(row).to_contain_text("215 not executed")
-    expect(row.get_by_role("button")).to_have_count(0)
+    expect(row.get_by_role("button", name="Cancel")).to_have_count(0)
     assert uri not in gateway.run("simulate", "omadm")
     assert gateway.run("device", "unqueue", "alice.1", queued["id"]).strip() == (
         f"operation {queued['id']}: 215 not executed"
     )
     assert "alice.1 has no operation 'gone'" in gateway.run("device", "unqueue", "alice.1", "gone", fails=True)
+
+
+def test_what_failed_is_asked_for_once_more(gateway: Gateway, console: Page) -> None:
+    """One press queues a refused group anew with all its members; the phone takes it, and the first outcome stays. What
+    still waits, and a step of a job, is not queued twice.
+    """
+    uri = "./Vendor/Volume"
+    members = [
+        {"verb": "Add", "uri": "./Vendor", "format": "node"},
+        {"verb": "Add", "uri": uri, "value": "7", "format": "int"},
+    ]
+    queued = gateway.api("POST", "/devices/alice.1/operations", {"verb": "Atomic", "members": members})
+    assert "has no outcome yet" in gateway.run("device", "retry", "alice.1", queued["id"], fails=True)
+    gateway.json("simulate", "omadm", "--refuse", f"{uri}=405")
+    visit(console, "#/subscribers/alice/alice.1?tab=operations")
+    rows = console.get_by_label("Operations").get_by_role("row", name="Atomic")
+    expect(rows.first).to_contain_text("507")
+    rows.first.get_by_role("button", name="Retry Atomic").click()
+    expect(console.get_by_role("status")).to_contain_text("queued again")
+    expect(rows).to_have_count(2)
+    gateway.json("simulate", "omadm")
+    expect(rows.first).to_contain_text("200")
+    expect(rows.first.get_by_role("button")).to_have_count(0)
+    expect(rows.last).to_contain_text("507")
+    again = gateway.api("GET", "/devices/alice.1")["operations"][-1]
+    assert [(one["uri"], one["value"], one["status"]) for one in again["members"][1:]] == [(uri, "7", 200)]
+    said = gateway.run("device", "retry", "alice.1", again["id"])
+    assert "waits for the next session" in said
+    gateway.run("device", "unqueue", "alice.1", said.split()[1])
+    job = gateway.api("POST", "/devices/alice.1/jobs", {"kind": "inventory", "action": "read"})
+    gateway.json("simulate", "omadm")
+    steps = [
+        one["id"] for one in gateway.api("GET", "/devices/alice.1")["operations"] if one["id"].startswith(job["id"])
+    ]
+    assert "start the job again" in gateway.run("device", "retry", "alice.1", steps[0], fails=True)
 
 
 def test_a_phone_is_locked_and_asked(gateway: Gateway, console: Page) -> None:

@@ -4,13 +4,21 @@ import { html } from "../dom.js";
 import { Badge, Command, Grave, Panel, Problem, Table, useAction, When } from "../parts.js";
 
 export function Operations({ device, reload }) {
-  const [cancel, { busy, problem }] = useAction(async (kind, id) => {
-    await call("DELETE", `/devices/${segment(device.id)}/${kind}/${segment(id)}`);
+  const path = `/devices/${segment(device.id)}`;
+  const [cancel, cancelling] = useAction(async (kind, id) => {
+    await call("DELETE", `${path}/${kind}/${segment(id)}`);
     await reload();
   });
+  const [retry, retrying] = useAction(async ({ id, verb, uri }) => {
+    await call("POST", `${path}/operations/${segment(id)}/retry`);
+    await reload();
+    return `${verb} ${uri}`;
+  });
+  const busy = cancelling.busy || retrying.busy;
   const ofJob = ({ id }) => device.jobs.some((job) => running(job) && id.startsWith(`${job.id}.`));
   return html`<div class="stack">
-    <${Problem} of=${problem} />
+    <${Problem} of=${cancelling.problem ?? retrying.problem} />
+    ${retrying.done && html`<p class="notice good" role="status">${retrying.done} is queued again: it goes out when the phone next calls.</p>`}
     <${Panel} title="Jobs">
       <${Table} label="Jobs" head=${["What", "State", "Step", "Result", "Created", ""]} empty="No job was ordered. Locks are on the summary, what the phone can tell under diagnostics, firmware with mogate device.">
         ${device.jobs.toReversed().map((job) => html`<tr key=${job.id}>
@@ -30,7 +38,8 @@ export function Operations({ device, reload }) {
           <td><${Outcome} of=${operation} /></td>
           <td><${When} at=${operation.sent_at} never="not yet" /></td>
           <td><${When} at=${operation.created_at} /></td>
-          <td>${operation.status === null && !ofJob(operation) && html`<${Grave} name="Cancel" of=${`${operation.verb} ${operation.uri}`} disabled=${busy || !may("operations:write")} act=${() => cancel("operations", operation.id)} />`}</td>
+          <td>${operation.status === null && !ofJob(operation) && html`<${Grave} name="Cancel" of=${`${operation.verb} ${operation.uri}`} disabled=${busy || !may("operations:write")} act=${() => cancel("operations", operation.id)} />`}
+            ${canRetry(operation) && html`<button type="button" class="quiet small" aria-label=${`Retry ${operation.verb} ${operation.uri}`} disabled=${busy || !may("operations:write")} onClick=${() => retry(operation)}>Retry</button>`}</td>
         </tr>`)}
       <//>
     <//>
@@ -38,11 +47,17 @@ export function Operations({ device, reload }) {
   </div>`;
 }
 
+// Of the codes below 300 these say that it was not carried out after all: cancelled, not executed, rolled back.
+const succeeded = (status) => status < 300 && ![214, 215, 216].includes(status);
+
+// What failed by itself; a step of a job or what waited for a user's answer is begun anew with those.
+const canRetry = ({ id, status, waits_for: waitsFor }) => status !== null && !succeeded(status) && !id.includes(".") && !waitsFor;
+
 const running = (job) => job.state === "running";
 
 function Outcome({ of: { status, meaning, results } }) {
   if (status === null) return html`<${Badge}>waits<//>`;
   const read = Object.entries(results);
-  return html`<${Badge} tone=${status < 300 ? "good" : "bad"}>${`${status} ${meaning}`}<//>
+  return html`<${Badge} tone=${succeeded(status) ? "good" : "bad"}>${`${status} ${meaning}`}<//>
     ${read.length > 0 && html`<details><summary>${read.length} read</summary><ul class="says">${read.map(([uri, value]) => html`<li key=${uri}>${uri} = ${value}</li>`)}</ul></details>`}`;
 }
