@@ -404,7 +404,7 @@ async def running(
             MetricsRoutes(exposition).routes(),
             TraceRoutes(store, inventory, awaiting, TRACE_READERS, now).routes(),
             ReloadRoutes(reload.reload).routes(),
-            AuditRoutes(store).routes(),
+            AuditRoutes(store, inventory).routes(),
             SearchRoutes(store, now).routes(),
             ServerRoutes(origins, nodes).routes(),
             simulator.routes(),

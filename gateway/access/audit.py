@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
@@ -114,17 +114,17 @@ class AuditLog:
         after: str = "",
         limit: int,
         who: str = "",
-        subject: str = "",
+        subjects: Container[str] | None = None,
         action: str = "",
         since: datetime | None = None,
         until: datetime | None = None,
         backwards: bool = False,
     ) -> Sequence[Entry]:
-        """Entries in the order of their time, or ``backwards``; empty filters match all.
+        """Entries in the order of their time, or ``backwards``; empty filters, and ``subjects`` of None, match all.
 
         ``since`` is the first moment wanted, ``until`` the first that is not. ``after`` is the last entry seen already.
         """
-        wanted = {"who": who, "subject": subject, "action": action}
+        wanted = {"who": who, "action": action}
         first, end = _place(since) if since else "", _place(until) if until else LAST
         after = min(after or end, end) if backwards else max(after, first)
         found: list[Entry] = []
@@ -132,9 +132,8 @@ class AuditLog:
             page = await self._store.load_records(AUDIT, after=after, limit=_PAGE, backwards=backwards)
             for record in page:
                 entry = _decode(record.payload)
-                if first <= record.id < end and all(
-                    getattr(entry, key) == value for key, value in wanted.items() if value
-                ):
+                fits = all(getattr(entry, key) == value for key, value in wanted.items() if value)
+                if first <= record.id < end and fits and (subjects is None or entry.subject in subjects):
                     found.append(replace(entry, id=record.id))
             if len(page) < _PAGE or not first <= page[-1].id < end:
                 break

@@ -34,6 +34,7 @@ RESOURCES = {
     "registrations": "what the IMS core says of services",
     "users": "people who may use this API",
     "tokens": "programs that may use this API",
+    "changes": "who changed what of one subscriber or device (read)",
     "audit": "who did what",
 }
 """What a permission can be for, and what that is."""
@@ -60,7 +61,7 @@ def _all(verb: str, resources: str) -> frozenset[str]:
 _VIEWER = _all(
     "read", "subscribers devices operations jobs pushes reach events packages profiles campaigns detections shadow"
 )
-_HELPDESK = _VIEWER | _all("read", "identities documents trace") | _all("write", "pushes reach jobs")
+_HELPDESK = _VIEWER | _all("read", "identities documents trace changes") | _all("write", "pushes reach jobs")
 PERMISSIONS = {
     Role.VIEWER: _VIEWER,
     Role.HELPDESK: _HELPDESK,
@@ -69,7 +70,7 @@ PERMISSIONS = {
         "write",
         "subscribers devices operations packages profiles files campaigns detections registrations shadow",
     ),
-    Role.NOC: _VIEWER | _all("read", "trace webhooks settings") | _all("write", "trace files campaigns shadow"),
+    Role.NOC: _VIEWER | _all("read", "trace changes webhooks settings") | _all("write", "trace files campaigns shadow"),
     Role.ADMIN: EVERYTHING,
 }
 """What each role may do."""

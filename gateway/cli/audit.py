@@ -8,6 +8,7 @@ import click
 
 from gateway import report
 from gateway.admin import client
+from gateway.admin.client import segment
 from gateway.cli.common import api, printing, settings
 
 _FORMS = {"csv": "text/csv", "jsonl": "application/jsonl"}
@@ -21,6 +22,9 @@ def audit() -> None:
 @audit.command("list")
 @click.option("--who", default="", help="By this user:NAME, token:NAME or admin.token.")
 @click.option("--subject", default="", help="To this subscriber, device, user or token, by its id.")
+@click.option(
+    "--of", default="", metavar="REF", help="To this subscriber or any of the devices, by whatever names them."
+)
 @click.option("--since", default="", help="No earlier than this time, as 2026-01-31T12:00:00Z.")
 @click.option("--until", default="", help="Before this time.")
 @click.option("--newest", is_flag=True, help="Newest first; --after then goes on with older ones.")
@@ -28,12 +32,13 @@ def audit() -> None:
 @click.option("--limit", default=100, show_default=True, help="How many.")
 @printing
 def audit_list(
-    who: str, subject: str, since: str, until: str, newest: bool, after: str, limit: int
+    who: str, subject: str, of: str, since: str, until: str, newest: bool, after: str, limit: int
 ) -> tuple[object, str]:
     """Show changes and refused attempts, oldest first."""
     asked = {"who": who, "subject": subject, "since": since, "until": until, "after": after, "limit": str(limit)}
     asked["newest"] = "true" if newest else ""
-    found = api("GET", "/audit", query={name: value for name, value in asked.items() if value})
+    path = f"/subscribers/{segment(of)}/changes" if of else "/audit"
+    found = api("GET", path, query={name: value for name, value in asked.items() if value})
     rows = [
         [one["at"][:19], one["who"], one["address"], one["action"], one["subject"], str(one["status"]), one["reason"]]
         for one in found

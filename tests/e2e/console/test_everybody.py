@@ -17,6 +17,7 @@ SCREENS = [
     "#/subscribers/alice/alice.1?tab=operations",
     "#/subscribers/alice/alice.1?tab=diagnostics",
     "#/subscribers/alice/alice.1?tab=events",
+    "#/subscribers/alice/alice.1?tab=changes",
     "#/devices",
     "#/overview",
     "#/live",

@@ -174,6 +174,27 @@ def test_what_failed_is_asked_for_once_more(gateway: Gateway, console: Page) -> 
     assert "start the job again" in gateway.run("device", "retry", "alice.1", steps[0], fails=True)
 
 
+def test_who_changed_what_of_a_phone(gateway: Gateway, console: Page) -> None:
+    """The value before and after, newest first; what was changed of another phone only where that is asked for."""
+    gateway.api("PATCH", "/subscribers/alice/values", {"set": {"ims/Timer_T1": "2100"}})
+    gateway.api("PATCH", "/subscribers/alice/values", {"set": {"ims/Timer_T1": "2200"}})
+    gateway.api("PUT", "/devices/alice.2/trace", {"minutes": 1})
+    visit(console, "#/subscribers/alice/alice.1")
+    console.get_by_role("link", name="Audit").last.click()
+    table = console.get_by_role("region", name="Audit")
+    newest = table.get_by_role("row", name="set values").first
+    expect(newest).to_contain_text("values ims/Timer_T1: 2100 2200")
+    expect(newest.locator("s")).to_have_text("2100")
+    expect(table.get_by_role("row", name="arm trace")).to_have_count(0)
+    console.get_by_label("Also of the subscriber's other devices").check()
+    expect(table.get_by_role("row", name="arm trace").first).to_contain_text("alice.2")
+    with console.expect_download() as exported:
+        console.get_by_role("button", name="Export as CSV").click()
+    assert "2200" in exported.value.path().read_text()
+    assert "alice.2" in gateway.run("audit", "list", "--newest", "--of", "alice")
+    gateway.run("unset", "alice", "ims/Timer_T1")
+
+
 def test_a_phone_is_locked_and_asked(gateway: Gateway, console: Page) -> None:
     """Nothing is locked before it is confirmed; the phone's answer, its capabilities, its software and what its user
     would type by hand are shown. LAWMO 5, DCMO 5, SCOMO 5

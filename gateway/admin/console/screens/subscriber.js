@@ -1,9 +1,10 @@
 // The help desk's page: who this is, what the phones hold, and why something may not work.
-import { get, segment } from "../api.js";
+import { get, may, segment } from "../api.js";
 import { html, useState } from "../dom.js";
 import { Badge, Facts, Heading, Loaded, Panel, Tabs, useLoad, useTold, When } from "../parts.js";
 import { to } from "../route.js";
 import { protocolName } from "../sessions.js";
+import { Changes } from "./audit.js";
 import { Diagnostics } from "./diagnostics.js";
 import { Events } from "./events.js";
 import { Operations } from "./operations.js";
@@ -24,6 +25,7 @@ const TABS = [
   ["operations", "Operations", Operations],
   ["diagnostics", "Diagnostics", Diagnostics],
   ["events", "Events", Events],
+  ["changes", "Audit", Changes, "changes:read"],
 ];
 
 export function Subscriber({ path: [id, chosen], query }) {
@@ -72,8 +74,9 @@ function Device({ subscriber, id, query, reload, seconds, turn }) {
   const loaded = useLoad(() => get(`/devices/${segment(id)}`), [id], seconds, turn);
   const refresh = () => Promise.all([loaded.reload(), reload()]);
   const tab = query.tab ?? "";
-  const [, , View] = TABS.find(([key]) => key === tab) ?? TABS[0];
-  const tabs = TABS.map(([key, name]) => [key, name, to(["subscribers", subscriber.id, id], { tab: key })]);
+  const open = TABS.filter(([, , , needs]) => !needs || may(needs));
+  const [, , View] = open.find(([key]) => key === tab) ?? open[0];
+  const tabs = open.map(([key, name]) => [key, name, to(["subscribers", subscriber.id, id], { tab: key })]);
   return html`<${Tabs} of=${tabs} current=${tab} label="Views of the device" />
     <${Loaded} from=${loaded}>${(device) => html`<${View} subscriber=${subscriber} device=${device} query=${query} reload=${refresh} />`}<//>`;
 }

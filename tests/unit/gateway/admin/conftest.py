@@ -94,7 +94,7 @@ def api(store: SqliteStore, tmp_path: Path, clock: Clock, held_back: list[float]
         MetricsRoutes(scrape, watch_seconds=0.01).routes(),
         PeopleRoutes(store, clock).routes(),
         SessionRoutes(store, callers, tmp_path, clock, pause=pause).routes(),
-        AuditRoutes(store).routes(),
+        AuditRoutes(store, inventory).routes(),
         SearchRoutes(store, clock).routes(),
         ImportRoutes(Bulk(store, inventory, clock)).routes(),
         callers=callers,

@@ -45,6 +45,37 @@ async def test_a_change_is_written_down(client: TestClient, clock: Any) -> None:
     assert (await ask(client, "GET", f"/audit?after={changed['id']}"))[1] == []
 
 
+async def test_changes_of_one_subscriber_and_device(client: TestClient, clock: Any) -> None:
+    """Of a subscriber with all devices, also one that is gone; of a device with its subscriber, and of nobody else."""
+    acts = [
+        ("POST", "/subscribers", ANN),
+        ("POST", "/subscribers", {"id": "anna", "imsis": ["001010000000077"]}),
+        ("POST", "/subscribers/ann/devices", {"loc_uri": "IMEI:001015000000015", "imei": "001015000000015"}),
+        ("POST", "/subscribers/ann/devices", {"loc_uri": "IMEI:001015000000023", "imei": "001015000000023"}),
+        ("POST", "/devices/001015000000015/operations", {"verb": "Get", "uri": "./DevInfo"}),
+        ("DELETE", "/devices/ann.2", None),
+    ]
+    for method, path, body in acts:
+        assert (await ask(client, method, path, body))[0] < 300
+        clock.at += timedelta(seconds=1)
+
+    async def of(path: str) -> list[tuple[str, str]]:
+        return [(one["action"], one["subject"]) for one in (await ask(client, "GET", f"{path}/changes"))[1]]
+
+    whole = await of("/subscribers/15550100001")
+    assert whole == [
+        ("create_subscriber", "ann"),
+        ("create_device", "ann"),
+        ("create_device", "ann"),
+        ("create_operation", "ann.1"),
+        ("delete_device", "ann.2"),
+    ]
+    assert await of("/devices/ann.1") == whole[:-1]
+    _, page, headers = await ask(client, "GET", "/devices/ann.1/changes?newest=true&limit=1")
+    assert (page[0]["action"], "Link" in headers) == ("create_operation", True)
+    assert (await ask(client, "GET", "/subscribers/nobody/changes"))[0] == 404
+
+
 async def test_the_newest_changes_come_first(client: TestClient, clock: Any) -> None:
     """Page by page backwards where asked for, within a time, and whole as lines."""
     for number in range(5):
