@@ -63,6 +63,7 @@ from gateway.admin.metrics import MetricsRoutes
 from gateway.admin.node_sets import NodeSetRoutes
 from gateway.admin.openid import OpenidFront
 from gateway.admin.operations import OperationRoutes
+from gateway.admin.packages import PackageRoutes
 from gateway.admin.people import PeopleRoutes
 from gateway.admin.preview import PreviewRoutes
 from gateway.admin.publishing import PublishingRoutes
@@ -380,7 +381,8 @@ async def running(
             DeviceRoutes(store, service, inventory, ims, now, laid_open).routes(),
             OperationRoutes(store, inventory, now).routes(),
             NodeSetRoutes(NodeSets(store), inventory).routes(),
-            JobRoutes(jobs, inventory, packages, now).routes(),
+            JobRoutes(jobs, inventory, now).routes(),
+            PackageRoutes(packages, campaigns, now).routes(),
             PushRoutes(store, inventory, pushes).routes(),
             InstructionRoutes(inventory, cp_documents).routes(),
             ReachRoutes(inventory, reachings).routes(),
@@ -411,7 +413,7 @@ async def running(
             ShadowRoutes(findings).routes(),
             ImportRoutes(Bulk(store, inventory, now)).routes(),
             callers=callers,
-            parts=Parts(inventory, store, sealer, now, settings.admin.reason == "required"),
+            parts=Parts(inventory, store, sealer, now, settings.admin.reason == "required", settings.data),
             health=health,
             scrape=exposition,
             openid=at_provider,

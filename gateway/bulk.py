@@ -41,18 +41,25 @@ class Bulk:
         self._inventory = inventory
         self._clock = clock
 
-    async def subscribers(self, rows: Sequence[dict[str, Any]], tenant: str = "") -> list[Taken]:
-        """Subscribers, with the arguments of ``Inventory.create_subscriber``."""
+    async def subscribers(self, rows: Sequence[dict[str, Any]], tenant: str = "", *, dry: bool = False) -> list[Taken]:
+        """Subscribers, with the arguments of ``Inventory.create_subscriber``.
+
+        ``dry`` tells what would become of the rows, in their order, and creates nobody.
+        """
+        if dry:
+            held: list[dict[str, str]] = []
+            for start in range(0, len(rows), AT_ONCE):
+                held += await asyncio.gather(*map(self._holders, rows[start : start + AT_ONCE]))
+            return _foreseen(rows, held, tenant)
 
         async def take(row: dict[str, Any]) -> Taken:
-            if tenant not in ("", row["tenant"]):
-                return Taken("failed", why=f"tenant: subscribers of {tenant} alone can be made here")
-            if not (row["subscriber_id"] or row["msisdn"] or row["imsis"]):
-                return Taken("failed", why="id, msisdn, imsis: one of them is needed to know the subscriber by")
+            if fault := _fault(row, tenant):
+                return Taken("failed", why=fault)
             try:
                 return Taken("created", (await self._inventory.create_subscriber(**row)).id)
             except Conflict as refusal:
-                return await self._present(row, refusal)
+                owners = set((await self._holders(row)).values())
+                return _present(row, owners) or Taken("failed", why=str(refusal))
 
         return await _each(rows, take)
 
@@ -121,18 +128,52 @@ class Bulk:
         issued = await self._inventory.add_omadm_device(household.subscriber.id, **fields)
         return Taken("created", issued.device.id)
 
-    async def _present(self, row: dict[str, Any], refusal: Conflict) -> Taken:
-        """Whether the row is somebody who is there already, or takes an identity of somebody else's."""
-        names: list[tuple[IdentityKind, str]] = [("id", row["subscriber_id"]), ("msisdn", row["msisdn"])]
-        names += [("imsi", imsi) for imsi in row["imsis"]]
-        holders = set()
-        for kind, value in names:
-            household = await self._store.load_household(kind, value) if value else None
+    async def _holders(self, row: dict[str, Any]) -> dict[str, str]:
+        """Who has the row's id, MSISDN and IMSIs already, by what they have."""
+        holders = {}
+        for kind, value in _identities(row):
+            household = await self._store.load_household(kind, value)
             if household is not None:
-                holders.add(household.subscriber.id)
-        if len(holders) == 1 and (not row["subscriber_id"] or row["subscriber_id"] in holders):
-            return Taken("present", holders.pop())
-        return Taken("failed", why=str(refusal))
+                holders[f"{kind} {value}"] = household.subscriber.id
+        return holders
+
+
+def _foreseen(rows: Sequence[dict[str, Any]], held: Sequence[dict[str, str]], tenant: str) -> list[Taken]:
+    """What would become of each row; those before it are there by then."""
+    told: list[Taken] = []
+    made: dict[str, str] = {}
+    for number, (row, holders) in enumerate(zip(rows, held, strict=True), 1):
+        names = [f"{kind} {value}" for kind, value in _identities(row)]
+        owners = holders | {name: made[name] for name in names if name in made}
+        if fault := _fault(row, tenant):
+            told.append(Taken("failed", why=fault))
+        elif owners:
+            name, owner = next(iter(owners.items()))
+            refused = Taken("failed", why=f"{name} belongs to subscriber {owner} already")
+            told.append(_present(row, set(owners.values())) or refused)
+        else:
+            made |= dict.fromkeys(names, row["subscriber_id"] or f"(row {number})")
+            told.append(Taken("created", row["subscriber_id"]))
+    return told
+
+
+def _identities(row: dict[str, Any]) -> list[tuple[IdentityKind, str]]:
+    names: list[tuple[IdentityKind, str]] = [("id", row["subscriber_id"]), ("msisdn", row["msisdn"])]
+    return [(kind, value) for kind, value in (*names, *(("imsi", imsi) for imsi in row["imsis"])) if value]
+
+
+def _fault(row: dict[str, Any], tenant: str) -> str:
+    """Why nobody can be made of the row, whoever is there; empty when somebody can."""
+    if tenant not in ("", row["tenant"]):
+        return f"tenant: subscribers of {tenant} alone can be made here"
+    return "" if _identities(row) else "id, msisdn, imsis: one of them is needed to know the subscriber by"
+
+
+def _present(row: dict[str, Any], owners: set[str]) -> Taken | None:
+    """Who the row is, if it is somebody who is there already; None where it takes what is somebody else's."""
+    if len(owners) == 1 and (not row["subscriber_id"] or row["subscriber_id"] in owners):
+        return Taken("present", next(iter(owners)))
+    return None
 
 
 async def _each(rows: Sequence[Row], take: Callable[[Row], Awaitable[Taken]]) -> list[Taken]:

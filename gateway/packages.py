@@ -12,6 +12,7 @@ import hashlib
 import hmac
 import os
 import re
+import secrets
 import shutil
 from datetime import datetime
 from pathlib import Path
@@ -57,12 +58,16 @@ class Packages:
         self._folder = folder
         self._last: tuple[str, bytes] | None = None
 
-    def add(self, file: Path, kind: PackageKind, name: str, version: str, now: datetime) -> Package:
+    def add(
+        self, file: Path, kind: PackageKind, name: str, version: str, now: datetime, *, called: str = ""
+    ) -> Package:
         """Take a copy of the file; the same octets again under the same name and version change nothing.
+
+        Devices fetch it under the file's name, or as it is ``called``.
 
         Raises: ConfigError when it cannot be read or kept, or is empty.
         """
-        partial = self._folder / f".{os.getpid()}.part"
+        partial = self._folder / f".{secrets.token_hex(8)}.part"
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             digest, size = hashlib.sha256(), 0
@@ -80,7 +85,7 @@ class Packages:
                 kind=kind,
                 name=name,
                 version=version,
-                file=re.sub(r"[^A-Za-z0-9._-]", "_", file.name).lstrip(".") or "package",
+                file=re.sub(r"[^A-Za-z0-9._-]", "_", called or file.name).lstrip(".") or "package",
                 size_bytes=size,
                 sha256=digest.hexdigest(),
                 added_at=now,

@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page, Response, expect
 AXE = Path(__file__).parents[1] / "node_modules" / "axe-core" / "axe.min.js"
 GRAVE = {"serious", "critical"}
 DEADLINE_MS = 30_000
+GRANTED = ["clipboard-read", "clipboard-write"]
 
 
 @contextmanager
@@ -23,14 +24,15 @@ def opened(gateway: Gateway, browser: Browser) -> Iterator[Page]:
         if not response.url.startswith((gateway.url("admin", "/"), "blob:")):
             faults.append(f"asks {response.url}")
 
-    page = browser.new_page(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce", permissions=GRANTED)
+    page = context.new_page()
     page.set_default_timeout(DEADLINE_MS)
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.on("console", lambda said: faults.append(said.text) if "Content Security Policy" in said.text else None)
     page.on("response", check)
     page.goto(gateway.url("admin", "/"))
     yield page
-    page.close()
+    context.close()
     assert not faults
 
 

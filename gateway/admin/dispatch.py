@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -23,7 +24,8 @@ from gateway.admin.caller import SAFE_METHODS, Caller
 from gateway.admin.listing import EVENT_STREAM, asked_form, follow, next_link, stream, watch
 from gateway.admin.masking import masked, plain
 from gateway.admin.models.base import Model
-from gateway.admin.routes import PUBLIC, SIGNED_IN, Call, Reply, Route
+from gateway.admin.routes import PUBLIC, SIGNED_IN, UPLOAD, Call, Reply, Route, Upload
+from gateway.admin.uploads import uploaded
 from gateway.errors import ConfigError, Conflict, Forbidden, MogateError, NotFound, Outdated, Unavailable
 from gateway.fleet.secret import COVER, covered
 from gateway.inventory import Inventory, absent
@@ -60,13 +62,14 @@ _decode_answer = msgspec.msgpack.Decoder(_Answer).decode
 
 
 class Parts(NamedTuple):
-    """What dispatching needs; ``needs_reason`` says that every change has to give one."""
+    """What dispatching needs; ``needs_reason``: every change has to give one. Uploads come to ``data`` first."""
 
     inventory: Inventory
     store: Store
     sealer: Sealer
     clock: Callable[[], datetime]
     needs_reason: bool
+    data: Path
 
 
 class Dispatcher:
@@ -127,17 +130,28 @@ class Dispatcher:
         )
         try:
             await self._admit(caller, route, request)
-            octets = await request.read()
             if self._parts.needs_reason and not entry.reason and route.permission not in (PUBLIC, SIGNED_IN):
                 raise ConfigError("every change needs a reason here: say why", key=REASON_HEADER)
-            call = _call(route, request, caller, _checked(route.takes, octets) if route.takes is not None else None)
-            entry = msgspec.structs.replace(entry, asked=_asked(call.body))
-            if key := request.headers.get(KEY_HEADER, ""):
-                return await self._once(route, request, call, entry, key, octets)
-            return await self._carry_out(route, request, call, entry)
+            if route.takes != UPLOAD:
+                octets = await request.read()
+                body = _checked(route.takes, octets) if route.takes is not None else None
+                return await self._asked_for(route, request, _call(route, request, caller, body), entry, octets)
+            call = _call(route, request, caller, None)
+            async with uploaded(request, self._parts.data) as upload:
+                call = call._replace(body=upload)
+                return await self._asked_for(route, request, call, entry, upload.sha256.encode())
         except Forbidden:
             await self._counted(self._audit.add(_answered(entry, 403), secrets.token_hex(4)))
             raise
+
+    async def _asked_for(
+        self, route: Route, request: web.Request, call: Call, entry: Entry, octets: bytes
+    ) -> web.Response:
+        """The answer to a call; ``octets`` tell its body from another's."""
+        entry = msgspec.structs.replace(entry, asked=_asked(call.body))
+        if key := request.headers.get(KEY_HEADER, ""):
+            return await self._once(route, request, call, entry, key, octets)
+        return await self._carry_out(route, request, call, entry)
 
     async def _carry_out(self, route: Route, request: web.Request, call: Call, entry: Entry) -> web.Response:
         view = self._view_of(route.path)
@@ -318,8 +332,10 @@ def _response(
     return web.Response(status=route.status, body=octets, content_type="application/json", headers=headers)
 
 
-def _asked(body: Model | bytes | None) -> Any:
+def _asked(body: Model | bytes | Upload | None) -> Any:
     """What was asked for, as it is written down."""
+    if isinstance(body, Upload):
+        return {"bytes": body.size_bytes, "sha256": body.sha256}
     if isinstance(body, bytes):
         return {"bytes": len(body), "sha256": hashlib.sha256(body).hexdigest()}
     return covered(_without_secrets(body))

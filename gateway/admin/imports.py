@@ -31,6 +31,7 @@ class ImportRoutes:
                 "POST", "/subscribers/bulk", self.import_subscribers,
                 f"Create many, each as JSON on a line of its own; at most {MAX_ROWS} lines",
                 takes=JSON_LINES, gives=BulkRow, many=True, confined=True,
+                query={"dry_run": "true: tell what would become of the lines, and create nobody"},
             ),
             Route(
                 "POST", "/devices/bulk", self.import_devices,
@@ -50,11 +51,11 @@ class ImportRoutes:
         )  # fmt: skip
 
     async def import_subscribers(self, call: Call) -> Sequence[BulkRow]:
-        """Create subscribers; those that are there stay as they are."""
+        """Create subscribers, or tell what that would do; those that are there stay as they are."""
 
         async def take(rows: Sequence[dict[str, Any]]) -> list[Taken]:
             named = [{"subscriber_id": row.pop("id") or "", **row} for row in rows]
-            return await self._bulk.subscribers(named, call.caller.tenant)
+            return await self._bulk.subscribers(named, call.caller.tenant, dry=call.flag("dry_run"))
 
         return await _take(call.body, NewSubscriber, take)
 

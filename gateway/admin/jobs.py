@@ -5,28 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from gateway.admin.models.jobs import ComponentView, JobView, NewJob, PackageView
+from gateway.admin.models.jobs import ComponentView, JobView, NewJob
 from gateway.admin.routes import Call, Route
 from gateway.fleet.job import Job
 from gateway.inventory import Inventory
 from gateway.jobs import Jobs, Unconfirmed, standings
 from gateway.objects import software
-from gateway.packages import Packages
 
 
 class JobRoutes:
     """What can be asked of a device's standard objects."""
 
-    def __init__(self, jobs: Jobs, inventory: Inventory, packages: Packages, clock: Callable[[], datetime]) -> None:
+    def __init__(self, jobs: Jobs, inventory: Inventory, clock: Callable[[], datetime]) -> None:
         self._jobs = jobs
         self._inventory = inventory
-        self._packages = packages
         self._clock = clock
 
     def routes(self) -> tuple[Route, ...]:
         """The route table."""
         return (
-            Route("GET", "/packages", self.list_packages, "Packages for devices", gives=PackageView, many=True),
             Route(
                 "POST", "/devices/{ref}/jobs", self.start_job,
                 "Start a job; grave actions give a code to repeat the call with",
@@ -35,13 +32,6 @@ class JobRoutes:
             Route("GET", "/devices/{ref}/jobs", self.list_jobs, "Jobs of a device", gives=JobView, many=True),
             Route("DELETE", "/devices/{ref}/jobs/{job}", self.cancel_job, "End a running job", gives=JobView),
         )  # fmt: skip
-
-    async def list_packages(self, _: Call) -> Sequence[PackageView]:
-        """All packages, the newest last."""
-        return [
-            PackageView(**{name: getattr(package, name) for name in PackageView.model_fields})
-            for package in self._packages.list()
-        ]
 
     async def start_job(self, call: Call) -> JobView:
         """Start a job, or give the code to confirm it with."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from gateway.access.roles import RESOURCES
@@ -14,6 +15,8 @@ from gateway.errors import ConfigError
 
 MAX_LISTED = 1000
 JSON_LINES = "application/jsonl"
+UPLOAD = "application/octet-stream"
+"""A body that may be larger than memory: it comes to a file first."""
 
 PUBLIC = "public"
 """In place of a permission: anybody may, for this is how one becomes known."""
@@ -21,10 +24,18 @@ SIGNED_IN = "signed-in"
 """In place of a permission: everybody may who is known."""
 
 
+class Upload(NamedTuple):
+    """What a request brought, in a file that is gone with its answer."""
+
+    file: Path
+    size_bytes: int
+    sha256: str
+
+
 class Call(NamedTuple):
     """One request, taken apart and checked: names from the path, the query, and the body as ``Route.takes``.
 
-    The body is octets where ``Route.takes`` is a media type.
+    The body is octets where ``Route.takes`` is a media type, and an ``Upload`` where it is ``UPLOAD``.
     """
 
     path: Mapping[str, str]

@@ -43,14 +43,16 @@ function said(status, detail) {
 }
 
 // What the API answered, as plain values; null for an empty answer. With `tag`, only if what is changed has that ETag still.
+// A body is sent as JSON; a file, and lines as a blob, as they are.
 export async function call(method, path, { query, body, tag } = {}) {
   const headers = {};
+  const whole = body instanceof Blob;
   if (!token && session && method !== "GET") headers["X-CSRF-Token"] = session.csrf;
-  if (body !== undefined) headers["Content-Type"] = "application/json";
+  if (body !== undefined) headers["Content-Type"] = whole ? "application/octet-stream" : "application/json";
   if (tag) headers["If-Match"] = tag;
   // A header is octets: these are the text's in UTF-8.
   if (reason && method !== "GET") headers["X-Reason"] = String.fromCharCode(...new TextEncoder().encode(reason));
-  const response = await ask(path, query, { method, headers, body: JSON.stringify(body) });
+  const response = await ask(path, query, { method, headers, body: whole ? body : JSON.stringify(body) });
   const text = await response.text();
   return text ? JSON.parse(text) : null;
 }
@@ -60,9 +62,13 @@ export function giveReason(text) {
   reason = text.trim();
 }
 
-// Saves a whole list as a file: all pages of it, as CSV.
+// What lists can be saved as: the media type, and what a file of it ends with.
+export const FORMS = { csv: "text/csv", jsonl: "application/jsonl" };
+
+// Saves a whole list as a file: all pages of it, as CSV unless its name ends otherwise.
 export async function download(path, query, name) {
-  const response = await ask(path, query, { headers: { Accept: "text/csv" } });
+  const form = FORMS[name.split(".").at(-1)];
+  const response = await ask(path, query, { headers: { Accept: form } });
   save(await response.blob(), name);
 }
 

@@ -7,11 +7,14 @@ import { Access } from "./screens/access.js";
 import { Audit } from "./screens/audit.js";
 import { Campaign, Campaigns } from "./screens/campaigns.js";
 import { Devices } from "./screens/devices.js";
+import { Exports } from "./screens/exports.js";
 import { Editions } from "./screens/editions.js";
 import { AllEvents } from "./screens/events.js";
+import { Import } from "./screens/import.js";
 import { Live, LiveOne } from "./screens/live.js";
 import { Login } from "./screens/login.js";
 import { Overview } from "./screens/overview.js";
+import { Packages } from "./screens/packages.js";
 import { Profile, Profiles } from "./screens/profiles.js";
 import { Messaging } from "./screens/messaging.js";
 import { Rules } from "./screens/rules.js";
@@ -30,10 +33,13 @@ const SCREENS = [
   { path: "campaigns", name: "Campaigns", list: Campaigns, one: Campaign, needs: "campaigns:read" },
   { path: "profiles", name: "Profiles", list: Profiles, one: Profile, needs: "profiles:read" },
   { path: "editions", name: "Editions", list: Editions, needs: "profiles:read" },
+  { path: "packages", name: "Packages", list: Packages, needs: "packages:read" },
   { path: "events", name: "Events", list: AllEvents, needs: "events:read" },
   { path: "rules", name: "Rules", list: Rules, needs: "detections:read" },
   { path: "messaging", name: "Messaging", list: Messaging, needs: "pushes:read" },
   { path: "webhooks", name: "Webhooks", list: Webhooks, one: Webhook, needs: "webhooks:read" },
+  { path: "import", name: "Import", list: Import, needs: "subscribers:write" },
+  { path: "exports", name: "Exports", list: Exports, needs: "subscribers:read" },
   { path: "audit", name: "Audit", list: Audit, needs: "audit:read" },
   { path: "access", name: "Access", list: Access, needs: "users:read" },
   { path: "server", name: "Server", list: Server, needs: "settings:read" },
@@ -114,6 +120,7 @@ function Frame({ route, session, children, onClock }) {
       ${SCREENS.filter((screen) => may(screen.needs) && (!screen.lab || lab.data)).map((screen) => html`<a key=${screen.path} href=${to([screen.path])} aria-current=${screen.path === name ? "page" : undefined}>${screen.name}</a>`)}
     </nav>
     <main id="content" tabindex="-1">${children}</main>
+    <p id="said" class="unseen" aria-live="polite"></p>
   `;
 }
 

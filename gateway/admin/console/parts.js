@@ -226,19 +226,34 @@ export function When({ at, exact, never = "never" }) {
   return html`<time datetime=${at} title=${full}>${exact ? full : age(at)}</time>`;
 }
 
-export function Copy({ text, label = "Copy" }) {
-  const [copied, setCopied] = useState(false);
-  const copy = async () => {
-    await navigator.clipboard.writeText(text);
-    setCopied(true);
-    setTimeout(() => setCopied(false), 1500);
+const SAID_MS = 2000;
+
+// Has a screen reader say it; the frame has the place for that.
+export function announce(text) {
+  const place = document.getElementById("said");
+  if (place) place.textContent = text;
+}
+
+// A button that copies; `of` says what, for those who do not see what it stands beside. That it was copied is said aloud as well.
+export function Copy({ text, label = "Copy", of = "" }) {
+  const [said, setSaid] = useState("");
+  const tell = (word) => {
+    setSaid(word);
+    announce(`${word} ${of}`.trim());
+    setTimeout(() => setSaid(""), SAID_MS);
   };
-  return html`<button type="button" class="quiet small" onClick=${copy}>${copied ? "Copied" : label}</button>`;
+  const copy = () => navigator.clipboard.writeText(text).then(() => tell("Copied"), () => tell("Cannot copy"));
+  return html`<button type="button" class="quiet small" aria-label=${of && `Copy ${of}`} onClick=${copy}>${said || label}</button>`;
+}
+
+// What people take elsewhere, such as a number or the name of a node, with a button that copies it.
+export function Taken({ text, of }) {
+  return text ? html`<span class="taken">${text}<${Copy} text=${text} of=${`${of} ${text}`} /></span>` : null;
 }
 
 // The command that does the same on a terminal.
 export function Command({ line }) {
-  return html`<p class="command"><code>${line}</code><${Copy} text=${line} label="Copy" /></p>`;
+  return html`<p class="command"><code>${line}</code><${Copy} text=${line} of="the command" /></p>`;
 }
 
 // The name of a node, which may break between its segments.
@@ -278,9 +293,9 @@ export function Table({ head, children, label, empty = "Nothing yet." }) {
 }
 
 // The whole list as a file, of which a screen shows a page.
-export function Export({ path, query, name }) {
+export function Export({ path, query, name, children }) {
   const [run, { busy, problem }] = useAction(() => download(path, query, name));
-  return html`<button type="button" class="quiet" disabled=${busy} onClick=${run}>${busy ? "Exporting …" : "Export as CSV"}</button><${Problem} of=${problem} />`;
+  return html`<button type="button" class="quiet" disabled=${busy} onClick=${run}>${busy ? "Exporting …" : (children ?? "Export as CSV")}</button><${Problem} of=${problem} />`;
 }
 
 // The ways to the other pages of a list: `page` is the present one, full when there are `size` of it.

@@ -1,4 +1,4 @@
-"""Jobs for devices, and packages that they fetch."""
+"""Jobs for devices."""
 
 from __future__ import annotations
 
@@ -60,16 +60,3 @@ class JobView(Model):
     ended_at: datetime | None = None
     read: dict[str, str] = {}
     components: list[ComponentView] = []
-
-
-class PackageView(Model):
-    """One package that devices can be told to fetch."""
-
-    id: str
-    kind: Literal["firmware", "software"]
-    name: str
-    version: str
-    file: str
-    size_bytes: int
-    sha256: str
-    added_at: datetime

@@ -72,7 +72,10 @@ def test_a_person_gets_in_with_a_role(gateway: Gateway, console: Page) -> None:
     console.get_by_role("button", name="Sign in", exact=True).click()
     expect(console.get_by_text("hilde (viewer)")).to_be_visible()
     expect(console.get_by_role("navigation", name="Screens").get_by_role("link")).to_have_text(
-        ["Subscribers", "Devices", "Overview", "Campaigns", "Profiles", "Editions", "Events", "Rules", "Messaging"]
+        [
+            *("Subscribers", "Devices", "Overview", "Campaigns", "Profiles", "Editions", "Packages", "Events", "Rules"),
+            *("Messaging", "Exports"),
+        ]
     )
     visit(console, "#/subscribers/alice/alice.1")
     expect(console.get_by_role("button", name="Wake over OMA DM")).to_be_disabled()
@@ -89,6 +92,11 @@ def test_a_program_gets_a_token(gateway: Gateway, console: Page) -> None:
     tokens.get_by_label("Or these permissions").fill("devices:read, pushes:write")
     tokens.get_by_role("button", name="Make").click()
     expect(tokens.get_by_role("status")).to_contain_text("This is shown once: ")
+    tokens.get_by_role("button", name="Copy the token").click()
+    expect(console.locator("#said")).to_have_text("Copied the token")
+    token = console.evaluate("() => navigator.clipboard.readText()")
+    assert token
+    assert token in tokens.get_by_role("status").inner_text()
     expect(tokens.get_by_role("row", name="crm")).to_contain_text("devices:read, pushes:write")
 
 

@@ -69,7 +69,7 @@ function Tokens() {
       <button type="submit" class="main" disabled=${creating.busy || !may("tokens:write")}>Make</button>
     </form>
     <${Problem} of=${creating.problem ?? revoking.problem} />
-    ${creating.done && html`<p class="notice good" role="status">This is shown once: <code>${creating.done.token}</code> <${Copy} text=${creating.done.token} /></p>`}
+    ${creating.done && html`<p class="notice good" role="status">This is shown once: <code>${creating.done.token}</code> <${Copy} text=${creating.done.token} of="the token" /></p>`}
     <${Loaded} from=${loaded}>${(tokens) => html`
       <${Table} label="Tokens" head=${["For", "May", "Tenant", "Ends", "Last used", ""]} empty="No program has a token yet. Make one above; it is shown once.">
         ${tokens.map((token) => html`<tr key=${token.id}>

@@ -1,7 +1,7 @@
 // The help desk's page: who this is, what the phones hold, and why something may not work.
 import { get, may, segment } from "../api.js";
 import { html, useState } from "../dom.js";
-import { Badge, Facts, Heading, Loaded, Panel, Tabs, useLoad, useTold, When } from "../parts.js";
+import { Badge, Facts, Heading, Loaded, Panel, Tabs, Taken, useLoad, useTold, When } from "../parts.js";
 import { to } from "../route.js";
 import { protocolName } from "../sessions.js";
 import { Changes } from "./audit.js";
@@ -46,8 +46,8 @@ function Identity({ of: { id, state, msisdn, imsis, plan, tenant, groups, sims, 
   return html`<section class="identity">
     <${Heading} title=${id}>${id} <${Badge}>${state}<//><//>
     <${Facts} of=${[
-      ["MSISDN", msisdn],
-      ["IMSI", imsis.join(", ")],
+      ["MSISDN", msisdn && html`<${Taken} text=${msisdn} of="MSISDN" />`],
+      ["IMSI", imsis.length > 0 && imsis.map((imsi) => html`<${Taken} key=${imsi} text=${imsi} of="IMSI" />`)],
       ["Plan", plan],
       ["Groups", groups.join(", ")],
       ["Tenant", tenant],
@@ -78,5 +78,10 @@ function Device({ subscriber, id, query, reload, seconds, turn }) {
   const [, , View] = open.find(([key]) => key === tab) ?? open[0];
   const tabs = open.map(([key, name]) => [key, name, to(["subscribers", subscriber.id, id], { tab: key })]);
   return html`<${Tabs} of=${tabs} current=${tab} label="Views of the device" />
-    <${Loaded} from=${loaded}>${(device) => html`<${View} subscriber=${subscriber} device=${device} query=${query} reload=${refresh} />`}<//>`;
+    <${Loaded} from=${loaded}>${(device) => html`<div class="identity"><${Facts} of=${[
+      ["Device", html`<${Taken} text=${device.id} of="device" />`],
+      ["IMEI", device.imei && html`<${Taken} text=${device.imei} of="IMEI" />`],
+      ["LocURI", device.omadm && html`<${Taken} text=${device.omadm.loc_uri} of="LocURI" />`],
+    ]} /></div>
+    <${View} subscriber=${subscriber} device=${device} query=${query} reload=${refresh} />`}<//>`;
 }

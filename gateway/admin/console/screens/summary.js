@@ -39,7 +39,6 @@ function OmaDm({ of: { omadm, leaves, manufacturer, model, software } }) {
       ["Last session", html`<${When} at=${omadm.last_session_at} />`],
       ["Phone", `${manufacturer} ${model}`.trim()],
       ["Software", software],
-      ["Calls itself", html`<code>${omadm.loc_uri}</code>`],
       ["Proves itself by", omadm.auth + (omadm.certificate && ", client certificate")],
       ["Values", html`${standings.map(([name, some]) => html`<${Badge} key=${name} tone=${toneOf(name)}>${some.length} ${name}<//> `)}`],
       ["Cannot do", omadm.refused_verbs.join(", ")],

@@ -75,7 +75,7 @@ function Message({ of: { direction, line, says, raw }, aside }) {
     </header>
     <p class="line">${line}</p>
     ${says.length > 0 && html`<ul class="says">${says.map((said, number) => html`<li key=${number} class=${kindOf(said)}>${said}</li>`)}</ul>`}
-    ${shown && html`<pre tabindex="0" aria-label="As it travelled">${raw}</pre><${Copy} text=${raw} />`}
+    ${shown && html`<pre tabindex="0" aria-label="As it travelled">${raw}</pre><${Copy} text=${raw} of="the message" />`}
   </article>`;
 }
 

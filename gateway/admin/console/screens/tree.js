@@ -2,7 +2,7 @@
 import { call, get, may, segment } from "../api.js";
 import { useBasket } from "../basket.js";
 import { html, useEffect, useMemo, useRef, useState } from "../dom.js";
-import { Badge, Facts, Filter, Loaded, Panel, Problem, useAction, useLoad, When } from "../parts.js";
+import { Badge, Facts, Filter, Loaded, Panel, Problem, Taken, useAction, useLoad, When } from "../parts.js";
 import { definitionOf, leavesOf, permittedOf, rowsOf } from "../tree.js";
 import { refine } from "../route.js";
 import { Basket } from "./basket.js";
@@ -148,8 +148,8 @@ function Leaf({ of: { path, wanted, why, known, raw }, subscriber, device, live 
   const loaded = useLoad(() => (raw ? null : get(`/mos/${segment(key)}`)), [key]);
   return html`<${Panel} title=${rest.at(-1)}>
     <${Facts} of=${[
-      ["Node", html`<code>${raw ? known.uri : path}</code>`],
-      ["Address", !raw && known && html`<code>${known.uri}</code>`],
+      ["Node", !raw && html`<code><${Taken} text=${path} of="node" /></code>`],
+      ["Address", known && html`<code><${Taken} text=${known.uri} of="LocURI" /></code>`],
       ["Desired", wanted !== null && html`<code>${wanted}</code>`],
       ["Set by", why && `${why.winner.layer} ${why.winner.profile} ${why.winner.place}`],
       ["Last known", known?.held !== undefined && known?.held !== null && html`<code>${known.held}</code>${known.read_at && html`, read back <${When} at=${known.read_at} />`}`],

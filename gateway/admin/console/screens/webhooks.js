@@ -38,7 +38,7 @@ function NewWebhook({ reload }) {
       <button type="submit" class="main" disabled=${busy}>Add</button>
     </form>
     <${Problem} of=${problem} />
-    ${done && html`<p class="notice good" role="status">The secret that the receiver checks signatures with is shown once: <code>${done.secret}</code> <${Copy} text=${done.secret} /> <a href=${to(["webhooks", done.id])}>Send a test</a></p>`}
+    ${done && html`<p class="notice good" role="status">The secret that the receiver checks signatures with is shown once: <code>${done.secret}</code> <${Copy} text=${done.secret} of="the secret" /> <a href=${to(["webhooks", done.id])}>Send a test</a></p>`}
   <//>`;
 }
 

@@ -3,7 +3,7 @@ import { call, get } from "../api.js";
 import { html, useState } from "../dom.js";
 import { AFTER_SUCCESS, groupsOf, ON_ERROR } from "../groups.js";
 import { Choice, Problem, useAction, useLoad } from "../parts.js";
-import { go } from "../route.js";
+import { go, to } from "../route.js";
 
 // Devices, and values, that another screen chose for the next campaign.
 let handed = [];
@@ -148,6 +148,6 @@ function Packages() {
   return html`<label class="field"><span>Package</span><select name="package" required>
       ${firmware.map(({ id, name, version }) => html`<option key=${id} value=${id}>${name} ${version}</option>`)}
     </select></label>
-    ${data && !firmware.length && html`<p class="muted">There is none yet; <code>mogate package add</code> takes one in.</p>`}
+    ${data && !firmware.length && html`<p class="muted">There is none yet: the screen <a href=${to(["packages"])}>Packages</a> takes one in.</p>`}
     <${Problem} of=${problem} />`;
 }

@@ -98,7 +98,7 @@ def api(store: SqliteStore, tmp_path: Path, clock: Clock, held_back: list[float]
         SearchRoutes(store, clock).routes(),
         ImportRoutes(Bulk(store, inventory, clock)).routes(),
         callers=callers,
-        parts=Parts(inventory, store, Sealer(bytes(32)), clock, needs_reason=False),
+        parts=Parts(inventory, store, Sealer(bytes(32)), clock, needs_reason=False, data=Path()),
         health=Health(store),
     )
 

@@ -9,9 +9,9 @@ from typing import Any
 from aiohttp.test_utils import TestClient
 
 
-async def send(client: TestClient, what: str, rows: list[Any]) -> list[dict[str, Any]]:
+async def send(client: TestClient, what: str, rows: list[Any], query: str = "") -> list[dict[str, Any]]:
     lines = "\n".join(row if isinstance(row, str) else json.dumps(row) for row in rows)
-    async with client.post(f"/api/v1/{what}/bulk", data=lines.encode()) as response:
+    async with client.post(f"/api/v1/{what}/bulk{query}", data=lines.encode()) as response:
         found: list[dict[str, Any]] = await response.json()
         assert response.status == 200, found
         return found
@@ -42,6 +42,26 @@ async def test_each_row_has_an_outcome_of_its_own(client: TestClient) -> None:
     assert told[4]["why"].startswith("id: ")
     assert (await show(client, "/subscribers/ann"))["plan"] == "basic"
     assert (await show(client, "/subscribers/bob"))["attributes"] == {"a": "b"}
+
+
+async def test_a_dry_run_tells_what_would_become_of_each_row(client: TestClient) -> None:
+    """The same outcomes as the import that follows, also of rows that build on earlier ones; nobody is made."""
+    rows = [
+        {"id": "ann", "imsis": ["001010000000001"], "msisdn": "+15550100001"},
+        {"msisdn": "+15550100001"},
+        {"msisdn": "+15550100007"},
+        {"id": "eve", "imsis": ["001010000000001"]},
+        {"id": "bob", "imsis": ["1"]},
+        {"plan": "basic"},
+    ]
+    told = await send(client, "subscribers", rows, "?dry_run=true")
+    assert [one["outcome"] for one in told] == ["created", "present", "created", "failed", "failed", "failed"]
+    assert told[3]["why"] == "imsi 001010000000001 belongs to subscriber ann already"
+    assert await show(client, "/subscribers") == []
+    made = await send(client, "subscribers", rows)
+    assert [one["outcome"] for one in made] == [one["outcome"] for one in told]
+    told = await send(client, "subscribers", rows, "?dry_run=true")
+    assert [one["outcome"] for one in told] == ["present", "present", "present", "failed", "failed", "failed"]
 
 
 async def test_devices_come_with_the_accounts_they_have(client: TestClient) -> None:

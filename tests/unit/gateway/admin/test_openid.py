@@ -82,7 +82,7 @@ class Lab:
                 self.store, callers, self._folder, self.now, passwords=not settings, provider=rules.name
             ).routes(),
             callers=callers,
-            parts=Parts(inventory, self.store, sealer, self.now, needs_reason=False),
+            parts=Parts(inventory, self.store, sealer, self.now, needs_reason=False, data=Path()),
             health=Health(self.store),
             openid=OpenidFront(self.store, callers, self.edge, rules, sealer, self.now),
         )  # fmt: skip

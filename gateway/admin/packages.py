@@ -1,0 +1,97 @@
+"""The admin API's routes for the packages that devices can be told to fetch."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import get_args
+
+from gateway.admin.models.packages import PackageView
+from gateway.admin.routes import UPLOAD, Call, Route, Upload
+from gateway.errors import ConfigError, Conflict, NotFound
+from gateway.fleet.campaign import Campaign
+from gateway.outreach.campaigns import Campaigns
+from gateway.packages import Package, PackageKind, Packages
+
+_PAGE = 500
+_KINDS: tuple[PackageKind, ...] = get_args(PackageKind)
+
+
+class PackageRoutes:
+    """Packages of this host's data directory, and the campaigns that name them."""
+
+    def __init__(self, packages: Packages, campaigns: Campaigns, clock: Callable[[], datetime]) -> None:
+        self._packages = packages
+        self._campaigns = campaigns
+        self._clock = clock
+
+    def routes(self) -> tuple[Route, ...]:
+        """The route table."""
+        return (
+            Route("GET", "/packages", self.list_packages, "Packages for devices", gives=PackageView, many=True),
+            Route(
+                "POST", "/packages", self.add_package, "Take a package in: the body is the file as it is",
+                takes=UPLOAD, gives=PackageView, status=201,
+                query={
+                    "kind": f"what it is: {' or '.join(_KINDS)}",
+                    "file": "the name of the file",
+                    "name": "what to call it; without it, the name of the file",
+                    "version": "the version of what is in it; 1 without it",
+                },
+            ),
+            Route(
+                "DELETE", "/packages/{package}", self.remove_package,
+                "Remove a package that no campaign needs any more; links to it lead nowhere then", status=204,
+            ),
+        )  # fmt: skip
+
+    async def list_packages(self, _: Call) -> Sequence[PackageView]:
+        """All packages, the newest last."""
+        campaigns = await self._that_name_one()
+        return [self._view(package, campaigns) for package in self._packages.list()]
+
+    async def add_package(self, call: Call) -> PackageView:
+        """Keep what was uploaded; the same octets again under the same name and version are the same package."""
+        upload: Upload = call.body
+        if not upload.size_bytes:
+            raise ConfigError("the body is empty: it is to be the file")
+        kind = next((one for one in _KINDS if one == call.query.get("kind", "")), None)
+        if kind is None:
+            raise ConfigError(f"say what it is: {' or '.join(_KINDS)}", key="kind")
+        file = call.query.get("file", "")
+        name = call.query.get("name", "") or file.rpartition(".")[0] or file
+        if not name or "@" in name or max(map(len, (name, file, call.query.get("version", "")))) > 100:
+            raise ConfigError("a package needs a name of at most 100 characters, without @", key="name")
+        version = call.query.get("version", "") or "1"
+        package = await asyncio.to_thread(
+            self._packages.add, upload.file, kind, name, version, self._clock(), called=file or name
+        )
+        return self._view(package, await self._that_name_one())
+
+    async def remove_package(self, call: Call) -> None:
+        """Remove one."""
+        package = next((one for one in self._packages.list() if one.id == call.path["package"]), None)
+        if package is None:
+            raise NotFound(f"there is no package {call.path['package'][:40]!r}")
+        needing = [one.name for one in self._of(package, await self._that_name_one()) if one.ended_at is None]
+        if needing:
+            raise Conflict(f"campaign {needing[0]} gives this package to devices: stop it first")
+        self._packages.remove(package)
+
+    async def _that_name_one(self) -> list[Campaign]:
+        """Every campaign with a package."""
+        found: list[Campaign] = []
+        after = ""
+        while page := await self._campaigns.listed(after=after, limit=_PAGE):
+            found += [one for one in page if one.content.package]
+            after = page[-1].id
+        return found
+
+    def _of(self, package: Package, campaigns: Sequence[Campaign]) -> list[Campaign]:
+        names = (package.id, package.name, f"{package.name}@{package.version}")
+        return [one for one in campaigns if package.kind == "firmware" and one.content.package in names]
+
+    def _view(self, package: Package, campaigns: Sequence[Campaign]) -> PackageView:
+        kept = {name: getattr(package, name) for name in PackageView.model_fields if name != "campaigns"}
+        return PackageView(campaigns=[one.id for one in self._of(package, campaigns)], **kept)
