@@ -75,15 +75,22 @@ def test_the_tour_of_the_readme(gateway: Gateway) -> None:
 
 @pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.stem)
 def test_the_commands_of_a_guide(page: Path, tmp_path: Path) -> None:
-    """Every command that a how-to page shows with its output does that with a fresh demo operator."""
+    """Every command that a how-to page shows with its output does that, with the files that it shows."""
     with serving(tmp_path) as gateway:
+        for name, content in re.findall(
+            r"`([\w-]+\.json)`:\n\n```json\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL
+        ):
+            (gateway.folder / name).write_text(content)
         _take(_tour(page.read_text()), gateway)
 
 
 def _take(steps: list[Step], gateway: Gateway) -> None:
     """Run the steps; .json files and directories they name are in the gateway's folder, and ``> FILE`` keeps output."""
     for command, printed in steps:
-        words = [str(gateway.folder / word) if word.endswith((".json", "/")) else word for word in shlex.split(command)]
+        words = [
+            str(gateway.folder / word) if word.endswith((".json", "/")) else word
+            for word in shlex.split(command, comments=True)
+        ]
         output = gateway.run(*words[: words.index(">")] if ">" in words else words)
         if ">" in words:
             Path(words[-1]).write_text(output)
