@@ -17,7 +17,7 @@ from gateway.fleet import abilities
 from gateway.fleet.alert import CLIENT_EVENT, GENERIC, DeviceAlert
 from gateway.fleet.configuration import Configuration, ExplainedLeaf, configuration, configuration_key, explain
 from gateway.fleet.consistency import Breach
-from gateway.fleet.desired import DesiredMo, aligned
+from gateway.fleet.desired import ANY, DesiredMo, aligned, among_others
 from gateway.fleet.device import Device, imei_of, is_one_phone
 from gateway.fleet.mirror import Mirror, Outcome, Read
 from gateway.fleet.model import NEVER, Model, ReadBack, model_of
@@ -200,10 +200,17 @@ class Service:
         usual = self._roots | model_of(self._models, device).roots
         desired, theirs = {}, self.left_out(subscriber, device, "omadm")
         for key, values in self.configuration(subscriber, device).values.items():
-            root = own.get(key) or usual.get(key)
+            root = usual.get(key, "")
+            if not root.endswith(ANY):
+                root = own.get(key) or root
             if root and key not in theirs:
                 managed = self._catalogue.get(key)
-                desired[key] = aligned(DesiredMo(managed.moi, Uri.parse(root), managed.root, values), mirror)
+                if root.endswith(ANY):
+                    among = Uri.parse(root.removesuffix(ANY))
+                    mo = among_others(DesiredMo(managed.moi, among, managed.root, values, among), mirror)
+                else:
+                    mo = DesiredMo(managed.moi, Uri.parse(root), managed.root, values)
+                desired[key] = aligned(mo, mirror)
         return desired
 
     def offered(self, subscriber: Subscriber, device: Device, address: str) -> Offer:

@@ -16,12 +16,51 @@ from gateway.tree.uri import Uri
 
 
 class DesiredMo(NamedTuple):
-    """One MO as a device shall hold it: texts of leaves by their path below ``root`` (``ConRefs/1/ConRef``)."""
+    """One MO as a device shall hold it: texts of leaves by their path below ``root`` (``ConRefs/1/ConRef``).
+
+    ``among`` is the node below which it is one of several; all of that has to be known before its root is.
+    """
 
     moi: str
     root: Uri
     definition: Definition
     values: Mapping[str, str]
+    among: Uri | None = None
+
+    @property
+    def sought_at(self) -> Uri:
+        """Where the device is asked for it."""
+        return self.root if self.among is None else self.among
+
+
+ANY = "/<X>"
+"""Ends a root that is said of an object of which a device has several (an access point): it is any of those below."""
+
+
+def among_others(mo: DesiredMo, mirror: Mirror) -> DesiredMo:
+    """The MO, whose root is any below ``among``, at the one that has its key; else under a name that is free for it.
+
+    What else the device has there is not touched: another access point is somebody else's.
+    """
+    among = mo.sought_at
+    key, start = _key_of(mo.definition), len(f"{among}/")
+    wanted = mo.values.get(key.name, "") if key else ""
+    keys: dict[str, str | None] = {}
+    for uri, fact in mirror.facts.items():
+        if fact.exists and uri.startswith(f"{among}/"):
+            name, _, leaf = uri[start:].partition("/")
+            keys.setdefault(name, None)
+            if key is not None and leaf == key.name:
+                keys[name] = fact.effective
+    same = [
+        name for name, held in keys.items() if key and wanted and held is not None and key.format.same(held, wanted)
+    ]
+    # One of that name whose key nobody knows is that which was begun here.
+    name = own = wanted.replace("/", "-") or "1"
+    number = 2
+    while keys.get(name) is not None:
+        number, name = number + 1, f"{own}-{number}"
+    return mo._replace(root=among.join((same[0] if same else name,)))
 
 
 class _Level(dict[str, "_Level"]):

@@ -53,9 +53,10 @@ def plan(
     unknown: list[Uri] = []
     unread = [uri for uri in mirror.to_read if not is_given_up(mirror, uri)]
     for mo in desired:
-        root = str(mo.root)
-        if not mirror.knows(mo.root) and not is_given_up(mirror, root):
-            unknown.append(mo.root)
+        root, place = str(mo.root), mo.sought_at
+        if not mirror.knows(place) and not is_given_up(mirror, str(place)):
+            if place not in unknown:
+                unknown.append(place)
         elif (paths := _differing(mirror, uris, mo)) and not any(f"{uri}/".startswith(f"{root}/") for uri in unread):
             lacking.append((mo, paths))
     walked = LIST in state.refused_verbs

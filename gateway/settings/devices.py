@@ -62,7 +62,8 @@ class OmaDmModel(Table):
 
 class OmaDm(Table):
     """OMA DM. ``roots`` says where an MO is mounted on devices that were not asked (key of the MO -> URI), unless one
-    of ``models``, the first that matches, says otherwise for them.
+    of ``models``, the first that matches, says otherwise for them. One that ends in ``/<X>`` is any node below: that
+    which has the object's key, an access point's ``NAPID``.
 
     What a new account tells a device: ``server_id``, ``server_name`` for its user, and ``server_address``, the URL it
     posts to (empty: the first listener's, which only does for trials). ``notification_version`` is what package 0 says
