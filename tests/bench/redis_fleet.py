@@ -5,6 +5,7 @@ other identities. Every second subscriber has an RCC.14 client, every other one 
 from __future__ import annotations
 
 import asyncio
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -28,8 +29,11 @@ from gateway.store.redis.location import Location
 from gateway.store.redis.store import RedisStore
 from gateway.store.sqlite import SqliteStore
 
-_BATCH = 50
-_PROCESSES = 2
+MOST_TREES = 50_000
+"""Each takes the same, so no more of them are written."""
+_BATCH = 200
+_PROCESSES = 4
+_PATIENCE_SECONDS = 60
 
 Part = Literal["clients", "phones", "trees"]
 PARTS: tuple[Part, ...] = ("clients", "phones", "trees")
@@ -78,11 +82,14 @@ def write(server: RedisServer, like: Pattern, size: int) -> dict[Part, Written]:
     with ProcessPoolExecutor(_PROCESSES, mp_context=get_context("spawn")) as pool:
         for part in PARTS:
             numbers = [n for n in range(size) if has_client(n) == (part == "clients")]
+            if part == "trees":
+                numbers = numbers[:MOST_TREES]
             before, began = server.used_bytes(), time.perf_counter()
             shares = [(server.url, like, part, numbers[first::_PROCESSES]) for first in range(_PROCESSES)]
             list(pool.map(_write_share, *zip(*shares, strict=True)))
             octets = (server.used_bytes() - before) / len(numbers)
             found[part] = Written(len(numbers), round(octets), round(time.perf_counter() - began, 1))
+            print(f"{size:,} {part}: {found[part]}", file=sys.stderr, flush=True)
     return found
 
 
@@ -96,7 +103,8 @@ def household_writes(like: Pattern, part: Part, n: int) -> list[Write]:
 
 def _write_share(url: str, like: Pattern, part: Part, numbers: Sequence[int]) -> None:
     async def run() -> None:
-        store, now = await RedisStore.open(Location.parse(url).connect()), datetime.now(UTC)
+        servers = Location.parse(url).connect(timeout_seconds=_PATIENCE_SECONDS)
+        store, now = await RedisStore.open(servers), datetime.now(UTC)
         for first in range(0, len(numbers), _BATCH):
             some = numbers[first : first + _BATCH]
             await store.commit(*(one for n in some for one in household_writes(like, part, n)))

@@ -40,6 +40,8 @@ def measure(clients: int, rate: float, minutes: float) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="mogate-soak-") as folder:
         gateway = Gateway(Path(folder))
         gateway.environment |= {"MOGATE_STORE__URL": server.url, "MOGATE_STORE__DURABILITY": "any"}
+        # As an operator has it; the demo's traces of everything would grow for longer than this takes.
+        gateway.environment["MOGATE_TRACE__MODE"] = "failed"
         gateway.run("init", "--demo")
         gateway.start("--workers", "2")
         try:
