@@ -261,13 +261,14 @@ end
 for at = 3, #ARGV, 7 do
   local kind, name, prefix, first, last, part, parts = unpack(ARGV, at, at + 6)
   for n = part, sets(redis.call('HGET', KEYS[1], kind) or 0) - 1, parts do
-    found[#found + 1] = first == '' and by_prefix(name .. n, prefix) or by_time(name .. n, first, last)
+    local ids = first == '' and by_prefix(name .. n, prefix) or by_time(name .. n, first, last)
+    if #ids > 0 then found[#found + 1] = ids end
   end
 end
 return found
 """)
 """KEYS: kinds. ARGV: the subscriber to begin after, how many; then sources, each with its name. The first subscribers
-in each set of those."""
+in each set of those that has any."""
 
 ESTIMATE = _script(r"""
 local kind, name, prefix, first, last = unpack(ARGV)
