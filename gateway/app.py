@@ -56,6 +56,7 @@ from gateway.admin.detections import DetectionRoutes
 from gateway.admin.devices import DeviceRoutes
 from gateway.admin.dispatch import Parts
 from gateway.admin.events import EventRoutes
+from gateway.admin.exports import ExportRoutes
 from gateway.admin.imports import ImportRoutes
 from gateway.admin.instructions import InstructionRoutes
 from gateway.admin.jobs import JobRoutes
@@ -412,6 +413,7 @@ async def running(
             simulator.routes(),
             ShadowRoutes(findings).routes(),
             ImportRoutes(Bulk(store, inventory, now)).routes(),
+            ExportRoutes(store, sealer).routes(),
             callers=callers,
             parts=Parts(inventory, store, sealer, now, settings.admin.reason == "required", settings.data),
             health=health,

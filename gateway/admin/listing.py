@@ -16,6 +16,7 @@ from aiohttp import web
 from gateway.admin.models.base import Model
 from gateway.admin.routes import JSON_LINES, MAX_LISTED, Call, Route
 from gateway.errors import MogateError
+from gateway.fleet.table import format_cell
 
 CSV, EVENT_STREAM = "text/csv", "text/event-stream"
 MEDIA_TYPES = (CSV, JSON_LINES)
@@ -139,7 +140,7 @@ async def _tell(request: web.Request, news: Callable[[], Awaitable[list[bytes]]]
 
 def _csv_lines(rows: Sequence[Sequence[str]]) -> bytes:
     text = io.StringIO()
-    csv.writer(text).writerows(rows)
+    csv.writer(text).writerows([map(format_cell, row) for row in rows])
     return text.getvalue().encode()
 
 

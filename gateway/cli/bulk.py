@@ -1,13 +1,12 @@
-"""Commands that take over subscribers, devices, tokens and values in bulk, and write subscribers out alike."""
+"""Commands that take over subscribers, devices, tokens and values in bulk."""
 
 from __future__ import annotations
 
-import csv
 import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import Any, NamedTuple
 
 import click
 
@@ -17,9 +16,9 @@ from gateway.errors import ConfigError
 from gateway.fleet.row_mapping import ATTRIBUTE, FIELDS, LISTS
 
 ROWS_AT_ONCE = 2000
-READ_AT_ONCE = 1000
 MAX_PART_BYTES = 900_000
 JSON_LINES = (".jsonl", ".ndjson")
+VALUE_FIELDS = ("of", "node", "value")
 _file_argument = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 
 
@@ -70,59 +69,7 @@ def import_values(file: Path) -> tuple[object, str]:
     A row has of (anything that names a subscriber, or the id of a device), node and value. Those of one are set
     together. What is set already changes nothing, so an import that was cut off is run again.
     """
-    return send(file, "/values/bulk", _rows(file, ("of", "node", "value")))
-
-
-@click.command("export")
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@printing
-def export_subscribers(file: Path) -> tuple[object, str]:
-    """Write all subscribers into FILE as `mogate import subscribers` reads them: CSV, or JSON lines by the name's end.
-
-    For tables and other systems; what is set for them, their devices and all secrets are in `mogate export` alone.
-    """
-    try:
-        with file.open("x", encoding="utf-8", newline="") as out:
-            try:
-                count = _write_lines(out) if file.suffix in JSON_LINES else _write_table(out)
-            except BaseException:
-                file.unlink()  # half of them could be taken for all
-                raise
-    except FileExistsError:
-        raise ConfigError("is there already; name another file", file=file) from None
-    except OSError as error:
-        raise ConfigError(f"cannot be written: {error.strerror}", file=file) from None
-    return {"file": str(file), "count": count}, f"{file}: {count} subscribers"
-
-
-def _write_lines(out: TextIO) -> int:
-    count = 0
-    for one in _subscribers():
-        given = {name: one[name] for name in (*FIELDS["subscribers"], "attributes") if one[name]}
-        out.write(json.dumps(given, ensure_ascii=False) + "\n")
-        count += 1
-    return count
-
-
-def _write_table(out: TextIO) -> int:
-    # Which attributes there are is known when everybody was looked at.
-    attributes = sorted({name for one in _subscribers() for name in one["attributes"]})
-    table = csv.writer(out, lineterminator="\n")
-    table.writerow([*FIELDS["subscribers"], *(ATTRIBUTE + name for name in attributes)])
-    count = 0
-    for one in _subscribers():
-        own = [" ".join(one[name]) if name in LISTS else one[name] for name in FIELDS["subscribers"]]
-        table.writerow([*own, *(one["attributes"].get(name, "") for name in attributes)])
-        count += 1
-    return count
-
-
-def _subscribers() -> Iterator[dict[str, Any]]:
-    """All of them, by id, a page at a time."""
-    after = ""
-    while page := api("GET", "/subscribers", query={"after": after, "limit": str(READ_AT_ONCE)}):
-        yield from page
-        after = page[-1]["id"]
+    return send(file, "/values/bulk", _rows(file, VALUE_FIELDS, verbatim=("value",)))
 
 
 class Fault(NamedTuple):
@@ -175,7 +122,9 @@ def _count_lines(file: Path) -> int:
         return sum(chunk.count(b"\n") for chunk in iter(lambda: octets.read(1 << 20), b""))
 
 
-def _rows(file: Path, fields: Collection[str], free: str = "") -> Iterator[tuple[int, str]]:
+def _rows(
+    file: Path, fields: Collection[str], free: str = "", verbatim: Collection[str] = ()
+) -> Iterator[tuple[int, str]]:
     """Each row of the file as a line of JSON, with the line it is from."""
     if file.suffix in JSON_LINES:
         try:
@@ -184,7 +133,7 @@ def _rows(file: Path, fields: Collection[str], free: str = "") -> Iterator[tuple
         except UnicodeDecodeError as error:
             raise ConfigError(f"is not in UTF-8: {error}", file=file) from None
         return
-    for number, row in read_rows(file, fields, free=free):
+    for number, row in read_rows(file, fields, free=free, verbatim=verbatim):
         given: dict[str, Any] = {name: text for name, text in row.items() if not name.startswith(ATTRIBUTE)}
         for name in set(LISTS) & given.keys():
             given[name] = given[name].split()

@@ -12,8 +12,8 @@ import click
 from gateway import report
 from gateway.admin.client import segment
 from gateway.cli import node_sets, objects
-from gateway.cli.bulk import export_subscribers
 from gateway.cli.common import api, printing, removal
+from gateway.cli.exporting import export_devices, export_subscribers
 from gateway.errors import ConfigError
 
 
@@ -129,6 +129,9 @@ def subscriber_state(ref: str, state: str, application: str) -> tuple[object, st
 @click.group()
 def device() -> None:
     """Devices."""
+
+
+device.add_command(export_devices)
 
 
 @device.command("list")

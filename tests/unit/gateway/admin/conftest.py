@@ -17,6 +17,7 @@ from gateway.admin.caller import Callers
 from gateway.admin.devices import DeviceRoutes
 from gateway.admin.dispatch import Parts
 from gateway.admin.events import EventRoutes
+from gateway.admin.exports import ExportRoutes
 from gateway.admin.imports import ImportRoutes
 from gateway.admin.metrics import MetricsRoutes
 from gateway.admin.people import PeopleRoutes
@@ -97,6 +98,7 @@ def api(store: SqliteStore, tmp_path: Path, clock: Clock, held_back: list[float]
         AuditRoutes(store, inventory).routes(),
         SearchRoutes(store, clock).routes(),
         ImportRoutes(Bulk(store, inventory, clock)).routes(),
+        ExportRoutes(store, Sealer(bytes(32))).routes(),
         callers=callers,
         parts=Parts(inventory, store, Sealer(bytes(32)), clock, needs_reason=False, data=Path()),
         health=Health(store),
