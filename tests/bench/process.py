@@ -20,8 +20,16 @@ def cpu_seconds(pid: int) -> float:
 
 def resident_bytes(pid: int) -> int:
     """The memory of that process that is in RAM."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    found = re.search(r"VmRSS:\s+(\d+) kB", status)
+    return _memory(pid, "VmRSS")
+
+
+def own_bytes(pid: int) -> int:
+    """The same without pages of files, which the kernel takes back when it wants them."""
+    return _memory(pid, "RssAnon")
+
+
+def _memory(pid: int, name: str) -> int:
+    found = re.search(rf"{name}:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
     assert found is not None
     return int(found[1]) * 1024
 
