@@ -27,13 +27,16 @@ function csvOf(text) {
 function rowOf(names, cells) {
   const row = {};
   names.forEach((name, place) => {
-    const cell = (cells[place] ?? "").trim();
+    const cell = textOf((cells[place] ?? "").trim());
     if (!cell) return;
     if (name.startsWith(ATTRIBUTE)) row.attributes = { ...row.attributes, [name.slice(ATTRIBUTE.length)]: cell };
     else row[name] = LISTS.includes(name) ? cell.split(/\s+/) : cell;
   });
   return row;
 }
+
+// A cell that a spreadsheet would take for a formula has an apostrophe before it, as gateway/fleet/table.py writes it.
+const textOf = (cell) => (/^'+(?:[=@\uff1d\uff20\t\r\n]|[+\uff0b\uff0d-](?![0-9.]+$))/.test(cell) ? cell.slice(1) : cell);
 
 // The records of a CSV text, { line, cells } each; a semicolon separates where the first line has no comma. RFC 4180
 function recordsOf(text) {
