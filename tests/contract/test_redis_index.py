@@ -16,6 +16,7 @@ from gateway.fleet.subscriber import Subscriber
 from gateway.store.protocol import DeleteDevice, PutDevice, PutSubscriber, Write
 from gateway.store.redis.finding import Seeking
 from gateway.store.redis.location import Location
+from gateway.store.redis.scripts import FIND
 from gateway.store.redis.servers import Errand
 from gateway.store.redis.store import RedisStore
 
@@ -71,6 +72,24 @@ async def test_what_is_rare_is_not_walked_to(
     half = len(found) // 2
     rest = store.search(parse_search(asked, NOW), after=found[half - 1] if half else "")
     assert [one.subscriber.id async for one in rest] == found[half:]
+    await store.close()
+
+
+async def test_others_get_their_turn_in_a_search_by_last_contact(
+    store: RedisStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its scripts are sent one by one: a server takes all that comes together before anybody else's commands."""
+    together: list[int] = []
+    run = store._servers.run
+
+    async def spy(errands: Sequence[Errand]) -> list[Any]:
+        together.append(sum(one.request[:2] == ("EVALSHA", FIND.digest) for one in errands))
+        return await run(errands)
+
+    monkeypatch.setattr(store._servers, "run", spy)
+    assert [one.subscriber.id async for one in store.search(parse_search("seen<181m", NOW))]
+    assert together.count(1) > 1
+    assert max(together) == 1
     await store.close()
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from gateway.fleet.search import Search
 from gateway.store.protocol import Household
 from gateway.store.redis import scripts
-from gateway.store.redis.kinds import Lead, Source, leading
+from gateway.store.redis.kinds import SEEN, Lead, Source, leading
 from gateway.store.redis.layout import Command, Home, Keys, parse_cell
 from gateway.store.redis.servers import Errand, Servers
 
@@ -97,7 +97,12 @@ class Households:
     async def _next_ids(self, shards: Sequence[str], lows: Mapping[str, str], sources: Sources) -> list[list[str]]:
         """The next ids of each of these shards."""
         asked = [(name, command) for name in shards for command in self._finding(name, lows[name], sources[name])]
-        answers = await self._servers.run([Errand(name, command) for name, command in asked])
+        errands = [Errand(name, command) for name, command in asked]
+        if any(one.kind == SEEN for name in shards for one in sources[name]):
+            # A server takes all that was sent together before it looks at anybody else's; each of these takes long.
+            answers = [(await self._servers.run([errand]))[0] for errand in errands]
+        else:
+            answers = await self._servers.run(errands)
         lists: dict[str, list[list[bytes]]] = {name: [] for name in shards}
         for (name, _), answer in zip(asked, answers, strict=True):
             lists[name] += answer if sources[name] else [answer]
