@@ -183,6 +183,10 @@ class Service:
         # Who owns what follows from what the device speaks.
         return f"{key}.{self._networks}.{'+'.join(spoken(device))}"
 
+    def model(self, device: Device) -> Model:
+        """What is known beforehand of devices like this."""
+        return model_of(self._models, device)
+
     def breaches(self, subscriber: Subscriber, device: Device) -> list[Breach]:
         """The rules over several nodes that this device's selection breaks."""
         return self._profiles.breaches(self.selection(subscriber, device))
@@ -279,10 +283,10 @@ class Service:
         state = device.omadm
         if state is None or abilities.TNDS in state.refused_verbs:
             return None
-        declared = model_of(self._models, device).subtrees if self._models else "auto"
-        if declared == "auto":
-            return self._tnds if state.serializes else None
-        return None if declared == "off" else declared
+        model = model_of(self._models, device)
+        if model.subtrees == "auto":
+            return model.tnds or self._tnds if state.serializes else None
+        return None if model.subtrees == "off" else model.subtrees
 
     def _policy(self, device: Device) -> ReadBack:
         return (model_of(self._models, device).read_back if self._models else None) or self._read_back

@@ -114,7 +114,8 @@ class CpDocuments:
             raise ConfigError(f"{security!r} does not secure OMA CP; there are {known}", key="security") from None
         document = self._document(subscriber, device, account)
         body = encode_document(document)
-        proof = prove(method, body, imsi=sim_of(subscriber, device), pin=pin, imsi_form=self._settings.imsi_key)
+        imsi_form = self._service.model(device).imsi_key or self._settings.imsi_key
+        proof = prove(method, body, imsi=sim_of(subscriber, device), pin=pin, imsi_form=imsi_form)
         octets = encode_push(push(body, proof))
         ports = Ports(source=self._sms.push_source_port)
         says = {"content type": push(body, proof).content_type, "SEC": method.name}

@@ -53,7 +53,8 @@ class Accounts:
         settings = self._settings
         called_at = state.resync_at if state else None
         is_called = called_at is not None and now - called_at < timedelta(seconds=settings.resync_seconds)
-        further = (RESYNC_NONCES[settings.resync_nonce],) if is_called else ()
+        # However the device understands that nonce: it is as well known in either way.
+        further = tuple(RESYNC_NONCES.values()) if is_called else ()
         challenges = self._challenges(header, state.client.nonce if state else b"", now, further)
         client = self._account(state.client, challenges) if state else replace(self._stranger, challenges=challenges)
         continuation = ""

@@ -65,12 +65,13 @@ class OmaDmPushes:
         if server is None:
             raise ConfigError(f"device {device.id} has no OMA DM account to be notified by; bootstrap it first")
         resync = resync or not server.nonce
-        nonce = RESYNC_NONCES[self._settings.resync_nonce] if resync else server.nonce
+        model = self._service.model(device)
+        nonce = RESYNC_NONCES[model.resync_nonce or self._settings.resync_nonce] if resync else server.nonce
         given = Notification(
             session_id=session_id,
             server_id=self._settings.server_id,
             ui_mode=UiMode[ui_mode.upper().replace("-", "_")],
-            version=self._settings.notification_version,
+            version=model.notification_version or self._settings.notification_version,
         )
         digest = self._sealer.unseal(server.secret, CREDENTIAL_PURPOSE).decode()
         octets = encode_notification(given, digest, nonce)
@@ -104,8 +105,10 @@ class OmaDmPushes:
         connection = f"{bootstrap.INBOX}/{naps[0].name}" if naps else ""
         subtrees = [account_subtree(account, connection=connection), *naps]
         loc_uri = device.omadm.loc_uri if device.omadm else ""
-        message = bootstrap_message(account, loc_uri, subtrees, self._settings.tnds)
-        proof = prove(method, message, imsi=sim_of(subscriber, device), pin=pin, imsi_form=self._omacp.imsi_key)
+        model = self._service.model(device)
+        message = bootstrap_message(account, loc_uri, subtrees, model.tnds or self._settings.tnds)
+        imsi_form = model.imsi_key or self._omacp.imsi_key
+        proof = prove(method, message, imsi=sim_of(subscriber, device), pin=pin, imsi_form=imsi_form)
         says = {"content type": bootstrap.CONTENT_TYPE, "SEC": method.name, "MAC": proof.mac}
         prepared = self._prepared(
             "OMA DM bootstrap", says, _readable(message), bootstrap.push(message, proof), reference

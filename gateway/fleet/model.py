@@ -46,7 +46,8 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     command: node by node with "off", with "auto" only to a device that has shown that it serializes them. With
     ``replaces_subtrees`` they take a Replace of one as well. ``updates`` are the firmware packages for devices that ask
     for one, by a pattern for the software that they have. ``diagnostics`` is what DiagMon's nodes are called on them
-    where that is different.
+    where that is different. ``notification_version``, ``resync_nonce``, ``tnds`` and ``imsi_key`` are how they read
+    what is pushed to them, where the settings for all have it otherwise.
     """
 
     manufacturer: str = "*"
@@ -58,6 +59,10 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     replaces_subtrees: bool = False
     updates: dict[str, str] = {}
     diagnostics: Diagnostics | None = None
+    notification_version: int | None = None
+    resync_nonce: Literal["octets", "text"] | None = None
+    tnds: TndsForm | None = None
+    imsi_key: Literal["semi-octets", "digits"] | None = None
 
     def matches(self, device: Device) -> bool:
         """Whether the device is one of these."""

@@ -47,6 +47,8 @@ class OmaDmModel(Table):
     ``updates`` starts a firmware update when a device, or its user, asks for one: a pattern for the software that it
     has -> the package (name or name@version). The first that matches counts; "*" also matches software nobody knows.
     ``diagnostics`` is what the nodes of DiagMon are called on them, all of which ``omadm.diagnostics`` has otherwise.
+    ``notification_version``, ``resync_nonce`` and ``tnds`` go before those of ``omadm``, and ``imsi_key`` before that
+    of ``omacp``, in what is pushed to them.
     """
 
     manufacturer: Annotated[str, Field(min_length=1)] = "*"
@@ -58,6 +60,10 @@ class OmaDmModel(Table):
     replaces_subtrees: bool = False
     updates: dict[str, str] = {}
     diagnostics: Diagnostics | None = None
+    notification_version: Annotated[int, Field(ge=1, le=1023)] | None = None
+    resync_nonce: Literal["octets", "text"] | None = None
+    tnds: Literal["wbxml", "inline", "xml"] | None = None
+    imsi_key: Literal["semi-octets", "digits"] | None = None
 
 
 class OmaDm(Table):
