@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import base64
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal, TypeAlias, get_args
 
 import msgspec
@@ -32,9 +32,9 @@ from adapters.omadm.messages import (
     SyncML,
     Unknown,
 )
-from adapters.omadm.xml import decode_xml, encode_xml
-from adapters.wbxml.codec import DEFAULT_HEADER, Header, decode_first
-from adapters.wbxml.codec import decode as decode_wbxml
+from adapters.omadm.xml import decode_xml_in_steps, encode_xml
+from adapters.wbxml.codec import DEFAULT_HEADER, Header
+from adapters.wbxml.codec import decode_in_steps as decode_wbxml_in_steps
 from adapters.wbxml.codec import encode as encode_wbxml
 from adapters.wbxml.element import AnyElement
 from gateway.errors import DecodeError, LimitExceeded
@@ -107,23 +107,54 @@ def decode(body: bytes, encoding: Encoding) -> tuple[SyncML, Encoding]:
 
     Raises: DecodeError; LimitExceeded for more than 500 commands in all, 1000 items in one, or a value over its width.
     """
-    if not encoding.wbxml:
-        return _message(decode_xml(body), in_wbxml=False), encoding
-    header, root = decode_wbxml(body)
-    return _message(root, in_wbxml=True), Encoding(encoding.media_type, wbxml=True, header=header)
+    opened = open_message(body, encoding)
+    return opened.read(), opened.encoding
 
 
-def decode_header(body: bytes, encoding: Encoding) -> tuple[SyncHdr, Encoding]:
-    """The header of a message alone, and the encoding its answer should have: nothing behind the header is looked at.
+def open_message(body: bytes, encoding: Encoding) -> Opened:
+    """The message with its header read, and nothing behind that looked at.
 
     Raises: as ``decode`` does.
     """
-    if encoding.wbxml:
-        header, root = decode_first(body)
-        encoding = Encoding(encoding.media_type, wbxml=True, header=header)
-    else:
-        root = decode_xml(body, until="SyncHdr")
-    return _sync_hdr(_required(_root(root), "SyncHdr")), encoding
+    if not encoding.wbxml:
+        return Opened(decode_xml_in_steps(body), encoding)
+    header, steps = decode_wbxml_in_steps(body)
+    return Opened(steps, Encoding(encoding.media_type, wbxml=True, header=header))
+
+
+class Opened:
+    """A message of which the rest is read when it is asked for. ``encoding`` is the one its answer should have.
+
+    ``unread`` are octets that stand for all it says besides its header: where they are the same, it says the same. They
+    are b"" when the header was not the first.
+    """
+
+    def __init__(self, steps: Iterator[tuple[AnyElement, bytes]], encoding: Encoding) -> None:
+        self.encoding = encoding
+        self._steps = steps
+        self._root, self.unread = next(steps)
+        fields = _root(self._root)
+        if "SyncHdr" not in fields and self.unread:
+            self._root, self.unread = next(steps)
+            fields = _root(self._root)
+        self.header = _sync_hdr(_required(fields, "SyncHdr"))
+        self._message: SyncML | None = None
+
+    @property
+    def is_read(self) -> bool:
+        """Whether somebody asked for the rest."""
+        return self._message is not None
+
+    def read(self) -> SyncML:
+        """The whole message.
+
+        Raises: as ``decode`` does.
+        """
+        if self._message is None:
+            if self.unread:
+                self._root, _ = next(self._steps)
+            self._message = _message(self.header, self._root, in_wbxml=self.encoding.wbxml)
+        return self._message
 
 
 def encode(message: SyncML, encoding: Encoding) -> bytes:
@@ -141,10 +172,8 @@ def encode(message: SyncML, encoding: Encoding) -> bytes:
     return encode_xml(root, header.ver_dtd)
 
 
-def _message(root: AnyElement, in_wbxml: bool) -> SyncML:
-    fields = _root(root)
-    header = _sync_hdr(_required(fields, "SyncHdr"))
-    body = _required(fields, "SyncBody")
+def _message(header: SyncHdr, root: AnyElement, in_wbxml: bool) -> SyncML:
+    body = _required(_root(root), "SyncBody")
     commands = _commands(body if isinstance(body, list) else (), in_wbxml)
     if _count(commands) > MAX_COMMANDS:
         raise LimitExceeded(f"more than {MAX_COMMANDS} commands")

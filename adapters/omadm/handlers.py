@@ -19,10 +19,10 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 from msgspec.structs import replace
 
-from adapters.omadm import codec, tracing
+from adapters.omadm import codec, standing, tracing
 from adapters.omadm.accounts import NONCE_BYTES, Accounts, certifies
 from adapters.omadm.auth import NO_PROOF, Proof, body_digest, format_mac, parse_mac, verify
-from adapters.omadm.codec import Encoding, UnsupportedMediaType
+from adapters.omadm.codec import Opened, UnsupportedMediaType
 from adapters.omadm.commands import Contents, no_contents
 from adapters.omadm.counting import count_end, count_turn
 from adapters.omadm.messages import SyncHdr, SyncML
@@ -40,7 +40,7 @@ from adapters.omadm.session_record import Session, decode_session, encode_sessio
 from adapters.omadm.steps import AfterReset, Requested, Step, Steps, Writer, ignored, left_alone
 from gateway.detections import Detections
 from gateway.errors import Conflict, DecodeError, LimitExceeded, Unavailable
-from gateway.fleet.device import Device
+from gateway.fleet.device import Device, OmaDmState
 from gateway.observe import metrics
 from gateway.observe.around import Around, bare
 from gateway.observe.load import Load, spread
@@ -162,13 +162,12 @@ class OmaDmFront:
             if size > self._settings.max_message_bytes:
                 raise LimitExceeded(f"over {self._settings.max_message_bytes} octets")
             arrival = _arrival(request, body)
-            told: SyncML | SyncHdr
-            if arrival.proof.mac is None:
-                told, encoding = self._decode(body, encoding)
-            else:
-                told, encoding = codec.decode_header(body, encoding)
+            opened = codec.open_message(body, encoding)
+            if self._load.is_overloaded and arrival.proof.mac is None:
+                self._read(opened)
+            encoding = opened.encoding
             metrics.count(metrics.dm_messages, "received", "wbxml" if encoding.wbxml else "xml")
-            exchange = await self._exchange(told, body, arrival, encoding, _certificate(request))
+            exchange = await self._exchange(opened, body, arrival, _certificate(request))
             headers = {"Content-Type": encoding.media_type, "Cache-Control": "no-store"}
             if exchange.mac:
                 headers[MAC_HEADER] = exchange.mac
@@ -211,37 +210,33 @@ class OmaDmFront:
         )
         return Response(status, exchange.octets if exchange else reason.encode(), headers)
 
-    def _decode(self, body: bytes, encoding: Encoding) -> tuple[SyncML, Encoding]:
-        message, encoding = codec.decode(body, encoding)
+    def _read(self, opened: Opened) -> SyncML:
+        message = opened.read()
         if self._load.is_overloaded and begins_session(message):
             # Sessions under way are let finish: a device that is cut off has to begin anew.
             raise _shed()
-        return message, encoding
+        return message
 
-    async def _exchange(
-        self, told: SyncML | SyncHdr, body: bytes, arrival: Arrival, encoding: Encoding, certificate: bytes
-    ) -> Exchange:
+    async def _exchange(self, opened: Opened, body: bytes, arrival: Arrival, certificate: bytes) -> Exchange:
         for _ in range(2):
             try:
-                return await self._take_step(told, body, arrival, encoding, certificate)
+                return await self._take_step(opened, body, arrival, certificate)
             except Conflict:
                 # Another message of this device was quicker: look again, once.
                 continue
         raise Unavailable("two messages of one device at once", RETRY_AFTER_SECONDS)
 
-    async def _step(
-        self, told: SyncML | SyncHdr, body: bytes, arrival: Arrival, encoding: Encoding, certificate: bytes
-    ) -> Exchange:
-        """Load, take the two steps, save; of a signed message only the header is ``told`` before its MAC is checked.
+    async def _step(self, opened: Opened, body: bytes, arrival: Arrival, certificate: bytes) -> Exchange:
+        """Load, take the two steps, save; of a signed message only the header is read before its MAC is checked.
 
         Raises: Conflict when another message of the device was saved meanwhile.
         Spec: OMA-TS-DM_Security-V1_2 5.4
         """
         now, nonce = self._clock(), secrets.token_bytes(NONCE_BYTES)
-        header = told.header if isinstance(told, SyncML) else told
+        header, encoding = opened.header, opened.encoding
         contact = await self._store.load_contact(header.source, now)
         if contact is None or contact.device.omadm is None:
-            return self._meet_stranger(told, arrival, encoding, nonce, now)
+            return self._meet_stranger(opened, arrival, nonce, now)
         record, state = contact.session, contact.device.omadm
         session = decode_session(self._opened(record)) if record else None
         if session is not None and session.last_request == arrival.digest:
@@ -253,10 +248,12 @@ class OmaDmFront:
         peer, writer = self._accounts.peer(header, state, encoding, nonce, now), Writer(encoding)
         if certificate and certifies(certificate, state):
             arrival = arrival._replace(proof=arrival.proof._replace(certified=True))
-        told = self._proven(told, body, encoding, peer, arrival)
+        told = self._told(opened, state, peer, arrival)
         received = self._heard(contact, session, told, peer, nonce, arrival)
         if received.authenticated:
             step = await self._steps.take(contact, received, peer, writer, now)
+            if received.started and opened.is_read:
+                step = step._replace(device=standing.remember(contact.device, step.device, opened))
         else:
             failures = self._note_failure(contact.device, received, now)
             step = Step(contact.device, failures, self._steps.respond(received, (), peer, writer, now))
@@ -290,17 +287,20 @@ class OmaDmFront:
             self._store.touch(contact.device.id, now)
         if self._tracer.wants(failed=tracing.is_failure(received), armed=is_armed(contact.device, now)):
             reply = step.reply._replace(message=message_out)
-            self._trace(contact.device, told, body, encoding, received, reply, octets, now)
+            self._trace(contact.device, opened, told, body, received, reply, octets, now)
         turn, commands = received.turn.name.lower(), len(step.reply.sent)
         return Exchange(octets, contact.device.id, turn, commands, mac, received.authenticated)
 
-    def _proven(
-        self, told: SyncML | SyncHdr, body: bytes, encoding: Encoding, peer: Peer, arrival: Arrival
-    ) -> SyncML | SyncHdr:
-        """The whole message, unless its MAC does not prove the sender: then the header, for the rest is not read."""
-        if isinstance(told, SyncML) or not verify(told.cred, peer.client, peer.auth, arrival.proof).is_accepted:
-            return told
-        return self._decode(body, encoding)[0]
+    def _told(self, opened: Opened, state: OmaDmState, peer: Peer, arrival: Arrival) -> SyncML | SyncHdr:
+        """The whole message, unless its MAC does not prove the sender: then the header, for the rest is not read.
+
+        Of an opening that the device repeats it is what that comes down to.
+        """
+        header, proof = opened.header, arrival.proof
+        if proof.mac is not None and not verify(header.cred, peer.client, peer.auth, proof).is_accepted:
+            return header
+        known = None if self._load.is_overloaded else standing.recall(opened, state)
+        return known or self._read(opened)
 
     def _heard(
         self,
@@ -331,9 +331,9 @@ class OmaDmFront:
     def _trace(
         self,
         device: Device,
+        opened: Opened,
         told: SyncML | SyncHdr,
         body: bytes,
-        encoding: Encoding,
         received: Received,
         reply: Reply,
         octets: bytes,
@@ -343,9 +343,9 @@ class OmaDmFront:
             return TraceEntry(
                 owner=device.id,
                 at=now,
-                protocol=tracing.protocol_of(encoding),
-                # What nobody has read cannot be searched for secrets either.
-                request=tracing.cover(body, told, tracing.typed_in(received)) if isinstance(told, SyncML) else b"",
+                protocol=tracing.protocol_of(opened.encoding),
+                # What nobody may read cannot be searched for secrets either.
+                request=b"" if told is opened.header else tracing.cover(body, opened.read(), tracing.typed_in(received)),
                 answer=tracing.cover(octets, reply.message),
                 decisions=tracing.decisions(received, reply),
                 proven=received.authenticated,
@@ -359,14 +359,12 @@ class OmaDmFront:
             armed=is_armed(device, now),
         )
 
-    def _meet_stranger(
-        self, told: SyncML | SyncHdr, arrival: Arrival, encoding: Encoding, nonce: bytes, now: datetime
-    ) -> Exchange:
+    def _meet_stranger(self, opened: Opened, arrival: Arrival, nonce: bytes, now: datetime) -> Exchange:
         """The answer to a device nobody knows: the challenge a known one would get, and nothing stored."""
-        header = told.header if isinstance(told, SyncML) else told
+        header, encoding = opened.header, opened.encoding
         peer, writer = self._accounts.peer(header, None, encoding, nonce, now), Writer(encoding)
-        if isinstance(told, SyncML):
-            received = receive(None, told, peer, nonce=nonce, arrival=arrival)
+        if arrival.proof.mac is None:
+            received = receive(None, self._read(opened), peer, nonce=nonce, arrival=arrival)
         else:
             received = refuse_forged(None, header, peer, nonce)
         reply = self._steps.respond(received, (), peer, writer, now)

@@ -6,7 +6,7 @@ Spec: OMA-TS-SyncML_RepPro-V1_2 5; W3C XML 1.0
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from typing import NoReturn
 from xml.parsers import expat
 
@@ -22,21 +22,29 @@ DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'
 
 _METINF = ' xmlns="syncml:metinf"'
 _NAMESPACES = {"SyncML": ' xmlns="SYNCML:SYNCML1.2"', "MgmtTree": ' xmlns="syncml:dmddf1.2"'}
+_END_OF_HEADER = re.compile(rb"</(?:[\w.-]+:)?SyncHdr\s*>")
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-class _ReachedError(Exception):
-    """The element is complete up to which a document was to be read."""
-
-
-def decode_xml(data: bytes, until: str = "") -> AnyElement:
+def decode_xml(data: bytes) -> AnyElement:
     """The root element. Tags are local names; comments, and white space between children, are gone.
 
     The character set is what the byte-order mark or the XML declaration says, UTF-8 without either. A DOCTYPE may name
     a DTD, which is never read; one that declares anything is refused, as are entities and processing instructions.
-    With ``until`` nothing is read behind the first element of that name: the root element ends with it.
 
     Raises: DecodeError; LimitExceeded over 256 KiB, 20 000 elements, or 32 levels (64 where a MgmtTree is open).
+    """
+    *_, (root, _) = decode_xml_in_steps(data)
+    return root
+
+
+def decode_xml_in_steps(data: bytes) -> Iterator[tuple[AnyElement, bytes]]:
+    """The root element of a message twice: as far as its SyncHdr, if that is the first child, and as a whole.
+
+    Nothing is looked at before it is asked for. With the first comes all that is still to be read, as octets that have
+    the same meaning wherever they are the same; the second comes with b"".
+
+    Raises: as ``decode_xml`` does.
     """
     if len(data) > MAX_BYTES:
         raise LimitExceeded(f"the message has {len(data)} octets, more than {MAX_BYTES}")
@@ -80,17 +88,20 @@ def decode_xml(data: bytes, until: str = "") -> AnyElement:
     parser.buffer_text = True
     parser.StartElementHandler = start
     parser.CharacterDataHandler = characters
-    parser.EndElementHandler = _ending_at(until, end, open_elements) if until else end
+    parser.EndElementHandler = end
     parser.StartDoctypeDeclHandler = _check_doctype
     parser.SkippedEntityHandler = _refuse_entity
     parser.ProcessingInstructionHandler = _refuse_instruction
+    # What looks like the end of the header may stand in a comment or before anything else: then it is none.
+    cut = found.end() if (found := _END_OF_HEADER.search(data)) else 0
     try:
-        parser.Parse(data, True)
-    except _ReachedError:
-        return open_elements[0][0], children
+        parser.Parse(data[:cut], False)
+        if len(open_elements) == len(children) == 1 and children[0][0] == "SyncHdr":
+            yield (open_elements[0][0], list(children)), data[: data.find(b"SyncHdr")] + data[cut:]
+        parser.Parse(data[cut:], True)
     except (expat.ExpatError, LookupError, ValueError) as error:  # the last two: a character set Python cannot map
         raise DecodeError(f"not XML: {error}", parser.ErrorByteIndex) from None
-    return children[0]
+    yield children[0], b""
 
 
 def encode_xml(root: AnyElement, version: str = "1.2") -> bytes:
@@ -129,17 +140,6 @@ def _escape(text: str | bytes) -> str:
     elif "&" in text:
         text = text.replace("&", "&amp;")
     return text.replace("<", "&lt;").replace(">", "&gt;") if "<" in text or ">" in text else text
-
-
-def _ending_at(until: str, end: Callable[[str], None], open_elements: Sequence[object]) -> Callable[[str], None]:
-    """The handler of end tags that ends the parse behind an element of that name below the root."""
-
-    def end_at(tag: str) -> None:
-        end(tag)
-        if open_elements and tag.rpartition(":")[2] == until:
-            raise _ReachedError
-
-    return end_at
 
 
 def _check_blank(text: str) -> None:

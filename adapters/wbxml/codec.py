@@ -6,7 +6,7 @@ Spec: WAP-192-WBXML 5, 7; OMA-TS-SyncML_RepPro-V1_2 (WBXML definitions)
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, cast
 
@@ -35,7 +35,6 @@ NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _NAME = re.compile(r"[^\W\d][\w.-]*")
 
 _END = bytes((END,))
-_FRAGMENTS = frozenset((STR_I, STR_T, OPAQUE, ENTITY))
 _END_CHARACTER, _INLINE = chr(END), chr(STR_I)
 _OPAQUE = bytes((OPAQUE,))
 _DATA = bytes((TAGS[SYNCML].index("Data") | WITH_CONTENT, STR_I))
@@ -88,29 +87,28 @@ def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[Header, AnyEle
     Raises: DecodeError; LimitExceeded for a size, depth or count over ``limits``.
     Spec: WAP-192-WBXML 5
     """
+    header, steps = decode_in_steps(data, limits)
+    *_, (root, _) = steps
+    return header, root
+
+
+def decode_in_steps(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[Header, Iterator[tuple[AnyElement, bytes]]]:
+    """The header, and the root element twice: as far as its first child, if that has children, and as a whole.
+
+    Nothing is looked at before it is asked for. With the first comes all that is still to be read, as octets that have
+    the same meaning wherever they are the same; the second comes with b"".
+
+    Raises: as ``decode`` does, the iterator too.
+    """
     if len(data) > limits.body_bytes:
         raise LimitExceeded(f"the document has {len(data)} octets, more than {limits.body_bytes}")
     # No SyncML document ends in NUL. The END put behind it closes an imaginary element around the root.
     data = data.rstrip(b"\0") + _END
     try:
         header, strings, start = decode_header(data, limits)
-        return header, _decode_body(data, start, strings, limits)
     except (UnicodeDecodeError, ValueError, IndexError) as error:
         raise malformed(error, len(data) - 1) from None
-
-
-def decode_first(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[Header, AnyElement]:
-    """The header and the root element with its first child alone: what stands behind that is not looked at.
-
-    Raises: as ``decode`` does.
-    Spec: WAP-192-WBXML 5
-    """
-    try:
-        _, strings, start = decode_header(data, limits)
-        end = _end_of_first(data, start, strings)
-    except (UnicodeDecodeError, ValueError, IndexError) as error:
-        raise malformed(error, len(data)) from None
-    return decode(data[:end] + _END, limits)
+    return header, _decode_steps(data, start, strings, limits)
 
 
 def encode(root: AnyElement, header: Header = DEFAULT_HEADER) -> bytes:
@@ -302,7 +300,14 @@ class _Heads:
             self._level = 0
 
 
-def _decode_body(data: bytes, pos: int, strings: Strings, limits: Limits) -> AnyElement:
+def _decode_steps(data: bytes, start: int, strings: Strings, limits: Limits) -> Iterator[tuple[AnyElement, bytes]]:
+    try:
+        yield from _decode_body(data, start, strings, limits)
+    except (UnicodeDecodeError, ValueError, IndexError) as error:
+        raise malformed(error, len(data) - 1) from None
+
+
+def _decode_body(data: bytes, start: int, strings: Strings, limits: Limits) -> Iterator[tuple[AnyElement, bytes]]:
     # The hot path: a leaf with one inline string, which is most of a message, takes one turn of the loop. Nearly all
     # documents are in UTF-8, and to decode that without naming it costs half.
     index, is_utf8 = data.index, strings.encoding == "utf-8"
@@ -313,6 +318,7 @@ def _decode_body(data: bytes, pos: int, strings: Strings, limits: Limits) -> Any
     children: list[AnyElement] = []
     fragments: list[str | bytes] = []
     level = elements = 0
+    pos, awaited = start, 1
     while True:
         token = data[pos]
         pos += 1
@@ -326,6 +332,9 @@ def _decode_body(data: bytes, pos: int, strings: Strings, limits: Limits) -> Any
                 level -= 1
                 tag, children = outer.pop()
                 children.append((tag, content))
+                if level == awaited:
+                    awaited = -1
+                    yield from _as_far_as(outer[0][0], children, data[:start], tags, data[pos:])
                 continue
             if token == SWITCH_PAGE:
                 tags, max_level = _page(data, pos, limits)
@@ -355,9 +364,21 @@ def _decode_body(data: bytes, pos: int, strings: Strings, limits: Limits) -> Any
             outer.append((tag, children))
             children = []
             level += 1
-    if pos != len(data) or len(children) != 1 or fragments:
+    yield _only(children, pos == len(data) and not fragments, pos), b""
+
+
+def _only(children: Sequence[AnyElement], is_all: bool, pos: int) -> AnyElement:
+    if len(children) != 1 or not is_all:
         raise DecodeError("the document is not exactly one element", pos)
     return children[0]
+
+
+def _as_far_as(
+    root: str, children: Sequence[AnyElement], before: bytes, tags: tuple[str | None, ...], behind: bytes
+) -> Iterator[tuple[AnyElement, bytes]]:
+    """The root with its first child, and what is still to be read: what its octets mean depends on the code page."""
+    if len(children) == 1:
+        yield (root, list(children)), before + bytes((TAGS.index(tags),)) + behind
 
 
 def _page(data: bytes, pos: int, limits: Limits) -> tuple[tuple[str | None, ...], int]:
@@ -366,25 +387,6 @@ def _page(data: bytes, pos: int, limits: Limits) -> tuple[tuple[str | None, ...]
     if page >= len(TAGS):
         raise DecodeError(f"unknown code page {page}", pos)
     return TAGS[page], limits.tree_depth if page == DDF else limits.depth
-
-
-def _end_of_first(data: bytes, pos: int, strings: Strings) -> int:
-    """The position behind the first child of the element at ``pos``, or behind that when it has none."""
-    level = 0
-    while True:
-        token = data[pos]
-        pos += 1
-        if token == SWITCH_PAGE:
-            pos += 1
-        elif token in _FRAGMENTS:
-            _, pos = read_fragment(token, data, pos, strings)
-        elif token != END and token & WITH_CONTENT:
-            pos = read_literal(data, pos, strings)[1] if token & ~WITH_CONTENT == LITERAL else pos
-            level += 1
-        else:
-            level -= token == END
-            if level <= 1:
-                return pos
 
 
 def decode_uint(data: bytes, pos: int) -> tuple[int, int]:

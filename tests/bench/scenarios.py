@@ -69,7 +69,8 @@ def _session(speech: Speech, commands: int) -> Callable[[Phone | Client], Conver
     return make
 
 
-# Each scenario of RCC.14 has clients of its own: one that asked for another version before would cost a write.
+# Each scenario of RCC.14 has clients of its own: one that asked for another version before would cost a write. A phone
+# speaks XML or WBXML, not both.
 SCENARIOS = (
     Scenario(
         "rcc14_unchanged", "RCC.14 unchanged", True, Marks(0.50, 0.70, 0.85),
@@ -97,23 +98,23 @@ SCENARIOS = (
     ),
     Scenario(
         "omadm_xml", "OMA DM XML, up to date", False, Marks(0.12, 0.20, 0.30),
-        lambda fleet: fleet.phones, _session(XML, 0),
+        lambda fleet: fleet.phones[0::2], _session(XML, 0),
     ),
     Scenario(
         "omadm_wbxml", "OMA DM WBXML, up to date", False, Marks(0.16, 0.28, 0.45),
-        lambda fleet: fleet.phones, _session(WBXML, 0),
+        lambda fleet: fleet.phones[1::2], _session(WBXML, 0),
     ),
     Scenario(
         "omadm_xml_change", "OMA DM XML, one change", False, None,
-        lambda fleet: fleet.phones, _session(XML, 1), changes=1,
+        lambda fleet: fleet.phones[0::2], _session(XML, 1), changes=1,
     ),
     Scenario(
         "omadm_wbxml_change", "OMA DM WBXML, one change", False, None,
-        lambda fleet: fleet.phones, _session(WBXML, 1), changes=1,
+        lambda fleet: fleet.phones[1::2], _session(WBXML, 1), changes=1,
     ),
     Scenario(
         "omadm_wbxml_ten", "OMA DM WBXML, 10 commands", False, None,
-        lambda fleet: fleet.phones, _session(WBXML, 10), changes=10,
+        lambda fleet: fleet.phones[1::2], _session(WBXML, 10), changes=10,
     ),
     Scenario(
         "omadm_wbxml_ten_mac", "OMA DM WBXML, auth-MAC, 10 commands", False, None,

@@ -8,8 +8,9 @@ from pathlib import Path
 import libwbxml
 import pytest
 from lxml import etree
+from msgspec.structs import replace
 
-from adapters.omadm.codec import Encoding, UnsupportedMediaType, decode, decode_header, encode, encoding_of
+from adapters.omadm.codec import Encoding, UnsupportedMediaType, decode, encode, encoding_of, open_message
 from adapters.omadm.messages import (
     Alert,
     AnyCommand,
@@ -419,21 +420,48 @@ def test_a_header_is_read_by_itself(message: SyncML, encoding: Encoding) -> None
     Spec: OMA-TS-DM_Security-V1_2 5.4 (the MAC is verified before the message is parsed)
     """
     octets = encode(message, encoding)
-    header, answered = decode_header(octets, encoding)
-    assert (header, answered) == (message.header, decode(octets, encoding)[1])
+    opened = open_message(octets, encoding)
+    assert (opened.header, opened.encoding) == (message.header, decode(octets, encoding)[1])
+    assert opened.read() == message
     bare = encode(SyncML(message.header, (), final=False), encoding)
     rest = octets.index(b"<SyncBody") if encoding is XML else len(bare) - 2
-    assert decode_header(octets[:rest] + b"\xff<<<", encoding)[0] == message.header
+    broken_off = open_message(octets[:rest] + b"\xff<<<", encoding)
+    assert broken_off.header == message.header
+    with pytest.raises(DecodeError):
+        broken_off.read()
     for broken in (octets[: rest - 4], octets[:4], b"", encode_wbxml(("Add", [("CmdID", "1"), ("Data", "x")]))):
         with pytest.raises(DecodeError):
-            decode_header(broken, encoding)
+            open_message(broken, encoding)
+
+
+@pytest.mark.parametrize("encoding", [XML, WBXML], ids=["XML", "WBXML"])
+def test_what_is_unread_tells_messages_apart(encoding: Encoding) -> None:
+    """Messages that differ in their headers alone are the same behind it; any other difference shows there."""
+    octets = encode(PACKAGE_1, encoding)
+    unread = open_message(octets, encoding).unread
+    header = replace(PACKAGE_1.header, session_id="77", cred=Cred("syncml:auth-md5", "Zm9v"))
+    assert open_message(encode(replace(PACKAGE_1, header=header), encoding), encoding).unread == unread
+    for other in (replace(PACKAGE_1, final=False), replace(PACKAGE_1, commands=PACKAGE_1.commands[1:])):
+        assert open_message(encode(other, encoding), encoding).unread != unread
+
+
+def test_the_end_of_a_header_in_a_comment_is_none() -> None:
+    """Only an element that ends the header does; and one that is not the first is found all the same."""
+    text = encode(PACKAGE_3, XML).decode()
+    assert decode(text.replace("<SyncHdr>", "<!-- </SyncHdr> --><SyncHdr>").encode(), XML)[0] == PACKAGE_3
+    assert decode(text.replace("<SyncHdr>", "<SyncHdr><!-- </SyncHdr> -->").encode(), XML)[0] == PACKAGE_3
+    start, stop = text.index("<SyncHdr>"), text.index("<SyncBody>")
+    end = text.index("</SyncML>")
+    turned = text[:start] + text[stop:end] + text[start:stop] + text[end:]
+    opened = open_message(turned.encode(), XML)
+    assert (opened.read(), opened.unread) == (PACKAGE_3, b"")
 
 
 def test_a_header_may_be_written_with_prefixes() -> None:
     """Names are local, and a root of another name, or one that is the header itself, is no message."""
     text = encode(PACKAGE_3, XML).decode()
     prefixed = text.replace("SyncHdr", "s:SyncHdr").replace('<SyncML xmlns="', '<SyncML xmlns:s="x" xmlns="')
-    assert decode_header(prefixed.encode(), XML)[0] == PACKAGE_3.header
+    assert open_message(prefixed.encode(), XML).header == PACKAGE_3.header
     for root in (b"<SyncHdr/>", b"<SyncHdr><a/></SyncHdr>", b"<Other><SyncHdr/></Other>"):
         with pytest.raises(DecodeError):
-            decode_header(root, XML)
+            open_message(root, XML)

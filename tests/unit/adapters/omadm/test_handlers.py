@@ -177,6 +177,44 @@ async def test_a_session_with_macs_in_both_directions(open_lab: Opening) -> None
     assert (again.octets, again.headers["x-syncml-hmac"]) == (done.octets, done.headers["x-syncml-hmac"])
 
 
+async def test_a_phone_that_repeats_itself_is_served_as_one_that_does_not(open_lab: Opening) -> None:
+    """Operations go out in a session that opens as the last did, other words are taken in, a trace shows them all."""
+    lab = await open_lab()
+    nonce = nonce_of(await lab.post(message(1, *START)))
+
+    async def open_session(*commands: AnyCommand) -> Answer:
+        nonlocal nonce
+        begun = await lab.post(message(1, *commands, cred=lab.md5(nonce)))
+        nonce = nonce_of(begun)
+        assert begun.head == "212 chal"
+        return begun
+
+    async def opening() -> object:
+        state = (await lab.device()).omadm
+        assert state is not None
+        return state.opening
+
+    await open_session(*START)
+    assert await opening() is None
+    plain = await open_session(*START)
+    known = await opening()
+    assert known is not None
+    assert (await open_session(*START)).message.commands[1:] == plain.message.commands[1:]
+
+    await lab.inventory.enqueue("ann", Operation(id="", verb="Get", uri="./A"))
+    await lab.inventory.arm_trace("ann.1", 5)
+    (get,) = [one for one in (await open_session(*START)).message.commands if isinstance(one, Command)]
+    assert get.items[0].target == "./A"
+    (traced,) = await lab.store.load_trace(["ann.1"], 5, lab.now)
+    assert b"./DevInfo/Mod" in traced.request
+
+    newer = tuple(replace(item, data="A2") if item.source == "./DevInfo/Mod" else item for item in DEVINFO)
+    await open_session(START[0], replace(START[1], items=newer))
+    assert (await lab.device()).model == "A2"
+    await open_session(*START)
+    assert (await lab.device()).model == "A1"
+
+
 async def test_a_stranger_changes_nothing_and_learns_nothing(open_lab: Opening) -> None:
     """Who speaks in a device's name without its secret leaves device and session as they are, and hears what anybody
     would who names a device that does not exist."""
