@@ -12,10 +12,12 @@ from __future__ import annotations
 import base64
 import functools
 from collections.abc import Callable, Iterable, Iterator
+from itertools import compress
 from typing import Any, Literal, TypeAlias, get_args
 
 import msgspec
 
+from adapters.omadm.forms import SLOT, Form
 from adapters.omadm.messages import (
     Alert,
     AnyCommand,
@@ -166,7 +168,10 @@ def encode(message: SyncML, encoding: Encoding) -> bytes:
     if message.final:
         body.append(("Final", ""))
     header = message.header
-    root = ("SyncML", [_sync_hdr_element(header), ("SyncBody", body)])
+    root = (
+        "SyncML",
+        [_filled_header(header, encoding.wbxml) or _sync_hdr_element(header, str(header.msg_id)), ("SyncBody", body)],
+    )
     if encoding.wbxml:
         return encode_wbxml(root, encoding.header or DEFAULT_HEADER)
     return encode_xml(root, header.ver_dtd)
@@ -467,12 +472,12 @@ def _locuri(content: _Content) -> str:
     return _uri(fields["LocURI"]) if "LocURI" in fields else ""
 
 
-def _sync_hdr_element(header: SyncHdr) -> AnyElement:
+def _sync_hdr_element(header: SyncHdr, msg_id: str) -> AnyElement:
     children: list[AnyElement] = [
         ("VerDTD", header.ver_dtd),
         ("VerProto", header.ver_proto),
         ("SessionID", header.session_id),
-        ("MsgID", str(header.msg_id)),
+        ("MsgID", msg_id),
         ("Target", _place(header.target, header.target_name)),
         ("Source", _place(header.source, header.source_name)),
     ]
@@ -487,7 +492,64 @@ def _sync_hdr_element(header: SyncHdr) -> AnyElement:
     return "SyncHdr", children
 
 
+def _filled_header(header: SyncHdr, in_wbxml: bool) -> AnyElement | None:
+    """The header by its form, if it has one and fits it."""
+    meta, cred = header.meta, header.cred
+    if meta is not None and meta.extra:
+        return None
+    names = bool(header.target_name), bool(header.source_name), bool(header.resp_uri)
+    proof = cred and (cred.format, cred.type)
+    form = _header_form(header.ver_dtd, header.ver_proto, names, header.no_resp, proof, meta)
+    texts = (
+        header.session_id, str(header.msg_id), header.target, header.target_name, header.source, header.source_name,
+        header.resp_uri, cred.data if cred else "",
+    )  # fmt: skip
+    there = (True, True, True, names[0], True, names[1], names[2], cred is not None)
+    return form.fill(tuple(compress(texts, there)), in_wbxml)
+
+
+@functools.lru_cache(256)
+def _header_form(
+    ver_dtd: str,
+    ver_proto: str,
+    names: tuple[bool, bool, bool],
+    no_resp: bool,
+    proof: tuple[str, str] | None,
+    meta: Meta | None,
+) -> Form:
+    target_name, source_name, resp_uri = (SLOT if name else "" for name in names)
+    cred = Cred(proof[1], SLOT, proof[0]) if proof else None
+    header = SyncHdr(
+        SLOT, 0, SLOT, SLOT, ver_dtd, ver_proto, source_name, target_name, resp_uri, no_resp, cred, meta
+    )  # fmt: skip
+    return Form(_sync_hdr_element(header, SLOT))
+
+
 def _status_element(status: Status, in_wbxml: bool) -> AnyElement:
+    return _filled_status(status, in_wbxml) or _whole_status(status, in_wbxml)
+
+
+def _filled_status(status: Status, in_wbxml: bool) -> AnyElement | None:
+    """The Status by its form, if it has one and fits it."""
+    if status.cred or status.items:
+        return None
+    challenge = status.chal
+    proof = challenge and (challenge.format, challenge.type, bool(challenge.next_nonce))
+    form = _status_form(status.code, len(status.target_refs), len(status.source_refs), proof)
+    texts = (status.cmd_id, status.msg_ref, status.cmd_ref, status.cmd, *status.target_refs, *status.source_refs)
+    if challenge and challenge.next_nonce:
+        texts = (*texts, challenge.next_nonce)
+    return form.fill(texts, in_wbxml)
+
+
+@functools.lru_cache(1024)
+def _status_form(code: StatusCode, targets: int, sources: int, proof: tuple[str, str, bool] | None) -> Form:
+    challenge = Chal(proof[1], SLOT if proof[2] else "", proof[0]) if proof else None
+    status = Status(SLOT, SLOT, SLOT, SLOT, code, (SLOT,) * targets, (SLOT,) * sources, chal=challenge)
+    return Form(_whole_status(status, in_wbxml=False))
+
+
+def _whole_status(status: Status, in_wbxml: bool) -> AnyElement:
     children: list[AnyElement] = [
         ("CmdID", status.cmd_id),
         ("MsgRef", status.msg_ref),

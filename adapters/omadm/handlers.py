@@ -345,7 +345,9 @@ class OmaDmFront:
                 at=now,
                 protocol=tracing.protocol_of(opened.encoding),
                 # What nobody may read cannot be searched for secrets either.
-                request=b"" if told is opened.header else tracing.cover(body, opened.read(), tracing.typed_in(received)),
+                request=b""
+                if told is opened.header
+                else tracing.cover(body, opened.read(), tracing.typed_in(received)),
                 answer=tracing.cover(octets, reply.message),
                 decisions=tracing.decisions(received, reply),
                 proven=received.authenticated,

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import NoReturn
+from typing import NoReturn, cast
 from xml.parsers import expat
 
-from adapters.wbxml.element import AnyElement
+from adapters.wbxml.element import WRITTEN, AnyElement
 from gateway.errors import DecodeError, LimitExceeded
 
 MAX_BYTES = 256 * 1024
@@ -111,25 +111,41 @@ def encode_xml(root: AnyElement, version: str = "1.2") -> bytes:
 
     Raises: ValueError for octets, or for characters that XML cannot carry; neither belongs in a message for XML.
     """
-    parts = [DECLARATION]
+    return DECLARATION.encode() + _write(root, "" if version == "1.2" else f' xmlns="SYNCML:SYNCML{version}"').encode()
+
+
+def encode_part(element: AnyElement) -> str:
+    """What stands for an element below the root."""
+    return _write(element)
+
+
+def _write(root: AnyElement, xmlns: str = "") -> str:
+    parts: list[str] = []
     write = parts.append
 
     # One call for each element with children costs half of what a stack of iterators does.
     def write_all(siblings: Iterable[AnyElement], xmlns: str) -> None:
         for tag, content in siblings:
+            if tag in WRITTEN:
+                write(cast("str", content))
+                continue
             namespace = xmlns or _NAMESPACES.get(tag, "")
             if isinstance(content, list):
                 write(f"<{tag}{namespace}>")
                 write_all(content, _METINF if tag == "Meta" else "")
                 write(f"</{tag}>")
             else:
-                write(f"<{tag}{namespace}>{_escape(content)}</{tag}>" if content else f"<{tag}{namespace}/>")
+                write(f"<{tag}{namespace}>{escape(content)}</{tag}>" if content else f"<{tag}{namespace}/>")
 
-    write_all([root], "" if version == "1.2" else f' xmlns="SYNCML:SYNCML{version}"')
-    return "".join(parts).encode()
+    write_all([root], xmlns)
+    return "".join(parts)
 
 
-def _escape(text: str | bytes) -> str:
+def escape(text: str | bytes) -> str:
+    """The text as XML carries it.
+
+    Raises: ValueError for octets, or for characters that XML cannot carry.
+    """
     if isinstance(text, bytes):
         raise ValueError("octets cannot be written as XML text")
     # What is printable has no control characters, surrogates or non-characters, so all of it is legal in XML.

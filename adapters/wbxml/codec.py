@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, cast
 
-from adapters.wbxml.element import AnyElement
+from adapters.wbxml.element import WRITTEN, AnyElement
 from adapters.wbxml.tables import (
     DDF,
     ENCODINGS,
@@ -120,6 +120,21 @@ def encode(root: AnyElement, header: Header = DEFAULT_HEADER) -> bytes:
     Spec: WAP-192-WBXML 5.8.4; OMA-TS-SyncML_RepPro-V1_2 (WBXML definitions)
     """
     table = bytearray() if header.public_id else bytearray(header.public_text.encode() + b"\0")
+    pieces, _ = _write(root, table)
+    return encode_header(header, bytes(table)) + _joined(pieces)
+
+
+def encode_part(element: AnyElement) -> tuple[str, int]:
+    """What stands for an element on the first code page, as characters, and the code page that it ends on.
+
+    Its tags have to stand in the tables, and its texts to be text.
+    """
+    pieces, page = _write(element, bytearray())
+    return "".join(cast("Sequence[str]", pieces)), page
+
+
+def _write(root: AnyElement, table: bytearray) -> tuple[Sequence[str | bytes], int]:
+    """The pieces of an element, and the code page they end on; names go into the string table."""
     pieces: list[str | bytes] = []
     write, page = pieces.append, SYNCML
 
@@ -130,6 +145,12 @@ def encode(root: AnyElement, header: Header = DEFAULT_HEADER) -> bytes:
             try:
                 tag_page, empty, start, start_text, inside = vocabulary[tag]
             except KeyError:
+                if tag in WRITTEN:
+                    if page != SYNCML:
+                        write(_SWITCH_PAGE[SYNCML])
+                    page = WRITTEN[tag]
+                    write(cast("str", content))
+                    continue
                 write(_literal(tag, table))
                 empty, start, start_text, inside = _END_CHARACTER, "", _INLINE, vocabulary
             else:
@@ -151,7 +172,7 @@ def encode(root: AnyElement, header: Header = DEFAULT_HEADER) -> bytes:
                 write(_END_CHARACTER)
 
     write_all([root], VOCABULARY)
-    return encode_header(header, bytes(table)) + _joined(pieces)
+    return pieces, page
 
 
 def _joined(pieces: Sequence[str | bytes]) -> bytes:

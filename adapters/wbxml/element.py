@@ -20,3 +20,10 @@ class Element(NamedTuple):
 
     tag: str
     content: str | bytes | list[AnyElement] = ""
+
+
+WRITTEN = {f"\0{page}": page for page in range(3)}
+"""Tags of what is written already, for a place on the first code page: by the code page that it ends on.
+
+Such an element's content goes out as it is. No document has them: a name has no NUL.
+"""
