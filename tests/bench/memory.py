@@ -26,9 +26,8 @@ BATCH = 50
 KINDS = ("subscriber alone", "RCC.14 client", "OMA DM phone", "OMA DM phone with its reported tree")
 
 
-async def measure(server: redis_servers.RedisServer, count: int) -> dict[str, float]:
+async def measure(server: redis_servers.RedisServer, like: redis_fleet.Pattern, count: int) -> dict[str, float]:
     """Octets per household of each kind."""
-    like = redis_fleet.pattern()
     found = {}
     for kind in KINDS:
         store = await RedisStore.open(Location.parse(server.url).connect(), namespace=f"{kind[:6]}{len(kind)}:")
@@ -57,7 +56,7 @@ def main() -> None:
     arguments = parser.parse_args()
     layout.BUCKETS = max(1, layout.BUCKETS * arguments.count // arguments.scale)
     server = redis_servers.RedisServer("appendonly no", 'save ""').start()
-    found = asyncio.run(measure(server, arguments.count))
+    found = asyncio.run(measure(server, redis_fleet.pattern(), arguments.count))
     print(json.dumps({kind: round(octets) for kind, octets in found.items()}, indent=1))
 
 
