@@ -148,7 +148,7 @@ class Dispatcher:
         self, route: Route, request: web.Request, call: Call, entry: Entry, octets: bytes
     ) -> web.Response:
         """The answer to a call; ``octets`` tell its body from another's."""
-        entry = msgspec.structs.replace(entry, asked=_asked(call.body))
+        entry = msgspec.structs.replace(entry, asked=_asked(call))
         if key := request.headers.get(KEY_HEADER, ""):
             return await self._once(route, request, call, entry, key, octets)
         return await self._carry_out(route, request, call, entry)
@@ -332,12 +332,13 @@ def _response(
     return web.Response(status=route.status, body=octets, content_type="application/json", headers=headers)
 
 
-def _asked(body: Model | bytes | Upload | None) -> Any:
-    """What was asked for, as it is written down."""
+def _asked(call: Call) -> Any:
+    """What was asked for, as it is written down; what octets were sent for is in the query alone."""
+    body = call.body
     if isinstance(body, Upload):
-        return {"bytes": body.size_bytes, "sha256": body.sha256}
+        return {**call.query, "bytes": body.size_bytes, "sha256": body.sha256}
     if isinstance(body, bytes):
-        return {"bytes": len(body), "sha256": hashlib.sha256(body).hexdigest()}
+        return {**call.query, "bytes": len(body), "sha256": hashlib.sha256(body).hexdigest()}
     return covered(_without_secrets(body))
 
 

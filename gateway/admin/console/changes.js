@@ -13,9 +13,9 @@ function found(name, before, after) {
   return [{ name, was: said(before), now: said(after) }];
 }
 
-// What a value consists of, by name: rows by what names them. Null for what has no parts.
+// What a value consists of, by name: rows by what names them, which is not said twice. Null for what has no parts.
 function parts(value) {
-  if (Array.isArray(value)) return Object.fromEntries(value.map((row) => [nameOf(row), row]));
+  if (Array.isArray(value)) return Object.fromEntries(value.map((row) => [nameOf(row), row?.id ? { ...row, id: undefined } : row]));
   return value !== null && typeof value === "object" ? value : null;
 }
 

@@ -295,7 +295,7 @@ export function Table({ head, children, label, empty = "Nothing yet." }) {
 // The whole list as a file, of which a screen shows a page.
 export function Export({ path, query, name, children }) {
   const [run, { busy, problem }] = useAction(() => download(path, query, name));
-  return html`<button type="button" class="quiet" disabled=${busy} onClick=${run}>${busy ? "Exporting …" : (children ?? "Export as CSV")}</button><${Problem} of=${problem} />`;
+  return html`<button type="button" class=${children ? "" : "quiet"} disabled=${busy} onClick=${run}>${busy ? "Exporting …" : (children ?? "Export as CSV")}</button><${Problem} of=${problem} />`;
 }
 
 // The ways to the other pages of a list: `page` is the present one, full when there are `size` of it.

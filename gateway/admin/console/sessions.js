@@ -33,6 +33,15 @@ export function sessionsOf(exchanges) {
 // Changes that the phone refused. That it does not have what it was asked for is no refusal.
 const refusalsOf = (exchange) => exchange.decisions.filter((decision) => /^refused (?!Get )/.test(decision));
 
+// What a simulated device needs to behave in the same way: which it is, and for a phone how it speaks and what it refuses.
+export function manner({ protocol, exchanges }) {
+  if (protocol === "RCC.14") return { device: "rcc14" };
+  const said = exchanges.flatMap(({ messages }) => messages.filter(({ direction }) => direction === "received").flatMap(({ says }) => says));
+  const refused = said.map((line) => /^\s*Status ([45]\d\d) to (?:Add|Replace|Delete|Copy|Exec) (\.[^\s:?]+)/.exec(line)).filter((found) => found && found[1] !== "401" && found[1] !== "407");
+  const refuse = Object.entries(Object.fromEntries(refused.map(([, code, uri]) => [uri, code]))).map(([uri, code]) => `${uri}=${code}`);
+  return { device: "omadm", wbxml: exchanges[0].protocol === "omadm-wbxml" ? "1" : "", refuse: refuse.join(" ") };
+}
+
 // What a session came to in a few words: the last thing that was decided in it, or how it was answered.
 function outcomeOf({ exchanges }) {
   const last = exchanges.at(-1);

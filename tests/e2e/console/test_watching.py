@@ -68,6 +68,30 @@ def test_a_simulated_phone_is_played(gateway: Gateway, console: Page) -> None:
     gateway.api("PATCH", "/subscribers/alice/values", {"unset": ["ims/Timer_T4"]})
 
 
+def test_a_session_is_played_again(gateway: Gateway, console: Page) -> None:
+    """In the manner of a traced one: the simulated phone refuses what that phone did; then both side by side."""
+    gateway.api("PATCH", "/subscribers/alice/values", {"set": {"ims/Timer_T4": "18000"}})
+    gateway.json("simulate", "omadm", "--wbxml", "--refuse", "./3GPP_IMS/Timer_T4=405")
+    visit(console, "#/subscribers/alice/alice.1?tab=sessions")
+    refused = console.locator(".session", has_text="1 refused").first
+    if refused.get_attribute("open") is None:
+        refused.locator("summary").click()
+    refused.get_by_role("link", name="Play it again").click()
+    expect(console.get_by_label("Nodes that the phone refuses")).to_have_value("./3GPP_IMS/Timer_T4=405")
+    expect(console.get_by_label("WBXML")).to_be_checked()
+    expect(console.locator(".command code")).to_have_text(
+        "mogate simulate omadm --wbxml --refuse ./3GPP_IMS/Timer_T4=405"
+    )
+    gateway.api("PATCH", "/subscribers/alice/values", {"set": {"ims/Timer_T4": "18500"}})
+    console.get_by_role("button", name="Run").click()
+    expect(console.get_by_text("Over: ok")).to_be_visible()
+    console.get_by_role("button", name="Compare with session").click()
+    differs = console.get_by_label("Both sessions").locator("tr[data-mark='differs']", has_text="Timer_T4")
+    expect(differs.first).to_contain_text("18000")
+    expect(differs.first).to_contain_text("18500")
+    gateway.run("unset", "alice", "ims/Timer_T4")
+
+
 @pytest.fixture
 def receiver() -> Iterator[tuple[str, list[str]]]:
     """Something that takes webhooks, by its address, and the ids of the messages that came."""

@@ -74,7 +74,7 @@ function Shown({ of: { commands, syncml, document: xml, warnings } }) {
     ${commands.length > 0 && commands.every((line) => line.startsWith("Get ")) && html`<p class="notice">The phone is asked this first; what it needs of the edits follows from its answers.</p>`}
     <div class="row" role="group" aria-label="Preview as">
       ${views.map(([title], number) => html`<button type="button" key=${title} class="small" aria-pressed=${number === shown} onClick=${() => setShown(number)}>${title}</button>`)}
-      <${Copy} text=${text} of=${name} />
+      <${Copy} text=${text} of="the preview" />
     </div>
     <pre tabindex="0" aria-label=${name}>${text}</pre>
   </div>`;

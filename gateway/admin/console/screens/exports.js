@@ -28,7 +28,7 @@ function List({ of: { key, name, path, filters, holds }, form }) {
   const search = new URLSearchParams(Object.entries(query).filter(([, value]) => value)).toString();
   return html`<${Panel} title=${name}>
     <p>${holds}</p>
-    ${filters.length > 0 && html`<div class="row fields">${filters.map(([filter, label, placeholder, type = "text"]) => html`<label class="field" key=${`${filter}${clock.utc}`}><span>${label}</span>
+    ${filters.length > 0 && html`<div class="row fields">${filters.map(([filter, label, placeholder, type = "text"]) => html`<label class=${filter === "match" ? "field wide" : "field"} key=${`${filter}${clock.utc}`}><span>${label}</span>
       <input type=${type} placeholder=${placeholder} autocomplete="off" spellcheck=${false} onInput=${(event) => setGiven({ ...given, [filter]: event.target.value })} /></label>`)}</div>`}
     <p class="pager"><${Export} path=${path} query=${query} name=${`${key}.${form}`}>Save ${key}.${form}<//></p>
     <${Command} line=${`curl -H "Authorization: Bearer $TOKEN" -H "Accept: ${form === "csv" ? "text/csv" : "application/jsonl"}" ${location.origin}/api/v1${path}${search && `?${search}`}`} />

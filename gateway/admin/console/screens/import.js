@@ -5,7 +5,7 @@ import { Badge, Command, Heading, Panel, Problem, Table, useAction } from "../pa
 import { to } from "../route.js";
 import { COLUMNS, linesOf } from "../rows.js";
 
-const PART_ROWS = 2000;
+const PART_ROWS = 200;
 const PART_CHARS = 250_000;
 const SHOWN_FAULTS = 200;
 const OUTCOMES = { created: ["new", "good"], present: ["there already, left as they are", ""], failed: ["wrong", "bad"] };
@@ -38,9 +38,10 @@ export function Import() {
     ${current && html`<${Panel} title=${current.name} aside=${html`<span class="muted">${current.rows.length.toLocaleString("en")} rows</span>`}>
       ${busy && html`<p><progress aria-label="Rows sent" max=${current.rows.length} value=${went ?? 0}></progress></p>`}
       ${!busy && done && html`<${Outcome} of=${done} />
-        ${done.dry && html`<p class="row"><button type="button" class="main" disabled=${!done.counts.created} onClick=${() => run(current.rows, false)}>Import ${(done.counts.created ?? 0).toLocaleString("en")} subscribers</button>
+        ${done.dry && html`<p class="row"><button type="button" class="main" disabled=${!done.counts.created} onClick=${() => run(current.rows, false)}>Import ${counted(done.counts.created ?? 0)}</button>
           <span class="muted">Nothing is changed yet.${done.faults.length > 0 && " Rows that are wrong are left out; correct the file and drop it again, or import the others now."}</span></p>`}
-        ${!done.dry && html`<p><a href=${to(["subscribers"])}>To the subscribers</a></p>`}`}
+        ${!done.dry && html`<p><a href=${to(["subscribers"])}>To the subscribers</a></p>`}
+        <${Faults} of=${done.faults} />`}
     <//>`}
     <${Command} line="mogate import subscribers FILE" />
   </div>`;
@@ -67,12 +68,18 @@ function Drop({ disabled, take }) {
   </div>`;
 }
 
-function Outcome({ of: { dry, counts, faults } }) {
-  return html`<p role="status">${dry ? "Dry run: " : "Imported: "}${Object.entries(OUTCOMES).filter(([key]) => counts[key]).map(([key, [name, tone]]) => html`<${Badge} key=${key} tone=${tone}>${`${counts[key].toLocaleString("en")} ${name}`}<//> `)}</p>
-    ${faults.length > 0 && html`<${Table} label="Wrong rows" head=${["Line", "What is wrong"]}>
+const counted = (number) => `${number.toLocaleString("en")} ${number === 1 ? "subscriber" : "subscribers"}`;
+
+function Outcome({ of: { dry, counts } }) {
+  return html`<p role="status">${dry ? "Dry run: " : "Imported: "}${Object.entries(OUTCOMES).filter(([key]) => counts[key]).map(([key, [name, tone]]) => html`<${Badge} key=${key} tone=${tone}>${`${counts[key].toLocaleString("en")} ${name}`}<//> `)}</p>`;
+}
+
+function Faults({ of: faults }) {
+  if (!faults.length) return null;
+  return html`<${Table} label="Wrong rows" head=${["Line", "What is wrong"]}>
       ${faults.slice(0, SHOWN_FAULTS).map(({ line, why }) => html`<tr key=${line}><th scope="row" class="number">${line}</th><td>${why}</td></tr>`)}
     <//>
-    ${faults.length > SHOWN_FAULTS && html`<p class="muted">The first ${SHOWN_FAULTS} of ${faults.length.toLocaleString("en")}.</p>`}`}`;
+    ${faults.length > SHOWN_FAULTS && html`<p class="muted">The first ${SHOWN_FAULTS} of ${faults.length.toLocaleString("en")}.</p>`}`;
 }
 
 // Rows in parts that each fit into one request.

@@ -84,7 +84,7 @@ function Pushes() {
   return html`<section aria-label="Pushes">
     <div class="tools"><${Filter} value=${filter} onInput=${setFilter} label="Filter by phone, kind, state or fault" /><span class="muted">Of the last ${EVENTS} events</span></div>
     <${Loaded} from=${loaded}>${(events) => html`
-      <${Table} label="Pushes" head=${["Ordered", "To", "Message", "State", "Since", "Tries and receipts"]} empty="No push is so.">
+      <${Table} label="Pushes" head=${["Ordered", "To", "Message", "State", "Since", "Tries and receipts"]} empty=${filter ? "No push is so." : "Nothing was pushed lately. Wake a phone on its page, or send a test."}>
         ${pushesOf(events).filter(fits).map((push) => html`<tr key=${push.id}>
           <td><${When} at=${push.begun} exact /></td>
           <th scope="row"><a href=${to(["subscribers", push.owner, ...(push.device ? [push.device] : [])])}>${push.device || push.owner}</a></th>

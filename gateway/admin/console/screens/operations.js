@@ -20,7 +20,7 @@ export function Operations({ device, reload }) {
     <${Problem} of=${cancelling.problem ?? retrying.problem} />
     ${retrying.done && html`<p class="notice good" role="status">${retrying.done} is queued again: it goes out when the phone next calls.</p>`}
     <${Panel} title="Jobs">
-      <${Table} label="Jobs" head=${["What", "State", "Step", "Result", "Created", ""]} empty="No job was ordered. Locks are on the summary, what the phone can tell under diagnostics, firmware with mogate device.">
+      <${Table} label="Jobs" head=${["What", "State", "Step", "Result", "Created", ""]} empty="No job was ordered. Locks are on the summary, what the phone can tell under diagnostics, firmware and software are ordered with mogate device firmware and mogate device software.">
         ${device.jobs.toReversed().map((job) => html`<tr key=${job.id}>
           <th scope="row">${job.kind} ${job.action} ${job.subject}</th>
           <td><${Badge}>${job.state}<//></td>
@@ -39,7 +39,7 @@ export function Operations({ device, reload }) {
           <td><${When} at=${operation.sent_at} never="not yet" /></td>
           <td><${When} at=${operation.created_at} /></td>
           <td>${operation.status === null && !ofJob(operation) && html`<${Grave} name="Cancel" of=${`${operation.verb} ${operation.uri}`} disabled=${busy || !may("operations:write")} act=${() => cancel("operations", operation.id)} />`}
-            ${canRetry(operation) && html`<button type="button" class="quiet small" aria-label=${`Retry ${operation.verb} ${operation.uri}`} disabled=${busy || !may("operations:write")} onClick=${() => retry(operation)}>Retry</button>`}</td>
+            ${canRetry(operation) && html`<button type="button" class="small" aria-label=${`Retry ${operation.verb} ${operation.uri}`} disabled=${busy || !may("operations:write")} onClick=${() => retry(operation)}>Retry</button>`}</td>
         </tr>`)}
       <//>
     <//>

@@ -20,13 +20,13 @@ export function Packages() {
     <${Loaded} from=${loaded}>${(packages) => html`
       <${Table} label="Packages" head=${["Package", "Kind", "File", "Size", "SHA-256", "Added", "Campaigns", ""]} empty="There is no package yet. What devices are to fetch is uploaded first.">
         ${packages.toReversed().map((one) => html`<tr key=${one.id}>
-          <th scope="row">${one.name} ${one.version}</th>
+          <th scope="row">${one.name}${"\u00a0"}${one.version}</th>
           <td><${Badge}>${one.kind}<//></td>
           <td>${one.file}</td>
           <td class="number">${sizeOf(one.size_bytes)}</td>
           <td class="value"><${Taken} text=${one.sha256} of="SHA-256" /></td>
           <td><${When} at=${one.added_at} /></td>
-          <td>${one.campaigns.map((id) => html`<a key=${id} href=${to(["campaigns", id])}>${id}</a> `)}</td>
+          <td>${one.campaigns.length === 0 && html`<span class="muted">none</span>`}${one.campaigns.map((id) => html`<a key=${id} href=${to(["campaigns", id])}>${id}</a> `)}</td>
           <td><${Grave} name="Remove" of=${`${one.name} ${one.version}`} disabled=${removing.busy || !may("packages:write")} act=${() => remove(one)} /></td>
         </tr>`)}
       <//>`}<//>
@@ -46,7 +46,7 @@ function Upload({ reload }) {
   return html`<${Panel} title="Upload a package">
     <form class="row fields" onSubmit=${(event) => { event.preventDefault(); upload(event.target); }}>
       <${Choice} label="Kind" name="kind" value="firmware" of=${KINDS} />
-      <label class="field"><span>File</span><input type="file" name="file" required /></label>
+      <label class="field wide"><span>File</span><input type="file" name="file" required /></label>
       <label class="field"><span>Name (without one, the file's)</span><input name="name" maxlength="100" pattern="[^@]*" title="Without @" autocomplete="off" spellcheck=${false} /></label>
       <label class="field"><span>Version</span><input name="version" maxlength="100" required autocomplete="off" spellcheck=${false} /></label>
       <button type="submit" class="main" disabled=${busy}>${busy ? "Uploading …" : "Upload"}</button>

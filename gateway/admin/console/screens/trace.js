@@ -1,9 +1,9 @@
 // What was said with a device, session by session, decoded, with what the gateway decided in between.
-import { call, may, save, segment } from "../api.js";
+import { call, get, may, save, segment } from "../api.js";
 import { html, useState } from "../dom.js";
-import { Badge, Command, Copy, Loaded, Problem, timeOf, useAction, useNews, When } from "../parts.js";
+import { Badge, Command, Copy, Loaded, Problem, timeOf, useAction, useLoad, useNews, When } from "../parts.js";
 import { to } from "../route.js";
-import { kindOf, sessionsOf } from "../sessions.js";
+import { kindOf, manner, sessionsOf } from "../sessions.js";
 import { Comparison } from "./comparison.js";
 
 const EXCHANGES = 200;
@@ -23,6 +23,7 @@ function Sessions({ subscriber, device, query }) {
     join: (exchanges, news) => [...exchanges, ...news].slice(-EXCHANGES),
     on: following,
   });
+  const lab = useLoad(async () => may("devices:write") && (await get("/simulator")).devices.length > 0, []);
   const [arm, armed] = useAction(() => call("PUT", path, { body: { minutes: ARMED_MINUTES } }));
   return html`<div class="tools">
       <label class="check"><input type="checkbox" checked=${following} onChange=${(event) => setFollowing(event.target.checked)} /> Follow</label>
@@ -31,20 +32,20 @@ function Sessions({ subscriber, device, query }) {
       ${armed.done && html`<span role="status">Traced in full until ${timeOf(armed.done.traced_until)}.</span>`}
       <${Problem} of=${armed.problem} />
     </div>
-    <${Loaded} from=${loaded}>${(exchanges) => html`<${List} of=${sessionsOf(exchanges)} open=${query.session} place=${["subscribers", subscriber.id, device.id]} />`}<//>
+    <${Loaded} from=${loaded}>${(exchanges) => html`<${List} of=${sessionsOf(exchanges)} open=${query.session} place=${["subscribers", subscriber.id, device.id]} lab=${lab.data} />`}<//>
     <${Command} line=${`mogate trace ${device.id} --follow`} />`;
 }
 
-// Sessions, newest first; those of the device at that place can be compared.
-export function List({ of, open, place, empty = "No session was traced. Which ones are kept is the setting trace.mode." }) {
+// Sessions, newest first; those of the device at that place can be compared, and in a laboratory played again.
+export function List({ of, open, place, lab, empty = "No session was traced. Which ones are kept is the setting trace.mode." }) {
   if (!of.length) return html`<p class="muted empty">${empty}</p>`;
-  return of.map((session, number) => html`<${Session} key=${session.key} of=${session} open=${open ? session.key === open : number === 0} compare=${place && to(place, { tab: "sessions", compare: session.key, with_session: before(of, number) })} />`);
+  return of.map((session, number) => html`<${Session} key=${session.key} of=${session} open=${open ? session.key === open : number === 0} compare=${place && to(place, { tab: "sessions", compare: session.key, with_session: before(of, number) })} again=${place && lab && to(["simulator"], { ...manner(session), like: session.key, of: place.at(-1) })} />`);
 }
 
 // The session of the same protocol before this one, by its key.
 const before = (sessions, number) => sessions.slice(number + 1).find(({ protocol }) => protocol === sessions[number].protocol)?.key;
 
-function Session({ of: { key, protocol, session, at, exchanges, refusals, outcome }, open, compare }) {
+function Session({ of: { key, protocol, session, at, exchanges, refusals, outcome }, open, compare, again }) {
   const [shown, setShown] = useState(open);
   return html`<details class="session" open=${shown} onToggle=${(event) => setShown(event.target.open)} id=${`session-${key}`}>
     <summary>
@@ -52,7 +53,7 @@ function Session({ of: { key, protocol, session, at, exchanges, refusals, outcom
       ${refusals.length > 0 && html`<${Badge} tone="bad">${`${refusals.length} refused`}<//>`}
       <span class="muted">${outcome}</span>
     </summary>
-    ${shown && html`${compare && html`<p class="aside"><a class="button small" href=${compare}>Compare with another</a></p>`}<ol class="exchanges">${exchanges.map((exchange) => html`<${Exchange} key=${exchange.seq} of=${exchange} since=${exchanges[0].at} />`)}</ol>`}
+    ${shown && html`${compare && html`<p class="aside"><a class="button small" href=${compare}>Compare with another</a>${again && (protocol === "OMA DM" || protocol === "RCC.14") && html` <a class="button small" href=${again}>Play it again</a>`}</p>`}<ol class="exchanges">${exchanges.map((exchange) => html`<${Exchange} key=${exchange.seq} of=${exchange} since=${exchanges[0].at} />`)}</ol>`}
   </details>`;
 }
 

@@ -58,6 +58,7 @@ async def test_a_dry_run_tells_what_would_become_of_each_row(client: TestClient)
     assert [one["outcome"] for one in told] == ["created", "present", "created", "failed", "failed", "failed"]
     assert told[3]["why"] == "imsi 001010000000001 belongs to subscriber ann already"
     assert await show(client, "/subscribers") == []
+    assert (await show(client, "/audit"))[0]["asked"]["dry_run"] == "true"
     made = await send(client, "subscribers", rows)
     assert [one["outcome"] for one in made] == [one["outcome"] for one in told]
     told = await send(client, "subscribers", rows, "?dry_run=true")
