@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from bench import copies
-from bench.client import Conversation, Lane
+from bench.client import Conversation, Lane, TurnedAway
 from bench.fleet import VALUES, WBXML, Client, DmSession, Fleet, Phone, Query
 from bench.process import cpu_seconds, own_bytes, resident_bytes
 from live_gateway import Gateway
@@ -34,6 +34,8 @@ BEFORE_SECONDS = 20.0
 CONNECTIONS = 48
 ANSWERED_WITHIN_SECONDS = 5.0
 """So long, at most, a device takes from its push to its call."""
+RETRY_AFTER_SECONDS = 5.0
+"""When a device that was answered 503 comes again."""
 PUSHES_SEEN_SECONDS = 0.2
 LOOK_SECONDS = 2.0
 PATIENCE_SECONDS = 300
@@ -64,7 +66,7 @@ class Callers:
     def __init__(self, phones: Sequence[Phone], clients: Sequence[Client]) -> None:
         self.phones = phones
         self.clients = clients
-        self.requests = 0
+        self.requests = self.turned_away = 0
         self._busy: defaultdict[Phone | Client, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._calls: set[asyncio.Task[None]] = set()
         self._failure: BaseException | None = None
@@ -115,12 +117,20 @@ class Callers:
     async def _call(self, lanes: Lanes, device: Phone | Client, due_at: float, *, lacking: bool) -> None:
         await asyncio.sleep(max(0.0, due_at - time.perf_counter()))
         async with self._busy[device]:
-            if isinstance(device, Phone):
-                session: Conversation = DmSession(device, WBXML, None if lacking else 0)
-                self.requests += await lanes.plain.hold(session, due_at)
-            else:
-                question = Query(device, document=None if lacking else False)
-                self.requests += await lanes.tls.hold(question, due_at)
+            while True:
+                try:
+                    self.requests += await self._talk(lanes, device, due_at, lacking=lacking)
+                    return
+                except TurnedAway:
+                    self.turned_away += 1
+                await asyncio.sleep(RETRY_AFTER_SECONDS)
+                due_at = time.perf_counter()
+
+    async def _talk(self, lanes: Lanes, device: Phone | Client, due_at: float, *, lacking: bool) -> int:
+        if isinstance(device, Phone):
+            session: Conversation = DmSession(device, WBXML, None if lacking else 0)
+            return await lanes.plain.hold(session, due_at)
+        return await lanes.tls.hold(Query(device, document=None if lacking else False), due_at)
 
     def _begin(self, call: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(call)
@@ -243,6 +253,7 @@ async def _change(gateway: Gateway, callers: Callers, devices: int, per_second: 
         "cpu_ms_a_device": round((used - idle_cpu * seconds) * 1000 / found["total"], 2),
         "pushes": pushes,
         "requests_meanwhile": callers.requests,
+        "turned_away": callers.turned_away,
         "calls_per_second": CALLS_PER_SECOND,
         "p99_ms": {
             name: {"before": before[name], "meanwhile": meanwhile, "pushed": after}

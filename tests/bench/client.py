@@ -20,6 +20,10 @@ class UnexpectedAnswer(Exception):
     """The server did not do what the scenario is about; its figures would mean nothing."""
 
 
+class TurnedAway(UnexpectedAnswer):
+    """503: the device is to come again."""
+
+
 class Conversation(Protocol):
     """Requests that follow from each other's answers."""
 
@@ -94,9 +98,10 @@ class Lane:
         Waiting for its first answer counts from ``due_at``, by ``time.perf_counter``. Raises: UnexpectedAnswer.
         """
         connection = await self._idle.get()
-        answered = await connection.run(iter((conversation,)), due_at)
-        self._idle.put_nowait(connection)
-        return answered
+        try:
+            return await connection.run(iter((conversation,)), due_at)
+        finally:
+            self._idle.put_nowait(connection)
 
     def take_latencies(self) -> list[float]:
         """The seconds that each answer took since this was asked last."""
@@ -166,7 +171,8 @@ class _Connection(asyncio.Protocol):
     def _proceed(self, head: bytes, body: bytes) -> None:
         assert self._conversation is not None
         if not head.startswith(b"HTTP/1.1 20"):
-            raise UnexpectedAnswer(f"{head.decode()}\n{body[:500]!r}")
+            kind = TurnedAway if head.startswith(b"HTTP/1.1 503") else UnexpectedAnswer
+            raise kind(f"{head.decode()}\n{body[:500]!r}")
         following = self._conversation.answer(head, body)
         if following is None:
             self._begin()
