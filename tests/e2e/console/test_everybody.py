@@ -102,7 +102,7 @@ WALKS: dict[str, tuple[list[tuple[str, str]], str]] = {
     ),
     "#/profiles": ([("Phone or subscriber", "alice.2"), ("Plan", "basic\n")], "What would change"),
     "#/editions": ([("Compare", "\n")], "Compare"),
-    "#/subscribers/alice/alice.1?tab=changes": ([("Also of the subscriber's other", " ")], "Audit"),
+    "#/subscribers/alice/alice.1?tab=changes": ([("As asked", "\n")], "Audit"),
     "#/exports": ([("That match", "plan=premium"), ("Save devices.csv", "")], "Devices"),
     "#/events": ([("Filter by kind", "value")], "Events"),
     "#/rules": (
