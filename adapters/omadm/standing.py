@@ -11,20 +11,24 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 
 from msgspec.structs import replace
 
 from adapters.omadm.codec import Opened
 from adapters.omadm.messages import Alert, AnyCommand, Command, SyncML
 from adapters.omadm.reports import AlertCode
-from gateway.fleet.device import Device, OmaDmState, Opening
+from gateway.fleet.device import Device, OmaDmState
 
 DIGEST_BYTES = 12
 MAX_COMMANDS = 8
 MAX_CMD_ID = 8
 """Openings of more commands, or with longer CmdIDs, are not kept: the record of a device stays small."""
 
-_CALLS = {str(int(code)): code for code in (AlertCode.SERVER_INITIATED, AlertCode.CLIENT_INITIATED)}
+_CALLS = {"S": AlertCode.SERVER_INITIATED, "C": AlertCode.CLIENT_INITIATED}
+_LETTERS = {int(code): letter for letter, code in _CALLS.items()}
+_REPLACE = "R"
+_COMMAND = re.compile(r"([SCR])([0-9]+)")
 
 
 def recall(opened: Opened, state: OmaDmState) -> SyncML | None:
@@ -32,12 +36,12 @@ def recall(opened: Opened, state: OmaDmState) -> SyncML | None:
 
     None when it says something else than the device's last opening, and has to be read.
     """
-    opening = state.opening
-    if opening is None or not opened.unread or not hmac.compare_digest(opening.digest, _digest(opened, state)):
+    digest, gist = state.opening[:DIGEST_BYTES], state.opening[DIGEST_BYTES:].decode()
+    if not gist or not opened.unread or not hmac.compare_digest(digest, _digest(opened, state)):
         return None
     commands: list[AnyCommand] = [
-        Alert(cmd_id, _CALLS[name]) if name in _CALLS else Command("Replace", cmd_id, ())
-        for name, cmd_id in opening.commands
+        Command("Replace", cmd_id, ()) if letter == _REPLACE else Alert(cmd_id, _CALLS[letter])
+        for letter, cmd_id in _COMMAND.findall(gist)
     ]
     return SyncML(opened.header, tuple(commands))
 
@@ -47,10 +51,8 @@ def remember(before: Device, device: Device, opened: Opened) -> Device:
     known, state = before.omadm, device.omadm
     if known is None or state is None or state.described != known.described or not opened.unread:
         return device
-    commands = _gist(opened.read())
-    if commands is None:
-        return device
-    return replace(device, omadm=replace(state, opening=Opening(_digest(opened, state), commands)))
+    gist = _gist(opened.read())
+    return replace(device, omadm=replace(state, opening=_digest(opened, state) + gist.encode())) if gist else device
 
 
 def _digest(opened: Opened, state: OmaDmState) -> bytes:
@@ -58,22 +60,22 @@ def _digest(opened: Opened, state: OmaDmState) -> bytes:
     return hashlib.blake2b(opened.unread, key=state.described, digest_size=DIGEST_BYTES).digest()
 
 
-def _gist(message: SyncML) -> tuple[tuple[str, str], ...] | None:
-    """Name and CmdID of each command; None when one of them is more than a call or the report of whole nodes."""
+def _gist(message: SyncML) -> str:
+    """A letter and the CmdID of each command; empty when one of them is more than a call or the report of whole nodes."""
     if not message.final or len(message.commands) > MAX_COMMANDS:
-        return None
-    gist = []
+        return ""
+    gist = ""
     for command in message.commands:
         match command:
-            case Alert(cmd_id=cmd_id, code=int(code), items=(), correlator="", no_resp=False) if str(code) in _CALLS:
-                name = str(code)
+            case Alert(cmd_id=cmd_id, code=int(code), items=(), correlator="", no_resp=False) if code in _LETTERS:
+                gist += _LETTERS[code]
             case Command(verb="Replace", cmd_id=cmd_id, items=items, no_resp=False) if not any(
                 item.more_data for item in items
             ):
-                name = "Replace"
+                gist += _REPLACE
             case _:
-                return None
-        if len(cmd_id) > MAX_CMD_ID:
-            return None
-        gist.append((name, cmd_id))
-    return tuple(gist)
+                return ""
+        if not (cmd_id.isascii() and cmd_id.isdigit() and len(cmd_id) <= MAX_CMD_ID):
+            return ""
+        gist += cmd_id
+    return gist

@@ -82,16 +82,6 @@ class AccountPair(msgspec.Struct, frozen=True):
     server: Credential
 
 
-class Opening(msgspec.Struct, frozen=True, array_like=True):
-    """How a device opens its sessions: a digest of the words, and what they ask for.
-
-    ``commands`` are the name of each command, or the number of an alert, and its CmdID.
-    """
-
-    digest: bytes
-    commands: tuple[tuple[str, str], ...]
-
-
 class OmaDmState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The OMA DM side of a device.
 
@@ -99,7 +89,7 @@ class OmaDmState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     mounted on this device, as it said itself when it was asked (``roots_sought``; ``names_sought`` are nodes of which
     it has yet to tell the Type). ``synced`` is the configuration key the device was last brought up to,
     ``read_back_at`` when all that was last read to be compared, ``described`` a digest of what it said of itself,
-    ``opening`` how it opened a session in which it had nothing new to say of that. ``refused_verbs`` are commands this
+    ``opening`` how it opened a session with nothing new to say of that (for the adapter to read). ``refused_verbs`` are commands this
     device answered 406 to, and is not sent any more until it says something new of itself. ``account_serial`` numbers
     the accounts that the gateway made for this device by itself, ``account_made_at`` is absent when the one in force
     was ordered by somebody; ``pending`` is a newer account, which takes its place when it is first used. ``reset_at``
@@ -131,7 +121,7 @@ class OmaDmState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     synced: str = ""
     read_back_at: datetime | None = None
     described: bytes = b""
-    opening: Opening | None = None
+    opening: bytes = b""
     refused_verbs: tuple[str, ...] = ()
     last_session_at: datetime | None = None
     account_serial: int = 0

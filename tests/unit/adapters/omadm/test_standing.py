@@ -58,6 +58,7 @@ def test_what_is_recalled_leads_where_reading_leads(
         [START, replace(DEVINFO, no_resp=True)],
         [START, replace(DEVINFO, items=(Item(source="./DevInfo/Man", data="Ac", more_data=True),))],
         [START, replace(DEVINFO, cmd_id="123456789")],
+        [START, replace(DEVINFO, cmd_id="b")],
         [START, Group("Sequence", "2", (DEVINFO,))],
         [START, Unknown("Put", "2", ("Put", [("CmdID", "2")]))],
         [START, answer(1, 0, 212)],
