@@ -68,6 +68,8 @@ from gateway.store.protocol import (
 from gateway.trace import Tracer, is_armed
 
 RETRY_AFTER_SECONDS = 5
+TRIES = 3
+"""A message for which records changed under the gateway so often is answered 503."""
 FAILURE_EVENT_SECONDS = 3600
 MAX_TOLD_FAILURES = 10_000
 SEALED = bytes(1)
@@ -218,11 +220,11 @@ class OmaDmFront:
         return message
 
     async def _exchange(self, opened: Opened, body: bytes, arrival: Arrival, certificate: bytes) -> Exchange:
-        for _ in range(2):
+        for _ in range(TRIES):
             try:
                 return await self._take_step(opened, body, arrival, certificate)
             except Conflict:
-                # Another message of this device was quicker: look again, once.
+                # Another message of this device, or a push to it, was quicker: look again.
                 continue
         raise Unavailable("two messages of one device at once", RETRY_AFTER_SECONDS)
 

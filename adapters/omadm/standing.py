@@ -61,7 +61,7 @@ def _digest(opened: Opened, state: OmaDmState) -> bytes:
 
 
 def _gist(message: SyncML) -> str:
-    """A letter and the CmdID of each command; empty when one of them is more than a call or the report of whole nodes."""
+    """A letter and the CmdID of each command; empty when one is more than a call or the report of whole nodes."""
     if not message.final or len(message.commands) > MAX_COMMANDS:
         return ""
     gist = ""

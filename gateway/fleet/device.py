@@ -89,11 +89,11 @@ class OmaDmState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     mounted on this device, as it said itself when it was asked (``roots_sought``; ``names_sought`` are nodes of which
     it has yet to tell the Type). ``synced`` is the configuration key the device was last brought up to,
     ``read_back_at`` when all that was last read to be compared, ``described`` a digest of what it said of itself,
-    ``opening`` how it opened a session with nothing new to say of that (for the adapter to read). ``refused_verbs`` are commands this
-    device answered 406 to, and is not sent any more until it says something new of itself. ``account_serial`` numbers
-    the accounts that the gateway made for this device by itself, ``account_made_at`` is absent when the one in force
-    was ordered by somebody; ``pending`` is a newer account, which takes its place when it is first used. ``reset_at``
-    is when the device took a factory reset on, until it has that behind it.
+    ``opening`` the words in which it opened a session with nothing new to say of that, for the adapter to read.
+    ``refused_verbs`` are commands this device answered 406 to, and is not sent any more until it says something new of
+    itself. ``account_serial`` numbers the accounts that the gateway made for this device by itself, ``account_made_at``
+    is absent when the one in force was ordered by somebody; ``pending`` is a newer account, which takes its place when
+    it is first used. ``reset_at`` is when the device took a factory reset on, until it has that behind it.
 
     ``auth`` is what the device is challenged with, ``server_auth`` how the gateway proves itself to it.
     ``certificate`` is the SHA-256 fingerprint, in hexadecimal, of the TLS certificate that proves this device, and
