@@ -25,7 +25,7 @@ from bench.fleet import PLANS, VALUES, WBXML, XML, DmSession, Phone
 from live_gateway import CONFIG
 from msgspec.structs import replace
 
-from adapters.omadm import codec, handlers
+from adapters.omadm import codec, handlers, steps
 from adapters.omadm.handlers import OmaDmFront
 from gateway.accounts import CREDENTIAL_PURPOSE
 from gateway.app import now
@@ -45,7 +45,7 @@ from gateway.trace import Tracer
 PHONES = 64
 AT_ONCE = 32
 STAGES = ("decode", "step", "encode", "store", "other")
-_STEPS = ("receive", "respond", "record_outcomes", "describe_device", "settle")
+_STEPS = ("respond", "record_outcomes", "describe_device", "settle")
 _COMMIT_THREAD = "sqlite-commit"
 
 
@@ -126,7 +126,8 @@ async def _measure(folder: Path, rounds: int) -> dict[str, list[dict[str, float]
             (codec, "encode", "encode"),
             (handlers, "encode_session", "encode"),
             (handlers, "decode_session", "decode"),
-            *((handlers, name, "step") for name in _STEPS),
+            (handlers, "receive", "step"),
+            *((steps, name, "step") for name in _STEPS),
         ):
             patches.enter_context(mock.patch.object(module, name, stopwatch.timed(stage, getattr(module, name))))
         patches.enter_context(mock.patch.object(handlers, "Response", _Answer))
