@@ -25,6 +25,7 @@ DIGEST_BYTES = 12
 
 _PURPOSE = b"rcc14-settled"
 _TOKEN = re.compile(r"(?:^|&)token=([A-Za-z0-9._-]{1,200})(?:&|$)", re.ASCII)
+_APP = re.compile(r"(?:^|&)app=", re.ASCII | re.IGNORECASE)
 _VERS = re.compile(r"(?:^|&)vers=([0-9]{1,10})(?:&|$)", re.ASCII)
 
 
@@ -43,7 +44,7 @@ class Question(NamedTuple):
     @property
     def names_applications(self) -> bool:
         """Whether the client asks for applications of its choice."""
-        return "app=" in self.query.lower()
+        return _APP.search(self.query) is not None
 
     def is_read_as(self, asked: Request) -> bool:
         """Whether reading the query as a whole gives the same token and version, and nothing that differs each time."""

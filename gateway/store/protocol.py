@@ -94,7 +94,10 @@ class Household(NamedTuple):
 
     def device(self, device_id: str) -> Device | None:
         """The one of the devices that has this id."""
-        return next((one for one in self.devices if one.id == device_id), None)
+        for one in self.devices:
+            if one.id == device_id:
+                return one
+        return None
 
 
 class Contact(NamedTuple):

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from rcc14_front import ANN, HOST, IMEI, OTHER_IMEI, Opening, Phone
 
 from adapters.rcc14.documents import Documents
+from adapters.rcc14.standing import question_of
 from gateway.fleet.device import Device
 from gateway.fleet.profile import ProfileSet, parse_profile
 from gateway.fleet.subscriber import ServiceState
@@ -96,7 +97,17 @@ async def wait_for_the_end_of_the_token(phone: Phone) -> None:
     phone.now += timedelta(seconds=1000)
 
 
-@pytest.mark.parametrize("asked", ["vers=1", "vers=0", "vers=0&app=ap2001", "vers=1&rcs_state=1"])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "vers=1",
+        "vers=0",
+        "vers=0&app=ap2001",
+        "vers=0&APP=ap2001&default_sms_app=1",
+        "vers=0&rcs_profile=UP_2.4&provisioning_version=5.0&default_sms_app=1",
+        "vers=1&rcs_state=1",
+    ],
+)
 @pytest.mark.parametrize(
     "change",
     [
@@ -159,6 +170,17 @@ async def test_profiles_unsettle_what_was_answered(phone: Phone, documents: Docu
     profile = 'name = "all"\nlayer = "operator"\n[mo.ims]\nTimer_T1 = 2001\n'
     documents._service.adopt(catalogue, ProfileSet([parse_profile(profile, "all.toml", catalogue)], catalogue))
     assert (await phone.ask(query))[1]["VERS/version"] == "2"
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [("app=ap2001&vers=0", True), ("vers=0&App=ap2001", True), ("vers=0&default_sms_app=1", False), ("vers=0", False)],
+)
+def test_only_a_client_that_names_applications_does_so(query: str, names: bool) -> None:
+    """A parameter whose name ends alike, which nearly every client sends, is another one."""
+    question = question_of(f"{query}&token=a.1", HOST)
+    assert question is not None
+    assert question.names_applications is names
 
 
 @pytest.mark.parametrize("change", [lambda it: it[:-1] + ("A" if it[-1] != "A" else "B"), lambda it: it + "A"])
