@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import base64
 import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from itertools import compress
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -34,11 +34,13 @@ from adapters.omadm.messages import (
     SyncML,
     Unknown,
 )
-from adapters.omadm.xml import decode_xml_in_steps, encode_xml
+from adapters.omadm.shapes import Shapes, shape_of
+from adapters.omadm.xml import decode_xml, decode_xml_in_steps, encode_xml
 from adapters.wbxml.codec import DEFAULT_HEADER, Header
+from adapters.wbxml.codec import decode as decode_wbxml
 from adapters.wbxml.codec import decode_in_steps as decode_wbxml_in_steps
 from adapters.wbxml.codec import encode as encode_wbxml
-from adapters.wbxml.element import AnyElement
+from adapters.wbxml.element import AnyElement, Stage
 from gateway.errors import DecodeError, LimitExceeded
 from gateway.fleet.operation import Verb
 from gateway.status import StatusCode
@@ -61,6 +63,7 @@ _VERBS: dict[str, Verb] = {verb: verb for verb in get_args(Verb)}
 _GROUPS: dict[str, Literal["Atomic", "Sequence"]] = {"Atomic": "Atomic", "Sequence": "Sequence"}
 _GROUP_FIELDS = frozenset({"CmdID", "NoResp", "Meta"})
 _COMMON_LENGTH = 100
+_SHAPES = Shapes()
 _STATUS_CODES = {str(int(code)): code for code in StatusCode}
 
 
@@ -118,10 +121,7 @@ def open_message(body: bytes, encoding: Encoding) -> Opened:
 
     Raises: as ``decode`` does.
     """
-    if not encoding.wbxml:
-        return Opened(decode_xml_in_steps(body), encoding)
-    header, steps = decode_wbxml_in_steps(body)
-    return Opened(steps, Encoding(encoding.media_type, wbxml=True, header=header))
+    return _opened_by_shape(body, encoding) or _opened_by_reading(body, encoding)
 
 
 class Opened:
@@ -131,15 +131,20 @@ class Opened:
     are b"" when the header was not the first.
     """
 
-    def __init__(self, steps: Iterator[tuple[AnyElement, bytes]], encoding: Encoding) -> None:
+    def __init__(
+        self,
+        header: SyncHdr,
+        encoding: Encoding,
+        unread: bytes,
+        finish: Callable[[], AnyElement],
+        learn: Callable[[], None] = lambda: None,
+    ) -> None:
+        """``finish`` gives the root element as a whole, ``learn`` has the shape of the header known."""
+        self.header = header
         self.encoding = encoding
-        self._steps = steps
-        self._root, self.unread = next(steps)
-        fields = _root(self._root)
-        if "SyncHdr" not in fields and self.unread:
-            self._root, self.unread = next(steps)
-            fields = _root(self._root)
-        self.header = _sync_hdr(_required(fields, "SyncHdr"))
+        self.unread = unread
+        self.learn = learn
+        self._finish = finish
         self._message: SyncML | None = None
 
     @property
@@ -153,10 +158,70 @@ class Opened:
         Raises: as ``decode`` does.
         """
         if self._message is None:
-            if self.unread:
-                self._root, _ = next(self._steps)
-            self._message = _message(self.header, self._root, in_wbxml=self.encoding.wbxml)
+            self._message = _message(self.header, self._finish(), in_wbxml=self.encoding.wbxml)
         return self._message
+
+
+def _opened_by_reading(body: bytes, encoding: Encoding) -> Opened:
+    wbxml = None
+    if encoding.wbxml:
+        wbxml, stages = decode_wbxml_in_steps(body)
+        encoding = Encoding(encoding.media_type, wbxml=True, header=wbxml)
+    else:
+        stages = decode_xml_in_steps(body)
+    stage = next(stages)
+    if stage.end and "SyncHdr" not in _root(stage.root):
+        stage = next(stages)
+    header = _sync_hdr(_required(_root(stage.root), "SyncHdr"))
+    if not stage.end:
+        return Opened(header, encoding, b"", lambda: stage.root)
+    return Opened(
+        header,
+        encoding,
+        stage.context + body[stage.end :],
+        lambda: next(stages).root,
+        functools.partial(_learn, body, stage, header, wbxml),
+    )
+
+
+def _learn(body: bytes, stage: Stage, header: SyncHdr, wbxml: Header | None) -> None:
+    shape = shape_of(body, stage, header, wbxml)
+    found = shape and shape.fit(body)
+    if shape and found and _with_texts(header, **found[0]) == header:
+        _SHAPES.add(shape)
+
+
+def _opened_by_shape(body: bytes, encoding: Encoding) -> Opened | None:
+    """The message if its header has a shape that is known, and only such texts in it as every header may have."""
+    found = _SHAPES.find(body, encoding.wbxml)
+    if found is None:
+        return None
+    shape, texts, end = found
+    try:
+        header = _with_texts(shape.header, **texts)
+    except (DecodeError, LimitExceeded):  # to be told by who reads it
+        return None
+    if shape.wbxml is not None:
+        encoding = Encoding(encoding.media_type, wbxml=True, header=shape.wbxml)
+    unread = shape.stage.context + body[end:]
+    return Opened(header, encoding, unread, lambda: _root_of(body, encoding))
+
+
+def _root_of(body: bytes, encoding: Encoding) -> AnyElement:
+    return decode_wbxml(body)[1] if encoding.wbxml else decode_xml(body)
+
+
+def _with_texts(
+    header: SyncHdr, *, session_id: str, msg_id: str, source: str, source_name: str = "", cred: str = ""
+) -> SyncHdr:
+    return msgspec.structs.replace(
+        header,
+        session_id=_session_id(session_id),
+        msg_id=_msg_id(msg_id),
+        source=_uri(source),
+        source_name=source_name.strip(),
+        cred=header.cred and msgspec.structs.replace(header.cred, data=_base64(cred)),
+    )
 
 
 def encode(message: SyncML, encoding: Encoding) -> bytes:
@@ -194,17 +259,11 @@ def _root(root: AnyElement) -> _Fields:
 
 def _sync_hdr(content: _Content) -> SyncHdr:
     fields = _fields(content)
-    session_id = _text(_required(fields, "SessionID"))
-    if len(session_id) > MAX_SESSION_ID_LENGTH:
-        raise LimitExceeded(f"a SessionID of more than {MAX_SESSION_ID_LENGTH} characters")
-    msg_id = _integer(_text(_required(fields, "MsgID")))
-    if not 1 <= msg_id <= MAX_MSG_ID:
-        raise LimitExceeded(f"MsgID {msg_id} is not between 1 and {MAX_MSG_ID}")
     target = _fields(_required(fields, "Target"))
     source = _fields(_required(fields, "Source"))
     return SyncHdr(
-        session_id=session_id,
-        msg_id=msg_id,
+        session_id=_session_id(_required(fields, "SessionID")),
+        msg_id=_msg_id(_required(fields, "MsgID")),
         target=_uri(_required(target, "LocURI")),
         source=_uri(_required(source, "LocURI")),
         ver_dtd=_string(fields, "VerDTD") or "1.2",
@@ -216,6 +275,20 @@ def _sync_hdr(content: _Content) -> SyncHdr:
         cred=_cred(fields),
         meta=_meta(fields),
     )
+
+
+def _session_id(content: _Content) -> str:
+    session_id = _text(content)
+    if len(session_id) > MAX_SESSION_ID_LENGTH:
+        raise LimitExceeded(f"a SessionID of more than {MAX_SESSION_ID_LENGTH} characters")
+    return session_id
+
+
+def _msg_id(content: _Content) -> int:
+    msg_id = _integer(_text(content))
+    if not 1 <= msg_id <= MAX_MSG_ID:
+        raise LimitExceeded(f"MsgID {msg_id} is not between 1 and {MAX_MSG_ID}")
+    return msg_id
 
 
 def _commands(children: Iterable[AnyElement], in_wbxml: bool, depth: int = 0) -> tuple[AnyCommand, ...]:

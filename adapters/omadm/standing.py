@@ -51,6 +51,7 @@ def remember(before: Device, device: Device, opened: Opened) -> Device:
     known, state = before.omadm, device.omadm
     if known is None or state is None or state.described != known.described or not opened.unread:
         return device
+    opened.learn()
     gist = _gist(opened.read())
     return replace(device, omadm=replace(state, opening=_digest(opened, state) + gist.encode())) if gist else device
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import NoReturn, cast
 from xml.parsers import expat
 
-from adapters.wbxml.element import WRITTEN, AnyElement
+from adapters.wbxml.element import WRITTEN, AnyElement, Stage
 from gateway.errors import DecodeError, LimitExceeded
 
 MAX_BYTES = 256 * 1024
@@ -34,15 +34,14 @@ def decode_xml(data: bytes) -> AnyElement:
 
     Raises: DecodeError; LimitExceeded over 256 KiB, 20 000 elements, or 32 levels (64 where a MgmtTree is open).
     """
-    *_, (root, _) = decode_xml_in_steps(data)
-    return root
+    *_, stage = decode_xml_in_steps(data)
+    return stage.root
 
 
-def decode_xml_in_steps(data: bytes) -> Iterator[tuple[AnyElement, bytes]]:
+def decode_xml_in_steps(data: bytes) -> Iterator[Stage]:
     """The root element of a message twice: as far as its SyncHdr, if that is the first child, and as a whole.
 
-    Nothing is looked at before it is asked for. With the first comes all that is still to be read, as octets that have
-    the same meaning wherever they are the same; the second comes with b"".
+    Nothing is looked at before it is asked for.
 
     Raises: as ``decode_xml`` does.
     """
@@ -97,11 +96,11 @@ def decode_xml_in_steps(data: bytes) -> Iterator[tuple[AnyElement, bytes]]:
     try:
         parser.Parse(data[:cut], False)
         if len(open_elements) == len(children) == 1 and children[0][0] == "SyncHdr":
-            yield (open_elements[0][0], list(children)), data[: data.find(b"SyncHdr")] + data[cut:]
+            yield Stage((open_elements[0][0], list(children)), cut, data[: data.find(b"SyncHdr")])
         parser.Parse(data[cut:], True)
     except (expat.ExpatError, LookupError, ValueError) as error:  # the last two: a character set Python cannot map
         raise DecodeError(f"not XML: {error}", parser.ErrorByteIndex) from None
-    yield children[0], b""
+    yield Stage(children[0])
 
 
 def encode_xml(root: AnyElement, version: str = "1.2") -> bytes:

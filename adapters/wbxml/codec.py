@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, cast
 
-from adapters.wbxml.element import WRITTEN, AnyElement
+from adapters.wbxml.element import WRITTEN, AnyElement, Stage
 from adapters.wbxml.tables import (
     DDF,
     ENCODINGS,
@@ -88,15 +88,14 @@ def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[Header, AnyEle
     Spec: WAP-192-WBXML 5
     """
     header, steps = decode_in_steps(data, limits)
-    *_, (root, _) = steps
-    return header, root
+    *_, stage = steps
+    return header, stage.root
 
 
-def decode_in_steps(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[Header, Iterator[tuple[AnyElement, bytes]]]:
+def decode_in_steps(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[Header, Iterator[Stage]]:
     """The header, and the root element twice: as far as its first child, if that has children, and as a whole.
 
-    Nothing is looked at before it is asked for. With the first comes all that is still to be read, as octets that have
-    the same meaning wherever they are the same; the second comes with b"".
+    Nothing is looked at before it is asked for.
 
     Raises: as ``decode`` does, the iterator too.
     """
@@ -321,14 +320,14 @@ class _Heads:
             self._level = 0
 
 
-def _decode_steps(data: bytes, start: int, strings: Strings, limits: Limits) -> Iterator[tuple[AnyElement, bytes]]:
+def _decode_steps(data: bytes, start: int, strings: Strings, limits: Limits) -> Iterator[Stage]:
     try:
         yield from _decode_body(data, start, strings, limits)
     except (UnicodeDecodeError, ValueError, IndexError) as error:
         raise malformed(error, len(data) - 1) from None
 
 
-def _decode_body(data: bytes, start: int, strings: Strings, limits: Limits) -> Iterator[tuple[AnyElement, bytes]]:
+def _decode_body(data: bytes, start: int, strings: Strings, limits: Limits) -> Iterator[Stage]:
     # The hot path: a leaf with one inline string, which is most of a message, takes one turn of the loop. Nearly all
     # documents are in UTF-8, and to decode that without naming it costs half.
     index, is_utf8 = data.index, strings.encoding == "utf-8"
@@ -355,7 +354,8 @@ def _decode_body(data: bytes, start: int, strings: Strings, limits: Limits) -> I
                 children.append((tag, content))
                 if level == awaited:
                     awaited = -1
-                    yield from _as_far_as(outer[0][0], children, data[:start], tags, data[pos:])
+                    # What a token means depends on the code page.
+                    yield from _begun(outer[0][0], children, pos, data[:start] + bytes((TAGS.index(tags),)))
                 continue
             if token == SWITCH_PAGE:
                 tags, max_level = _page(data, pos, limits)
@@ -385,7 +385,7 @@ def _decode_body(data: bytes, start: int, strings: Strings, limits: Limits) -> I
             outer.append((tag, children))
             children = []
             level += 1
-    yield _only(children, pos == len(data) and not fragments, pos), b""
+    yield Stage(_only(children, pos == len(data) and not fragments, pos))
 
 
 def _only(children: Sequence[AnyElement], is_all: bool, pos: int) -> AnyElement:
@@ -394,12 +394,9 @@ def _only(children: Sequence[AnyElement], is_all: bool, pos: int) -> AnyElement:
     return children[0]
 
 
-def _as_far_as(
-    root: str, children: Sequence[AnyElement], before: bytes, tags: tuple[str | None, ...], behind: bytes
-) -> Iterator[tuple[AnyElement, bytes]]:
-    """The root with its first child, and what is still to be read: what its octets mean depends on the code page."""
+def _begun(root: str, children: Sequence[AnyElement], pos: int, context: bytes) -> Iterator[Stage]:
     if len(children) == 1:
-        yield (root, list(children)), before + bytes((TAGS.index(tags),)) + behind
+        yield Stage((root, list(children)), pos, context)
 
 
 def _page(data: bytes, pos: int, limits: Limits) -> tuple[tuple[str | None, ...], int]:

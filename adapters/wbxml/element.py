@@ -27,3 +27,14 @@ WRITTEN = {f"\0{page}": page for page in range(3)}
 
 Such an element's content goes out as it is. No document has them: a name has no NUL.
 """
+
+
+class Stage(NamedTuple):
+    """A document as far as it is read: its root, and where the octets begin that are still to be read, 0 when none are.
+
+    ``context`` is octets too, for all before them that they depend on: where both are the same, they mean the same.
+    """
+
+    root: AnyElement
+    end: int = 0
+    context: bytes = b""
