@@ -39,7 +39,7 @@ def headers(draw: st.DrawFn) -> SyncHdr:
 
 @given(st.lists(headers(), min_size=2, max_size=5), st.sampled_from([XML, WBXML]))
 def test_every_header_is_read_as_it_was_written(said: list[SyncHdr], encoding: Encoding) -> None:
-    """Whatever shapes were learnt before, those of this very header among them, the message is the one that was sent."""
+    """Whatever shapes were learnt before, also that of this very header, the message is the one that was sent."""
     unread = set()
     for header in (*said, *said):
         message = SyncML(header, BODY)
@@ -60,5 +60,5 @@ def test_a_header_that_lacks_what_it_needs_is_refused_as_ever(header: SyncHdr, e
     octets = encode(SyncML(header, BODY), encoding)
     open_message(octets, encoding).learn()
     for wrong in (b"77x77", b"7" * 11, b"0"):
-        with pytest.raises((DecodeError, LimitExceeded), match="not a number|digits|is not between"):
+        with pytest.raises((DecodeError, LimitExceeded), match=r"not a number|digits|is not between"):
             open_message(octets.replace(b"77777", wrong, 1), encoding)
