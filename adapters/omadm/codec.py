@@ -52,6 +52,9 @@ MAX_SESSION_ID_LENGTH = 16
 MAX_MSG_ID = 2**31
 MAX_DIGITS = 10
 
+SHAPES = Shapes()
+"""The shapes of headers that this process knows: of devices that have proved who they are."""
+
 NEXT_MESSAGE, NEXT_MESSAGE_OF_OLD = 1222, 222
 """The alert that asks for the next message; some devices of OMA DM 1.1 have kept the number of data synchronisation."""
 
@@ -62,7 +65,6 @@ _VERBS: dict[str, Verb] = {verb: verb for verb in get_args(Verb)}
 _GROUPS: dict[str, Literal["Atomic", "Sequence"]] = {"Atomic": "Atomic", "Sequence": "Sequence"}
 _GROUP_FIELDS = frozenset({"CmdID", "NoResp", "Meta"})
 _COMMON_LENGTH = 100
-_SHAPES = Shapes()
 _STATUS_CODES = {str(int(code)): code for code in StatusCode}
 
 
@@ -115,12 +117,12 @@ def decode(body: bytes, encoding: Encoding) -> tuple[SyncML, Encoding]:
     return opened.read(), opened.encoding
 
 
-def open_message(body: bytes, encoding: Encoding) -> Opened:
-    """The message with its header read, and nothing behind that looked at.
+def open_message(body: bytes, encoding: Encoding, shapes: Shapes = SHAPES) -> Opened:
+    """The message with its header read, and nothing behind that looked at; ``shapes`` are those known of headers.
 
     Raises: as ``decode`` does.
     """
-    return _opened_by_shape(body, encoding) or _opened_by_reading(body, encoding)
+    return _opened_by_shape(body, encoding, shapes) or _opened_by_reading(body, encoding, shapes)
 
 
 class Opened:
@@ -161,7 +163,7 @@ class Opened:
         return self._message
 
 
-def _opened_by_reading(body: bytes, encoding: Encoding) -> Opened:
+def _opened_by_reading(body: bytes, encoding: Encoding, shapes: Shapes) -> Opened:
     wbxml = None
     if encoding.wbxml:
         wbxml, stages = decode_wbxml_in_steps(body)
@@ -179,20 +181,20 @@ def _opened_by_reading(body: bytes, encoding: Encoding) -> Opened:
         encoding,
         stage.context + body[stage.end :],
         lambda: next(stages).root,
-        functools.partial(_learn, body, stage, header, wbxml),
+        functools.partial(_learn, shapes, body, stage, header, wbxml),
     )
 
 
-def _learn(body: bytes, stage: Stage, header: SyncHdr, wbxml: Header | None) -> None:
+def _learn(shapes: Shapes, body: bytes, stage: Stage, header: SyncHdr, wbxml: Header | None) -> None:
     shape = shape_of(body, stage, header, wbxml)
     found = shape and shape.fit(body)
     if shape and found and _with_texts(header, **found[0]) == header:
-        _SHAPES.add(shape)
+        shapes.add(shape)
 
 
-def _opened_by_shape(body: bytes, encoding: Encoding) -> Opened | None:
+def _opened_by_shape(body: bytes, encoding: Encoding, shapes: Shapes) -> Opened | None:
     """The message if its header has a shape that is known, and only such texts in it as every header may have."""
-    found = _SHAPES.find(body, encoding.wbxml)
+    found = shapes.find(body, encoding.wbxml)
     if found is None:
         return None
     shape, texts, end = found

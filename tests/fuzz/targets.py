@@ -18,6 +18,7 @@ from adapters.omadm.messages import SyncML
 from adapters.omadm.notification import decode_notification
 from adapters.omadm.session import Peer, receive, respond
 from adapters.omadm.session_record import Session, decode_session, encode_session
+from adapters.omadm.shapes import Shapes
 from adapters.omadm.xml import decode_xml, encode_xml
 from adapters.provisioning.document import parse_document
 from adapters.provisioning.wbxml import decode_document, encode_document
@@ -61,12 +62,14 @@ def read_xml(octets: bytes) -> None:
 
 
 def read_syncml_xml(octets: bytes) -> None:
-    """A SyncML message as XML."""
+    """A SyncML message as XML, also by the shapes of those before."""
+    _read_by_shape(octets, XML)
     _read_again(*codec.decode(octets, XML))
 
 
 def read_syncml_wbxml(octets: bytes) -> None:
-    """A SyncML message as WBXML."""
+    """A SyncML message as WBXML, also by the shapes of those before."""
+    _read_by_shape(octets, WBXML)
     _read_again(*codec.decode(octets, WBXML))
 
 
@@ -158,6 +161,15 @@ def hold_session(octets: bytes) -> None:
 
 def _measure(message: SyncML) -> int:
     return len(codec.encode(message, XML))
+
+
+def _read_by_shape(octets: bytes, encoding: codec.Encoding) -> None:
+    fresh, known = codec.open_message(octets, encoding, Shapes()), codec.open_message(octets, encoding)
+    assert (known.header, known.unread, known.encoding) == (fresh.header, fresh.unread, fresh.encoding)
+    assert known.read() == fresh.read()
+    known.learn()
+    again = codec.open_message(octets, encoding)
+    assert (again.header, again.unread) == (fresh.header, fresh.unread)
 
 
 def _read_again(message: SyncML, encoding: codec.Encoding) -> None:
