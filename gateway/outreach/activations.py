@@ -51,7 +51,7 @@ class Activations:
             for leaf in leaf_standings(desired, mirror):
                 if leaf.standing is Standing.REFUSED and leaf.fact is not None and leaf.fact.status is not None:
                     status = StatusCode(leaf.fact.status)
-                    refused.setdefault(leaf.node.partition("/")[0], f"{leaf.node}: {status} {status.meaning}")
+                    refused.setdefault(leaf.node.partition("/")[0], f"{leaf.node}: {status}")
         return Known(
             device,
             services,

@@ -88,6 +88,9 @@ def test_a_refusal_is_shown_as_refused(gateway: Gateway) -> None:
     assert leaves["ims/Timer_T1"]["standing"] in ("acknowledged", "read back")
     text = gateway.run("device", "show", "alice.1")
     assert "REFUSED  ims/Timer_T2  405 command not allowed" in text
+    services = gateway.json("subscriber", "show", "alice")["services"]
+    (why,) = [one["why"] for one in services if (one["device_id"], one["service"]) == ("alice.1", "ims")]
+    assert why == "the device refused ims/Timer_T2: 405 command not allowed"
 
     assert gateway.json("simulate", "omadm")["facts"]["commands"] == []
     gateway.run("set", "alice", "ims/Timer_T2=24000")
