@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from gateway.admin.models.detections import NewReplay, NewSighting, ReplayView, RuleView, SightingView
-from gateway.admin.routes import JSON_LINES, Call, Route
+from gateway.admin.routes import JSON_LINES, OCTETS, Call, Route
 from gateway.detections import MAX_REPLAYED, Detections, Replayed, Report
 from gateway.errors import DecodeError, LimitExceeded
 from gateway.fleet.detection import Sighting, SourceName, parse_fields, parse_line
 from gateway.fleet.detection_rules import Rule, calling, parse_rules
 
 MAX_ROWS = 10_000
-OCTETS = "application/octet-stream"
 BULK_SOURCES: tuple[SourceName, ...] = ("rest", "csv")
 
 

@@ -24,7 +24,7 @@ from gateway.admin.caller import SAFE_METHODS, Caller
 from gateway.admin.listing import EVENT_STREAM, asked_form, follow, next_link, stream, watch
 from gateway.admin.masking import masked, plain
 from gateway.admin.models.base import Model
-from gateway.admin.routes import PUBLIC, SIGNED_IN, UPLOAD, Call, Reply, Route, Upload
+from gateway.admin.routes import PUBLIC, SIGNED_IN, Call, Reply, Route, Upload
 from gateway.admin.uploads import uploaded
 from gateway.errors import ConfigError, Conflict, Forbidden, MogateError, NotFound, Outdated, Unavailable
 from gateway.fleet.secret import COVER, covered
@@ -132,7 +132,7 @@ class Dispatcher:
             await self._admit(caller, route, request)
             if self._parts.needs_reason and not entry.reason and route.permission not in (PUBLIC, SIGNED_IN):
                 raise ConfigError("every change needs a reason here: say why", key=REASON_HEADER)
-            if route.takes != UPLOAD:
+            if not route.uploads:
                 octets = await request.read()
                 body = _checked(route.takes, octets) if route.takes is not None else None
                 return await self._asked_for(route, request, _call(route, request, caller, body), entry, octets)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import get_args
 
 from gateway.admin.models.packages import PackageView
-from gateway.admin.routes import UPLOAD, Call, Route, Upload
+from gateway.admin.routes import OCTETS, Call, Route, Upload
 from gateway.errors import ConfigError, Conflict, NotFound
 from gateway.fleet.campaign import Campaign
 from gateway.outreach.campaigns import Campaigns
@@ -32,7 +32,7 @@ class PackageRoutes:
             Route("GET", "/packages", self.list_packages, "Packages for devices", gives=PackageView, many=True),
             Route(
                 "POST", "/packages", self.add_package, "Take a package in: the body is the file as it is",
-                takes=UPLOAD, gives=PackageView, status=201,
+                takes=OCTETS, uploads=True, gives=PackageView, status=201,
                 query={
                     "kind": f"what it is: {' or '.join(_KINDS)}",
                     "file": "the name of the file",

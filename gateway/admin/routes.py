@@ -15,8 +15,8 @@ from gateway.errors import ConfigError
 
 MAX_LISTED = 1000
 JSON_LINES = "application/jsonl"
-UPLOAD = "application/octet-stream"
-"""A body that may be larger than memory: it comes to a file first."""
+OCTETS = "application/octet-stream"
+"""The media type of a body that is neither JSON nor text."""
 
 PUBLIC = "public"
 """In place of a permission: anybody may, for this is how one becomes known."""
@@ -25,7 +25,7 @@ SIGNED_IN = "signed-in"
 
 
 class Upload(NamedTuple):
-    """What a request brought, in a file that is gone with its answer."""
+    """A body that may be larger than memory, in a file that is gone with its answer."""
 
     file: Path
     size_bytes: int
@@ -35,7 +35,7 @@ class Upload(NamedTuple):
 class Call(NamedTuple):
     """One request, taken apart and checked: names from the path, the query, and the body as ``Route.takes``.
 
-    The body is octets where ``Route.takes`` is a media type, and an ``Upload`` where it is ``UPLOAD``.
+    The body is octets where ``Route.takes`` is a media type, and an ``Upload`` where it ``uploads``.
     """
 
     path: Mapping[str, str]
@@ -88,6 +88,7 @@ class Route(NamedTuple):
     device that is seen to for it, and any other route refuses callers of one tenant. ``pages_by`` is the
     field that the query's ``after`` goes on from, for a list that comes in pages; ``live`` tells after what a stream of
     its news begins. What is read can be watched where ``watch_seconds`` says how often to look whether it changed.
+    Octets come to a file first where the route ``uploads``: they may be more than memory holds.
     """
 
     method: str
@@ -104,6 +105,7 @@ class Route(NamedTuple):
     pages_by: str = ""
     live: Callable[[], Awaitable[str]] | None = None
     watch_seconds: float = 0.0
+    uploads: bool = False
 
     @property
     def streams(self) -> bool:
