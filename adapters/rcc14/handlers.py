@@ -39,6 +39,8 @@ from gateway.store.protocol import Append, Event, Store, TraceEntry
 from gateway.trace import Tracer
 
 MAX_BODY_BYTES = 16_384
+TRIES = 3
+"""A request for which records changed under the gateway so often is answered 503."""
 ALARM_SECONDS = 60
 FORM = "application/x-www-form-urlencoded"
 _BODY = web.RequestKey("rcc14-body", bytes)
@@ -266,13 +268,13 @@ class Rcc14Front:
         moved = self._moved(request, "https", host, asked.imsi or asked.imei or asked.msisdn or address)
         if moved is not None:
             return moved
-        for _ in range(2):
+        for _ in range(TRIES):
             try:
                 return await self._take_decision(call)
             except AuthError as error:
                 return self._start_again(call, str(error))
             except Conflict:
-                # A second request of this device was quicker, or the cookie is used up: look again, once.
+                # A second request of this device was quicker, or the cookie is used up: look again.
                 call = replace(call, now=self._clock(), household=None)
         raise Unavailable("two requests of one device at once", self._settings.retry_after_seconds)
 

@@ -33,6 +33,8 @@ CONNECTIONS = 32
 CODEC_ROUNDS = 100
 STAGE_ROUNDS = 10
 LAYOUT_REQUESTS = 600
+LAYOUT_SUBSCRIBERS = 200
+"""So that each scenario has twice the devices that there are connections: none is asked twice at once."""
 STORE_MESSAGES = 2000
 STORE_ROUNDS = 3
 DETECTED_SUBSCRIBERS = 1000
@@ -88,7 +90,7 @@ def main() -> None:
     # After what logs in this process: it turns the log off for good.
     figures["stages"] = {name: report.stages(one) for name, one in stages.measure(STAGE_ROUNDS).items()}
     figures["stores"] = stores.measure(STORE_MESSAGES, STORE_ROUNDS)
-    figures["layouts"] = layouts.measure(100, LAYOUT_REQUESTS, size.rounds)
+    figures["layouts"] = layouts.measure(LAYOUT_SUBSCRIBERS, LAYOUT_REQUESTS, size.rounds)
     sizes = searches.SIZES[:1] if arguments.quick else searches.SIZES
     figures["searches"] = searches.measure((*sizes, many.MILLION) if arguments.million else sizes)
     fleets = scale.SIZES[:1] if arguments.quick else scale.SIZES
