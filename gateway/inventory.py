@@ -233,8 +233,9 @@ class Inventory:
 
         Raises: ConfigError naming the nodes and the mend; ``where`` is added to what it says.
         """
-        old = [(breach.rule, breach.node) for breach in self._breaches(*was)]
-        for breach in self._breaches(subscriber, device):
+        broken = self._breaches(subscriber, device)
+        old = [(breach.rule, breach.node) for breach in self._breaches(*was)] if broken else []
+        for breach in broken:
             if (breach.rule, breach.node) not in old:
                 raise ConfigError(f"{breach}{where}", key=breach.node)
 

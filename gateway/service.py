@@ -187,7 +187,7 @@ class Service:
         """What is known beforehand of devices like this."""
         return model_of(self._models, device)
 
-    def breaches(self, subscriber: Subscriber, device: Device) -> list[Breach]:
+    def breaches(self, subscriber: Subscriber, device: Device) -> tuple[Breach, ...]:
         """The rules over several nodes that this device's selection breaks."""
         return self._profiles.breaches(self.selection(subscriber, device))
 

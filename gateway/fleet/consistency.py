@@ -100,13 +100,12 @@ def load_rules(directories: Iterable[Path], catalogue: Catalogue) -> tuple[Rule,
 
 def breaches(selection: Selection, rules: Iterable[Rule], catalogue: Catalogue) -> Iterator[Breach]:
     """Every rule that this selection breaks."""
+    state = _State(selection, catalogue)
     for rule in rules:
-        state = _State(selection, catalogue)
         offence = state.offence(rule)
         if offence is not None:
             node, mend = offence
-            blamed = node if state.is_set(node) else next(filter(state.is_set, (*rule.when, *rule.nodes)), "")
-            yield Breach(rule, node, state.winner(blamed), mend)
+            yield Breach(rule, node, next(filter(None, map(state.winner, (node, *rule.when, *rule.nodes))), None), mend)
 
 
 def breach_of_any_merge(candidates: Sequence[Candidate], rules: Iterable[Rule], catalogue: Catalogue) -> Breach | None:
@@ -134,11 +133,18 @@ class _State:
     def __init__(self, selection: Selection, catalogue: Catalogue) -> None:
         self._leaves = selection.leaves
         self._catalogue = catalogue
+        self._winners: dict[str, Source] = {}
+        for mo, paths in selection.leaves.items():
+            for path, leaf in paths.items():
+                node = f"{mo}/{path}" if leaf.winner.template is not None else mo
+                while node != mo and node not in self._winners:
+                    self._winners[node] = leaf.winner
+                    node = node.rpartition("/")[0]
 
     def offence(self, rule: Rule) -> tuple[str, str] | None:
         """The node that breaks the rule, and what would mend it; None when the rule holds or does not apply."""
         applies = (
-            any(self.is_set(node) for node in rule.nodes)
+            not rule.nodes.isdisjoint(self._winners)
             and all(self._value(node) == value for node, value in rule.when.items())
             and all(self._value(node) != value for node, value in rule.unless.items())
         )
@@ -148,7 +154,7 @@ class _State:
         """What is wrong with single nodes, now that the rule applies."""
         otherwise = "".join(f", or let {node} not be {value}" for node, value in itertools.islice(rule.when.items(), 1))
         for node in rule.needs:
-            if not self.is_set(node):
+            if self.winner(node) is None:
                 yield node, f"set {node}{otherwise}"
         for node, start in rule.begins.items():
             template = self._template(node)
@@ -174,21 +180,9 @@ class _State:
             if one is not None and two is not None and one != two:
                 yield node, f"let {node} ({one}) and {other} ({two}) be the same"
 
-    def is_set(self, node: str) -> bool:
-        """Whether the node, or one below it, has a value."""
-        mo, _, path = node.partition("/")
-        return any(
-            leaf.winner.template is not None and (held == path or held.startswith(f"{path}/"))
-            for held, leaf in self._leaves.get(mo, {}).items()
-        )
-
     def winner(self, node: str) -> Source | None:
-        """Who set the node, or the first below it."""
-        mo, _, path = node.partition("/")
-        for held, leaf in self._leaves.get(mo, {}).items():
-            if leaf.winner.template is not None and (held == path or held.startswith(f"{path}/")):
-                return leaf.winner
-        return None
+        """Who set the node, or the first below it; None where neither has a value."""
+        return self._winners.get(node)
 
     def _template(self, node: str) -> str | None:
         mo, _, path = node.partition("/")

@@ -109,15 +109,16 @@ class ProfileSet:
         self._answers = functools.lru_cache(MAX_LOOKS)(self._answer)
         self._selected = functools.lru_cache(MAX_SELECTIONS)(self._select)
         self._overridden = functools.lru_cache(MAX_OVERRIDDEN)(self._override)
+        self._broken = functools.lru_cache(MAX_SELECTIONS)(self._breaches)
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What is doubtful but taken as it stands, each with file, line and node."""
         return tuple(warning for profile in self.profiles for warning in profile.warnings)
 
-    def breaches(self, selection: Selection) -> list[Breach]:
+    def breaches(self, selection: Selection) -> tuple[Breach, ...]:
         """The rules that a selection breaks with what is set on the subscriber and device."""
-        return list(breaches(selection, self._rules, self._catalogue))
+        return self._broken(selection)
 
     def check_values(self, match: Mapping[str, Iterable[str]], values: Mapping[str, str]) -> None:
         """Devices that match can have these values of their own, by canonical address, whatever their profiles are.
@@ -129,6 +130,9 @@ class ProfileSet:
         breach = self._breach(Candidate(sought(match), content))
         if breach is not None:
             raise ConfigError(str(breach), key=breach.node)
+
+    def _breaches(self, selection: Selection) -> tuple[Breach, ...]:
+        return tuple(breaches(selection, self._rules, self._catalogue))
 
     def _breach(self, *more: Candidate) -> Breach | None:
         candidates = [Candidate(profile.match, profile.content) for profile in self.profiles]

@@ -200,12 +200,18 @@ class Turns:
 
     async def _refusal(self, content: Content, household: Household, device: Device) -> str:
         """The code with which an OMA DM device refused one of the values; empty when it refused none."""
-        if device.omadm is None:
+        if device.omadm is None or not content.values:
             return ""
         mirror = await self._store.load_mirror(device.id)
         desired = self._service.desired_mos(household.subscriber, device, mirror)
-        for one in leaf_standings(desired, mirror):
-            if one.node in content.values and one.standing is Standing.REFUSED and one.fact is not None:
+        asked = {
+            key: mo._replace(
+                values={path: text for path, text in mo.values.items() if f"{key}/{path}" in content.values}
+            )
+            for key, mo in desired.items()
+        }
+        for one in leaf_standings(asked, mirror):
+            if one.standing is Standing.REFUSED and one.fact is not None:
                 return str(one.fact.status)
         return ""
 

@@ -21,10 +21,11 @@ from adapters.rcc14.identity.token import token_of
 from gateway.accounts import seal_login
 from gateway.fleet.account import Login
 from gateway.fleet.device import Device
-from gateway.fleet.mirror import Mirror
+from gateway.fleet.mirror import Mirror, Read
 from gateway.fleet.subscriber import Subscriber
 from gateway.fleet.variables import variables_of
 from gateway.sealing import Sealer
+from gateway.service import describe_device
 from gateway.store.protocol import PutDevice, PutMirror, PutSubscriber, Write
 from gateway.store.sqlite import SqliteStore
 
@@ -125,5 +126,9 @@ def _with_account(device: Device, phone: Phone, like: Phone, sealer: Sealer) -> 
         state,
         client=replace(state.client, name=name, secret=client.secret),
         server=replace(state.server, secret=server.secret),
+        described=b"",
     )
-    return replace(device, omadm=state)
+    # It was met before, as its original was: what it says of itself is nothing new.
+    return describe_device(
+        replace(device, omadm=state), [Read(uri=uri, value=text) for uri, text in phone.about.items()]
+    )

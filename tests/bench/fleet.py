@@ -140,15 +140,20 @@ class Phone:
         if self.auth == "mac" and self._challenges and not is_signed(head.decode(), *self._server, _SERVER_NONCE, body):
             raise UnexpectedAnswer(f"not signed by the gateway: {head!r}")
 
-    def _package_1(self, speech: Speech) -> bytes:
+    @property
+    def about(self) -> dict[str, str]:
+        """What it says of itself, by URI."""
         about = {"DevId": self.loc_uri, "Man": "Acme", "Mod": "B7", "DmV": "1.2", "Lang": "en"}
+        return {f"./DevInfo/{name}": text for name, text in about.items()}
+
+    def _package_1(self, speech: Speech) -> bytes:
         items: list[AnyElement] = [
             ("Item", [
-                ("Source", [("LocURI", f"./DevInfo/{name}")]),
+                ("Source", [("LocURI", uri)]),
                 ("Meta", [("Format", "chr"), ("Type", "text/plain")]),
                 ("Data", value),
             ])
-            for name, value in about.items()
+            for uri, value in self.about.items()
         ]  # fmt: skip
         cred: AnyElement = (
             "Cred", [("Meta", [("Format", "b64"), ("Type", TYPES["md5"])]), ("Data", _CRED_SLOT.decode())]

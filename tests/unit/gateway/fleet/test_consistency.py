@@ -135,7 +135,7 @@ def test_what_is_set_on_a_subscriber_is_told(catalogue: Catalogue, rules: tuple[
     profiles = load_profiles(CONFIG / "profiles", catalogue, rules)
     sound = Subscriber(id="a", imsis=("001010000000001",))
     odd = Subscriber(id="b", imsis=("001010000000002",), overrides={"rcs": {"SERVICES/ChatAuth": "false"}})
-    assert profiles.breaches(profiles.select(sound, Device(id="a.1"))) == []
+    assert profiles.breaches(profiles.select(sound, Device(id="a.1"))) == ()
     (breach,) = profiles.breaches(profiles.select(odd, Device(id="b.1")))
     assert (breach.node, breach.rule.clause) == ("rcs/MESSAGING/Chatbot", "RCC.07 Annex A, ChatAuth")
 
