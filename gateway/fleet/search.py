@@ -31,11 +31,11 @@ SEARCHED: Mapping[str, Facet] = {
 
 MAX_TERM_CHARACTERS = 200
 _CACHED_TERMS = 2048
-_NETWORK_DIGITS = 6
+NETWORK_DIGITS = 6
 _OF_SUBSCRIBER: dict[str, Facet] = {
     **{name: SEARCHED[name] for name in ("tenant", "plan", "group", "state")},
     # Which SIM is in a device neither record says alone, so it is found by the network of any.
-    "plmn": lambda subscriber, _: tuple(imsi[:_NETWORK_DIGITS] for imsi in subscriber.imsis),
+    "plmn": lambda subscriber, _: tuple(imsi[:NETWORK_DIGITS] for imsi in subscriber.imsis),
 }
 _OF_DEVICE = {name: SEARCHED[name] for name in ("manufacturer", "model", "tac", "role", "software", "version")}
 _OF_DEVICE_AND_STATE = {**_OF_DEVICE, "state": SEARCHED["state"]}
@@ -80,7 +80,7 @@ class Search(NamedTuple):
     def terms(self) -> list[frozenset[str]]:
         """For each facet that terms tell of, those of which a household with such a device has at least one."""
         return [
-            frozenset(f"{name}={value}" for value in (_networks(values) if name == "plmn" else values))
+            frozenset(f"{name}={value}" for value in (beginnings(values) if name == "plmn" else values))
             for name, values in self.match.items()
             if all(map(_is_term, values))
         ]
@@ -119,6 +119,12 @@ def parse_search(text: str, now: datetime) -> Search:
     return search._replace(match=sought(match))
 
 
+def beginnings(networks: Iterable[str]) -> set[str]:
+    """How an IMSI of one of these networks may begin: what is five digits long has ten ways to go on."""
+    short = [network for network in networks if len(network) == NETWORK_DIGITS - 1]
+    return {*networks, *(f"{network}{digit}" for network in short for digit in range(10))}
+
+
 def terms_of_subscriber(subscriber: Subscriber) -> tuple[str, ...]:
     """The terms that each device of the subscriber has from them, whatever the device is."""
     attributes = {name: look_at(name) for name in (f"{ATTRIBUTES}.{own}" for own in subscriber.attributes)}
@@ -139,12 +145,6 @@ def _format(names: tuple[str, ...], values: tuple[tuple[str, ...], ...]) -> tupl
     """The terms of these facets. Every write of a device asks, and those of one model have the same."""
     found = [f"{name}={value}" for name, some in zip(names, values, strict=True) for value in some if _is_term(value)]
     return tuple(dict.fromkeys(found))
-
-
-def _networks(values: Iterable[str]) -> set[str]:
-    """How an IMSI of one of these networks may begin: what is five digits long has ten ways to go on."""
-    short = [value for value in values if len(value) == _NETWORK_DIGITS - 1]
-    return {*values, *(f"{value}{digit}" for value in short for digit in range(10))}
 
 
 def _is_term(value: str) -> bool:

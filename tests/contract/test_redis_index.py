@@ -34,8 +34,11 @@ async def store(monkeypatch: pytest.MonkeyPatch) -> RedisStore:
     )
     writes: list[Write] = []
     for number in range(FLEET):
-        subscriber = Subscriber(id=f"s{number:03}", attributes={"account": f"A{number}", "site": f"site-{number % 40}"})
-        state = Rcc14State(version=7 if number % 100 == 50 else 2)
+        attributes = {"account": f"A{number}", "site": f"site-{number % 40}"}
+        home = 20801 if number == 321 else 26201
+        sims = [f"{network}{number:010}" for network in ((home, 26201, 310410) if number % 80 == 9 else (home,))]
+        subscriber = Subscriber(id=f"s{number:03}", imsis=tuple(sims), attributes=attributes)
+        state = Rcc14State(version=7 if number % 100 == 50 else 2, imsi=sims[-1])
         writes += [PutSubscriber(subscriber), PutDevice(Device(id=f"s{number:03}.1", rcc14=state))]
         store.touch(f"s{number:03}.1", NOW - timedelta(hours=number))
     await store.commit(*writes)
@@ -48,6 +51,9 @@ async def store(monkeypatch: pytest.MonkeyPatch) -> RedisStore:
         ("attributes.account=A123", ["s123"]),
         ("attributes.site=site-7", [f"s{number:03}" for number in range(7, FLEET, 40)]),
         ("attributes.site=site-7;version=2;seen<2d", ["s007", "s047"]),
+        ("plmn=20801", ["s321"]),
+        ("plmn=310410", ["s009", "s089", "s169", "s249", "s329"]),
+        ("plmn=31041;plmn=20801", ["s009", "s089", "s169", "s249", "s321", "s329"]),
         ("version=7", ["s050", "s150", "s250", "s350"]),
         ("seen<181m", ["s000", "s001", "s002", "s003"]),
         ("seen>16d;seen<390h", [f"s{number}" for number in range(385, 391)]),
@@ -58,7 +64,7 @@ async def store(monkeypatch: pytest.MonkeyPatch) -> RedisStore:
 async def test_what_is_rare_is_not_walked_to(
     store: RedisStore, monkeypatch: pytest.MonkeyPatch, asked: str, found: list[str]
 ) -> None:
-    """Attributes, version and last contact lead to those who have them, in their order, and to few besides."""
+    """Attributes, networks, version and last contact lead to those who have them, in order, and to few besides."""
     read: list[str] = []
     run = store._servers.run
 

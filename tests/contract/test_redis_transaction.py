@@ -14,13 +14,12 @@ from msgspec.structs import replace
 from stores import BY_INDEX
 
 from gateway.errors import ConfigError, Conflict
-from gateway.fleet.device import Credential, Device, OmaDmState
+from gateway.fleet.device import Credential, Device, OmaDmState, Rcc14State
 from gateway.fleet.search import Search
 from gateway.fleet.subscriber import Subscriber
 from gateway.store.protocol import Append, DeleteSubscriber, Event, PutDevice, PutEphemeral, PutSubscriber, Store, Write
 from gateway.store.redis import scripts, transaction
-from gateway.store.redis.kinds import SEEN, Entry, entries_of
-from gateway.store.redis.layout import SCHEMA_VERSION, Home, Keys, Place, to_integer
+from gateway.store.redis.layout import SCHEMA_VERSION, Keys, to_integer
 from gateway.store.redis.link import Access
 from gateway.store.redis.location import Location
 from gateway.store.redis.servers import ClusterServers, Errand
@@ -221,18 +220,22 @@ async def test_a_kind_grows_and_shrinks() -> None:
 async def test_a_store_from_before_the_index_gets_one(
     servers: Callable[[], redis_servers.RedisServer | redis_servers.Cluster], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Opening a store of an older gateway lets searches find what it has."""
+    """Opening a store of an older gateway lets searches find what it has, and tells when devices were seen."""
     monkeypatch.setattr("gateway.store.redis.plan.entries_of", lambda _: [])
     monkeypatch.setattr("gateway.store.redis.store.SCHEMA_VERSION", 1)
     url, namespace = servers().url, f"{uuid.uuid4().hex}:"
     old = await RedisStore.open(Location.parse(url).connect(), namespace=namespace, seeking=BY_INDEX)
     for name in ("s", "t", "u"):
         await old.commit(PutSubscriber(Subscriber(id=name, groups=(name,))), PutDevice(Device(id=f"{name}.1")))
+    former, field = Keys(namespace).former_seen("t.1")
+    await old._servers.run([Errand(former, ("HSET", former, field, to_integer(NOW)))])
     await old.close()
     monkeypatch.undo()
     store = await RedisStore.open(Location.parse(url).connect(), namespace=namespace, seeking=BY_INDEX)
     search = Search({"group": frozenset({"t", "u"})})
     assert [found.subscriber.id async for found in store.search(search)] == ["t", "u"]
+    assert await store.load_last_seen(["t.1", "u.1"]) == {"t.1": NOW}
+    assert await store._servers.run([Errand(former, ("HGET", former, field))]) == [None]
     await store.close()
 
 
@@ -240,43 +243,35 @@ async def test_a_store_from_before_the_index_gets_one(
 async def test_a_store_is_moved_on_when_no_older_gateway_is_connected(
     servers: Callable[[], redis_servers.RedisServer | redis_servers.Cluster], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Until then touches are where it looks for them, and searches find what it wrote; then all is moved."""
+    """Until then what the index lacks is found all the same; then all are found by the networks of their SIMs."""
     url, namespace = servers().url, f"{uuid.uuid4().hex}:"
     keys = Keys(namespace)
     with monkeypatch.context() as old:
-        old.setattr("gateway.store.redis.link._NAME", "mogate-3")
+        old.setattr("gateway.store.redis.link._NAME", f"mogate-{SCHEMA_VERSION - 1}")
         older = Location.parse(url).connect()
         await older.links()
-    await older.run([Errand(keys.schema, ("SET", keys.schema, 3))])
+    await older.run([Errand(keys.schema, ("SET", keys.schema, SCHEMA_VERSION - 1))])
     store = await RedisStore.open(Location.parse(url).connect(), namespace=namespace, seeking=BY_INDEX)
-    former, field = keys.former_seen("s.1")
-
-    async def found() -> list[str]:
-        searches = (Search({"attributes.site": frozenset({"north"})}), Search(seen_since=NOW - timedelta(hours=1)))
-        return [one.subscriber.id for search in searches async for one in store.search(search)]
-
+    search = Search({"plmn": frozenset({"00101"})})
+    subscriber = Subscriber(id="s", imsis=("262010000000001", "001010000000001"))
+    device = Device(id="s.1", rcc14=Rcc14State(imsi="001010000000001"))
     try:
-        household = Home(Subscriber(id="s", attributes={"site": "north"}), (Place(Device(id="s.1")),))
-        await store.commit(PutSubscriber(household.subscriber), PutDevice(household.places[0].device))
-        # As the older gateway writes it: no index tells of it, and the touch lies elsewhere.
+        await store.commit(PutSubscriber(subscriber), PutDevice(device))
+        # As the older gateway writes it: of its SIMs the index tells the first one's network.
         ids, table = keys.ids("s"), keys.kinds(keys.ids("s"))
-        for kind, member in (*entries_of(household), Entry(SEEN, b"s.1")):
-            words = (kind, keys.of_kind(ids, kind), member)
-            await older.run([Errand(table, scripts.call(scripts.LEAVE, [table], *words))])
-        await older.run([Errand(former, ("HSET", former, field, to_integer(NOW)))])
+        words = (b"n001010", keys.of_kind(ids, b"n001010"), "s")
+        await older.run([Errand(table, scripts.call(scripts.LEAVE, [table], *words))])
+        assert b"n001010" not in (await older.run([Errand(table, ("HKEYS", table))]))[0]
         await store.expire(NOW)
-        assert await older.run([Errand(keys.schema, ("GET", keys.schema))]) == [b"3"]
-        assert await found() == ["s", "s"]
-        store.touch("s.1", NOW + timedelta(seconds=1))
-        assert await store.load_trace(["s"], 1, NOW) == []
+        assert await older.run([Errand(keys.schema, ("GET", keys.schema))]) == [b"%d" % (SCHEMA_VERSION - 1)]
+        assert [found.subscriber.id async for found in store.search(search)] == ["s"]
         again = Location.parse(url).connect()
         await older.close()
         older = again
         await store.expire(NOW)
-        assert await older.run([Errand(keys.schema, ("GET", keys.schema))]) == [b"4"]
-        assert await found() == ["s", "s"]
-        assert await store.load_last_seen(["s.1"]) == {"s.1": NOW + timedelta(seconds=1)}
-        assert await older.run([Errand(former, ("HGET", former, field))]) == [None]
+        assert await older.run([Errand(keys.schema, ("GET", keys.schema))]) == [b"%d" % SCHEMA_VERSION]
+        assert b"n001010" in (await older.run([Errand(table, ("HKEYS", table))]))[0]
+        assert [found.subscriber.id async for found in store.search(search)] == ["s"]
     finally:
         await store.close()
         await older.close()

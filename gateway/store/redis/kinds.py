@@ -2,7 +2,8 @@
 
 Millions of subscribers are of a few *kinds*: alike in tenant, plan, groups, network and state; and so are devices, in
 maker, model, TAC, software and role, and again in the version of their configuration. A kind is kept as the octets of a
-record that has nothing else, so what matches records matches kinds. Attributes may be everybody's own: those share a
+record that has nothing else, so what matches records matches kinds. The network is that of the first SIM; those of
+further ones, which few have, are kinds of their own. Attributes may be everybody's own: those share a
 few kinds, in which an entry begins with a digest of name and value. One more kind has every device, with the time at
 which it was last seen.
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -19,7 +20,7 @@ from msgspec.structs import replace
 
 from gateway.fleet.device import Device, Rcc14State
 from gateway.fleet.profile import ATTRIBUTES, look_at
-from gateway.fleet.search import SEARCHED, Search, terms_of_subscriber
+from gateway.fleet.search import NETWORK_DIGITS, SEARCHED, Search, beginnings, terms_of_subscriber
 from gateway.fleet.subscriber import Subscriber
 from gateway.store.redis.layout import Home, Place, encode, to_integer
 
@@ -32,6 +33,7 @@ _NOBODY = Subscriber(id="")
 _NOTHING = Device(id="")
 _ADDITIONAL = Rcc14State(additional=True)
 _VERSION = b"v"
+_NETWORK = b"n"
 _ATTRIBUTE = b"a"
 _DIGEST_BYTES = 6
 _ATTRIBUTE_KINDS = 64
@@ -102,6 +104,9 @@ def leading(search: Search) -> list[Lead]:
             leads.append(functools.partial(_agrees, search, asked, is_one))
     if "state" in search.match:
         leads.append(functools.partial(_agrees, search, ["state"], _may_say_state))
+    networks = search.match.get("plmn", frozenset())
+    if networks and all(networks):
+        leads.append(functools.partial(_have_sims_of, beginnings(networks)))
     versions = search.match.get("version", frozenset())
     if versions and all(versions):
         leads.append(frozenset(_VERSION + one.encode() for one in versions).__contains__)
@@ -117,6 +122,7 @@ def leading(search: Search) -> list[Lead]:
 
 def _kinds_of(home: Home) -> list[bytes]:
     kinds = [_kind_of_subscriber(home.subscriber)]
+    kinds += [_NETWORK + network.encode() for network in _networks(home.subscriber)[1:] if network]
     for place in home.places:
         kinds.append(_kind_of_device(place.device))
         if place.device.rcc14 is not None:
@@ -156,9 +162,20 @@ def _may_say_state(kind: bytes) -> bool:
     return _is_subscriber(kind) or (_is_device(kind) and _decode_device(kind[1:]).state is not None)
 
 
+def _have_sims_of(networks: Container[str], kind: bytes) -> bool:
+    if _is_subscriber(kind):
+        return _decode(kind[1:]).imsi in networks
+    return kind[:1] == _NETWORK and kind[1:].decode() in networks
+
+
+def _networks(subscriber: Subscriber) -> list[str]:
+    """How its IMSIs begin, each once, the first SIM's first."""
+    return list(dict.fromkeys(imsi[:NETWORK_DIGITS] for imsi in subscriber.imsis))
+
+
 def _looks(subscriber: Subscriber) -> tuple[object, ...]:
     one = subscriber
-    return one.tenant, one.plan, one.groups, one.imsi[:6], one.state, one.attributes
+    return one.tenant, one.plan, one.groups, _networks(one), one.state, one.attributes
 
 
 def _device_looks(device: Device) -> tuple[object, ...]:
@@ -168,7 +185,7 @@ def _device_looks(device: Device) -> tuple[object, ...]:
 
 def _kind_of_subscriber(one: Subscriber) -> bytes:
     kind = Subscriber(
-        id="", imsis=(one.imsi[:6],), tenant=one.tenant, plan=one.plan, groups=one.groups, state=one.state
+        id="", imsis=(one.imsi[:NETWORK_DIGITS],), tenant=one.tenant, plan=one.plan, groups=one.groups, state=one.state
     )
     return b"s" + encode(kind)
 

@@ -23,9 +23,9 @@ from gateway.fleet.mirror import Mirror
 from gateway.fleet.operation import Operation
 from gateway.fleet.subscriber import Subscriber
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """2: households are found by their kinds. 3: by software too, and they are packed with more in mind. 4: by version,
-attributes and when a device was last seen, which lies with the index.
+attributes and when a device was last seen, which lies with the index. 5: by the networks of all SIMs.
 
 What the gateway before this one cannot read is written only once none of those is connected any more.
 """

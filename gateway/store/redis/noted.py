@@ -32,13 +32,9 @@ _decode_traced = msgspec.msgpack.Decoder(tuple[int, TraceEntry]).decode
 
 
 class Noted:
-    """Touches and traces: those of this process that wait to be written are ``behind``.
+    """Touches and traces: those of this process that wait to be written are ``behind``."""
 
-    Below schema 4 gateways may be at work that look for touches elsewhere, so they are there as well.
-    """
-
-    def __init__(self, servers: Servers, keys: Keys, schema: int) -> None:
-        self.schema = schema
+    def __init__(self, servers: Servers, keys: Keys) -> None:
         self._servers = servers
         self._keys = keys
         self.behind = WriteBehind(self._save)
@@ -61,19 +57,14 @@ class Noted:
         return list(dict.fromkeys(owner.decode() for owner in owners))[:limit]
 
     async def load_last_seen(self, device_ids: Sequence[str]) -> dict[str, datetime]:
-        wanted = list(dict.fromkeys(device_ids))
         by_ids: dict[str, list[str]] = {}
-        for device_id in wanted:
+        for device_id in dict.fromkeys(device_ids):
             by_ids.setdefault(self._ids(device_id), []).append(device_id)
         errands = [self._on_sights(scripts.TIMES, ids, *some) for ids, some in by_ids.items()]
-        former = list(map(self._keys.former_seen, wanted)) if self.schema < 4 else []
-        answers = await self._servers.run(errands + [Errand(key, ("HGET", key, field)) for key, field in former])
+        answers = await self._servers.run(errands)
         known: dict[str, int] = {}
-        for some, times in zip(by_ids.values(), answers, strict=False):
+        for some, times in zip(by_ids.values(), answers, strict=True):
             known |= {device_id: int(at) for device_id, at in zip(some, times, strict=True) if at is not None}
-        for device_id, at in zip(wanted, answers[len(errands) :], strict=False):
-            if at is not None:
-                known[device_id] = max(known.get(device_id, 0), int(at))
         seen = {}
         for device_id, microseconds in known.items():
             if last := self.behind.last_seen(device_id, to_datetime(microseconds) if microseconds else None):
@@ -86,12 +77,6 @@ class Noted:
         for device_id, at in touched.items():
             by_ids.setdefault(self._ids(device_id), []).extend((device_id, to_integer(at)))
         errands = [self._on_sights(scripts.TOUCH, ids, ahead, *words) for ids, words in by_ids.items()]
-        if self.schema < 4:
-            former = ((self._keys.former_seen(device_id), at) for device_id, at in touched.items())
-            errands += [
-                Errand(name, scripts.call(scripts.FORMER_TOUCH, [name], field, to_integer(at), ahead))
-                for (name, field), at in former
-            ]
         for entry, expires_at, keep in traced:
             name, end = self._keys.trace(entry.owner, proven=entry.proven), to_integer(expires_at)
             gone_at = max(end // 1000, now_milliseconds) + GRACE_MILLISECONDS

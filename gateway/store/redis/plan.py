@@ -113,7 +113,6 @@ def make_plan(
     now_milliseconds: int,
     stamp: bytes,
     kept_events: int,
-    schema: int,
 ) -> Plan:
     """The plan for these writes over the values read so far.
 
@@ -128,7 +127,7 @@ def make_plan(
             raise
     if draft.missing:
         return Plan({}, (), (), frozenset(draft.missing))
-    return draft.finish(now_milliseconds, stamp, kept_events, schema)
+    return draft.finish(now_milliseconds, stamp, kept_events)
 
 
 class _Draft:
@@ -142,7 +141,6 @@ class _Draft:
         self._checks: dict[Address, bytes] = {}
         self._dropped: dict[str, None] = {}
         self._emptied: dict[Address, None] = {}
-        self._forgotten: dict[tuple[str, str], None] = {}
         self._sights: list[Command] = []
         self._listed: dict[str, bool] = {}
         self._events: list[Event] = []
@@ -186,10 +184,8 @@ class _Draft:
             raise Conflict("the place is taken")
         self._put_headed(address, Head(0, to_integer(write.expires_at)), write.value)
 
-    def finish(self, now_milliseconds: int, stamp: bytes, kept_events: int, schema: int) -> Plan:
+    def finish(self, now_milliseconds: int, stamp: bytes, kept_events: int) -> Plan:
         commands: list[Command] = [("DEL", key) for key in self._dropped]
-        if schema < 4:
-            commands += [("HDEL", key, field) for key, field in self._forgotten]
         commands += self._sights
         ends = []
         after: dict[Address, Cell] = dict.fromkeys(self._emptied, (b"", None))
@@ -246,7 +242,6 @@ class _Draft:
     def _note_sights(self, verb: str, device_id: str) -> None:
         """Say whether the device is one that can be seen. A new one never was."""
         self._sights.append(self._indexing(verb, device_id.rpartition(".")[0], SEEN, device_id.encode()))
-        self._forgotten[self._keys.former_seen(device_id)] = None
 
     def _log(self, event: Event, kept_events: int) -> Command:
         indexes = [self._keys.events_of("s", event.subscriber_id)] if event.subscriber_id else []

@@ -203,15 +203,6 @@ return times
 """)
 """KEYS: kinds. ARGV: kind, name, entries. The time of each, nil of those that are not there."""
 
-FORMER_TOUCH = _script(r"""
-local seen = redis.call('HGET', KEYS[1], ARGV[1])
-local older = seen and tonumber(seen) - tonumber(ARGV[2])
-if not seen or older < 0 or older > tonumber(ARGV[3]) then redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) end
-return 1
-""")
-"""KEYS: hash. ARGV: field, microseconds, and how many more the one that is there may have. Keeps the newest, where
-gateways of schema 3 look for it."""
-
 DROP = _script(r"""
 local head = redis.call('GETRANGE', KEYS[1], 12, 19)
 if head == '' then return 0 end
@@ -289,7 +280,7 @@ LEAVE = _script("for at = 1, #ARGV, 3 do leave(KEYS[1], ARGV[at], ARGV[at + 1], 
 """The reverse."""
 
 ALL = (
-    COMMIT, DECIDE, PREPARE, FINISH, FATE, CLOSE, LOCATE, TOUCH, TIMES, FORMER_TOUCH, DROP, TRACE, FIND, ESTIMATE, JOIN,
+    COMMIT, DECIDE, PREPARE, FINISH, FATE, CLOSE, LOCATE, TOUCH, TIMES, DROP, TRACE, FIND, ESTIMATE, JOIN,
     LEAVE,
 )  # fmt: skip
 

@@ -88,7 +88,7 @@ class RedisStore:
         self._schema = schema
         self._transactions = Transactions(servers, keys)
         self._turns = Turns()
-        self._noted = Noted(servers, keys, schema)
+        self._noted = Noted(servers, keys)
         self._log = Log(servers, keys)
         self._households = Households(servers, keys, seeking)
         self._known: dict[Address, Cell] = {}
@@ -269,11 +269,12 @@ class RedisStore:
                 yield household
 
     async def search(self, search: Search, after: str = "", *, marks: bool = False) -> AsyncIterator[Household]:
-        sources = self._households.everybody()
-        if self._schema >= 4:  # until then others may write what is not found by the index
-            if search.asks_when_seen:
-                await self._noted.behind.settle()
-            sources = await self._households.sources(search)
+        if search.asks_when_seen:
+            await self._noted.behind.settle()
+        led = search
+        if self._schema < 5:  # until then others may write what is not found by the networks of all SIMs
+            led = search._replace(match={name: values for name, values in search.match.items() if name != "plmn"})
+        sources = await self._households.sources(led)
         async for page in self._households.pages(after, sources):
             for household in await narrow(self, search, page, marks=marks):
                 yield household
@@ -338,11 +339,11 @@ class RedisStore:
             if await is_older_connected(self._servers):
                 return
             await self._raise_schema()
-        self._schema = self._noted.schema = SCHEMA_VERSION
+        self._schema = SCHEMA_VERSION
 
     async def _raise_schema(self) -> None:
         await raise_schema(self._servers, self._keys, self._households.pages("", self._households.everybody()))
-        self._schema = self._noted.schema = SCHEMA_VERSION
+        self._schema = SCHEMA_VERSION
 
     async def _take_turn(
         self,
@@ -386,7 +387,6 @@ class RedisStore:
                 now_milliseconds=time.time_ns() // 1_000_000,
                 stamp=os.urandom(8),
                 kept_events=self._kept_events,
-                schema=self._schema,
             )
             if not plan.missing:
                 return plan
