@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import secrets
 import signal
 import socket
 import subprocess
@@ -18,6 +19,7 @@ from typing import Any
 
 CONFIG = Path(__file__).parents[1] / "config"
 DEADLINE_SECONDS = 60
+FIRST_PORT, PORTS = 12_000, 20_000
 
 
 class Gateway:
@@ -155,9 +157,15 @@ def faked_time(clock: Path) -> dict[str, str]:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
+    """Ports that nobody listens on, below those that the system gives to connections that go out.
+
+    One of those could be another program's before the server that it is meant for listens on it.
+    """
+    found: list[int] = []
+    with contextlib.ExitStack() as held:
+        while len(found) < count:
+            port = FIRST_PORT + secrets.randbelow(PORTS)
+            with contextlib.suppress(OSError):
+                held.enter_context(socket.create_server(("127.0.0.1", port)))
+                found.append(port)
+    return found
