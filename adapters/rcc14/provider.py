@@ -69,7 +69,7 @@ class Provider:
         device = household.device(question.device_id)
         if device is None or device.rcc14 is None or not device.rcc14.settled:
             return None
-        if not is_settled(device.rcc14, self._digest(question, household, device, device.revision)):
+        if not is_settled(device.rcc14, self._digest(question, household.subscriber, device.revision)):
             return None
         delivery = again(question, device.rcc14, self._terms, now)
         if delivery is None:
@@ -89,10 +89,9 @@ class Provider:
         metrics.count(metrics.acs_proofs, "token", "accepted")
         return self._given(device, delivery.kind, document, now)
 
-    def _digest(self, question: Question, household: Household, device: Device, revision: int) -> bytes:
-        """What identifies the question and what its answer follows from, with the device at that revision."""
-        others = "".join([f" {one.id} {one.revision}" for one in household.devices if one is not device])
-        records = f"{household.subscriber.revision} {revision}{others}"
+    def _digest(self, question: Question, subscriber: Subscriber, revision: int) -> bytes:
+        """What identifies the question and what its answer follows from, with its device at that revision."""
+        records = f"{subscriber.revision} {revision}"
         return self._tokens.digest(question, (self._edition, self._documents.common_key, records))
 
     def _settled(self, proof: Proof, call: Call, delivery: Delivery, wish: str) -> Rcc14State:
@@ -105,7 +104,7 @@ class Provider:
             return state
         if not self._documents.is_steady(household.subscriber, known):
             return state
-        return replace(state, settled=self._digest(question, household, known, known.revision + 1))
+        return replace(state, settled=self._digest(question, household.subscriber, known.revision + 1))
 
     async def answer(self, proof: Proof, call: Call) -> Answer:
         """The document, or 403 to one whose claims are not what it proved, or whose subscriber has too many devices.

@@ -24,9 +24,8 @@ DIGEST_BYTES = 12
 """Enough to guess in vain at, for it is keyed, and little beside the rest of a record."""
 
 _PURPOSE = b"rcc14-settled"
-_TOKEN = re.compile(r"(?:^|&)token=([A-Za-z0-9._-]{1,200})(?:&|$)", re.ASCII)
 _APP = re.compile(r"(?:^|&)app=", re.ASCII | re.IGNORECASE)
-_VERS = re.compile(r"(?:^|&)vers=([0-9]{1,10})(?:&|$)", re.ASCII)
+_MAX_VERS_DIGITS = 10
 
 
 class Question(NamedTuple):
@@ -54,10 +53,16 @@ class Question(NamedTuple):
 
 def question_of(query: str, host: str) -> Question | None:
     """The question in a query; None when it could not stand answered, for it shows no token or names no version."""
-    token, vers = _TOKEN.search(query), _VERS.search(query)
-    if token is None or vers is None:
+    fields = f"&{query}"
+    token, vers = _first(fields, "&token="), _first(fields, "&vers=")
+    if not (token and fields.isascii() and vers.isdigit() and len(vers) <= _MAX_VERS_DIGITS):
         return None
-    return Question(query, host, token[1], int(vers[1]), tokens.device_of(token[1]))
+    return Question(query, host, token, int(vers), tokens.device_of(token))
+
+
+def _first(fields: str, name: str) -> str:
+    """The value of the first field of that name, as it was written; empty when there is none."""
+    return fields.partition(name)[2].partition("&")[0]
 
 
 def digest(question: Question, follows_from: tuple[str, ...], key: bytes) -> bytes:

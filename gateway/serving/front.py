@@ -81,8 +81,7 @@ def _date(second: int) -> str:
 
 def query_of(request: web.BaseRequest) -> str:
     """The query as it was sent."""
-    target = request.raw_path
-    return target.partition("?")[2] if _is_plain(target) else request.rel_url.raw_query_string
+    return request.raw_path.partition("?")[2].partition("#")[0]
 
 
 def server(

@@ -33,6 +33,17 @@ async def test_an_unchanged_client_costs_no_write(phone: Phone) -> None:
     assert await phone.devices(ANN) == before
 
 
+async def test_what_another_device_does_unsettles_nothing(phone: Phone) -> None:
+    """The subscriber's other phone has a record of its own, which changes with each of its sessions."""
+    token = await phone.start(ANN)
+    query = f"vers=1&IMEI={IMEI}&token={token}"
+    await phone.ask(query)
+    await phone.store.commit(PutDevice(Device(id=f"{ANN.id}.7")))
+    before = await phone.devices(ANN)
+    assert (await phone.ask(query))[0] == 200
+    assert await phone.devices(ANN) == before
+
+
 @pytest.mark.parametrize("name", ["nonce", "access_token", "no%20name"])
 async def test_what_differs_each_time_is_not_kept_each_time(phone: Phone, name: str) -> None:
     """A client that sends another word each time, of its own or of the specification's, costs no write either."""
