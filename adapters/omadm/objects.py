@@ -154,8 +154,12 @@ def _is_base64(command: Command, item: Item) -> bool:
 
 
 def _has_parts(message: SyncML) -> bool:
-    with_items = (command for command in message.commands if isinstance(command, Command | Results | Alert))
-    return any(item.more_data for command in with_items for item in command.items)
+    for command in message.commands:
+        if isinstance(command, (Command, Results, Alert)):
+            for item in command.items:
+                if item.more_data:
+                    return True
+    return False
 
 
 def _has_objects(alert: Alert) -> bool:

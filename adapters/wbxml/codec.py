@@ -141,21 +141,21 @@ def _write(root: AnyElement, table: bytearray) -> tuple[Sequence[str | bytes], i
     def write_all(siblings: Iterable[AnyElement], vocabulary: dict[str, Tag]) -> None:
         nonlocal page
         for tag, content in siblings:
-            try:
-                tag_page, empty, start, start_text, inside = vocabulary[tag]
-            except KeyError:
-                if tag in WRITTEN:
-                    if page != SYNCML:
-                        write(_SWITCH_PAGE[SYNCML])
-                    page = WRITTEN[tag]
-                    write(cast("str", content))
-                    continue
-                write(_literal(tag, table))
-                empty, start, start_text, inside = _END_CHARACTER, "", _INLINE, vocabulary
-            else:
+            known = vocabulary.get(tag)
+            if known is not None:
+                tag_page, empty, start, start_text, inside = known
                 if tag_page != page:
                     page = tag_page
                     write(_SWITCH_PAGE[page])
+            elif tag in WRITTEN:
+                if page != SYNCML:
+                    write(_SWITCH_PAGE[SYNCML])
+                page = WRITTEN[tag]
+                write(cast("str", content))
+                continue
+            else:
+                write(_literal(tag, table))
+                empty, start, start_text, inside = _END_CHARACTER, "", _INLINE, vocabulary
             if not content:
                 write(empty)
             elif isinstance(content, str) and "\0" not in content:
