@@ -17,7 +17,7 @@ from adapters.rcc14.messages import Answer, Request, Whose, parse_request
 from adapters.rcc14.proving.proof import Call, Proof
 from adapters.rcc14.proving.token import Tokens
 from adapters.rcc14.session import Delivery, Kind, Terms, deliver, user_asks, woken
-from adapters.rcc14.standing import Question, again, is_settled, may_settle
+from adapters.rcc14.standing import Question, again, is_settled, may_settle, said_of
 from adapters.rcc14.tracing import about
 from gateway.accounts import Accounts
 from gateway.detections import Detections, Seen
@@ -69,7 +69,7 @@ class Provider:
         device = household.device(question.device_id)
         if device is None or device.rcc14 is None or not device.rcc14.settled:
             return None
-        if not is_settled(device.rcc14, self._digest(question, household.subscriber, device.revision)):
+        if not is_settled(device.rcc14, self._digest(question, household.subscriber, device)):
             return None
         delivery = again(question, device.rcc14, self._terms, now)
         if delivery is None:
@@ -89,12 +89,12 @@ class Provider:
         metrics.count(metrics.acs_proofs, "token", "accepted")
         return self._given(device, delivery.kind, document, now)
 
-    def _digest(self, question: Question, subscriber: Subscriber, revision: int) -> bytes:
-        """What identifies the question and what its answer follows from, with its device at that revision."""
-        records = f"{subscriber.revision} {revision}"
-        return self._tokens.digest(question, (self._edition, self._documents.common_key, records))
+    def _digest(self, question: Question, subscriber: Subscriber, device: Device) -> bytes:
+        """What identifies the question and what its answer follows from."""
+        common = f"{self._edition}\n{self._documents.common_key}\n{subscriber.revision}"
+        return self._tokens.digest(question, common.encode() + said_of(device))
 
-    def _settled(self, proof: Proof, call: Call, delivery: Delivery, wish: str) -> Rcc14State:
+    def _settled(self, proof: Proof, call: Call, device: Device, delivery: Delivery, wish: str) -> Rcc14State:
         """The state with what tells that this question is answered, if it would get the same answer again."""
         question, known, household, state = call.question, proof.device, proof.household, delivery.state
         if question is None or known is None or proof.by != "token" or not question.is_read_as(proof.asked):
@@ -104,7 +104,8 @@ class Provider:
             return state
         if not self._documents.is_steady(household.subscriber, known):
             return state
-        return replace(state, settled=self._digest(question, household.subscriber, known.revision + 1))
+        settled = self._digest(question, household.subscriber, replace(device, rcc14=state))
+        return state if settled == state.settled else replace(state, settled=settled)
 
     async def answer(self, proof: Proof, call: Call) -> Answer:
         """The document, or 403 to one whose claims are not what it proved, or whose subscriber has too many devices.
@@ -166,7 +167,7 @@ class Provider:
         document = self._documents.document(delivery, token, content, call.headers.get("Accept-Language", ""))
 
         writes: list[Write] = [*proof.spends]
-        state = self._settled(proof, call, delivery, wish)
+        state = self._settled(proof, call, device, delivery, wish)
         if state is not device.rcc14 or device is not known:
             after = replace(device, rcc14=state)
             writes.append(PutDevice(after))

@@ -15,15 +15,20 @@ import re
 from datetime import datetime
 from typing import NamedTuple
 
+import msgspec
+from msgspec.structs import replace
+
 from adapters.rcc14.identity import token as tokens
 from adapters.rcc14.messages import STEADY, Request
 from adapters.rcc14.session import Delivery, Kind, Terms, renew, validity_for
-from gateway.fleet.device import Rcc14State
+from gateway.fleet.device import Device, Rcc14State
+from gateway.fleet.owners import spoken
 
 DIGEST_BYTES = 12
 """Enough to guess in vain at, for it is keyed, and little beside the rest of a record."""
 
 _PURPOSE = b"rcc14-settled"
+_encode = msgspec.msgpack.Encoder().encode
 _APP = re.compile(r"(?:^|&)app=", re.ASCII | re.IGNORECASE)
 _MAX_VERS_DIGITS = 10
 
@@ -65,11 +70,19 @@ def _first(fields: str, name: str) -> str:
     return fields.partition(name)[2].partition("&")[0]
 
 
-def digest(question: Question, follows_from: tuple[str, ...], key: bytes) -> bytes:
+def digest(question: Question, follows_from: bytes, key: bytes) -> bytes:
     """What identifies a question and all that its answer follows from."""
-    words = "\n".join((question.query, question.host, *follows_from))
-    octets = words.encode("utf-8", "surrogatepass")
-    return hashlib.blake2b(octets, key=key, person=_PURPOSE, digest_size=DIGEST_BYTES).digest()
+    words = f"{question.query}\n{question.host}\n".encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(words + follows_from, key=key, person=_PURPOSE, digest_size=DIGEST_BYTES).digest()
+
+
+def said_of(device: Device) -> bytes:
+    """What an answer to the device follows from in its record: all but what its OMA DM sessions change.
+
+    Of these it only matters whether there was one: it could own some of the values.
+    """
+    state = device.rcc14 and replace(device.rcc14, settled=b"")
+    return _encode((replace(device, omadm=None, rcc14=state, revision=0), spoken(device)))
 
 
 def is_settled(state: Rcc14State, found: bytes) -> bool:

@@ -32,7 +32,7 @@ class Tokens:
             return proven
         return tokens.token_of(device_id, serial, self._key)
 
-    def digest(self, question: Question, follows_from: tuple[str, ...]) -> bytes:
+    def digest(self, question: Question, follows_from: bytes) -> bytes:
         """What identifies a question that shows a token, and all that its answer follows from."""
         return digest(question, follows_from, self._key)
 

@@ -12,7 +12,7 @@ from rcc14_front import ANN, HOST, IMEI, OTHER_IMEI, Opening, Phone
 
 from adapters.rcc14.documents import Documents
 from adapters.rcc14.standing import question_of
-from gateway.fleet.device import Device
+from gateway.fleet.device import Credential, Device, OmaDmState
 from gateway.fleet.profile import ProfileSet, parse_profile
 from gateway.fleet.subscriber import ServiceState
 from gateway.mo.catalogue import Catalogue
@@ -41,6 +41,26 @@ async def test_what_another_device_does_unsettles_nothing(phone: Phone) -> None:
     await phone.store.commit(PutDevice(Device(id=f"{ANN.id}.7")))
     before = await phone.devices(ANN)
     assert (await phone.ask(query))[0] == 200
+    assert await phone.devices(ANN) == before
+
+
+async def test_sessions_of_the_phone_itself_unsettle_nothing(phone: Phone) -> None:
+    """A phone that speaks OMA DM too agrees on a nonce in each session; only its first can change who owns a value."""
+    token = await phone.start(ANN)
+    query = f"vers=1&IMEI={IMEI}&token={token}"
+
+    async def hold_session() -> None:
+        client = Credential(name="ann", secret=b"s", nonce=phone.now.isoformat().encode())
+        state = OmaDmState(loc_uri=f"IMEI:{IMEI}", client=client, last_session_at=phone.now)
+        await change_device(phone, lambda device: replace(device, omadm=state))
+
+    for _ in range(2):
+        await hold_session()
+        await phone.ask(query)
+        phone.now += timedelta(seconds=10)
+    await hold_session()
+    before = await phone.devices(ANN)
+    assert (await phone.ask(query))[1]["VERS/version"] == "1"
     assert await phone.devices(ANN) == before
 
 
