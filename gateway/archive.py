@@ -17,7 +17,7 @@ import msgspec
 from msgspec.structs import replace
 
 from gateway import detections, node_sets, tacs
-from gateway.access.audit import OPEN
+from gateway.access.audit import OPEN, indexed
 from gateway.access.people import TOKEN, USER
 from gateway.errors import ConfigError, Conflict
 from gateway.fleet.device import Device
@@ -45,7 +45,8 @@ KINDS = (
     USER, TOKEN, AUDIT, OPEN, tacs.KIND, detections.WORK, reach.WORK, deliveries.WORK, members.WORK, webhooks.WORK,
     rollouts.FILES, rollouts.KIND, node_sets.KIND,
 )  # fmt: skip
-"""The kinds of records. Chores, turns and nodes are not among them: every store has its own."""
+"""The kinds of records. Chores, turns and nodes are not among them: every store has its own, and
+its own index of the audit log."""
 WITH_PARTS = (members.WORK, webhooks.WORK)
 """Kinds whose records have records of their own, of the kind KIND.ID."""
 MAX_LINE_BYTES = 64 * 1024 * 1024
@@ -310,13 +311,18 @@ async def _keep(store: Store, records: list[Record]) -> int:
     if not records:
         return 0
     try:
-        await store.commit(*map(PutRecord, records))
+        await store.commit(*(write for record in records for write in _record_writes(record)))
     except Conflict:
         if len(records) == 1:
             return 1
         middle = len(records) // 2
         return await _keep(store, records[:middle]) + await _keep(store, records[middle:])
     return 0
+
+
+def _record_writes(record: Record) -> tuple[PutRecord, ...]:
+    """What keeps the record, and has it found."""
+    return PutRecord(record), *(indexed(record) if record.kind == AUDIT else ())
 
 
 async def _household_line(store: Store, household: Household) -> HouseholdLine:

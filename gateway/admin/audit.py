@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 import msgspec
 
@@ -57,19 +57,21 @@ class AuditRoutes:
     async def list_audit(self, call: Call) -> Sequence[AuditView]:
         """Entries, a page at a time."""
         subject = call.query.get("subject", "")
-        return await self._page(call, {subject} if subject else None)
+        return await self._page(call, {subject}, {subject}) if subject else await self._page(call, None, ())
 
     async def list_changes(self, call: Call) -> Sequence[AuditView]:
         """Entries of one subscriber, also of devices that are gone."""
         household = await self._inventory.find(call.path["ref"])
-        return await self._page(call, _Household(household))
+        names = _names(household.subscriber) | {device.imei for device in household.devices}
+        return await self._page(call, _Household(household), {*names, f"{household.subscriber.id}."} - {""})
 
     async def list_device_changes(self, call: Call) -> Sequence[AuditView]:
         """Entries of one device, and of its subscriber without the other devices."""
         household, device = await self._inventory.find_device(call.path["ref"])
-        return await self._page(call, {*_names(household.subscriber), device.id, device.imei} - {""})
+        names = {*_names(household.subscriber), device.id, device.imei} - {""}
+        return await self._page(call, names, names)
 
-    async def _page(self, call: Call, subjects: Container[str] | None) -> Sequence[AuditView]:
+    async def _page(self, call: Call, subjects: Container[str] | None, names: Iterable[str]) -> Sequence[AuditView]:
         wanted = {name: call.query.get(name, "") for name in ("who", "action", "after")}
         found = await self._log.load(
             limit=call.limit,
@@ -77,6 +79,7 @@ class AuditRoutes:
             until=call.time("until"),
             backwards=call.flag("newest"),
             subjects=subjects,
+            names=names,
             **wanted,
         )
         return [AuditView.model_validate(msgspec.structs.asdict(entry)) for entry in found]

@@ -117,9 +117,9 @@ class OpenidFront:
                 await self._attempts.failed(bounds, now)
             if isinstance(error, Forbidden):
                 refused = Entry(at=now, who="", address=address, action="log_in", path=request.path, status=403)
-                await self._store.commit(written(replace(refused, reason=str(error)), secrets.token_hex(4)))
+                await self._store.commit(*written(replace(refused, reason=str(error)), secrets.token_hex(4)))
             return self._refused(error, forget)
-        cookie, _ = await self._callers.begin(user, now, written(entry, secrets.token_hex(4)))
+        cookie, _ = await self._callers.begin(user, now, *written(entry, secrets.token_hex(4)))
         metrics.count(metrics.admin_logins, "ok")
         session = cookie_header(cookie, self._callers.session_seconds, secure=secure)
         return _redirect(f"{CONSOLE}{leaving.place and '#' + leaving.place}", forget, session)

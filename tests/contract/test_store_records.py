@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 from store_scene import LATER, MOMENT, NOW, PHONE, OpenStore, populate
 
-from gateway.access.audit import OPEN, OPEN_SECONDS, AuditLog, Entry
+from gateway.access.audit import INDEX, OPEN, OPEN_SECONDS, AuditLog, Entry
 from gateway.errors import Conflict
 from gateway.store.protocol import (
     AUDIT,
@@ -140,6 +143,52 @@ async def test_the_audit_log_is_trimmed_by_age_alone(store: Store) -> None:
     assert (kept[-1].action, kept[-1].after["entries"]) == ("forget_audit", 220)
     assert await log.forget(now - timedelta(days=30), now, "n") == 0
     assert await log.load(limit=1000) == kept
+
+
+NAMES = {"ann", "+1555", "ann.1"}
+
+
+async def test_what_is_to_somebody_is_found_without_the_others(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the index in either direction, page by page, also what was there before it; as a walk through all finds it."""
+    log, start = AuditLog(store), datetime(2026, 1, 1, tzinfo=UTC)
+    subjects = ["ann", "bob", "ann.1", "", "+1555", "ann.2", "bob.1", "annette", "ann.1"]
+    for number, subject in enumerate(subjects * 3):
+        at = start + timedelta(minutes=number)
+        entry = Entry(at=at, who="w", action=("set", "get")[number % 2], subject=subject)
+        if number % 3:
+            await log.add(entry, "n")
+        else:  # as it was written before there was an index
+            place = f"{int(at.timestamp()) * 1_000_000:020d}-n"
+            await store.commit(PutRecord(Record(kind=AUDIT, id=place, payload=msgspec.json.encode(entry))))
+    asked: list[dict[str, Any]] = [
+        {}, {"backwards": True}, {"action": "set"}, {"since": start + timedelta(minutes=7)},
+        {"until": start + timedelta(minutes=16), "backwards": True},
+    ]  # fmt: skip
+    walked = [await log.load(limit=100, subjects=NAMES, **one) for one in asked]
+    assert [entry.subject for entry in walked[0]] == ["ann", "ann.1", "+1555", "ann.1"] * 3
+    for _ in range(2):
+        await log.index()
+    loaded = store.load_records
+
+    async def by_index_alone(kind: str, **query: Any) -> Sequence[Record]:
+        assert kind != AUDIT
+        return await loaded(kind, **query)
+
+    monkeypatch.setattr(store, "load_records", by_index_alone)
+    for one, wanted in zip(asked, walked, strict=True):
+        assert await log.load(limit=100, subjects=NAMES, names=NAMES, **one) == wanted
+        pages, after = list[Entry](), ""
+        while page := await log.load(limit=2, after=after, subjects=NAMES, names=NAMES, **one):
+            pages += page
+            after = page[-1].id
+        assert pages == wanted
+    household = await log.load(limit=100, names={"ann."})
+    assert {entry.subject for entry in household} == {"ann", "ann.1", "ann.2"}
+    monkeypatch.undo()
+    now = start + timedelta(days=1)
+    assert await log.forget(now, now, "n") == len(subjects) * 3
+    assert await log.load(limit=100, names={"ann."}) == []
+    assert [record.id for record in await store.load_records(INDEX)] == ["whole"]
 
 
 async def test_a_change_that_was_begun_is_on_record_whatever_comes_of_it(store: Store) -> None:
