@@ -383,7 +383,7 @@ async def running(
             OperationRoutes(store, inventory, now).routes(),
             NodeSetRoutes(NodeSets(store), inventory).routes(),
             JobRoutes(jobs, inventory, now).routes(),
-            PackageRoutes(packages, campaigns, now).routes(),
+            PackageRoutes(store, packages, campaigns, models, now).routes(),
             PushRoutes(store, inventory, pushes).routes(),
             InstructionRoutes(inventory, cp_documents).routes(),
             ReachRoutes(inventory, reachings).routes(),
@@ -629,6 +629,7 @@ async def _keep_house(store: Store, settings: Settings) -> None:
     audit = AuditLog(store)
     if settled := await audit.settle(now()):
         logger().warning("audit_settled", count=settled)
+    await audit.index()
     if days := settings.admin.audit_keep_days:
         await audit.forget(now() - timedelta(days=days), now(), secrets.token_hex(4))
     metrics.housekeeping_at.set_to_current_time()

@@ -10,7 +10,8 @@ import http.client
 import json
 import ssl
 from collections.abc import Iterator, Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 from urllib.parse import quote, urlencode, urlsplit
 
 from gateway.admin.auth import load_token
@@ -37,20 +38,24 @@ def call(
 ) -> Any:
     """What the admin API answered, as plain values; None for an empty answer. ``path`` is below ``/api/v1``.
 
-    A body of octets goes as it is, any other as JSON. ``reason`` is for the audit log; an answer is waited for for so
-    many ``seconds``.
+    A body of octets or of a file goes as it is, any other as JSON. ``reason`` is for the audit log; an answer is waited
+    for for so many ``seconds``.
 
-    Raises: Refused with the gateway's reason, Unavailable when no gateway answers.
+    Raises: Refused with the gateway's reason, Unavailable when no gateway answers, ConfigError when the file cannot be
+    read.
     """
     headers = {"X-Reason": reason} if reason else {}
-    octets = None
-    if isinstance(body, bytes):
-        octets = body
-    elif body is not None:
-        octets, headers["Content-Type"] = json.dumps(body).encode(), "application/json"
-    with _asking(
-        settings, method, path + (f"?{urlencode(query)}" if query else ""), octets, headers, seconds
-    ) as response:
+    asked = path + (f"?{urlencode(query)}" if query else "")
+    with contextlib.ExitStack() as stack:
+        sent: bytes | BinaryIO | None = None
+        if isinstance(body, bytes):
+            sent = body
+        elif isinstance(body, Path):
+            sent = stack.enter_context(_opened(body))
+            headers["Content-Length"] = str(body.stat().st_size)
+        elif body is not None:
+            sent, headers["Content-Type"] = json.dumps(body).encode(), "application/json"
+        response = stack.enter_context(_asking(settings, method, asked, sent, headers, seconds))
         answered, status = response.read(), response.status
     return _answer(settings, status, answered)
 
@@ -95,7 +100,7 @@ def _asking(
     settings: Settings,
     method: str,
     path: str,
-    body: bytes | None,
+    body: bytes | BinaryIO | None,
     headers: Mapping[str, str],
     seconds: float = TIMEOUT_SECONDS,
 ) -> Iterator[http.client.HTTPResponse]:
@@ -118,6 +123,13 @@ def _asking(
         raise Unavailable(f"no gateway answers at {url} ({reason}); start one with `mogate serve`") from None
     finally:
         connection.close()
+
+
+def _opened(file: Path) -> BinaryIO:
+    try:
+        return file.open("rb")
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror}", file=file) from None
 
 
 def _answer(settings: Settings, status: int, octets: bytes) -> Any:

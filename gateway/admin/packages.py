@@ -7,23 +7,40 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import get_args
 
-from gateway.admin.models.packages import PackageView
+import msgspec
+
+from gateway.admin.models.packages import PackageJob, PackageView
 from gateway.admin.routes import OCTETS, Call, Route, Upload
 from gateway.errors import ConfigError, Conflict, NotFound
 from gateway.fleet.campaign import Campaign
+from gateway.fleet.job import Job
+from gateway.fleet.model import Model
+from gateway.fleet.search import search_of
+from gateway.jobs import standings
 from gateway.outreach.campaigns import Campaigns
 from gateway.packages import Package, PackageKind, Packages
+from gateway.store.protocol import Store
 
 _PAGE = 500
+_SHOWN_JOBS = 5
 _KINDS: tuple[PackageKind, ...] = get_args(PackageKind)
 
 
 class PackageRoutes:
-    """Packages of this host's data directory, and the campaigns that name them."""
+    """Packages of this host's data directory, and what needs them: campaigns, running jobs, models of the settings."""
 
-    def __init__(self, packages: Packages, campaigns: Campaigns, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        packages: Packages,
+        campaigns: Campaigns,
+        models: Sequence[Model],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._store = store
         self._packages = packages
         self._campaigns = campaigns
+        self._models = models
         self._clock = clock
 
     def routes(self) -> tuple[Route, ...]:
@@ -40,16 +57,18 @@ class PackageRoutes:
                     "version": "the version of what is in it; 1 without it",
                 },
             ),
+            Route("GET", "/packages/{package}", self.show_package, "One package", gives=PackageView),
             Route(
                 "DELETE", "/packages/{package}", self.remove_package,
-                "Remove a package that no campaign needs any more; links to it lead nowhere then", status=204,
+                "Remove a package that no campaign, job or model needs any more; links to it lead nowhere then",
+                status=204,
             ),
         )  # fmt: skip
 
     async def list_packages(self, _: Call) -> Sequence[PackageView]:
         """All packages, the newest last."""
         campaigns = await self._that_name_one()
-        return [self._view(package, campaigns) for package in self._packages.list()]
+        return [await self._view(package, campaigns) for package in self._packages.list()]
 
     async def add_package(self, call: Call) -> PackageView:
         """Keep what was uploaded; the same octets again under the same name and version are the same package."""
@@ -67,17 +86,33 @@ class PackageRoutes:
         package = await asyncio.to_thread(
             self._packages.add, upload.file, kind, name, version, self._clock(), called=file or name
         )
-        return self._view(package, await self._that_name_one())
+        return await self._view(package, await self._that_name_one())
+
+    async def show_package(self, call: Call) -> PackageView:
+        """One package."""
+        return await self._view(self._named(call), await self._that_name_one())
 
     async def remove_package(self, call: Call) -> None:
         """Remove one."""
-        package = next((one for one in self._packages.list() if one.id == call.path["package"]), None)
-        if package is None:
-            raise NotFound(f"there is no package {call.path['package'][:40]!r}")
+        package = self._named(call)
         needing = [one.name for one in self._of(package, await self._that_name_one()) if one.ended_at is None]
         if needing:
             raise Conflict(f"campaign {needing[0]} gives this package to devices: stop it first")
+        if running := await self._jobs(package, 1):
+            device, job = running[0]
+            raise Conflict(
+                f"{job.kind} {job.action} {job.id} of device {device} needs this package: wait for it, or end it with "
+                f"`mogate device cancel {device} {job.id}`"
+            )
+        if models := self._models_of(package):
+            raise Conflict(f"devices of model {models[0]} that ask are given this package: take it out of omadm.models")
         self._packages.remove(package)
+
+    def _named(self, call: Call) -> Package:
+        package = next((one for one in self._packages.list() if one.id == call.path["package"]), None)
+        if package is None:
+            raise NotFound(f"there is no package {call.path['package'][:40]!r}")
+        return package
 
     async def _that_name_one(self) -> list[Campaign]:
         """Every campaign with a package."""
@@ -89,9 +124,42 @@ class PackageRoutes:
         return found
 
     def _of(self, package: Package, campaigns: Sequence[Campaign]) -> list[Campaign]:
-        names = (package.id, package.name, f"{package.name}@{package.version}")
-        return [one for one in campaigns if package.kind == "firmware" and one.content.package in names]
+        return [one for one in campaigns if package.kind == "firmware" and one.content.package in _names(package)]
 
-    def _view(self, package: Package, campaigns: Sequence[Campaign]) -> PackageView:
-        kept = {name: getattr(package, name) for name in PackageView.model_fields if name != "campaigns"}
-        return PackageView(campaigns=[one.id for one in self._of(package, campaigns)], **kept)
+    async def _jobs(self, package: Package, limit: int) -> list[tuple[str, Job]]:
+        """The first jobs that give a device the package, each with the device's id."""
+        now, found = self._clock(), list[tuple[str, Job]]()
+        async for _, devices in self._store.search(search_of({"package": [package.id]})):
+            for device in devices:
+                jobs = standings(device.jobs, now)
+                found += [(device.id, job) for job in jobs if job.running and job.package == package.id]
+            if len(found) >= limit:
+                break
+        return found[:limit]
+
+    def _models_of(self, package: Package) -> list[str]:
+        if package.kind != "firmware":
+            return []
+        names = _names(package)
+        return [
+            f"{one.manufacturer} {one.model}".strip()
+            for one in self._models
+            if any(named in names for named in one.updates.values())
+        ]
+
+    async def _view(self, package: Package, campaigns: Sequence[Campaign]) -> PackageView:
+        jobs = await self._jobs(package, _SHOWN_JOBS + 1)
+        return PackageView(
+            campaigns=[one.id for one in self._of(package, campaigns)],
+            jobs=[
+                PackageJob(device=device, id=job.id, kind=job.kind, action=job.action)
+                for device, job in jobs[:_SHOWN_JOBS]
+            ],
+            more_jobs=len(jobs) > _SHOWN_JOBS,
+            models=self._models_of(package),
+            **msgspec.structs.asdict(package),
+        )
+
+
+def _names(package: Package) -> tuple[str, ...]:
+    return package.id, package.name, f"{package.name}@{package.version}"

@@ -30,9 +30,9 @@ class SearchRoutes:
                 confined=True, pages_by="id",
                 query={
                     "match": "facet=value;… of tenant, plan, group, manufacturer, model, tac, role, plmn, state, "
-                    "software, version (of the configuration) and attributes.NAME; of several values of one facet any, "
-                    "of several facets all. seen<30d are those seen in the last thirty days, seen>30d the others, with "
-                    "m, h, d or w",
+                    "software, version (of the configuration), package (the id of one that a job gives) and "
+                    "attributes.NAME; of several values of one facet any, of several facets all. seen<30d are those "
+                    "seen in the last thirty days, seen>30d the others, with m, h, d or w",
                     "after": "after this device id",
                     "limit": f"how many, at most {MAX_LISTED}",
                 },

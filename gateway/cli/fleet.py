@@ -137,7 +137,7 @@ device.add_command(export_devices)
 @device.command("list")
 @click.option(
     "--match", "matches", multiple=True, metavar="FACET=VALUE",
-    help="As profiles match: model=B7, plan=basic; and state, software, version, or seen>30d for not seen that long.",
+    help="As profiles match: model=B7, plan=basic; and state, software, version, package; seen>30d is long ago.",
 )  # fmt: skip
 @click.option("--after", default="", help="List those after this device id.")
 @click.option("--limit", default=100, show_default=True, help="How many.")

@@ -59,6 +59,11 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """True while a secret is kept for what it tells the device."""
         return any(name.startswith("sealed_") for name in self.parameters)
 
+    @property
+    def package(self) -> str:
+        """The id of the package that the device is given; empty when it is given none."""
+        return self.parameters.get("package", "")
+
     def child(self, *names: str) -> str:
         """The URI of a node below the job's MO."""
         return "/".join([self.root, *names])

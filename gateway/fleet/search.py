@@ -26,8 +26,10 @@ SEARCHED: Mapping[str, Facet] = {
     ),
     "software": lambda _, device: (device.software,),
     "version": lambda _, device: (str(device.rcc14.version) if device.rcc14 else "",),
+    "package": lambda _, device: tuple(job.package for job in device.jobs if job.running and job.package),
 }  # fmt: skip
-"""What can be asked for: what profiles match by, and what they do not. ``version`` is that of the configuration."""
+"""What can be asked for: what profiles match by, and what they do not. ``version`` is that of the configuration,
+``package`` the ids of those that running jobs give the device."""
 
 MAX_TERM_CHARACTERS = 200
 _CACHED_TERMS = 2048
@@ -37,7 +39,9 @@ _OF_SUBSCRIBER: dict[str, Facet] = {
     # Which SIM is in a device neither record says alone, so it is found by the network of any.
     "plmn": lambda subscriber, _: tuple(imsi[:NETWORK_DIGITS] for imsi in subscriber.imsis),
 }
-_OF_DEVICE = {name: SEARCHED[name] for name in ("manufacturer", "model", "tac", "role", "software", "version")}
+_OF_DEVICE = {
+    name: SEARCHED[name] for name in ("manufacturer", "model", "tac", "role", "software", "version", "package")
+}
 _OF_DEVICE_AND_STATE = {**_OF_DEVICE, "state": SEARCHED["state"]}
 _SEEN = re.compile(r"seen\s*([<>])\s*(\d{1,6})\s*([mhdw])", re.ASCII)
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}

@@ -72,6 +72,15 @@ def test_no_route_answers_one_whom_nobody_knows(gateway: Gateway, operations: li
     }
 
 
+def test_whatever_can_be_changed_can_be_read(operations: list[Operation]) -> None:
+    """Whatever has a name: so there is an ETag for If-Match, and a state before and after in the audit log."""
+    named = [one for one in operations if "/nobody" in one.path]
+    shown = {one.path for one in named if one.method == "GET"}
+    changed = {one.path for one in named if one.method in ("PUT", "PATCH", "DELETE")}
+    assert changed
+    assert {path for path in changed if not any(f"{path}/".startswith(f"{one}/") for one in shown)} == set()
+
+
 def test_no_route_answers_one_who_lacks_its_permission(gateway: Gateway, operations: list[Operation]) -> None:
     """Each has a permission, and with every other permission but that one it answers 403."""
     for permission in {one.permission for one in operations} - {""}:

@@ -37,6 +37,32 @@ def test_a_firmware_update_end_to_end(gateway: Gateway) -> None:
     assert gateway.log().count('"event":"package_fetched"') == 4
 
 
+def test_a_package_that_is_needed_stays(gateway: Gateway) -> None:
+    """What needs a package is told, and it is not removed as long as a job gives it to a device."""
+    add_package(gateway, "firmware", "b7", b"B7 2.0")
+    job = gateway.json("device", "firmware", "update", "alice.1", "b7")
+    [package] = gateway.json("firmware", "list")
+    assert package["jobs"] == [{"device": "alice.1", "id": job["id"], "kind": "firmware", "action": "update"}]
+    assert "alice.1 (update)" in gateway.run("firmware", "list")
+    assert [row["id"] for row in gateway.api("GET", f"/devices?match=package%3D{package['id']}")] == ["alice.1"]
+    assert f"firmware update {job['id']} of device alice.1" in gateway.run("firmware", "remove", "b7", fails=True)
+    gateway.run("device", "cancel", "alice.1", job["id"])
+    assert gateway.run("firmware", "remove", "b7@2.0") == "removed b7@2.0\n"
+    assert gateway.json("firmware", "list") == []
+
+
+def test_a_package_of_the_settings_stays(gateway: Gateway) -> None:
+    """It is not removed as long as a model's devices are given it when they ask for an update."""
+    add_package(gateway, "firmware", "b7", b"B7 2.0")
+    gateway.stop()
+    settings = gateway.settings
+    models = '[[omadm.models]]\nmanufacturer = "Acme"\nmodel = "B*"\nupdates = { "*" = "b7" }\n'
+    settings.write_text(f"{settings.read_text()}\n{models}")
+    gateway.start()
+    assert gateway.json("firmware", "list")[0]["models"] == ["Acme B*"]
+    assert "take it out of omadm.models" in gateway.run("firmware", "remove", "b7", fails=True)
+
+
 def test_a_firmware_that_the_phone_refuses(gateway: Gateway) -> None:
     """The result code of FUMO is shown with its meaning, and the State the phone is in."""
     add_package(gateway, "firmware", "bad", b"BAD")

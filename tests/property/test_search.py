@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from stores import OPENERS
 
 from gateway.fleet.device import Device, Rcc14State
+from gateway.fleet.job import Job, JobState
 from gateway.fleet.search import SEARCHED, Search
 from gateway.fleet.subscriber import ServiceState, Subscriber
 from gateway.store.protocol import DeleteDevice, DeleteSubscriber, Household, PutDevice, PutSubscriber, Store
@@ -47,6 +48,17 @@ devices = st.builds(
     model=WORDS,
     software=WORDS,
     state=st.none() | STATES,
+    jobs=st.lists(
+        st.builds(
+            Job,
+            id=st.just("j"),
+            kind=st.just("firmware"),
+            action=st.just("update"),
+            state=st.sampled_from((JobState.RUNNING, JobState.DONE)),
+            parameters=st.fixed_dictionaries({}, optional={"package": WORDS}),
+        ),
+        max_size=2,
+    ).map(tuple),
     rcc14=st.none()
     | st.builds(Rcc14State, version=st.integers(0, 2), additional=st.booleans(), imsi=st.sampled_from(("", *IMSIS))),
 )

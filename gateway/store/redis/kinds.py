@@ -1,11 +1,11 @@
 """What the index has of households, and where in it those lie whom a search may be for.
 
 Millions of subscribers are of a few *kinds*: alike in tenant, plan, groups, network and state; and so are devices, in
-maker, model, TAC, software and role, and again in the version of their configuration. A kind is kept as the octets of a
-record that has nothing else, so what matches records matches kinds. The network is that of the first SIM; those of
-further ones, which few have, are kinds of their own. Attributes may be everybody's own: those share a
-few kinds, in which an entry begins with a digest of name and value. One more kind has every device, with the time at
-which it was last seen.
+maker, model, TAC, software and role, again in the version of their configuration, and in a package that they are
+given. A kind is kept as the octets of a record that has nothing else, so what matches records matches kinds. The
+network is that of the first SIM; those of further ones, which few have, are kinds of their own. Attributes may be
+everybody's own: those share a few kinds, in which an entry begins with a digest of name and value. One more kind has
+every device, with the time at which it was last seen.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ _NOTHING = Device(id="")
 _ADDITIONAL = Rcc14State(additional=True)
 _VERSION = b"v"
 _NETWORK = b"n"
+_PACKAGE = b"p"
 _ATTRIBUTE = b"a"
 _DIGEST_BYTES = 6
 _ATTRIBUTE_KINDS = 64
@@ -107,9 +108,10 @@ def leading(search: Search) -> list[Lead]:
     networks = search.match.get("plmn", frozenset())
     if networks and all(networks):
         leads.append(functools.partial(_have_sims_of, beginnings(networks)))
-    versions = search.match.get("version", frozenset())
-    if versions and all(versions):
-        leads.append(frozenset(_VERSION + one.encode() for one in versions).__contains__)
+    for name, begins in (("version", _VERSION), ("package", _PACKAGE)):
+        asked_for = search.match.get(name, frozenset())
+        if asked_for and all(asked_for):
+            leads.append(frozenset(begins + one.encode() for one in asked_for).__contains__)
     for terms in search.terms():
         if all(term.startswith(f"{ATTRIBUTES}.") for term in terms):
             leads.append(tuple(Source(kind, digest) for kind, digest in map(_place_of_attribute, sorted(terms))))
@@ -127,6 +129,7 @@ def _kinds_of(home: Home) -> list[bytes]:
         kinds.append(_kind_of_device(place.device))
         if place.device.rcc14 is not None:
             kinds.append(b"%b%d" % (_VERSION, place.device.rcc14.version))
+        kinds += [_PACKAGE + one.encode() for one in _packages_of(place.device)]
     return list(dict.fromkeys(kinds))
 
 
@@ -180,7 +183,12 @@ def _looks(subscriber: Subscriber) -> tuple[object, ...]:
 
 def _device_looks(device: Device) -> tuple[object, ...]:
     version = device.rcc14.version if device.rcc14 is not None else None
-    return device.manufacturer, device.model, device.tac, device.software, device.role, device.state, version
+    packages = _packages_of(device) if device.jobs else ()
+    return device.manufacturer, device.model, device.tac, device.software, device.role, device.state, version, packages
+
+
+def _packages_of(device: Device) -> tuple[str, ...]:
+    return look_at("package", SEARCHED)(_NOBODY, device)
 
 
 def _kind_of_subscriber(one: Subscriber) -> bytes:

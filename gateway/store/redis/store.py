@@ -272,8 +272,9 @@ class RedisStore:
         if search.asks_when_seen:
             await self._noted.behind.settle()
         led = search
-        if self._schema < 5:  # until then others may write what is not found by the networks of all SIMs
-            led = search._replace(match={name: values for name, values in search.match.items() if name != "plmn"})
+        if self._schema < 5:  # until then others may write what these do not find
+            known = {name: values for name, values in search.match.items() if name not in ("plmn", "package")}
+            led = search._replace(match=known)
         sources = await self._households.sources(led)
         async for page in self._households.pages(after, sources):
             for household in await narrow(self, search, page, marks=marks):

@@ -40,11 +40,19 @@ def test_a_package_is_uploaded_and_removed(gateway: Gateway, console: Page, tmp_
     visit(console, "#/overview")
     visit(console, "#/packages")
     expect(row.get_by_role("link")).to_have_text(campaign["id"])
+    job = gateway.json("device", "firmware", "update", "alice.1", "B7")
+    visit(console, "#/overview")
+    visit(console, "#/packages")
+    expect(row).to_contain_text("update of alice.1")
     row.get_by_role("button", name="Remove").click()
     row.get_by_role("button", name="Really remove?").click()
     expect(console.get_by_role("alert")).to_contain_text("campaign B7 to 2.1 gives this package to devices")
     gateway.run("campaign", "stop", campaign["id"])
     gateway.until(lambda: gateway.api("GET", f"/campaigns/{campaign['id']}")["state"] == "stopped")
+    row.get_by_role("button", name="Remove").click()
+    row.get_by_role("button", name="Really remove?").click()
+    expect(console.get_by_role("alert")).to_contain_text("of device alice.1 needs this package")
+    gateway.run("device", "cancel", "alice.1", job["id"])
     row.get_by_role("button", name="Remove").click()
     row.get_by_role("button", name="Really remove?").click()
     expect(row).to_have_count(0)
@@ -94,6 +102,7 @@ def test_lists_are_exported(gateway: Gateway, console: Page) -> None:
     console.get_by_label("Format of the files").select_option("jsonl")
     for name, key, value in (
         ("subscribers", "id", "alice"),
+        ("values", "of", "alice"),
         ("events", "kind", "subscriber.created"),
         ("audit", "who", "admin.token"),
     ):

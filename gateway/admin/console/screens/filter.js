@@ -1,7 +1,7 @@
 // Rows of field, comparison and value that write the expression of a search, for who does not know how it is written.
 import { html } from "../dom.js";
 
-const FACETS = ["plan", "group", "tenant", "manufacturer", "model", "software", "tac", "role", "plmn", "state", "version"];
+const FACETS = ["plan", "group", "tenant", "manufacturer", "model", "software", "tac", "role", "plmn", "state", "version", "package"];
 const FIELDS = [...FACETS.map((name) => [name, name]), ["attributes.", "attribute"], ["seen", "last seen"]];
 const COMPARISONS = { seen: [["<", "within the last"], [">", "longer ago than"]], other: [["=", "is"]] };
 const comparisonsOf = (field) => COMPARISONS[field] ?? COMPARISONS.other;

@@ -18,21 +18,32 @@ export function Packages() {
     <${Problem} of=${removing.problem} />
     ${removing.done && html`<p class="notice good" role="status">${removing.done} is removed.</p>`}
     <${Loaded} from=${loaded}>${(packages) => html`
-      <${Table} label="Packages" head=${["Package", "Kind", "File", "Size", "SHA-256", "Added", "Campaigns", ""]} empty="There is no package yet. What devices are to fetch is uploaded first.">
+      <${Table} label="Packages" head=${["Package", "Kind", "File", "Size", "SHA-256", "Added", "Needed by", ""]} empty="There is no package yet. What devices are to fetch is uploaded first.">
         ${packages.toReversed().map((one) => html`<tr key=${one.id}>
           <th scope="row">${one.name}${"\u00a0"}${one.version}</th>
           <td><${Badge}>${one.kind}<//></td>
           <td>${one.file}</td>
           <td class="number">${sizeOf(one.size_bytes)}</td>
-          <td class="value"><${Taken} text=${one.sha256} of="SHA-256" /></td>
+          <td class="value"><${Taken} text=${one.sha256} of="SHA-256"><span title=${one.sha256}>${one.sha256.slice(0, 16)}…</span><//></td>
           <td><${When} at=${one.added_at} /></td>
-          <td>${one.campaigns.length === 0 && html`<span class="muted">none</span>`}${one.campaigns.map((id) => html`<a key=${id} href=${to(["campaigns", id])}>${id}</a> `)}</td>
+          <td><${Needs} of=${one} /></td>
           <td><${Grave} name="Remove" of=${`${one.name} ${one.version}`} disabled=${removing.busy || !may("packages:write")} act=${() => remove(one)} /></td>
         </tr>`)}
       <//>`}<//>
     <p class="muted">A campaign gives firmware to many devices, <code>mogate device firmware</code> and <code>mogate device software</code> to one; the device's page has how far each has come.</p>
     <${Command} line="mogate firmware list" />
   </div>`;
+}
+
+// Campaigns that name the package, jobs that give it to a device, and models whose devices get it when they ask.
+function Needs({ of: { id, campaigns, jobs, more_jobs: more, models } }) {
+  if (!campaigns.length && !jobs.length && !models.length) return html`<span class="muted">nothing</span>`;
+  return html`<ul class="plain">
+    ${campaigns.map((campaign) => html`<li key=${campaign}>campaign <a href=${to(["campaigns", campaign])}>${campaign}</a></li>`)}
+    ${jobs.map(({ device, id: job, action }) => html`<li key=${job}>${action} of <a href=${to(["subscribers", device.replace(/\.[^.]*$/, ""), device])}>${device}</a></li>`)}
+    ${more && html`<li><a href=${to(["devices"], { match: `package=${id}` })}>all devices that are given it</a></li>`}
+    ${models.map((model) => html`<li key=${model}>model ${model}, when it asks</li>`)}
+  </ul>`;
 }
 
 function Upload({ reload }) {

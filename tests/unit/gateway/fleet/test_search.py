@@ -8,6 +8,7 @@ import pytest
 
 from gateway.errors import ConfigError
 from gateway.fleet.device import Device, Rcc14State
+from gateway.fleet.job import Job, JobState
 from gateway.fleet.search import Search, parse_search, terms_of_device, terms_of_subscriber
 from gateway.fleet.subscriber import ServiceState, Subscriber
 
@@ -36,6 +37,18 @@ def test_a_device_is_found_by_what_it_has(text: str) -> None:
 def test_a_device_is_not_found_by_what_it_lacks(text: str) -> None:
     """One facet that is not the device's is enough."""
     assert not parse_search(text, NOW).finds(ALICE, PHONE, NOW - timedelta(hours=1))
+
+
+@pytest.mark.parametrize(("state", "is_found"), [(JobState.RUNNING, True), (JobState.DONE, False)])
+def test_a_device_is_found_by_the_package_that_a_job_gives_it(state: JobState, is_found: bool) -> None:
+    """By its id, as long as the job runs; other jobs have no package."""
+    jobs = (
+        Job(id="j1", kind="inventory", action="read"),
+        Job(id="j2", kind="firmware", action="update", state=state, parameters={"package": "c0ffee"}),
+    )
+    phone = Device(id="alice.1", jobs=jobs)
+    assert parse_search("package=c0ffee", NOW).finds(ALICE, phone, None) is is_found
+    assert ("package=c0ffee" in terms_of_device(phone)) is is_found
 
 
 @pytest.mark.parametrize(("text", "is_found"), [("seen<1w", False), ("seen>1w", True)])
