@@ -24,27 +24,36 @@ import { Subscriber } from "./screens/subscriber.js";
 import { Subscribers } from "./screens/subscribers.js";
 import { Webhook, Webhooks } from "./screens/webhooks.js";
 
-// Every screen, with the permission that it is of use with.
-const SCREENS = [
-  { path: "subscribers", name: "Subscribers", list: Subscribers, one: Subscriber, needs: "subscribers:read" },
-  { path: "devices", name: "Devices", list: Devices, needs: "devices:read" },
-  { path: "overview", name: "Overview", list: Overview, needs: "events:read" },
-  { path: "live", name: "Live sessions", list: Live, one: LiveOne, needs: "trace:read" },
-  { path: "campaigns", name: "Campaigns", list: Campaigns, one: Campaign, needs: "campaigns:read" },
-  { path: "profiles", name: "Profiles", list: Profiles, one: Profile, needs: "profiles:read" },
-  { path: "editions", name: "Editions", list: Editions, needs: "profiles:read" },
-  { path: "packages", name: "Packages", list: Packages, needs: "packages:read" },
-  { path: "events", name: "Events", list: AllEvents, needs: "events:read" },
-  { path: "rules", name: "Rules", list: Rules, needs: "detections:read" },
-  { path: "messaging", name: "Messaging", list: Messaging, needs: "pushes:read" },
-  { path: "webhooks", name: "Webhooks", list: Webhooks, one: Webhook, needs: "webhooks:read" },
-  { path: "import", name: "Import", list: Import, needs: "subscribers:write" },
-  { path: "exports", name: "Exports", list: Exports, needs: "subscribers:read" },
-  { path: "audit", name: "Audit", list: Audit, needs: "audit:read" },
-  { path: "access", name: "Access", list: Access, needs: "users:read" },
-  { path: "server", name: "Server", list: Server, needs: "settings:read" },
-  { path: "simulator", name: "Simulator", list: Simulator, needs: "trace:read", lab: true },
-];
+// Every screen by what people come for, with the permission that it is of use with. The first one is where they begin.
+const GROUPS = {
+  Fleet: [
+    { path: "subscribers", name: "Subscribers", list: Subscribers, one: Subscriber, needs: "subscribers:read" },
+    { path: "devices", name: "Devices", list: Devices, needs: "devices:read" },
+    { path: "live", name: "Live sessions", list: Live, one: LiveOne, needs: "trace:read" },
+    { path: "overview", name: "Overview", list: Overview, needs: "events:read" },
+  ],
+  Configuration: [
+    { path: "profiles", name: "Profiles", list: Profiles, one: Profile, needs: "profiles:read" },
+    { path: "editions", name: "Editions", list: Editions, needs: "profiles:read" },
+    { path: "campaigns", name: "Campaigns", list: Campaigns, one: Campaign, needs: "campaigns:read" },
+    { path: "packages", name: "Packages", list: Packages, needs: "packages:read" },
+  ],
+  "What happens": [
+    { path: "events", name: "Events", list: AllEvents, needs: "events:read" },
+    { path: "rules", name: "Rules", list: Rules, needs: "detections:read" },
+    { path: "messaging", name: "Messaging", list: Messaging, needs: "pushes:read" },
+    { path: "webhooks", name: "Webhooks", list: Webhooks, one: Webhook, needs: "webhooks:read" },
+  ],
+  Administration: [
+    { path: "import", name: "Import", list: Import, needs: "subscribers:write" },
+    { path: "exports", name: "Exports", list: Exports, needs: "subscribers:read" },
+    { path: "audit", name: "Audit", list: Audit, needs: "audit:read" },
+    { path: "access", name: "Access", list: Access, needs: "users:read" },
+    { path: "server", name: "Server", list: Server, needs: "settings:read" },
+    { path: "simulator", name: "Simulator", list: Simulator, needs: "trace:read", lab: true },
+  ],
+};
+const SCREENS = Object.values(GROUPS).flat();
 
 // The subscriber, and the device where the name is one's own, that an id, number, SIM or phone leads to.
 async function find(name) {
@@ -117,7 +126,10 @@ function Frame({ route, session, children, onClock }) {
       </div>
     </header>
     <nav class="screens" aria-label="Screens">
-      ${SCREENS.filter((screen) => may(screen.needs) && (!screen.lab || lab.data)).map((screen) => html`<a key=${screen.path} href=${to([screen.path])} aria-current=${screen.path === name ? "page" : undefined}>${screen.name}</a>`)}
+      ${Object.entries(GROUPS).map(([group, screens]) => [group, screens.filter((screen) => may(screen.needs) && (!screen.lab || lab.data))]).filter(([, screens]) => screens.length).map(([group, screens]) => html`<div key=${group} role="group" aria-label=${group}>
+        <span class="group" aria-hidden="true">${group}</span>
+        ${screens.map((screen) => html`<a key=${screen.path} href=${to([screen.path])} aria-current=${screen.path === name ? "page" : undefined}>${screen.name}</a>`)}
+      </div>`)}
     </nav>
     <main id="content" tabindex="-1">${children}</main>
     <p id="said" class="unseen" aria-live="polite"></p>

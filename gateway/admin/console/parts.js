@@ -132,8 +132,11 @@ export function Grave({ name, of, disabled, act }) {
 }
 
 export function Problem({ of }) {
-  return of ? html`<p class="notice bad" role="alert">${of.message}</p>` : null;
+  return of ? html`<p class="notice bad" role="alert">${prose(of.message)}</p>` : null;
 }
+
+// A text whose commands stand between backticks, with these as code.
+export const prose = (text) => text.split("`").map((part, place) => (place % 2 ? html`<code>${part}</code>` : part));
 
 // The loaded part of a screen, or why there is none; below a heading of that `title` until the part brings its own.
 export function Loaded({ from, title, children }) {
@@ -157,9 +160,9 @@ export function Facts({ of }) {
 }
 
 const TONES = {
-  good: ["active", "acknowledged", "read back", "delivered", "contacted", "done", "up to date", "ok"],
+  good: ["active", "acknowledged", "read back", "delivered", "contacted", "done", "up to date", "ok", "finished"],
   bad: ["refused", "failed", "disabled permanently", "expired", "disabled"],
-  warn: ["read back, differs", "sent, not answered", "dormant", "waiting for user", "disabled by user", "not up to date"],
+  warn: ["read back, differs", "sent, not answered", "dormant", "waiting for user", "disabled by user", "not up to date", "paused", "stopped"],
 };
 const TONE_OF = Object.fromEntries(Object.entries(TONES).flatMap(([tone, words]) => words.map((word) => [word, tone])));
 
@@ -247,8 +250,8 @@ export function Copy({ text, label = "Copy", of = "" }) {
 }
 
 // What people take elsewhere, such as a number or the name of a node, with a button that copies it.
-export function Taken({ text, of }) {
-  return text ? html`<span class="taken">${text}<${Copy} text=${text} of=${`${of} ${text}`} /></span>` : null;
+export function Taken({ text, of, children }) {
+  return text ? html`<span class="taken">${children ?? text}<${Copy} text=${text} of=${`${of} ${text}`} /></span>` : null;
 }
 
 // The command that does the same on a terminal.

@@ -73,8 +73,8 @@ def test_a_person_gets_in_with_a_role(gateway: Gateway, console: Page) -> None:
     expect(console.get_by_text("hilde (viewer)")).to_be_visible()
     expect(console.get_by_role("navigation", name="Screens").get_by_role("link")).to_have_text(
         [
-            *("Subscribers", "Devices", "Overview", "Campaigns", "Profiles", "Editions", "Packages", "Events", "Rules"),
-            *("Messaging", "Exports"),
+            *("Subscribers", "Devices", "Overview", "Profiles", "Editions", "Campaigns", "Packages"),
+            *("Events", "Rules", "Messaging", "Exports"),
         ]
     )
     visit(console, "#/subscribers/alice/alice.1")

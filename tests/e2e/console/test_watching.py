@@ -116,14 +116,19 @@ def receiver() -> Iterator[tuple[str, list[str]]]:
 
 
 def test_the_gateway_tells_how_it_is_set_up(gateway: Gateway, console: Page) -> None:
-    """Each process with its version, and each setting with where it was said; what is the usual can be left out."""
+    """Each process with its version, and each setting with where it was said; the usual ones when asked for."""
     visit(console, "#/server")
     (node,) = gateway.api("GET", "/nodes")
     expect(console.get_by_role("row", name=node["host"])).to_contain_text(str(node["pid"]))
-    console.get_by_label("Only those that were said").check()
-    console.get_by_label("Filter settings").fill("profiles")
     expect(console.get_by_role("row", name="profiles")).to_contain_text("environment MOGATE_PROFILES")
-    expect(console.get_by_label("Settings", exact=True).first).not_to_contain_text("default")
+    settings = console.get_by_label("Settings", exact=True).first
+    usual = settings.get_by_role("row", name="admin.audit_keep_days")
+    expect(usual).to_have_count(0)
+    console.get_by_label("Filter settings").fill("keep_days")
+    expect(usual).to_contain_text("default")
+    console.get_by_label("Filter settings").fill("")
+    console.get_by_label("Also those with their defaults").check()
+    expect(usual).to_be_visible()
 
 
 def test_a_receiver_is_told(gateway: Gateway, console: Page, receiver: tuple[str, list[str]]) -> None:

@@ -1,6 +1,6 @@
 import { hasEnded, leaveToSignIn, resume, setUp, signIn, signInWithToken, waysIn } from "../api.js";
 import { html, useEffect, useState } from "../dom.js";
-import { Heading, Problem, useAction } from "../parts.js";
+import { Heading, Problem, prose, useAction } from "../parts.js";
 
 // The ways in: what each asks for, and what is done with it.
 const WAYS = {
@@ -14,13 +14,13 @@ const WAYS = {
     fields: [["Token", "off", "password"]],
     enter: signInWithToken,
     button: "Sign in",
-    says: "The local administrator's token is in admin.token of the data directory. It stays in this page's memory alone.",
+    says: "The local administrator's token is in `admin.token` of the data directory. It stays in this page's memory alone.",
   },
   setup: {
     fields: [["Set-up token", "off", "password"], ["Name", "username", "text"], ["New password", "new-password", "password"]],
     enter: setUp,
     button: "Make the first administrator",
-    says: "The set-up token is in setup.token of the data directory and is good once. The password has twelve characters or more.",
+    says: "The set-up token is in `setup.token` of the data directory and is good once. The password has twelve characters or more.",
   },
 };
 const NAMES = { person: "Sign in with a name", token: "Sign in with a token", setup: "Set up for the first time" };
@@ -64,6 +64,6 @@ function Way({ of: way, beside, onSignedIn }) {
     </label>`)}
     <button type="submit" class=${beside ? "" : "main"} disabled=${busy}>${way.button}</button>
     <${Problem} of=${problem} />
-    <p class="muted">${way.says}</p>
+    <p class="muted">${prose(way.says)}</p>
   </form>`;
 }

@@ -6,8 +6,8 @@ import { refine } from "../route.js";
 
 const ASKED_SECONDS = 15;
 
-export function Server({ query: { filter = "", said } }) {
-  return html`<${Heading} title="Server" /><div class="stack"><${Nodes} /><${Settings} filter=${filter} said=${said} /></div>`;
+export function Server({ query: { filter = "", all } }) {
+  return html`<${Heading} title="Server" /><div class="stack"><${Nodes} /><${Settings} filter=${filter} all=${Boolean(all)} /></div>`;
 }
 
 function Nodes() {
@@ -23,14 +23,15 @@ function Nodes() {
   <//>`;
 }
 
-function Settings({ filter, said }) {
+// Those that were said first; what was filtered for is looked for among all.
+function Settings({ filter, all }) {
   const loaded = useLoad(() => get("/settings"), []);
   const words = filter.toLowerCase().split(/\s+/);
-  const shown = ({ key, origin, value }) => (!said || origin !== "default") && words.every((word) => `${key} ${value} ${origin}`.toLowerCase().includes(word));
+  const shown = ({ key, origin, value }) => (all || filter || (origin !== "default" && value !== "")) && words.every((word) => `${key} ${value} ${origin}`.toLowerCase().includes(word));
   return html`<${Panel} title="Settings">
     <div class="tools">
       <${Filter} value=${filter} onInput=${(text) => refine({ filter: text })} label="Filter settings" />
-      <label class="check"><input type="checkbox" checked=${Boolean(said)} onChange=${(event) => refine({ said: event.target.checked ? "1" : "" })} /> Only those that were said</label>
+      <label class="check"><input type="checkbox" checked=${all} onChange=${(event) => refine({ all: event.target.checked ? "1" : "" })} /> Also those with their defaults</label>
     </div>
     <${Loaded} from=${loaded}>${(settings) => html`
       <${Table} label="Settings" head=${["Setting", "Value", "Said by"]} empty="No setting is so.">
