@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import api_page
 import click
 import conformance
 import mo_pages
@@ -219,7 +220,7 @@ def main(*, check: bool) -> int:
     """Write the pages, or say which are out of date."""
     stale = []
     pages = {"settings": settings_page(), "cli": cli_page(), "metrics": metrics_page()}
-    made = conformance.pages() | mo_pages.pages()
+    made = conformance.pages() | mo_pages.pages() | api_page.pages()
     pages |= {name: "\n".join([lines[0], MADE, *lines[2:]]) for name, lines in made.items()}
     for name, text in pages.items():
         file = FOLDER / f"{name}.md"

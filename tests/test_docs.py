@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import urllib.request
@@ -12,8 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import click
 import pytest
-from live_gateway import Gateway, serving
+from live_gateway import CONFIG, Gateway, serving
+
+from gateway import cli
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -26,6 +30,9 @@ GUIDES = [
 ]
 DEMO_PORTS = {"8080": "plain", "8443": "tls", "8081": "admin"}
 ANYTHING = "…"
+SHOWN_FILE = re.compile(
+    r"`((?:config/profiles/)?[\w-]+\.(?:json|jsonl|csv|toml))`:\n\n```\w+\n(.*?)^```", re.MULTILINE | re.DOTALL
+)
 
 
 class Step(NamedTuple):
@@ -75,20 +82,42 @@ def test_the_tour_of_the_readme(gateway: Gateway) -> None:
 
 @pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.stem)
 def test_the_commands_of_a_guide(page: Path, tmp_path: Path) -> None:
-    """Every command that a how-to page shows with its output does that, with the files that it shows."""
-    with serving(tmp_path) as gateway:
-        for name, content in re.findall(
-            r"`([\w-]+\.json)`:\n\n```json\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL
-        ):
-            (gateway.folder / name).write_text(content)
+    """Every command that a how-to page shows with its output does that, with the files that it shows.
+
+    Profiles are beside the shipped ones; a package is some file of its name.
+    """
+    shutil.copytree(CONFIG / "profiles", tmp_path / "profiles")
+    with serving(tmp_path, MOGATE_PROFILES=str(tmp_path / "profiles")) as gateway:
+        for name, content in SHOWN_FILE.findall(page.read_text()):
+            (gateway.folder / name.replace("config/", "")).write_text(content)
+        for name in re.findall(r"\b[\w.-]+\.bin\b", page.read_text()):
+            (gateway.folder / name).write_bytes(b"package")
         _take(_tour(page.read_text()), gateway)
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_commands_exist(page: Path) -> None:
+    """Every `mogate …` that a page shows, in a text or in a block, is a command with such options."""
+    text = page.read_text().replace("\\\n", " ")
+    for shown in re.findall(r"(?:`|^ *(?:\$ )?(?:\.venv/bin/)?)mogate ([^`\n]+)", text, re.MULTILINE):
+        command: click.Command = cli.main
+        context = click.Context(cli.main)
+        words = re.split(r" [|>#;&]", f" {shown}")[0].split()
+        while isinstance(command, click.Group) and words and words[0][0] not in "-<…":
+            found = command.get_command(context, words.pop(0).partition("|")[0])
+            assert found is not None, shown
+            command = found
+        options = {option for param in command.params for option in (*param.opts, *param.secondary_opts)} | {"--help"}
+        assert {word.partition("=")[0] for word in words if word.startswith("--")} <= options, shown
+
+
 def _take(steps: list[Step], gateway: Gateway) -> None:
-    """Run the steps; .json files and directories they name are in the gateway's folder, and ``> FILE`` keeps output."""
+    """Run the steps; files and directories they name are in the gateway's folder, and ``> FILE`` keeps output."""
     for command, printed in steps:
         words = [
-            str(gateway.folder / word) if word.endswith((".json", "/")) else word
+            str(gateway.folder / word)
+            if word.endswith((".json", ".jsonl", ".csv", ".bin", "/")) and not word.startswith("config/")
+            else word
             for word in shlex.split(command, comments=True)
         ]
         output = gateway.run(*words[: words.index(">")] if ">" in words else words)
