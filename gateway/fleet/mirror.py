@@ -132,11 +132,10 @@ class Mirror(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def knows(self, root: Uri) -> bool:
         """True when the device answered anything at or under ``root``, or the subtree is known in full."""
         text = str(root)
-        return text in self.complete or any(
-            fact.exists or fact.removed or fact.status is not None
-            for uri, fact in self.facts.items()
-            if _is_under(uri, text)
-        )
+        # Nearly always the root itself was answered for, and nothing below it needs to be looked at.
+        if text in self.complete or _is_answered(self.facts.get(text)):
+            return True
+        return any(_is_answered(fact) for uri, fact in self.facts.items() if _is_under(uri, text))
 
     def sent(self, operations: Iterable[Operation], now: datetime) -> Mirror:
         """The mirror after these operations went out; what is believed of the nodes stays until the device answers."""
@@ -266,6 +265,10 @@ def _is_unchecked(fact: Fact | None, status: int, now: datetime) -> bool:
     if fact is None or fact.acknowledged is None or not StatusCode(status).is_success:
         return False
     return fact.checked_at is None or now - fact.checked_at >= CHECK_AGAIN_AFTER
+
+
+def _is_answered(fact: Fact | None) -> bool:
+    return fact is not None and (fact.exists or fact.removed or fact.status is not None)
 
 
 def _is_under(uri: str, root: str) -> bool:

@@ -61,7 +61,7 @@ def plan(
             lacking.append((mo, paths))
     walked = LIST in state.refused_verbs
     roots = [_below(mo, path) for mo, paths in lacking for path in paths]
-    edits = diff(_desired_tree(lacking), _reported_tree(mirror, roots), roots=roots) if roots else ()
+    edits = diff(_desired_tree(lacking), _reported_tree(mirror, uris, roots), roots=roots) if roots else ()
     return (
         *due(queued),
         *(_reading(str(uri), now) if walked else _discovery(uri, now) for uri in unknown),
@@ -76,12 +76,11 @@ def _differing(mirror: Mirror, uris: Sequence[str], mo: DesiredMo) -> tuple[str,
     ``uris`` are those of the mirror, sorted. Nowhere when it is known to hold just what it shall, else at the leaves of
     other values, in the order of their names; but the whole MO when there are nodes that only one of the two has.
     """
-    root, values = f"{mo.root}/", mo.values
-    start = len(root)
+    root, values = str(mo.root), mo.values
+    start = len(root) + 1
     interiors, missing = _interiors(tuple(values)), len(values)
     differing: list[str] = []
-    # "/" is followed by "0".
-    for uri in uris[bisect_left(uris, root) : bisect_left(uris, f"{mo.root}0")]:
+    for uri in _within(uris, root):
         path, fact = uri[start:], mirror.facts[uri]
         wanted = values.get(path)
         if wanted is None:
@@ -127,13 +126,21 @@ def _desired_tree(desired: Iterable[tuple[DesiredMo, tuple[str, ...]]]) -> Manag
     return tree
 
 
-def _reported_tree(mirror: Mirror, roots: Sequence[Uri]) -> ManagementTree:
+def _reported_tree(mirror: Mirror, uris: Sequence[str], roots: Iterable[Uri]) -> ManagementTree:
+    """What the device is known to hold at and below the roots; ``uris`` are those of the mirror, sorted."""
     tree = ManagementTree()
-    within = tuple(f"{root}/" for root in roots)
-    for uri, fact in mirror.facts.items():
-        if f"{uri}/".startswith(within) and fact.exists:
-            tree.record(Uri.parse(uri), fact.effective, Format.parse(fact.format), fact.type)
+    for root in map(str, roots):
+        for uri in (root, *_within(uris, root)):
+            fact = mirror.facts.get(uri)
+            if fact is not None and fact.exists:
+                tree.record(Uri.parse(uri), fact.effective, Format.parse(fact.format), fact.type)
     return tree
+
+
+def _within(uris: Sequence[str], root: str) -> Sequence[str]:
+    """Those of the sorted URIs that are below the root."""
+    # "/" is followed by "0".
+    return uris[bisect_left(uris, f"{root}/") : bisect_left(uris, f"{root}0")]
 
 
 def _worth_sending(edits: Iterable[Edit], mirror: Mirror, now: datetime) -> Iterator[Edit]:
