@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 from store_scene import (
@@ -23,7 +24,7 @@ from store_scene import (
 )
 
 from gateway.errors import Conflict, Unavailable
-from gateway.fleet.device import Device
+from gateway.fleet.device import Device, Rcc14State
 from gateway.fleet.mirror import Fact, Mirror
 from gateway.fleet.subscriber import Subscriber
 from gateway.store.protocol import (
@@ -87,6 +88,16 @@ async def test_devices_keep_the_order_they_were_first_seen_in(store: Store) -> N
     household = await store.load_household("id", "s")
     assert household is not None
     assert [device.id for device in household.devices] == ["s.10", "s.9", "s.2", "s.1"]
+
+
+async def test_a_record_comes_back_in_its_own_order(store: Store) -> None:
+    """What a device says is kept in the order it was said in: digests are made of the encoded record."""
+    said = dict.fromkeys(("zeta", "alpha", "mid", "rcs_profile", "IMEI", "app"), "1")
+    state = Rcc14State(parameters=said, unknown=dict(reversed(said.items())), token_issued_at=NOW)
+    device = Device(id="order.1", rcc14=state, overrides={"rcs": {"b": "1", "a": "2"}, "ims": {"c": "3"}})
+    await store.commit(PutSubscriber(Subscriber(id="order")), PutDevice(device))
+    found = await store.load_device("order.1")
+    assert msgspec.msgpack.encode(found) == msgspec.msgpack.encode(replace(device, revision=1))
 
 
 async def test_a_subscriber_id_may_contain_the_separator(store: Store) -> None:
