@@ -10,6 +10,7 @@ import pytest
 from clocks import WallClock
 from msgspec.structs import replace
 
+from gateway.errors import NotFound
 from gateway.fleet.device import Content, Credential, Device, OmaDmState, Rcc14State
 from gateway.fleet.profile import ProfileSet
 from gateway.fleet.push import Push
@@ -113,6 +114,31 @@ async def test_what_a_model_is_not_said_to_speak_is_avoided(house: House) -> Non
     await house.reachings.order("ann.1", "test", protocol="rcc14")
     await house.turn()
     assert house.sent.ways == []
+
+
+async def test_nothing_is_pushed_in_quiet_hours(house: House) -> None:
+    """An order of the night is pushed for in the morning, by the clock of the zone that the settings name."""
+    house = House(house.store, quiet_from="22:00", quiet_until="07:00", timezone="Europe/Berlin")
+    house.now = NOW.replace(hour=20, minute=30)
+    await house.reachings.order("ann.1", "test", protocol="rcc14")
+    while house.now < NOW.replace(day=2, hour=4, minute=59):
+        await house.turn()
+        assert house.sent.ways == []
+        house.now += timedelta(minutes=10)
+    house.now = NOW.replace(day=2, hour=5, minute=1)
+    await house.turn()
+    assert house.sent.ways == ["rcscfg"]
+
+
+async def test_an_order_that_is_cancelled_pushes_nothing(house: House) -> None:
+    """It is told, and there is none to cancel any more."""
+    await house.reachings.order("ann.1", "test", protocol="rcc14")
+    await house.reachings.cancel("ann.1")
+    await house.turn()
+    assert house.sent.ways == []
+    assert (await house.told())[-1] == "activation.cancelled"
+    with pytest.raises(NotFound):
+        await house.reachings.cancel("ann.1")
 
 
 @pytest.mark.parametrize("step", [timedelta(days=-400), timedelta(days=400)])
