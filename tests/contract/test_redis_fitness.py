@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import redis_servers
+from live_gateway import free_ports
 from recorder import DEADLINE_SECONDS, until
 from redis_servers import PASSWORD, RedisServer
 
@@ -93,7 +94,7 @@ def guarded(folder: Path, port: int) -> list[str]:
 async def test_tls_and_a_password_from_a_file(tmp_path: Path) -> None:
     """rediss trusts the named authority alone; without the password, or a right one, the server is not used."""
     ensure_demo_certificates(tmp_path, ("localhost",), datetime.now(UTC))
-    port = redis_servers.free_port()
+    (port,) = free_ports(1)
     RedisServer(*guarded(tmp_path, port), "appendonly yes", "appendfsync always").start()
     secret = tmp_path / "redis.password"
     secret.write_text(f"{PASSWORD}\n")
@@ -115,7 +116,7 @@ async def test_tls_and_a_password_from_a_file(tmp_path: Path) -> None:
 async def test_sentinels_with_tls_and_a_password(tmp_path: Path) -> None:
     """They are trusted by the named authority and take a password of their own; why they do not answer is told."""
     ensure_demo_certificates(tmp_path, ("localhost",), datetime.now(UTC))
-    port, sentinel_port = redis_servers.free_port(), redis_servers.free_port()
+    port, sentinel_port = free_ports(2)
     RedisServer(*guarded(tmp_path, port)).start()
     sentinel = RedisServer(
         *guarded(tmp_path, sentinel_port), "tls-replication yes", "sentinel resolve-hostnames yes",
