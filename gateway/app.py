@@ -202,7 +202,7 @@ async def running(
         proxies = tuple(dict.fromkeys(one for listener in settings.listeners for one in listener.trusted_proxies))
         tracer = Tracer(store, settings.trace, proxies)
         awaiting = Awaiting(store, tracer, now)
-        inventory = Inventory(store, configuration.catalogue, sealer, now, service.breaches)
+        inventory = Inventory(store, configuration.catalogue, sealer, now, service.breaches, service.model)
         terms = Terms(
             settings.rcc14.validity_seconds,
             settings.rcc14.validity_jitter_percent,

@@ -21,6 +21,7 @@ from gateway.errors import ConfigError, Conflict, NotFound
 from gateway.fleet.account import Login
 from gateway.fleet.consistency import Breach
 from gateway.fleet.device import AuthType, Credential, Device, OmaDmState
+from gateway.fleet.model import UNKNOWN, Model
 from gateway.fleet.operation import Operation
 from gateway.fleet.profile import check_override
 from gateway.fleet.secret import covered
@@ -78,7 +79,8 @@ _Change = tuple[str, str, str | None]
 class Inventory:
     """The operator's use cases over a store; ``clock`` gives aware UTC times.
 
-    ``breaches`` are the rules over several nodes that a device breaks: values that add one are refused.
+    ``breaches`` are the rules over several nodes that a device breaks: values that add one are refused. ``model`` is
+    what is known beforehand of a device's like.
     """
 
     def __init__(
@@ -88,8 +90,10 @@ class Inventory:
         sealer: Sealer,
         clock: Callable[[], datetime],
         breaches: Callable[[Subscriber, Device], Sequence[Breach]] = lambda *_: (),
+        model: Callable[[Device], Model] = lambda _: UNKNOWN,
     ) -> None:
         self._breaches = breaches
+        self._model = model
         self._store = store
         self._catalogue = catalogue
         self._sealer = sealer
@@ -415,7 +419,7 @@ class Inventory:
         imei: str = "",
         manufacturer: str = "",
         model: str = "",
-        auth: AuthType = "md5",
+        auth: AuthType | None = None,
         server_auth: AuthType = "md5",
         certificate: str = "",
         certificate_subject: str = "",
@@ -431,6 +435,7 @@ class Inventory:
     ) -> Issued:
         """A device of the subscriber with a new OMA DM account; passwords not given are made here and shown this once.
 
+        ``auth`` None is what the device's model has, or md5.
         An account that the device has already may come with digests of its passwords in their place, and with the
         nonces that were last agreed.
         A device of that IMEI that another protocol already knows gets the account added. ``certificate`` is the SHA-256
@@ -452,6 +457,7 @@ class Inventory:
         device = msgspec.structs.replace(
             device, manufacturer=manufacturer or device.manufacturer, model=model or device.model
         )
+        auth = auth or self._model(device).auth or "md5"
         blank = OmaDmState(
             loc_uri=loc_uri,
             client=Credential(name="", secret=b""),
@@ -471,7 +477,7 @@ class Inventory:
         """A new OMA DM account for a device, which is named as ``find_device`` has it, or by its IMEI if it is new.
 
         Both directions have nonces, so that either side can prove itself in the first message. ``auth`` None is the
-        device's own, or md5. Nothing is stored: ``account_writes`` are for that.
+        device's own, that of its model, or md5. Nothing is stored: ``account_writes`` are for that.
 
         Raises: NotFound, ConfigError when nothing names the device.
         """
@@ -484,7 +490,7 @@ class Inventory:
         if state is None and not device.imei:
             raise ConfigError(f"device {device.id} has no IMEI to be known by; give one", key="imei")
         loc_uri = state.loc_uri if state else loc_uri_of(device.imei)
-        auth = auth or (state.auth if state else "md5")
+        auth = auth or (state.auth if state else self._model(device).auth) or "md5"
         client, server = (
             Login(name, secrets.token_urlsafe(18), secrets.token_bytes(NONCE_BYTES)) for name in (loc_uri, server_id)
         )

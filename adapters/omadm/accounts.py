@@ -45,10 +45,19 @@ class Accounts:
         unknown = sealer.derive("omadm-stranger")
         self._stranger = Account(name="", digest=unknown[:16].hex(), nonce=unknown[16:])
 
-    def peer(self, header: SyncHdr, state: OmaDmState | None, encoding: Encoding, nonce: bytes, now: datetime) -> Peer:
+    def peer(
+        self,
+        header: SyncHdr,
+        state: OmaDmState | None,
+        encoding: Encoding,
+        nonce: bytes,
+        now: datetime,
+        legacy: bool | None = None,
+    ) -> Peer:
         """The two ends for the sender of that header, of which ``state`` is on record: None for one nobody knows.
 
-        ``nonce`` is fresh; what a new session's messages have to bring along is made of it.
+        ``nonce`` is fresh; what a new session's messages have to bring along is made of it. ``legacy`` is what is known
+        of the device's model.
         """
         settings = self._settings
         called_at = state.resync_at if state else None
@@ -69,7 +78,7 @@ class Accounts:
             server_auth=state.server_auth if state else "md5",
             every_message=settings.credentials == "message",
             certificate_required=bool(state and state.certificate_required),
-            legacy=settings.legacy,
+            legacy=settings.legacy if legacy is None else legacy,
             resp_uri=f"{settings.resp_uri}{mark}s={continuation}" if continuation else "",
             continuation=continuation,
             max_failures=settings.max_failed_attempts,

@@ -247,7 +247,8 @@ class OmaDmFront:
         known, state = contact.device, self._accounts.in_force(state, header, arrival, now)
         if state is not known.omadm:
             contact = contact._replace(device=replace(known, omadm=state))
-        peer, writer = self._accounts.peer(header, state, encoding, nonce, now), Writer(encoding)
+        legacy = self._service.model(contact.device).legacy
+        peer, writer = self._accounts.peer(header, state, encoding, nonce, now, legacy), Writer(encoding)
         if certificate and certifies(certificate, state):
             arrival = arrival._replace(proof=arrival.proof._replace(certified=True))
         told = self._told(opened, state, peer, arrival)

@@ -15,7 +15,7 @@ from aiohttp import web
 from adapters.rcc14.identity.enrichment import HeaderNames
 from adapters.rcc14.messages import Whose
 from gateway.fleet.awaited import Claims
-from gateway.fleet.secret import SECRET_NAMES
+from gateway.fleet.secret import is_secret
 from gateway.serving.front import query_of
 from gateway.store.protocol import Household, TraceEntry
 from gateway.trace import Direction, ReadMessage, is_armed
@@ -31,9 +31,7 @@ MAX_QUERY = 2000
 
 _COVERED = rb"***"
 _QUERY = re.compile(rb"(?i)([?&](?:token|otp|eap_?\w*|akatoken|code)=)[^&\s]*")
-_SECRET_PARM = re.compile(
-    rb'(?i)(<parm\s+name="(?:token|' + "|".join(map(re.escape, SECRET_NAMES)).encode() + rb')"\s+value=")[^"]*'
-)
+_VALUE = re.compile(rb'(?i)(<parm\s+name="([^"]*)"\s+value=")[^"]*')
 _SHOWN_HEADERS = ("User-Agent", "Accept", "Accept-Language", "Content-Type", "Retry-After", "Location")
 _PARM = re.compile(r'<(characteristic)\s+type="([^"]*)"|<parm\s+name="([^"]*)"\s+value="([^"]*)"|(</characteristic>)')
 
@@ -70,7 +68,12 @@ def record_answer(status: int, headers: Mapping[str, str], document: bytes) -> b
     lines = [f"HTTP {status}", *(f"{name}: {headers[name]}" for name in _SHOWN_HEADERS if name in headers)]
     if "Set-Cookie" in headers:
         lines.append("Set-Cookie: ***")
-    return "\n".join(lines).encode() + b"\n\n" + _SECRET_PARM.sub(rb"\1" + _COVERED, document)
+    return "\n".join(lines).encode() + b"\n\n" + _VALUE.sub(_without_secret, document)
+
+
+def _without_secret(parameter: re.Match[bytes]) -> bytes:
+    name = parameter[2].decode("utf-8", "replace")
+    return parameter[1] + _COVERED if is_secret(name) or name.lower() == "token" else parameter[0]
 
 
 def read_exchanges(entries: Sequence[TraceEntry]) -> list[tuple[ReadMessage, ...]]:

@@ -171,9 +171,7 @@ def device_show(ref: str) -> tuple[object, str]:
 @click.option(
     "--auth",
     type=click.Choice(["md5", "basic", "mac"]),
-    default="md5",
-    show_default=True,
-    help="How the device proves itself.",
+    help="How the device proves itself; without it as its model does, or by md5.",
 )
 @click.option("--certificate", default="", metavar="SHA256", help="Fingerprint of its TLS certificate.")
 @click.option(
@@ -184,7 +182,7 @@ def device_show(ref: str) -> tuple[object, str]:
 )
 @click.option("--certificate-required", is_flag=True, help="Let nothing but such a certificate prove it.")
 @printing
-def device_add(subscriber_ref: str, **fields: str | bool) -> tuple[object, str]:
+def device_add(subscriber_ref: str, **fields: str | bool | None) -> tuple[object, str]:
     """Add a device with an OMA DM account; its passwords are shown this once."""
     made = api("POST", f"/subscribers/{segment(subscriber_ref)}/devices", body=fields)
     return made, "\n".join(f"{name}: {value}" for name, value in made.items())

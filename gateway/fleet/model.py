@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from gateway.fleet.device import Device
+from gateway.fleet.device import AuthType, Device
 from gateway.fleet.operation import TndsForm
 
 
@@ -46,8 +46,9 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     command: node by node with "off", with "auto" only to a device that has shown that it serializes them. With
     ``replaces_subtrees`` they take a Replace of one as well. ``updates`` are the firmware packages for devices that ask
     for one, by a pattern for the software that they have. ``diagnostics`` is what DiagMon's nodes are called on them
-    where that is different. ``notification_version``, ``resync_nonce``, ``tnds`` and ``imsi_key`` are how they read
-    what is pushed to them, where the settings for all have it otherwise.
+    where that is different. ``auth`` is how they prove themselves with an account of which nobody says otherwise, and
+    ``legacy`` whether those of OMA DM 1.1.2 are let in. ``notification_version``, ``resync_nonce``, ``tnds`` and
+    ``imsi_key`` are how they read what is pushed to them, where the settings for all have it otherwise.
     """
 
     manufacturer: str = "*"
@@ -59,6 +60,8 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     replaces_subtrees: bool = False
     updates: dict[str, str] = {}
     diagnostics: Diagnostics | None = None
+    auth: AuthType | None = None
+    legacy: bool | None = None
     notification_version: int | None = None
     resync_nonce: Literal["octets", "text"] | None = None
     tnds: TndsForm | None = None

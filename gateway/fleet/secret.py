@@ -1,5 +1,7 @@
 """Which values are secrets by the name of their node: never traced, never written into a log, sealed where stored.
 
+Names that standards give are listed; what a maker calls its own nodes is told by how such names end.
+
 Spec: OMA-TS-DM_StdObj-V1_2 5.3 (AAuthSecret, AAuthData); OMA-DDS-DM_ConnMO-V1_0 (AuthSecret, AuthPW);
 RCC.15 and RCC.07 Annex A (passwords)
 """
@@ -34,19 +36,42 @@ SECRET_NAMES = (
     "WPA-PreShKeyASCII",
     "WPA-PreShKeyHEX",
 )
+_ENDINGS = (
+    "secret",
+    "password",
+    "passwd",
+    "passphrase",
+    "passcode",
+    "pwd",
+    "private-?key",
+    "wep-?key",
+    r"pre-?sh(?:ared)?-?key",
+    "(?-i:PSK|Psk)",
+    "(?<![A-Za-z])(?:psk|pw)",
+    "(?-i:(?<=[a-z0-9])PW)",
+)
+"""How names end that nobody listed and that sound like a secret's: ``WifiPassword``, ``WPA2_PSK``, ``MailPwd``."""
+_SOUNDS = re.compile(rf"(?:{'|'.join(_ENDINGS)})[-_]?(?:ascii|hex|value|data|[0-9]{{1,3}})?$", re.IGNORECASE)
 _FOLDED = frozenset(name.casefold() for name in SECRET_NAMES)
 _PLACES = ("uri", "node")
 _TEXTS = ("value", "wanted", "sent", "held")
-_SERIALIZED = re.compile(rf"<NodeName>\s*(?:{'|'.join(map(re.escape, SECRET_NAMES))})\s*<", re.IGNORECASE)
-"""A node of a serialized subtree that holds a secret (OMA-TS-DM_TNDS-V1_2)."""
+_NODE_NAME = re.compile(r"<NodeName>\s*([^<]*?)\s*<", re.IGNORECASE)
+"""The name of a node in a serialized subtree (OMA-TS-DM_TNDS-V1_2)."""
 _REMEMBERED_URIS = 16_384
+_LONGEST_ENDING = 32
 
 
 # The URIs of a fleet are few, and each is looked at whenever a tree that has it is stored.
 @functools.lru_cache(_REMEMBERED_URIS)
 def is_secret(uri: str) -> bool:
     """Whether the node at that URI holds a secret."""
-    return uri.partition("?")[0].rpartition("/")[2].casefold() in _FOLDED
+    name = uri.partition("?")[0].rpartition("/")[2]
+    return name.casefold() in _FOLDED or _ends_as_one(name)
+
+
+def _ends_as_one(name: str) -> bool:
+    # Endings are looked for at the end alone, or a name could make this slow.
+    return _SOUNDS.search(name[-_LONGEST_ENDING:]) is not None
 
 
 def covered(plain: Any) -> Any:
@@ -67,5 +92,5 @@ def covered(plain: Any) -> Any:
 
 def _is_told(name: str, text: str, *, beside: bool) -> bool:
     if name in _TEXTS:
-        return beside or _SERIALIZED.search(text) is not None
+        return beside or any(map(is_secret, _NODE_NAME.findall(text)))
     return is_secret(name)

@@ -412,7 +412,7 @@ KNOWN_LABELS: tuple[tuple[Counter | Histogram | Gauge, tuple[tuple[str, ...], ..
         push,
         tuple(
             (channel, kind, result)
-            for channel in ("file", "http", "smpp")
+            for channel in ("file", "console", "http", "smpp")
             for kind in ("dm_notify", "dm_bootstrap", "cp", "rcscfg", "otp")
             for result in ("accepted", "delivered", "failed", "expired", "throttled")
         ),

@@ -47,6 +47,8 @@ class OmaDmModel(Table):
     ``updates`` starts a firmware update when a device, or its user, asks for one: a pattern for the software that it
     has -> the package (name or name@version). The first that matches counts; "*" also matches software nobody knows.
     ``diagnostics`` is what the nodes of DiagMon are called on them, all of which ``omadm.diagnostics`` has otherwise.
+    ``auth`` is how they prove themselves with an account that is made without a word on that, which is md5 for others;
+    ``legacy`` lets those of OMA DM 1.1.2 in, or keeps them out, whatever ``omadm.legacy`` says.
     ``notification_version``, ``resync_nonce`` and ``tnds`` go before those of ``omadm``, and ``imsi_key`` before that
     of ``omacp``, in what is pushed to them.
     """
@@ -60,6 +62,8 @@ class OmaDmModel(Table):
     replaces_subtrees: bool = False
     updates: dict[str, str] = {}
     diagnostics: Diagnostics | None = None
+    auth: Literal["basic", "md5", "mac"] | None = None
+    legacy: bool | None = None
     notification_version: Annotated[int, Field(ge=1, le=1023)] | None = None
     resync_nonce: Literal["octets", "text"] | None = None
     tnds: Literal["wbxml", "inline", "xml"] | None = None

@@ -61,7 +61,8 @@ class SmppLink(Table):
 
 
 class Sms(Table):
-    """Short messages. ``bearer`` carries them: "file" writes them to ``sms.jsonl`` in the data directory, for labs.
+    """Short messages. ``bearer`` carries them: "file" writes them to ``sms.jsonl`` in the data directory and
+    "console" to the gateway's standard output, codes and all: both are for labs.
 
     ``sender`` is the number or name that they come from. ``push_source_port`` is the port that pushes come from.
     ``wide_references`` tells the parts of a long message by 16 bits instead of 8. ``octet_coding`` is the TP-DCS of
@@ -70,7 +71,7 @@ class Sms(Table):
     ``max_retry_seconds``, until ``deadline_seconds`` after the order. ``receipts`` asks for a word on its delivery.
     """
 
-    bearer: Literal["none", "file", "http", "smpp"] = "none"
+    bearer: Literal["none", "file", "console", "http", "smpp"] = "none"
     sender: Annotated[str, Field(max_length=20)] = ""
     push_source_port: Annotated[int, Field(ge=0, le=65535)] = 9200
     wide_references: bool = False

@@ -19,10 +19,9 @@ def test_access_points_are_found_by_their_identifier_among_those_of_the_phone(tm
 
     Spec: OMA-DDS-DM_ConnMO-V1_0 (NAP); OMA-TS-DM_TND-V1_2 4 (run-time names)
     """
-    roots = '{"connmo-nap": "./NAP/<X>", "connmo-wlan": "./NAP/<X>"}'
     phone = tmp_path / "phone.json"
     simulate = ("simulate", "omadm", "--wbxml", "--no-ddf", "--state", str(phone))
-    with serving(tmp_path) as gateway:
+    with serving(tmp_path, MOGATE_OMADM__ROOTS='{"connmo-nap": ""}') as gateway:
         gateway.json(*simulate)
         memory = json.loads(phone.read_text())
         memory["tree"] |= {
@@ -35,7 +34,7 @@ def test_access_points_are_found_by_their_identifier_among_those_of_the_phone(tm
         }
         phone.write_text(json.dumps(memory))
         gateway.stop()
-        gateway.environment["MOGATE_OMADM__ROOTS"] = roots
+        del gateway.environment["MOGATE_OMADM__ROOTS"]
         gateway.start()
         wanted = {"NAPID": "office", "Name": "Office", "Bearer/BearerType": "WLAN", "Bearer/WLAN/SecMode": "WPA2"}
         wanted |= {"Bearer/WLAN/SSIDList/1/SSID": "Example Office", "Bearer/WLAN/WPA-PreShKeyASCII": "open sesame"}

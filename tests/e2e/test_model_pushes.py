@@ -1,4 +1,4 @@
-"""Pushes to phones of a make that reads the specifications in a way of its own."""
+"""Phones of a make that reads the specifications in a way of its own: how they are called, proven and let in."""
 
 from __future__ import annotations
 
@@ -34,3 +34,25 @@ def test_what_is_pushed_to_a_model_is_as_that_reads_it(tmp_path: Path) -> None:
         body = bytes.fromhex(shown["bob.1"]["body"])
         mac = hmac.new(bytes.fromhex("0910100000000020"), body, hashlib.sha1).hexdigest().upper()
         assert shown["bob.1"]["fields"]["MAC"] == mac
+
+
+def test_a_model_has_its_own_way_to_prove_itself_and_its_own_versions(tmp_path: Path) -> None:
+    """An account that is made without a word on it is for the way of the model, and only one that speaks OMA DM 1.1.2
+    where the settings for all keep such phones out is let in.
+
+    Spec: OMA-TS-DM_Security-V1_2 5.3; OMA-TS-DM_RepPro-V1_2 6.1 (VerDTD)
+    """
+    models = json.dumps([{"manufacturer": "Acme", "auth": "basic", "legacy": True}])
+    with serving(tmp_path, MOGATE_OMADM__MODELS=models, MOGATE_OMADM__LEGACY="false") as gateway:
+        ways = {}
+        for number, made in enumerate(("Acme", "Other")):
+            body = {"loc_uri": f"IMEI:00101500000009{number}", "manufacturer": made}
+            device = gateway.api("POST", "/subscribers/bob/devices", body)["device_id"]
+            ways[made] = gateway.api("GET", f"/devices/{device}")["omadm"]["auth"]
+        assert ways == {"Acme": "basic", "Other": "md5"}
+        old = ("simulate", "omadm", "--version", "1.1")
+        assert gateway.json(*old)["result"] == "ok"
+        gateway.stop()
+        gateway.environment["MOGATE_OMADM__MODELS"] = "[]"
+        gateway.start()
+        assert gateway.json(*old)["result"] == "the gateway answered SyncHdr with 505"

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 
+from adapters.sms.bearer.console import ConsoleBearer
 from adapters.sms.bearer.file import SMS_FILE, FileBearer
 from adapters.sms.bearer.http import HttpBearer
 from adapters.sms.bearer.receipts import ReceiptAddress
@@ -30,6 +31,8 @@ async def open_bearer(
         yield None
     elif sms.bearer == "file":
         yield FileBearer(settings.data / SMS_FILE, clock)
+    elif sms.bearer == "console":
+        yield ConsoleBearer()
     elif sms.bearer == "http":
         http = HttpBearer(sms.http, sender=sms.sender, receipts=receipts)
         try:

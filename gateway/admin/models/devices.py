@@ -62,16 +62,17 @@ class DeviceRow(Model):
 class NewDevice(Model):
     """A device with an OMA DM account. ``loc_uri`` is what the device sends as its Source/LocURI.
 
-    ``auth`` is how the device proves itself, ``server_auth`` how the gateway does. ``certificate`` is the SHA-256
-    fingerprint of a TLS client certificate that proves the device as well, ``certificate_subject`` the subject of any
-    that does (``CN=IMEI:490154203237518,O=Acme``); with ``certificate_required`` nothing else does.
+    ``auth`` is how the device proves itself (null: as its model does, or by md5), ``server_auth`` how the gateway does.
+    ``certificate`` is the SHA-256 fingerprint of a TLS client certificate that proves the device as well,
+    ``certificate_subject`` the subject of any that does (``CN=IMEI:490154203237518,O=Acme``); with
+    ``certificate_required`` nothing else does.
     """
 
     loc_uri: Annotated[Name, Field(min_length=1)]
     imei: Annotated[str, Field(pattern="^([0-9]{14,16})?$")] = ""
     manufacturer: Name = ""
     model: Name = ""
-    auth: Literal["basic", "md5", "mac"] = "md5"
+    auth: Literal["basic", "md5", "mac"] | None = None
     server_auth: Literal["basic", "md5", "mac"] = "md5"
     certificate: Annotated[str, Field(pattern="^([0-9A-Fa-f]{2}:?){32}$|^$")] = ""
     certificate_subject: Annotated[str, Field(max_length=512)] = ""

@@ -20,7 +20,8 @@ class OldDevice(Model):
     """A device of another server with the OMA DM account it has, both directions of it.
 
     ``subscriber`` is anything that names one. In place of a password a direction may have its digest, which is
-    ``B64(MD5(name ":" password))``; the nonces are those that were last agreed, in base64.
+    ``B64(MD5(name ":" password))``; the nonces are those that were last agreed, in base64. Without ``auth`` a device
+    proves itself as its model does, or by md5.
     """
 
     subscriber: Annotated[Name, Field(min_length=1)]
@@ -28,7 +29,7 @@ class OldDevice(Model):
     imei: Annotated[str, Field(pattern="^([0-9]{14,16})?$")] = ""
     manufacturer: Name = ""
     model: Name = ""
-    auth: Literal["basic", "md5", "mac"] = "md5"
+    auth: Literal["basic", "md5", "mac"] | None = None
     server_auth: Literal["basic", "md5", "mac"] = "md5"
     client_name: Name = ""
     client_password: Password = ""

@@ -15,10 +15,19 @@ from gateway.fleet.secret import covered, is_secret
         ("./AAuthSecret/Name", False),
         ("rcs/MESSAGING/ftHTTPCSPwd", True),
         ("", False),
+        ("./Vendor/Wifi/Psk", True),
+        ("./Vendor/WPA2_PSK", True),
+        ("./Vendor/Mail/SmtpPassword", True),
+        ("./Vendor/Mail/IncomingPwd2", True),
+        ("./Vendor/preSharedKeyHex", True),
+        ("./Vendor/PasswordLength", False),
+        ("./Vendor/MapSkin", False),
+        ("./Vendor/Keep", False),
+        ("./NAP/1/Bearer/WLAN/WEPKeyId", False),
     ],
 )
 def test_a_secret_is_known_by_the_name_of_its_node(uri: str, secret: bool) -> None:
-    """However it is spelt, and whatever is asked of it; what stands below it is another node."""
+    """However it is spelt, whatever is asked of it, and a maker's own too; what stands below it is another node."""
     assert is_secret(uri) is secret
 
 
