@@ -60,6 +60,7 @@ from gateway.admin.exports import ExportRoutes
 from gateway.admin.imports import ImportRoutes
 from gateway.admin.instructions import InstructionRoutes
 from gateway.admin.jobs import JobRoutes
+from gateway.admin.learnt import ModelRoutes
 from gateway.admin.metrics import MetricsRoutes
 from gateway.admin.node_sets import NodeSetRoutes
 from gateway.admin.openid import OpenidFront
@@ -91,9 +92,12 @@ from gateway.files import Configuration, load_configuration
 from gateway.fleet.model import Diagnostics as DiagnosticsNames
 from gateway.fleet.model import Model, ReadBack
 from gateway.fleet.owners import Ownership
+from gateway.fleet.queue import Patience
 from gateway.ims_credentials import ImsCredentials
 from gateway.inventory import Inventory
 from gateway.jobs import Jobs
+from gateway.learnt import REFRESH_SECONDS as LEARNT_SECONDS
+from gateway.learnt import LearntModels
 from gateway.node_sets import NodeSets
 from gateway.nodes import Nodes, this_process
 from gateway.observe import metrics
@@ -197,6 +201,7 @@ async def running(
             models=models,
             read_back=msgspec.convert(settings.omadm.read_back.model_dump(), ReadBack),
             tnds=settings.omadm.tnds,
+            patience=Patience(settings.omadm.max_tries, timedelta(seconds=settings.omadm.quarantine_seconds)),
             ownership=_ownership(settings, models),
         )
         proxies = tuple(dict.fromkeys(one for listener in settings.listeners for one in listener.trusted_proxies))
@@ -300,6 +305,9 @@ async def running(
             accounts=accounts,
         )
         reachings = Reachings(store, service, pushes, settings.reach, background, now)
+        learnt = LearntModels(store, settings.omadm.model_refusals)
+        await learnt.refresh()
+        background.every(LEARNT_SECONDS, "models", learnt.refresh)
         omadm = OmaDmFront(
             store,
             service,
@@ -309,6 +317,7 @@ async def running(
             now,
             secrets_of=jobs.secrets,
             detections=detections,
+            models=learnt,
             contents=packages.content,
             requested=jobs.requested,
             after_reset=reachings.after_reset,
@@ -379,7 +388,7 @@ async def running(
             ).routes(),
             PeopleRoutes(store, now).routes(),
             SubscriberRoutes(store, service, inventory, Subscriptions(store, inventory, now), documents).routes(),
-            DeviceRoutes(store, service, inventory, ims, now, laid_open).routes(),
+            DeviceRoutes(store, service, inventory, ims, now, learnt.lacking, laid_open).routes(),
             OperationRoutes(store, inventory, now).routes(),
             NodeSetRoutes(NodeSets(store), inventory).routes(),
             JobRoutes(jobs, inventory, now).routes(),
@@ -397,6 +406,7 @@ async def running(
                 inventory,
             ).routes(),
             TacRoutes(Tacs(store)).routes(),
+            ModelRoutes(learnt).routes(),
             PreviewRoutes(
                 store, service, inventory, documents, CommandPreviews(settings.omadm.server_id), now
             ).routes(),

@@ -16,7 +16,7 @@ from typing import IO
 import msgspec
 from msgspec.structs import replace
 
-from gateway import detections, node_sets, tacs
+from gateway import detections, learnt, node_sets, tacs
 from gateway.access.audit import OPEN, indexed
 from gateway.access.people import TOKEN, USER
 from gateway.errors import ConfigError, Conflict
@@ -43,7 +43,7 @@ from gateway.store.protocol import (
 FORMAT = 2
 KINDS = (
     USER, TOKEN, AUDIT, OPEN, tacs.KIND, detections.WORK, reach.WORK, deliveries.WORK, members.WORK, webhooks.WORK,
-    rollouts.FILES, rollouts.KIND, node_sets.KIND,
+    rollouts.FILES, rollouts.KIND, node_sets.KIND, learnt.KIND,
 )  # fmt: skip
 """The kinds of records. Chores, turns and nodes are not among them: every store has its own, and
 its own index of the audit log."""

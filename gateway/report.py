@@ -86,6 +86,7 @@ def device(found: Mapping[str, Any]) -> str:
         bounds = ", ".join(f"{name} {most}" for name, most in omadm["uri_limits"].items() if most)
         lines += [f"  its URIs are bounded: {bounds}"] if bounds else []
         lines += [f"  it does not know: {', '.join(omadm['refused_verbs'])}"] if omadm["refused_verbs"] else []
+        lines += [f"  others of its model do not: {', '.join(omadm['spared_verbs'])}"] if omadm["spared_verbs"] else []
         refused = [leaf for leaf in found["leaves"] if leaf["standing"] == "refused"]
         lines += [f"  REFUSED  {leaf['node']}  {leaf['status']} {leaf['meaning']}" for leaf in refused]
         rows = [

@@ -26,7 +26,7 @@ from gateway.fleet.operation import Operation, TndsForm
 from gateway.fleet.owners import Owner, Ownership, ProtocolWord, owners, spoken
 from gateway.fleet.plan import is_given_up, one_in_doubt, plan, read_backs
 from gateway.fleet.profile import ProfileSet
-from gateway.fleet.queue import MAX_ATTEMPTS
+from gateway.fleet.queue import PATIENCE, Patience
 from gateway.fleet.reset import was_updated
 from gateway.fleet.roots import find, searches
 from gateway.fleet.secret import COVER, is_secret
@@ -74,12 +74,14 @@ class Service:
         models: Sequence[Model] = (),
         read_back: ReadBack = NEVER,
         tnds: TndsForm = "wbxml",
+        patience: Patience = PATIENCE,
         ownership: Ownership = Ownership(),  # noqa: B008 - a constant
     ) -> None:
         """``plmns`` are the operator's networks; ``roots`` says where each MO is mounted, and ``read_back`` when a
         device is asked for what it holds, unless one of ``models``, or a device itself, differs.
-        ``tnds`` is how subtrees are serialized for devices of which no model says otherwise.
-        ``ownership`` is which protocol writes an MO of which no profile says so."""
+        ``tnds`` is how subtrees are serialized for devices of which no model says otherwise, ``patience`` how often a
+        device is told what it never answers. ``ownership`` is which protocol writes an MO of which no profile says so.
+        """
         self._catalogue = catalogue
         self._profiles = profiles
         self._plmns = tuple(plmns)
@@ -88,6 +90,7 @@ class Service:
         self._models = tuple(models)
         self._read_back = read_back
         self._tnds: TndsForm = tnds
+        self.patience = patience
         self._rollout, self._rolled_out = "", profiles
         self._ownership = ownership
         self._owned = functools.lru_cache(MAX_OWNED)(self._owners)
@@ -241,7 +244,7 @@ class Service:
         if device.omadm is None:
             return ()
         desired = tuple(self.desired_mos(subscriber, device, mirror).values())
-        planned = plan(desired, mirror, device.omadm, queued, now)
+        planned = plan(desired, mirror, device.omadm, queued, now, self.patience)
         if read_back:
             ids = {operation.id for operation in planned}
             planned += tuple(one for one in read_backs(desired, device.omadm, now) if one.id not in ids)
@@ -257,11 +260,13 @@ class Service:
                 planned = replaced(planned, desired, mirror, form)
         planned = tuple(operation for operation in planned if operation.id not in unanswered)
         if planned and not abilities.is_known(device.omadm):
-            asks = [ask for ask in abilities.ASKS if ask.id not in unanswered and not is_given_up(mirror, ask.uri)]
+            silent = [ask.id for ask in abilities.ASKS if is_given_up(mirror, ask.uri, self.patience)]
+            asks = [ask for ask in abilities.ASKS if ask.id not in unanswered and ask.id not in silent]
             if asks:
                 # What may be sent at all is to be known first.
                 return (*asks, *(operation for operation in planned if operation.origin == "discover"))
-        sought = [one for one in searches(desired, mirror, device.omadm, now) if one.id not in unanswered]
+        seeking = searches(desired, mirror, device.omadm, now, self.patience)
+        sought = [one for one in seeking if one.id not in unanswered]
         if sought:
             return (*sought, *(operation for operation in planned if operation.origin != "diff"))
         return one_in_doubt(planned, mirror)
@@ -406,12 +411,14 @@ def reset_writes(device: Device, sign: str, now: datetime) -> list[Write]:
     return [_event(device, now, "device.reset_suspected", {"sign": sign})]
 
 
-def doubt_writes(device: Device, mirror: Mirror, unanswered: Iterable[Operation], now: datetime) -> list[Write]:
+def doubt_writes(
+    device: Device, mirror: Mirror, unanswered: Iterable[Operation], now: datetime, patience: Patience = PATIENCE
+) -> list[Write]:
     """An event for each of the gateway's own commands that has now been left without an answer too often."""
     writes: list[Write] = []
     for operation in unanswered:
         fact = mirror.facts.get(operation.uri.partition("?")[0])
-        if operation.origin != "queue" and fact is not None and fact.tries == MAX_ATTEMPTS:
+        if operation.origin != "queue" and fact is not None and fact.tries == patience.tries:
             writes.append(_event(device, now, "value.quarantined", {"verb": operation.verb, "uri": operation.uri}))
     return writes
 

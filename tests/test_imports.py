@@ -44,6 +44,7 @@ TIERS = (
         "gateway.nodes",
         "gateway.node_sets",
         "gateway.tacs",
+        "gateway.learnt",
         "gateway.shadow",
         "gateway.admin",
         "gateway.report",

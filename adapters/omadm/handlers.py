@@ -41,6 +41,7 @@ from adapters.omadm.steps import AfterReset, Requested, Step, Steps, Writer, ign
 from gateway.detections import Detections
 from gateway.errors import Conflict, DecodeError, LimitExceeded, Unavailable
 from gateway.fleet.device import Device, OmaDmState
+from gateway.learnt import LearntModels
 from gateway.observe import metrics
 from gateway.observe.around import Around, bare
 from gateway.observe.load import Load, spread
@@ -108,14 +109,15 @@ class OmaDmFront:
         requested: Requested = ignored,
         after_reset: AfterReset = left_alone,
         detections: Detections,
+        models: LearntModels,
         load: Load | None = None,
         around: Around = bare,
     ) -> None:
         """``contents`` are those of packages that go out in the tree, ``requested`` starts what devices ask for.
 
         ``after_reset`` gives the writes by which a phone that takes a factory reset on is helped up again.
-        ``secrets_of`` gives the passwords of a device's newest account by the name that stands for each. Without
-        ``load`` everything is taken.
+        ``secrets_of`` gives the passwords of a device's newest account by the name that stands for each. ``models`` are
+        what devices were found to lack together. Without ``load`` everything is taken.
         """
         self._load = load or Load(max_in_flight=sys.maxsize, max_lag_seconds=math.inf)
         self._store = store
@@ -124,6 +126,7 @@ class OmaDmFront:
         self._tracer = tracer
         self._secrets_of = secrets_of
         self._accounts = Accounts(sealer, settings)
+        self._models = models
         self._steps = Steps(
             store,
             service,
@@ -132,6 +135,7 @@ class OmaDmFront:
             contents=contents,
             requested=requested,
             after_reset=after_reset,
+            models=models,
         )
         self._settings = settings
         self._clock = clock
@@ -248,7 +252,8 @@ class OmaDmFront:
         if state is not known.omadm:
             contact = contact._replace(device=replace(known, omadm=state))
         legacy = self._service.model(contact.device).legacy
-        peer, writer = self._accounts.peer(header, state, encoding, nonce, now, legacy), Writer(encoding)
+        spared = self._models.applied(contact.device).omadm or state
+        peer, writer = self._accounts.peer(header, spared, encoding, nonce, now, legacy), Writer(encoding)
         if certificate and certifies(certificate, state):
             arrival = arrival._replace(proof=arrival.proof._replace(certified=True))
         told = self._told(opened, state, peer, arrival)

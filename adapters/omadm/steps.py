@@ -29,6 +29,7 @@ from gateway.fleet.push import PushKind
 from gateway.fleet.queue import settle
 from gateway.fleet.subscriber import Subscriber
 from gateway.jobs import work_jobs
+from gateway.learnt import LearntModels
 from gateway.outreach.deliveries import note_call
 from gateway.service import (
     Service,
@@ -106,6 +107,7 @@ class Steps:
         contents: Contents,
         requested: Requested,
         after_reset: AfterReset,
+        models: LearntModels,
     ) -> None:
         self._store = store
         self._service = service
@@ -114,6 +116,7 @@ class Steps:
         self._contents = contents
         self._requested = requested
         self._after_reset = after_reset
+        self._models = models
 
     async def take(self, contact: Contact, received: Received, peer: Peer, writer: Writer, now: datetime) -> Step:
         """What follows from a message of a device that has proved who it is: the reply, and the records that change.
@@ -131,12 +134,16 @@ class Steps:
         said_new = described is not device
         device = self._service.learn_from(described, outcomes)
         if device is not described and device.omadm is not None:
-            peer = self._accounts.informed(peer, device.omadm)
-        queue = settle(contact.operations, outcomes, received.alerts, now, _in_flight(received))
+            learnt = self._models.applied(device).omadm
+            peer = self._accounts.informed(peer, learnt or device.omadm)
+        learnt_of_model = await self._models.learn(contact.device, device) if device is not described else []
+        patience = self._service.patience
+        queue = settle(contact.operations, outcomes, received.alerts, now, _in_flight(received), patience)
         device, pending, writes = work_jobs(device, queue, now, session_begins=received.started)
         if received.alerts:
             device, started, asked = self._requested(device, received.alerts, now)
             pending, writes = (*pending, *started), [*writes, *asked]
+        writes += learnt_of_model
         resets = reset.begins(contact.device, device)
         key = self._service.configuration_key(contact.subscriber, device)
         synced = device.omadm is not None and device.omadm.synced == key
@@ -158,14 +165,15 @@ class Steps:
         writes += reset_writes(device, sign, now)
         check = bool(outcomes) and self._service.checks_changes(device)
         mirror = record_outcomes(mirror, () if sign else outcomes, now, check=check).passed_over(received.unanswered)
-        writes += doubt_writes(device, mirror, received.unanswered, now)
+        writes += doubt_writes(device, mirror, received.unanswered, now, patience)
         operations: tuple[Operation, ...] = ()
         if resets:
             writes += await self._after_reset(contact.subscriber, device)
         elif received.wants_work:
             unanswered = _passed_over(received)
+            spared = self._models.applied(device)
             operations = self._service.next_operations(
-                contact.subscriber, device, mirror, pending, now, unanswered, read_back=due, introduced=said_new
+                contact.subscriber, spared, mirror, pending, now, unanswered, read_back=due, introduced=said_new
             )
             if due:
                 device = _with_state(device, read_back_at=now)
@@ -173,7 +181,7 @@ class Steps:
                 device = _with_state(device, synced=key)
         reply = self.respond(received, operations, peer, writer, now)
         mirror = record_outcomes(mirror.sent(reply.sent, now), reply.outcomes, now)
-        given_up = settle(pending, reply.outcomes, (), now, _in_flight(received))
+        given_up = settle(pending, reply.outcomes, (), now, _in_flight(received), patience)
         writes += refusal_writes(device, (*outcomes, *reply.outcomes), now)
         writes += queue_writes(device, (*queue.changed, *given_up.changed), now)
         if given_up.changed:

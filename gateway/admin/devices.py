@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from gateway.admin.jobs import job_view
@@ -60,8 +60,10 @@ class DeviceRoutes:
         inventory: Inventory,
         ims: ImsCredentials,
         clock: Callable[[], datetime],
+        lacking: Callable[[Device], Sequence[str]],
         laid_open: Callable[[Operation], Operation] = as_it_is,
     ) -> None:
+        self._lacking = lacking
         self._laid_open = laid_open
         self._store = store
         self._service = service
@@ -205,6 +207,7 @@ class DeviceRoutes:
             last_session_at=state.last_session_at,
             up_to_date=state.synced == self._service.configuration_key(subscriber, device),
             refused_verbs=list(state.refused_verbs),
+            spared_verbs=[verb for verb in self._lacking(device) if verb not in state.refused_verbs],
             uri_limits={name: getattr(state.uri_limits, name) for name in ("depth", "total", "segment")}
             if state.uri_limits
             else {},

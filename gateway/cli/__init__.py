@@ -23,6 +23,7 @@ COMMANDS = {
     "subscriber": Later("fleet:subscriber", "Subscribers."),
     "node-set": Later("node_sets:node_set", "Nodes that are read often, by name."),
     "device": Later("fleet:device", "Devices."),
+    "model": Later("models:model", "What devices of one make and model were found to lack."),
     "set": Later("values:set_values", "Set values of a subscriber, or of one device when REF is a device id."),
     "unset": Later("values:unset_values", "Take back values that were set on a subscriber or device."),
     "explain": Later("values:explain", "Say which layer set each value, and which layers lost."),

@@ -29,6 +29,9 @@ TNDS_REPLACE = "TNDS-Replace"
 _OPTIONAL = ("Copy", "Atomic", "Sequence")
 """Commands that a device may lack altogether. 406 to any other says something of one node only."""
 
+LEARNT = (*_OPTIONAL, LIST, TNDS, TNDS_REPLACE)
+"""All that can stand there."""
+
 _LARGE_OBJECTS = "./DevDetail/LrgObj"
 _LIMITS = {
     "./DevDetail/URI/MaxDepth": "depth",

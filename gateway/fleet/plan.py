@@ -16,7 +16,7 @@ from gateway.fleet.desired import DesiredMo
 from gateway.fleet.device import OmaDmState
 from gateway.fleet.mirror import CHECK_AGAIN_AFTER, Fact, Mirror
 from gateway.fleet.operation import Operation
-from gateway.fleet.queue import MAX_ATTEMPTS, due
+from gateway.fleet.queue import PATIENCE, Patience, due
 from gateway.status import StatusCode
 from gateway.tree.diff import Edit, diff
 from gateway.tree.format import Format
@@ -24,9 +24,6 @@ from gateway.tree.tree import ManagementTree
 from gateway.tree.uri import Address, Uri
 
 RETRY_AFTER = timedelta(hours=1)
-
-QUARANTINE = timedelta(days=1)
-"""How long a change is left alone that a device never answered, though it was sent MAX_ATTEMPTS times."""
 
 _NODE = Format.NODE
 _WHOLE = ("",)
@@ -39,6 +36,7 @@ def plan(
     state: OmaDmState,
     queued: Iterable[Operation],
     now: datetime,
+    patience: Patience = PATIENCE,
 ) -> tuple[Operation, ...]:
     """The operations to send next, in this order; none when the device is as it should be.
 
@@ -46,15 +44,15 @@ def plan(
     of the whole subtree, or of its root where the device reads no subtrees, and then of each node that it names. Then
     what the other MOs lack. A change that the device refused is not sent again until another value is desired, nor is
     anything below an interior node that it would not add; refusals of the moment are tried again after RETRY_AFTER,
-    and what MAX_ATTEMPTS times got no answer after QUARANTINE.
+    and what got no answer however often it was sent after its quarantine.
     """
     uris = sorted(mirror.facts)
     lacking: list[tuple[DesiredMo, tuple[str, ...]]] = []
     unknown: list[Uri] = []
-    unread = [uri for uri in mirror.to_read if not is_given_up(mirror, uri)]
+    unread = [uri for uri in mirror.to_read if not is_given_up(mirror, uri, patience)]
     for mo in desired:
         root, place = str(mo.root), mo.sought_at
-        if not mirror.knows(place) and not is_given_up(mirror, str(place)):
+        if not mirror.knows(place) and not is_given_up(mirror, str(place), patience):
             if place not in unknown:
                 unknown.append(place)
         elif (paths := _differing(mirror, uris, mo)) and not any(f"{uri}/".startswith(f"{root}/") for uri in unread):
@@ -63,10 +61,10 @@ def plan(
     roots = [_below(mo, path) for mo, paths in lacking for path in paths]
     edits = diff(_desired_tree(lacking), _reported_tree(mirror, uris, roots), roots=roots) if roots else ()
     return (
-        *due(queued),
+        *due(queued, patience),
         *(_reading(str(uri), now) if walked else _discovery(uri, now) for uri in unknown),
         *(_reading(uri, now) for uri in unread),
-        *(_operation(edit, now) for edit in _worth_sending(edits, mirror, now)),
+        *(_operation(edit, now) for edit in _worth_sending(edits, mirror, now, patience)),
     )
 
 
@@ -143,7 +141,7 @@ def _within(uris: Sequence[str], root: str) -> Sequence[str]:
     return uris[bisect_left(uris, f"{root}/") : bisect_left(uris, f"{root}0")]
 
 
-def _worth_sending(edits: Iterable[Edit], mirror: Mirror, now: datetime) -> Iterator[Edit]:
+def _worth_sending(edits: Iterable[Edit], mirror: Mirror, now: datetime, patience: Patience) -> Iterator[Edit]:
     """The edits without those the device refused already and those that depend on them.
 
     Where a node gives way to one of another kind only its Delete is sent: what takes its place depends on the answer.
@@ -152,7 +150,11 @@ def _worth_sending(edits: Iterable[Edit], mirror: Mirror, now: datetime) -> Iter
     blocked: set[tuple[str, ...]] = set()
     for edit in edits:
         parent = edit.uri[:-1]
-        if edit.uri in blocked or parent in blocked or _refused(edit, mirror, now, parent_absent=parent in adding):
+        if (
+            edit.uri in blocked
+            or parent in blocked
+            or _refused(edit, mirror, now, patience, parent_absent=parent in adding)
+        ):
             blocked.add(edit.uri)
             continue
         if edit.verb == "Add":
@@ -162,11 +164,12 @@ def _worth_sending(edits: Iterable[Edit], mirror: Mirror, now: datetime) -> Iter
         yield edit
 
 
-def _refused(edit: Edit, mirror: Mirror, now: datetime, *, parent_absent: bool) -> bool:
+def _refused(edit: Edit, mirror: Mirror, now: datetime, patience: Patience, *, parent_absent: bool) -> bool:
     fact = mirror.facts.get(str(edit.uri))
     if fact is not None and fact.verb == edit.verb and edit.format.same(fact.sent, edit.value):
         sent_at = fact.sent_at
-        if is_given_up(mirror, str(edit.uri)) and sent_at is not None and now - sent_at < QUARANTINE:
+        given_up = is_given_up(mirror, str(edit.uri), patience)
+        if given_up and sent_at is not None and now - sent_at < patience.quarantine:
             return True
     if fact is not None and _is_kept_otherwise(fact, edit, now):
         return True
@@ -188,10 +191,10 @@ def _is_kept_otherwise(fact: Fact, edit: Edit, now: datetime) -> bool:
     return same and fact.exists and said_then
 
 
-def is_given_up(mirror: Mirror, uri: str) -> bool:
+def is_given_up(mirror: Mirror, uri: str, patience: Patience = PATIENCE) -> bool:
     """True when the device never answered the last command there, however often it was sent."""
     fact = mirror.facts.get(uri)
-    return fact is not None and fact.tries >= MAX_ATTEMPTS
+    return fact is not None and fact.tries >= patience.tries
 
 
 def read_backs(desired: Iterable[DesiredMo], state: OmaDmState, now: datetime) -> tuple[Operation, ...]:

@@ -16,7 +16,15 @@ from gateway.fleet.mirror import Outcome
 from gateway.fleet.operation import Operation
 from gateway.status import StatusCode
 
-MAX_ATTEMPTS = 3
+
+class Patience(NamedTuple):
+    """How often a device is told what it leaves without any answer, and for how long a value is left alone then."""
+
+    tries: int = 3
+    quarantine: timedelta = timedelta(days=1)
+
+
+PATIENCE = Patience()
 
 
 class Queue(NamedTuple):
@@ -26,7 +34,7 @@ class Queue(NamedTuple):
     changed: tuple[Operation, ...]
 
 
-def due(queued: Iterable[Operation]) -> tuple[Operation, ...]:
+def due(queued: Iterable[Operation], patience: Patience = PATIENCE) -> tuple[Operation, ...]:
     """Those of the queue that can go out: not final, not running, waiting for nobody's answer, not tried too often."""
     return tuple(
         operation
@@ -34,7 +42,7 @@ def due(queued: Iterable[Operation]) -> tuple[Operation, ...]:
         if operation.status is None
         and operation.accepted_at is None
         and operation.condition is None
-        and operation.attempts < MAX_ATTEMPTS
+        and operation.attempts < patience.tries
     )
 
 
@@ -44,11 +52,12 @@ def settle(
     alerts: Sequence[DeviceAlert],
     now: datetime,
     in_flight: Collection[str] = (),
+    patience: Patience = PATIENCE,
 ) -> Queue:
     """The queue after what a device answered and alerted to.
 
-    What was sent MAX_ATTEMPTS times without an answer, unless its id is ``in_flight``, and what runs past its deadline
-    ends with 408. The end of a prompt releases what waits for it, or ends that with 215.
+    What was sent too often without an answer, unless its id is ``in_flight``, and what runs past its deadline ends
+    with 408. The end of a prompt releases what waits for it, or ends that with 215.
     """
     if not queued and not outcomes:
         return Queue((), ())
@@ -64,7 +73,7 @@ def settle(
                 after[operation.id] = reported
                 break
     for operation in list(after.values()):
-        worn = operation.attempts >= MAX_ATTEMPTS and operation.accepted_at is None and operation.id not in in_flight
+        worn = operation.attempts >= patience.tries and operation.accepted_at is None and operation.id not in in_flight
         if operation.status is None and (worn or _is_overdue(operation, now)):
             after[operation.id] = _end(operation, StatusCode.TIMEOUT, now)
     _release(after, now)

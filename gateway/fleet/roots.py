@@ -20,6 +20,7 @@ from gateway.fleet.device import OmaDmState
 from gateway.fleet.mirror import Mirror, Outcome
 from gateway.fleet.operation import Operation
 from gateway.fleet.plan import is_given_up
+from gateway.fleet.queue import PATIENCE, Patience
 from gateway.tree.uri import Uri
 
 STRUCTURE = Operation(id="d:structure", verb="Get", uri="./?list=Struct", origin="discover")
@@ -29,15 +30,23 @@ MAX_NAMES = 50
 """Nodes below the root whose Type is asked for one by one."""
 
 
-def searches(desired: Sequence[DesiredMo], mirror: Mirror, state: OmaDmState, now: datetime) -> tuple[Operation, ...]:
+def searches(
+    desired: Sequence[DesiredMo],
+    mirror: Mirror,
+    state: OmaDmState,
+    now: datetime,
+    patience: Patience = PATIENCE,
+) -> tuple[Operation, ...]:
     """What to ask before an object is added where it usually is; nothing when all are there, or nothing was found."""
     if state.names_sought:
         return tuple(
             Operation(id=f"d:type:{name}", verb="Get", uri=f"./{name}?prop=Type", origin="discover", created_at=now)
             for name in state.names_sought
-            if not is_given_up(mirror, f"./{name}")
+            if not is_given_up(mirror, f"./{name}", patience)
         )
-    if state.roots_sought or is_given_up(mirror, ".") or not any(_is_absent(mirror, mo.root) for mo in desired):
+    if state.roots_sought or is_given_up(mirror, ".", patience):
+        return ()
+    if not any(_is_absent(mirror, mo.root) for mo in desired):
         return ()
     return (NAMES if LIST in state.refused_verbs else STRUCTURE,)
 

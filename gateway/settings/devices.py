@@ -90,6 +90,10 @@ class OmaDm(Table):
 
     Devices fetch packages at ``package_path``, by way of ``package_url`` where that is not the first listener's.
     ``old_server`` answers those that come by a listener of ``omadm-shadow``.
+
+    A command that ``model_refusals`` devices of one make and model have refused altogether (406) is not sent to others
+    of it (0: each device refuses it for itself). What a device leaves without any answer ``max_tries`` times is left
+    alone: a value for ``quarantine_seconds``, an operation that somebody queued for good.
     """
 
     paths: tuple[str, ...] = ("/omadm",)
@@ -113,6 +117,9 @@ class OmaDm(Table):
     read_back: ReadBack = ReadBack()
     diagnostics: Diagnostics = Diagnostics()
     account_seconds: Seconds = 15_552_000
+    model_refusals: Annotated[int, Field(ge=0, le=100)] = 3
+    max_tries: Annotated[int, Field(ge=1, le=100)] = 3
+    quarantine_seconds: Seconds = 86_400
     package_path: Annotated[str, Field(pattern="^/")] = "/packages"
     package_url: Annotated[str, Field(pattern="^(https?://.+)?$")] = ""
     old_server: OldDmServer | None = None

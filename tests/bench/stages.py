@@ -33,6 +33,7 @@ from gateway.detections import Detections
 from gateway.files import load_configuration
 from gateway.fleet.device import Credential, Device, OmaDmState, account_digest
 from gateway.fleet.subscriber import Subscriber
+from gateway.learnt import LearntModels
 from gateway.observe import logs
 from gateway.sealing import Sealer
 from gateway.service import Service
@@ -118,6 +119,7 @@ async def _measure(folder: Path, rounds: int) -> dict[str, list[dict[str, float]
         now,
         secrets_of=lambda *_: {},
         detections=Detections(store, settings.detection, now),
+        models=LearntModels(store, settings.omadm.model_refusals),
     )
     with contextlib.ExitStack() as patches:
         for module, name, stage in (

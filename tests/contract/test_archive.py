@@ -264,7 +264,7 @@ def test_every_kind_of_record_is_exported() -> None:
     # Their constants are what KINDS is made of.
     assert set(makers) == {
         "people", "audit", "tacs", "detections", "reach", "deliveries", "campaigns", "members", "webhooks", "rollouts",
-        "node_sets",
+        "node_sets", "learnt",
     }  # fmt: skip
 
 

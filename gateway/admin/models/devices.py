@@ -130,7 +130,8 @@ class Rcc14View(Model):
 
 
 class OmaDmView(Model):
-    """The OMA DM side of a device. It is not sent ``refused_verbs`` nor URIs beyond ``uri_limits`` (0: no bound)."""
+    """The OMA DM side of a device. It is not sent ``refused_verbs``, nor ``spared_verbs``, which others of its model
+    refused, nor URIs beyond ``uri_limits`` (0: no bound)."""
 
     loc_uri: str
     auth: str
@@ -140,6 +141,7 @@ class OmaDmView(Model):
     last_session_at: datetime | None
     up_to_date: bool
     refused_verbs: list[str]
+    spared_verbs: list[str]
     uri_limits: dict[str, int]
 
 

@@ -42,6 +42,7 @@ function OmaDm({ of: { omadm, leaves, manufacturer, model, software } }) {
       ["Proves itself by", omadm.auth + (omadm.certificate && ", client certificate")],
       ["Values", html`${standings.map(([name, some]) => html`<${Badge} key=${name} tone=${toneOf(name)}>${some.length} ${name}<//> `)}`],
       ["Cannot do", omadm.refused_verbs.join(", ")],
+      ["Others of its model cannot", omadm.spared_verbs.join(", ")],
     ]} />
   <//>`;
 }

@@ -24,6 +24,7 @@ from gateway.fleet.operation import Operation
 from gateway.fleet.profile import ProfileSet
 from gateway.fleet.subscriber import Subscriber
 from gateway.inventory import Inventory
+from gateway.learnt import LearntModels
 from gateway.mo.catalogue import Catalogue
 from gateway.observe import metrics
 from gateway.sealing import Sealer
@@ -108,6 +109,7 @@ async def open_lab(tmp_path: Path) -> AsyncIterator[Opening]:
             OmaDm(**settings),
             lambda: lab.now,
             secrets_of=lambda device: {},
+            models=LearntModels(store, 0),
             detections=Detections(store, Detection(), lambda: lab.now),
         )
         app = web.Application()

@@ -10,7 +10,7 @@ from gateway.fleet.device import Credential, OmaDmState
 from gateway.fleet.mirror import Mirror, Read
 from gateway.fleet.operation import Operation
 from gateway.fleet.plan import RETRY_AFTER, one_in_doubt, plan, read_backs
-from gateway.fleet.queue import MAX_ATTEMPTS
+from gateway.fleet.queue import PATIENCE, Patience, due, settle
 from gateway.mo.definition import Definition, Occurrence
 from gateway.tree.format import Format
 from gateway.tree.uri import Uri
@@ -304,8 +304,8 @@ def test_operators_operations_come_first_and_end() -> None:
     queue = [
         Operation(id="1", verb="Exec", uri="./FUMO/Update"),
         Operation(id="2", verb="Get", uri="./DevDetail", status=200),
-        Operation(id="3", verb="Get", uri="./DevDetail/SwV", attempts=MAX_ATTEMPTS),
-        Operation(id="4", verb="Get", uri="./DevInfo", attempts=MAX_ATTEMPTS - 1),
+        Operation(id="3", verb="Get", uri="./DevDetail/SwV", attempts=PATIENCE.tries),
+        Operation(id="4", verb="Get", uri="./DevInfo", attempts=PATIENCE.tries - 1),
     ]
     operations = plan([want(VALUES | {"Domain": "d"})], reading(VALUES), STATE, queue, NOW)
     assert [op.id for op in operations[:-1]] == ["1", "4"]
@@ -358,12 +358,28 @@ def test_a_device_that_never_answers_a_list_is_not_asked_again() -> None:
     """What it is to hold goes out without."""
     mo = DesiredMo(MOI, Uri.parse("./M"), Definition("", (Format.NODE,), children=(leaf("A"),)), {"A": "1"})
     (ask,) = plan([mo], EMPTY, STATE, [], NOW)
-    mirror = EMPTY.passed_over([ask] * MAX_ATTEMPTS)
+    mirror = EMPTY.passed_over([ask] * PATIENCE.tries)
     assert [operation.verb for operation in plan([mo], mirror, STATE, [], NOW)] == ["Add", "Add"]
     given_up = mirror.sent([Operation(id="d", verb="Add", uri="./M", format="node", value=None)], NOW)
-    silent = given_up.passed_over([Operation(id="d", verb="Add", uri="./M")] * MAX_ATTEMPTS)
+    silent = given_up.passed_over([Operation(id="d", verb="Add", uri="./M")] * PATIENCE.tries)
     assert plan([mo], silent, NO_LIST, [], NOW) == ()
     assert plan([mo], silent, NO_LIST, [], NOW + timedelta(days=1)) != ()
+
+
+def test_how_often_and_for_how_long_are_the_operators_to_say() -> None:
+    """A value is left alone after as many silences as are set, for as long as is set; a queued operation for good."""
+    patience = Patience(tries=2, quarantine=timedelta(hours=1))
+    change = Operation(id="d", verb="Add", uri="./M", format="node", value=None)
+    mo = DesiredMo(MOI, Uri.parse("./M"), Definition("", (Format.NODE,), children=(leaf("A"),)), {"A": "1"})
+    known = EMPTY.passed_over([*plan([mo], EMPTY, STATE, [], NOW)] * 2)
+    silent = known.sent([change], NOW).passed_over([change] * 2)
+    assert plan([mo], silent, NO_LIST, [], NOW, patience) == ()
+    assert plan([mo], silent, NO_LIST, [], NOW + timedelta(hours=1), patience) != ()
+    assert plan([mo], silent, NO_LIST, [], NOW) != ()
+    tried = Operation(id="q", verb="Get", uri="./DevInfo", attempts=2)
+    assert (due([tried]), due([tried], patience)) == ((tried,), ())
+    ((end,), (before, *_)) = settle([tried], [], (), NOW, (), patience).changed, settle([tried], [], (), NOW).pending
+    assert (end.status, before.status) == (408, None)
 
 
 def test_a_change_is_read_back() -> None:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from gateway.fleet.alert import DeviceAlert
 from gateway.fleet.mirror import Outcome, Read
 from gateway.fleet.operation import Condition, Operation, Prompt
-from gateway.fleet.queue import MAX_ATTEMPTS, cancel, due, settle
+from gateway.fleet.queue import PATIENCE, cancel, due, settle
 from gateway.status import StatusCode
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -85,7 +85,7 @@ def test_what_runs_for_too_long_is_lost() -> None:
 
 def test_what_was_sent_too_often_is_given_up() -> None:
     """Unless its answer may still come in this very session."""
-    worn = replace(GET, attempts=MAX_ATTEMPTS)
+    worn = replace(GET, attempts=PATIENCE.tries)
     assert due([worn]) == ()
     assert ended(settle([worn], [], (), NOW).changed) == [("get", 408)]
     assert settle([worn], [], (), NOW, {"get"}) == ((worn,), ())
@@ -138,7 +138,7 @@ def test_an_operation_may_wait_for_an_answer(
 
 def test_what_waits_for_what_will_not_happen_ends_too() -> None:
     """A prompt that was given up takes with it what waits for it, and what waits for that."""
-    worn = replace(ASK, attempts=MAX_ATTEMPTS)
+    worn = replace(ASK, attempts=PATIENCE.tries)
     third = Operation(id="third", verb="Get", uri="./A", condition=Condition("exec"))
     queue = settle([worn, WAITING, third], [], (), NOW)
     assert ended(queue.changed) == [("ask", 408), ("exec", 215), ("third", 215)]

@@ -1,0 +1,146 @@
+"""What devices of one make and model were found to lack: learnt from the refusals of several, obeyed for all of them.
+
+A record for each model names who refused what. Every process has what follows from them at hand, looked at again every
+REFRESH_SECONDS, so that a message costs no further read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import msgspec
+from msgspec.structs import replace
+
+from gateway.fleet.abilities import LEARNT
+from gateway.fleet.device import Device
+from gateway.store.protocol import DeleteRecord, PutRecord, Record, Store, Write
+
+KIND = "model"
+REFRESH_SECONDS = 15.0
+MAX_MODELS = 2000
+"""Devices say themselves what they are, and are not to fill the store with names."""
+MAX_NAME = 100
+
+Word = Literal["", "lacks", "has"]
+
+
+class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Which devices refused one command; an operator's ``word`` on it goes before them."""
+
+    devices: tuple[str, ...] = ()
+    word: Word = ""
+
+
+class LearntModel(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A make and model as its devices write them, and what was found of it by the name of the command."""
+
+    manufacturer: str
+    model: str
+    findings: dict[str, Finding] = {}
+
+
+_encode = msgspec.msgpack.Encoder(order="sorted").encode
+_decode = msgspec.msgpack.Decoder(LearntModel).decode
+
+
+class LearntModels:
+    """Models over a store. A command is held back from all devices of one once ``needed`` refused it; 0 is never."""
+
+    def __init__(self, store: Store, needed: int) -> None:
+        self._store = store
+        self._needed = needed
+        self._models: dict[str, LearntModel] = {}
+        self._lacking: dict[str, tuple[str, ...]] = {}
+        self._granted: dict[str, tuple[str, ...]] = {}
+
+    def lacking(self, device: Device) -> tuple[str, ...]:
+        """What the device is not sent because of what its model lacks."""
+        return self._lacking.get(_id(device.manufacturer, device.model), ()) if self._lacking else ()
+
+    def applied(self, device: Device) -> Device:
+        """The device as if it had refused what its model lacks, and nothing that it has: to go by, not to be stored."""
+        state = device.omadm
+        if state is None or not (self._lacking or self._granted):
+            return device
+        lacking, granted = self.lacking(device), self._granted.get(_id(device.manufacturer, device.model), ())
+        verbs = tuple(verb for verb in dict.fromkeys(state.refused_verbs + lacking) if verb not in granted)
+        return device if verbs == state.refused_verbs else replace(device, omadm=replace(state, refused_verbs=verbs))
+
+    async def learn(self, before: Device, after: Device) -> list[Write]:
+        """The writes that keep what the device refused just now for its model; none when that is nothing new."""
+        was = before.omadm.refused_verbs if before.omadm else ()
+        now = after.omadm.refused_verbs if after.omadm else ()
+        key = _id(after.manufacturer, after.model)
+        known = self._models.get(key)
+        new = [verb for verb in now if verb not in was and verb not in self._lacking.get(key, ())] if now != was else []
+        if not new or not self._needed or len(key) <= 1 or (known is None and len(self._models) >= MAX_MODELS):
+            return []
+        record = await self._store.load_record(KIND, key)
+        model = _decode(record.payload) if record else LearntModel(after.manufacturer, after.model)
+        findings = dict(model.findings)
+        for verb in new:
+            finding = findings.get(verb, Finding())
+            if after.id not in finding.devices and len(finding.devices) < self._needed:
+                findings[verb] = replace(finding, devices=(*finding.devices, after.id))
+        if findings == model.findings:
+            return []
+        return [self._put(record, key, replace(model, findings=findings))]
+
+    async def refresh(self) -> None:
+        """Go by what is stored now."""
+        models: dict[str, LearntModel] = {}
+        after = ""
+        while records := await self._store.load_records(KIND, after=after, limit=500):
+            models |= {record.id: _decode(record.payload) for record in records}
+            after = records[-1].id
+        lacking = {key: self._in_force(model) for key, model in models.items()}
+        granted = {
+            key: tuple(verb for verb, finding in model.findings.items() if finding.word == "has")
+            for key, model in models.items()
+        }
+        self._models = models
+        self._lacking, self._granted = (
+            {key: verbs for key, verbs in one.items() if verbs} for one in (lacking, granted)
+        )
+
+    async def list(self) -> Sequence[LearntModel]:
+        """All models of which something was found or said, by name."""
+        await self.refresh()
+        return list(self._models.values())
+
+    def is_in_force(self, finding: Finding) -> bool:
+        """Whether the command is held back from devices that did not refuse it themselves."""
+        return finding.word == "lacks" or (not finding.word and 0 < self._needed <= len(finding.devices))
+
+    async def say(self, manufacturer: str, model: str, verb: str, word: Word) -> LearntModel:
+        """The model after an operator's word on a command; without one what was learnt of it is forgotten.
+
+        Raises: Conflict when it was changed meanwhile.
+        """
+        key = _id(manufacturer, model)
+        record = await self._store.load_record(KIND, key)
+        found = _decode(record.payload) if record else LearntModel(manufacturer, model)
+        findings = {name: finding for name, finding in found.findings.items() if name != verb}
+        if word:
+            findings[verb] = Finding(found.findings.get(verb, Finding()).devices, word)
+        said = replace(found, findings=findings)
+        if findings:
+            await self._store.commit(self._put(record, key, said))
+        elif record is not None:
+            await self._store.commit(DeleteRecord(record))
+        await self.refresh()
+        return said
+
+    def _in_force(self, model: LearntModel) -> tuple[str, ...]:
+        return tuple(verb for verb in LEARNT if self.is_in_force(model.findings.get(verb, Finding())))
+
+    @staticmethod
+    def _put(record: Record | None, key: str, model: LearntModel) -> PutRecord:
+        payload = _encode(model)
+        return PutRecord(replace(record, payload=payload) if record else Record(kind=KIND, id=key, payload=payload))
+
+
+def _id(manufacturer: str, model: str) -> str:
+    """One id however a model's letters are written; a bare mark for a device that has not said what it is."""
+    return f"{manufacturer[:MAX_NAME]}\n{model[:MAX_NAME]}".lower()

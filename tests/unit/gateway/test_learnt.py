@@ -1,0 +1,97 @@
+"""What devices of one model refuse, and what follows for the others of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from gateway.errors import Conflict
+from gateway.fleet.device import Credential, Device, OmaDmState
+from gateway.learnt import LearntModels
+from gateway.store.protocol import Store
+from gateway.store.sqlite import SqliteStore
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    store = SqliteStore.open(tmp_path / "store.sqlite")
+    yield store
+    await store.close()
+
+
+def phone(number: int, *refused: str, manufacturer: str = "Acme", model: str = "A1") -> Device:
+    state = OmaDmState(loc_uri=f"IMEI:{number}", client=Credential(name="", secret=b""), refused_verbs=refused)
+    return Device(id=f"s{number}.1", manufacturer=manufacturer, model=model, omadm=state)
+
+
+async def refuses(models: LearntModels, store: Store, device: Device) -> None:
+    assert device.omadm is not None
+    before = replace(device, omadm=replace(device.omadm, refused_verbs=()))
+    await store.commit(*await models.learn(before, device))
+    await models.refresh()
+
+
+async def test_a_command_is_held_back_from_a_model_once_several_devices_refused_it(store: Store) -> None:
+    """Two say so, and one that says it twice counts once; another model is not touched, nor another command."""
+    models = LearntModels(store, 2)
+    await refuses(models, store, phone(1, "Atomic", "Copy"))
+    await refuses(models, store, phone(1, "Atomic"))
+    assert models.lacking(phone(9)) == ()
+    await refuses(models, store, phone(2, "Atomic", manufacturer="ACME"))
+    assert models.lacking(phone(9)) == ("Atomic",)
+    assert models.lacking(phone(9, model="B2")) == ()
+    spared = models.applied(phone(9, "list"))
+    assert spared.omadm is not None
+    assert spared.omadm.refused_verbs == ("list", "Atomic")
+
+
+async def test_nothing_is_written_once_a_model_is_known(store: Store) -> None:
+    """A fleet of ten thousand that all refuse it writes as often as it takes to know, and another process knows too."""
+    models = LearntModels(store, 2)
+    for number in range(2):
+        await refuses(models, store, phone(number, "TNDS"))
+    assert await models.learn(phone(3), phone(3, "TNDS")) == []
+    other = LearntModels(store, 2)
+    await other.refresh()
+    assert await other.learn(phone(4), phone(4, "TNDS")) == []
+    assert other.lacking(phone(4)) == ("TNDS",)
+
+
+async def test_two_that_learn_at_once_do_not_lose_a_word(store: Store) -> None:
+    """The second is refused, and finds what the first wrote when it looks again."""
+    models = LearntModels(store, 2)
+    first, second = [await models.learn(phone(number), phone(number, "Copy")) for number in (1, 2)]
+    await store.commit(*first)
+    with pytest.raises(Conflict):
+        await store.commit(*second)
+    await store.commit(*await models.learn(phone(2), phone(2, "Copy")))
+    await models.refresh()
+    assert models.lacking(phone(3)) == ("Copy",)
+
+
+@pytest.mark.parametrize(
+    ("needed", "word", "lacking"), [(1, "has", ()), (1, "", ()), (3, "lacks", ("Copy",)), (0, "lacks", ("Copy",))]
+)
+async def test_an_operators_word_goes_before_what_was_learnt(
+    store: Store, needed: int, word: str, lacking: Sequence[str]
+) -> None:
+    """That a model has it, that it lacks it, or that it be tried anew."""
+    models = LearntModels(store, needed)
+    await refuses(models, store, phone(1, "Copy"))
+    said = await models.say("acme", "a1", "Copy", word)  # type: ignore[arg-type]
+    assert models.lacking(phone(9)) == tuple(lacking)
+    itself = models.applied(phone(9, "Copy", "list")).omadm
+    assert itself is not None
+    assert itself.refused_verbs == (("list",) if word == "has" else ("Copy", "list"))
+    assert ("Copy" in said.findings) is bool(word)
+    assert [model.model for model in await models.list()] == ([] if not word else ["A1" if needed else "a1"])
+
+
+async def test_what_says_not_what_it_is_teaches_nothing(store: Store) -> None:
+    """A device without make and model, and any where models are not to be learnt."""
+    nameless = phone(1, "Copy", manufacturer="", model="")
+    assert await LearntModels(store, 1).learn(phone(1, manufacturer="", model=""), nameless) == []
+    assert await LearntModels(store, 0).learn(phone(1), phone(1, "Copy")) == []
