@@ -17,6 +17,7 @@ RESOURCES = {
     "confirmations": "what users answer to confirmation requests (write)",
     "credentials": "passwords of devices for IMS, for an HSS to be told (write: to read one is an act)",
     "identities": "IMSI, MSISDN and IMEI in clear (read); without it they are masked",
+    "secrets": "values of nodes and attributes that hold secrets, in clear (read); without it they are covered",
     "operations": "OMA DM commands queued for a device",
     "jobs": "firmware, software, lock and wipe of a device",
     "pushes": "what makes phones call, and bootstraps them",
@@ -38,6 +39,10 @@ RESOURCES = {
     "audit": "who did what",
 }
 """What a permission can be for, and what that is."""
+
+SECRETS = "secrets:read"
+DOCUMENTS = "documents:read"
+"""Who has this sees documents as devices get them, secrets and all."""
 
 VERBS = ("read", "write")
 _PERMISSION = re.compile(r"(\*|[a-z][a-z-]*):(\*|read|write)")
@@ -66,6 +71,7 @@ PERMISSIONS = {
     Role.VIEWER: _VIEWER,
     Role.HELPDESK: _HELPDESK,
     Role.PROVISIONING: _HELPDESK
+    | {SECRETS}
     | _all(
         "write",
         "subscribers devices operations packages profiles files campaigns detections registrations shadow",

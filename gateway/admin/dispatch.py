@@ -19,7 +19,7 @@ import pydantic_core
 from aiohttp import web
 
 from gateway.access.audit import AuditLog, Entry, changes
-from gateway.access.roles import EVERYTHING
+from gateway.access.roles import DOCUMENTS, EVERYTHING, SECRETS
 from gateway.admin.caller import SAFE_METHODS, Caller
 from gateway.admin.listing import EVENT_STREAM, asked_form, follow, next_link, stream, watch
 from gateway.admin.masking import masked, plain
@@ -318,9 +318,12 @@ def _checked(model: type[Model] | str, octets: bytes) -> Model | bytes:
 
 
 def _shown(route: Route, caller: Caller, answer: Model | Sequence[Model]) -> Any:
-    if route.permission not in (PUBLIC, SIGNED_IN) and not caller.may("identities:read"):
-        return masked(answer)
-    return plain(answer)
+    """The answer as this caller may see it. What only tells what was just made is told in full."""
+    if route.permission in (PUBLIC, SIGNED_IN):
+        return plain(answer)
+    shown = plain(answer) if caller.may("identities:read") else masked(answer)
+    reads = route.permission.endswith(":read") and route.permission != DOCUMENTS
+    return covered(shown) if reads and not caller.may(SECRETS) else shown
 
 
 def _response(

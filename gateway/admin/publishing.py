@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from gateway.access.roles import SECRETS
 from gateway.admin.models.campaigns import CampaignGroup
 from gateway.admin.models.publishing import (
     EditionFiles,
@@ -20,6 +21,7 @@ from gateway.admin.models.publishing import (
 from gateway.admin.routes import Call, Route
 from gateway.editions import Editions, edition_of
 from gateway.fleet.campaign import Campaign, Group
+from gateway.fleet.secret import covered_file
 from gateway.outreach.publishing import SAMPLE, Calls, Plan, Publishing
 
 
@@ -103,7 +105,8 @@ class PublishingRoutes:
     async def show_files(self, call: Call) -> EditionFiles:
         """All files of one edition."""
         texts = await asyncio.to_thread(self._editions.load, call.query.get("edition", ""))
-        return EditionFiles(edition=edition_of(texts), profiles=texts)
+        shown = texts if call.caller.may(SECRETS) else {name: covered_file(text) for name, text in texts.items()}
+        return EditionFiles(edition=edition_of(texts), profiles=shown)
 
 
 def _waits(body: NewPublication | NewEdition) -> dict[str, int]:

@@ -19,10 +19,11 @@ from gateway.errors import ConfigError, NotFound
 from gateway.fleet.consistency import Breach, Candidate, Rule, breach_of_any_merge, breaches
 from gateway.fleet.device import Device, sim_of
 from gateway.fleet.owners import WORDS, OwnerRule
+from gateway.fleet.secret import is_secret
 from gateway.fleet.selection import Layer, Node, Selection, Source, Stratum, merge
 from gateway.fleet.subscriber import Overrides, Subscriber
 from gateway.fleet.toml_lines import key_lines, line_of
-from gateway.fleet.variables import escape, fill, slots
+from gateway.fleet.variables import GIVEN, escape, fill, slots
 from gateway.mo.catalogue import Catalogue, Severity, check_value
 from gateway.mo.definition import UNNAMED, Definition, Permitted
 from gateway.tree.format import Format
@@ -369,6 +370,12 @@ class _Reading:
                     template, warning = _template(definition, stated)
                 except ValueError as fault:
                     raise self._node_fault(str(fault), address, line) from None
+                clear = [name for name in slots(template) if name not in GIVEN and not is_secret(name)]
+                if clear and is_secret(path):
+                    warning = (
+                        f"is a secret, and the attribute {clear[0]} is stored and shown in clear; "
+                        f"one called {clear[0]}_secret is not"
+                    )
                 if warning:
                     self._warnings.append(str(self._node_fault(warning, address, line)))
                 values[node] = Source(layer, profile, self._place(line), template)

@@ -53,10 +53,12 @@ _ENDINGS = (
 """How names end that nobody listed and that sound like a secret's: ``WifiPassword``, ``WPA2_PSK``, ``MailPwd``."""
 _SOUNDS = re.compile(rf"(?:{'|'.join(_ENDINGS)})[-_]?(?:ascii|hex|value|data|[0-9]{{1,3}})?$", re.IGNORECASE)
 _FOLDED = frozenset(name.casefold() for name in SECRET_NAMES)
-_PLACES = ("uri", "node")
-_TEXTS = ("value", "wanted", "sent", "held")
+_PLACES = ("uri", "node", "key")
+_TEXTS = ("value", "wanted", "sent", "held", "template", "was", "now")
 _NODE_NAME = re.compile(r"<NodeName>\s*([^<]*?)\s*<", re.IGNORECASE)
 """The name of a node in a serialized subtree (OMA-TS-DM_TNDS-V1_2)."""
+_STATED = re.compile(r"""(?m)^(\s*["']?([^"'\n=]+?)["']?\s*=\s*).+$""")
+"""A line of TOML that states a value."""
 _REMEMBERED_URIS = 16_384
 _LONGEST_ENDING = 32
 
@@ -74,20 +76,28 @@ def _ends_as_one(name: str) -> bool:
     return _SOUNDS.search(name[-_LONGEST_ENDING:]) is not None
 
 
-def covered(plain: Any) -> Any:
+def covered(plain: Any, *, beside: bool = False) -> Any:
     """Plain values (as of JSON) in which every secret is covered, whether its node is beside it or is its key.
 
-    What users answered to prompts may be a password, and is covered too.
+    What users answered to prompts may be a password, and is covered too. ``beside`` says that the node of a secret
+    stands with what these are a part of.
     """
     if isinstance(plain, Mapping):
         if plain.get("verb") == "Alert" and plain.get("answers"):
             plain = {**plain, "answers": [COVER]}
-        beside = any(isinstance(uri := plain.get(place), str) and is_secret(uri) for place in _PLACES)
+        beside = beside or any(isinstance(uri := plain.get(place), str) and is_secret(uri) for place in _PLACES)
         return {
-            name: COVER if isinstance(one, str) and one and _is_told(name, one, beside=beside) else covered(one)
+            name: COVER
+            if isinstance(one, str) and one and _is_told(name, one, beside=beside)
+            else covered(one, beside=beside)
             for name, one in plain.items()
         }
-    return [covered(one) for one in plain] if isinstance(plain, list | tuple) else plain
+    return [covered(one, beside=beside) for one in plain] if isinstance(plain, list | tuple) else plain
+
+
+def covered_file(text: str) -> str:
+    """A file of a profile in which the value of every secret is covered, each with the comment behind it."""
+    return _STATED.sub(lambda stated: f'{stated[1]}"{COVER}"' if is_secret(stated[2]) else stated[0], text)
 
 
 def _is_told(name: str, text: str, *, beside: bool) -> bool:

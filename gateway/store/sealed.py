@@ -7,7 +7,7 @@ is no secret.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -41,6 +41,9 @@ SEALED = b"\xc1"
 _KINDS = frozenset({members.WORK, rollouts.KIND})
 """How the kinds begin of which records have values in them: what campaigns give and take away, and profiles."""
 
+_ATTRIBUTES = ""
+"""Stands for a subscriber's attributes among the secrets of its MOs: no MO has that key."""
+
 Owner = TypeVar("Owner", Subscriber, Device)
 
 
@@ -59,6 +62,10 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode_hidden = msgspec.msgpack.Decoder(_Hidden).decode
 _decode_facts = msgspec.msgpack.Decoder(dict[str, Fact]).decode
 _decode_overrides = msgspec.msgpack.Decoder(Overrides).decode
+
+
+def _secrets(values: Mapping[str, str]) -> dict[str, str]:
+    return {name: text for name, text in values.items() if is_secret(name)}
 
 
 class SealedStore:
@@ -158,31 +165,37 @@ class SealedStore:
             case PutOperation(device_id, operation):
                 return PutOperation(device_id, self._sealed_operation(device_id, operation))
             case PutSubscriber(subscriber):
-                return PutSubscriber(self._sealed(subscriber)) if subscriber.overrides else write
+                plain = not subscriber.overrides and not subscriber.attributes
+                return write if plain else PutSubscriber(self._sealed(subscriber))
             case PutRecord(record) if record.kind.partition(".")[0] in _KINDS and not record.payload.startswith(SEALED):
                 payload = SEALED + self._sealer.seal(record.payload, _purpose(record.kind, record.id))
                 return PutRecord(replace(record, payload=payload))
         return write
 
     def _sealed(self, owner: Owner) -> Owner:
-        """The record without the secrets that are set on it; their nodes keep their places."""
-        hidden = {
-            mo: secrets
-            for mo, leaves in owner.overrides.items()
-            if (secrets := {path: text for path, text in leaves.items() if is_secret(path)})
-        }
-        if owner.sealed or not hidden:
+        """The record without the secrets that are set on it; their nodes and names keep their places."""
+        if owner.sealed:
             return owner
+        hidden = {mo: secrets for mo, leaves in owner.overrides.items() if (secrets := _secrets(leaves))}
         overrides = {mo: leaves | dict.fromkeys(hidden.get(mo, ()), "") for mo, leaves in owner.overrides.items()}
-        sealed = self._sealer.seal(_encode(hidden), _purpose("overrides", owner.id))
-        return replace(owner, overrides=overrides, sealed=sealed)
+        changes: dict[str, object] = {"overrides": overrides}
+        if isinstance(owner, Subscriber) and (secrets := _secrets(owner.attributes)):
+            hidden[_ATTRIBUTES] = secrets
+            changes["attributes"] = owner.attributes | dict.fromkeys(secrets, "")
+        if not hidden:
+            return owner
+        return replace(owner, sealed=self._sealer.seal(_encode(hidden), _purpose("overrides", owner.id)), **changes)
 
     def _opened(self, owner: Owner) -> Owner:
         if not owner.sealed:
             return owner
         hidden = _decode_overrides(self._sealer.unseal(owner.sealed, _purpose("overrides", owner.id)))
-        overrides = {mo: leaves | hidden.get(mo, {}) for mo, leaves in owner.overrides.items()}
-        return replace(owner, overrides=overrides, sealed=b"")
+        changes: dict[str, object] = {
+            "overrides": {mo: leaves | hidden.get(mo, {}) for mo, leaves in owner.overrides.items()}
+        }
+        if isinstance(owner, Subscriber) and _ATTRIBUTES in hidden:
+            changes["attributes"] = owner.attributes | hidden[_ATTRIBUTES]
+        return replace(owner, sealed=b"", **changes)
 
     def _opened_household(self, household: Household) -> Household:
         subscriber, devices = household

@@ -35,7 +35,12 @@ DEVICE = Device(
     overrides={"RCS": {"A/Before": "1", "A/ftHTTPCSPwd": SECRET, "Z/After": "2"}},
     omadm=OmaDmState(loc_uri="IMEI:1", client=Credential(name="alice", secret=b"")),
 )
-ALICE = Subscriber(id="alice", imsis=("001010000000001",), overrides={"RCS": {"MsgStoreUserPwd": SECRET}})
+ALICE = Subscriber(
+    id="alice",
+    imsis=("001010000000001",),
+    attributes={"colour": "red", "office_psk": SECRET},
+    overrides={"RCS": {"MsgStoreUserPwd": SECRET}},
+)
 OPERATIONS = (
     Operation(id="1", verb="Add", uri="./Wifi/Key", value=SECRET, created_at=NOW),
     Operation(id="2", verb="Atomic", members=(Operation(id="", verb="Replace", uri="./A", value=SECRET),)),

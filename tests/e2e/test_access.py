@@ -136,6 +136,26 @@ def test_who_may_not_see_who_it_is_sees_a_mask(gateway: Gateway) -> None:
     assert call(gateway, "GET", "/api/v1/subscribers/alice", token=helpdesk)[1]["msisdn"] == "+15550100001"
 
 
+def test_who_may_not_see_secrets_sees_a_cover(gateway: Gateway) -> None:
+    """A secret that was set, an attribute that is one by its name, and why a value is what it is: the help desk gets
+    none in clear, whoever may set them does."""
+    secret = "s3cr3t-0f-alice"
+    values = {
+        "set": {"rcs/MESSAGING/FileTransfer/ftHTTPCSPwd": secret, "rcs/MESSAGING/FileTransfer/ftHTTPCSUser": "alice"}
+    }
+    assert call(gateway, "PATCH", "/api/v1/subscribers/alice/values", values, gateway.token)[0] == 200
+    attributes = {"attributes": {"office_psk": secret}}
+    assert call(gateway, "PATCH", "/api/v1/subscribers/alice", attributes, gateway.token)[0] in (200, 204)
+    paths = ("/subscribers/alice", "/subscribers/alice/explain", "/devices/alice.1", "/values")
+    for role, sees in (("helpdesk", False), ("viewer", False), ("provisioning", True)):
+        caller = token(gateway, role=role)
+        said = [json.dumps(call(gateway, "GET", f"/api/v1{path}", token=caller)[1]) for path in paths]
+        assert any(secret in one for one in said) is sees, role
+        assert [("***" in one, secret in one) for one in said[:2]] == [(not sees, sees)] * 2, role
+    kept = call(gateway, "GET", "/api/v1/subscribers/alice", token=token(gateway, role="helpdesk"))[1]
+    assert kept["values"]["rcs/MESSAGING/FileTransfer/ftHTTPCSUser"] == "alice"
+
+
 def test_a_token_is_good_for_what_it_was_made_for(gateway: Gateway) -> None:
     """It is shown once, comes from its networks, says when it was used, and is worth nothing once revoked."""
     status, made = call(

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from gateway.errors import ConfigError, NotFound
 from gateway.fleet.device import Device, Rcc14State
-from gateway.fleet.profile import Profile, ProfileSet, check_override, load_profiles
+from gateway.fleet.profile import Profile, ProfileSet, check_override, load_profiles, parse_profile
 from gateway.fleet.selection import Layer, Node, Selection, content_digest
 from gateway.fleet.subscriber import Subscriber
 from gateway.mo.catalogue import Catalogue
@@ -332,3 +332,13 @@ def test_load_profiles_refuses(tmp_path: Path, catalogue: Catalogue) -> None:
     (tmp_path / "a.toml").write_bytes(b"\xff")
     with pytest.raises(ConfigError, match=r"a\.toml: is not UTF-8"):
         load_profiles(tmp_path, catalogue)
+
+
+@pytest.mark.parametrize(
+    ("stated", "told"), [("{office_key}", ["office_key_secret"]), ("{office_psk}", []), ("{imsi}", []), ("fixed", [])]
+)
+def test_a_secret_comes_from_an_attribute_that_is_known_as_one(stated: str, told: list[str]) -> None:
+    """Of another the operator is told what to call it: it would lie in the store in clear."""
+    shipped = Catalogue.load(Path(__file__).parents[4] / "config" / "mo", identifiers={})
+    profile = parse_profile(f'{HEAD}[mo.ims]\n"Ext/GSMA/UserPwd" = "{stated}"\n', "x.toml", shipped)
+    assert [warning.split()[-3] for warning in profile.warnings if "attribute" in warning] == told

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.fleet.secret import covered, is_secret
+from gateway.fleet.secret import covered, covered_file, is_secret
 
 
 @pytest.mark.parametrize(
@@ -54,3 +54,21 @@ def test_secrets_are_covered_wherever_their_node_stands() -> None:
         ],
         "leaves": [{"node": "ims/Ext/GSMA/UserPwd", "wanted": "***", "held": "***", "standing": "drifted"}],
     }
+
+
+def test_all_that_stands_beside_a_secrets_node_is_covered() -> None:
+    """Where a value came from, and what it was and is now in a plan."""
+    explained = {"node": "rcs/UserPwd", "value": "s1", "winner": {"layer": "plan", "template": "s1"}, "losers": []}
+    assert covered(explained)["winner"] == {"layer": "plan", "template": "***"}
+    assert covered({"key": "mo.ims.UserPwd", "was": None, "now": "s1"}) == {
+        "key": "mo.ims.UserPwd",
+        "was": None,
+        "now": "***",
+    }
+
+
+def test_a_profile_is_shown_without_its_secrets() -> None:
+    """Whatever its keys are quoted with; what is none stays as it is written."""
+    text = 'name = "x" # a name\n[mo.rcs]\n"A/UserPwd" = "s1"\nUserPwd = 5\n\'B/Psk\' = \'s\'\nUserName = "bob"\n'
+    shown = 'name = "x" # a name\n[mo.rcs]\n"A/UserPwd" = "***"\nUserPwd = "***"\n\'B/Psk\' = "***"\nUserName = "bob"\n'
+    assert covered_file(text) == shown
