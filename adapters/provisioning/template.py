@@ -21,26 +21,21 @@ class Template:
     """XML with slots for variables. Made by ``compile``."""
 
     def __init__(self, pieces: Iterable[str | Slot]) -> None:
-        self._slots: list[tuple[int, str]] = []
-        self._pieces: list[str] = []
-        for index, piece in enumerate(pieces):
-            if isinstance(piece, Slot):
-                self._slots.append((index, piece.name))
-                self._pieces.append("")
-            else:
-                self._pieces.append(piece)
-        self._names = tuple(dict.fromkeys(name for _, name in self._slots))
+        pieces = tuple(pieces)
+        self._names = tuple(piece.name for piece in pieces if isinstance(piece, Slot))
+        self._form = "".join("%s" if isinstance(piece, Slot) else piece.replace("%", "%%") for piece in pieces)
 
     def splice(self, variables: Mapping[str, str]) -> bytes:
         """The octets with every variable in its place, escaped.
 
         Raises: KeyError naming the first variable that is not there.
         """
-        written = {name: escape(variables[name]) for name in self._names}
-        pieces = self._pieces.copy()
-        for index, name in self._slots:
-            pieces[index] = written[name]
-        return "".join(pieces).encode()
+        texts = [variables[name] for name in self._names]
+        # Nearly always none needs escaping, and one look at all of them tells.
+        joined = "".join(texts)
+        if escape(joined) is not joined:
+            texts = [escape(text) for text in texts]
+        return (self._form % tuple(texts)).encode()
 
 
 def compile(characteristics: Iterable[Characteristic]) -> Template:  # noqa: A001 - as re.compile

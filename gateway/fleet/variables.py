@@ -152,7 +152,14 @@ def _plmn(imsi: str, digits: str, plmns: Iterable[str]) -> str:
         return ""
     if digits in ("2", "3"):
         return imsi[: 3 + int(digits)]
-    return max((plmn for plmn in plmns if imsi.startswith(plmn)), key=len, default=imsi[: 3 + mnc_digits(imsi[:3])])
+    return _network(imsi[:6], tuple(plmns))
+
+
+@functools.lru_cache(4096)
+def _network(beginning: str, plmns: tuple[str, ...]) -> str:
+    """The network of an IMSI that begins so."""
+    fitting = [plmn for plmn in plmns if beginning.startswith(plmn)]
+    return max(fitting, key=len, default=beginning[: 3 + mnc_digits(beginning[:3])])
 
 
 @functools.lru_cache(4096)
