@@ -185,7 +185,7 @@ def test_rules_are_tried_on_what_was_seen(gateway: Gateway, console: Page) -> No
 
 
 def test_a_test_message_is_followed(gateway: Gateway, console: Page) -> None:
-    """Looked at, sent, counted at its bearer, and listed with its tries."""
+    """Looked at, sent, counted at its bearer, and listed with its tries, to which a phone's page leads."""
     visit(console, "#/messaging")
     pushes = console.get_by_role("region", name="Pushes", exact=True).last.get_by_role("row", name="RCC.14 reconf")
     before = pushes.count()
@@ -199,3 +199,7 @@ def test_a_test_message_is_followed(gateway: Gateway, console: Page) -> None:
     expect(pushes).to_have_count(before + 1)
     pushes.first.get_by_text("Show").click()
     expect(pushes.first).to_contain_text("Tries1")
+    visit(console, "#/subscribers/alice/alice.2")
+    console.get_by_role("link", name="With tries and receipts").click()
+    expect(console.get_by_label("Filter by phone")).to_have_value("alice")
+    expect(pushes).to_have_count(before + 1)

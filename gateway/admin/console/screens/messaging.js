@@ -3,16 +3,16 @@ import { call, get, may, segment } from "../api.js";
 import { html, useState } from "../dom.js";
 import { total } from "../metrics.js";
 import { Badge, Command, Facts, Filter, Heading, Loaded, Panel, Problem, Table, useAction, useWatch, When } from "../parts.js";
-import { to } from "../route.js";
+import { refine, to } from "../route.js";
 import { pushName } from "../sessions.js";
 import { EVENTS, useEvents } from "./events.js";
 import { Progress } from "./reach.js";
 
 const RESULTS = ["accepted", "delivered", "failed", "expired", "throttled"];
 
-export function Messaging() {
+export function Messaging({ query: { filter = "" } }) {
   return html`<${Heading} title="Messaging" />
-    <div class="stack"><div class="grid"><${Bearers} />${may("pushes:write") && html`<${Test} />`}</div><${Pushes} /></div>`;
+    <div class="stack"><div class="grid"><${Bearers} />${may("pushes:write") && html`<${Test} />`}</div><${Pushes} filter=${filter} /></div>`;
 }
 
 function Bearers() {
@@ -76,13 +76,12 @@ function pushesOf(events) {
   return [...pushes.values()].reverse();
 }
 
-function Pushes() {
-  const [filter, setFilter] = useState("");
+function Pushes({ filter }) {
   const loaded = useEvents({});
   const word = filter.toLowerCase();
   const fits = (push) => `${push.id} ${push.kind} ${pushName(push.kind)} ${push.state} ${push.why}`.toLowerCase().includes(word);
   return html`<section aria-label="Pushes">
-    <div class="tools"><${Filter} value=${filter} onInput=${setFilter} label="Filter by phone, kind, state or fault" /><span class="muted">Of the last ${EVENTS} events</span></div>
+    <div class="tools"><${Filter} value=${filter} onInput=${(text) => refine({ filter: text })} label="Filter by phone, kind, state or fault" /><span class="muted">Of the last ${EVENTS} events</span></div>
     <${Loaded} from=${loaded}>${(events) => html`
       <${Table} label="Pushes" head=${["Ordered", "To", "Message", "State", "Since", "Tries and receipts"]} empty=${filter ? "No push is so." : "Nothing was pushed lately. Wake a phone on its page, or send a test."}>
         ${pushesOf(events).filter(fits).map((push) => html`<tr key=${push.id}>

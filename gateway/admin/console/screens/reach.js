@@ -2,6 +2,7 @@
 import { call, get, may, segment } from "../api.js";
 import { html, useState } from "../dom.js";
 import { Badge, Command, Facts, Panel, Problem, timeOf, useAction, useLoad, When } from "../parts.js";
+import { to } from "../route.js";
 import { pushName } from "../sessions.js";
 
 const FINAL = ["failed", "contacted"];
@@ -54,7 +55,8 @@ export function Reach({ subscriber, device, reload }) {
     </div>`}
     ${pushes.length > 0 && html`<ul class="plain" aria-label="Last pushes">
       ${pushes.slice(0, SHOWN).map((push) => html`<li key=${push.id}><${Badge}>${push.state}<//> ${pushName(push.kind)} <${When} at=${push.ordered_at} /> <span class="muted">${push.why}</span></li>`)}
-    </ul>`}
+    </ul>
+    ${may("pushes:read") && html`<p><a href=${to(["messaging"], { filter: subscriber.id })}>With tries and receipts</a></p>`}`}
   <//>`;
 }
 
