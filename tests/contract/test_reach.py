@@ -215,6 +215,19 @@ async def test_an_order_survives_a_clock_that_was_behind_for_a_while(house: Hous
     assert await house.reachings.load("ann.1") is None
 
 
+async def test_many_orders_do_not_begin_together(house: House) -> None:
+    """A fleet that is ordered at once is spread over the time that it has: by half of it, about half have begun."""
+    household = await house.store.load_household("id", "ann")
+    assert household is not None
+    for number in range(10, 210):
+        device = replace(household.devices[0], id=f"ann.{number}", imei="", omadm=None, revision=0)
+        await house.store.commit(PutDevice(device))
+        await house.reachings.order(device.id, "test", within_seconds=1000)
+    for seconds, least, most in ((250, 20, 80), (500, 60, 140), (1000, 200, 200)):
+        due = await house.store.load_due(WORK, NOW + timedelta(seconds=seconds), 1000)
+        assert least <= len(due) <= most
+
+
 async def test_an_order_that_is_spread_begins_when_it_was_to(house: House) -> None:
     """Also when it is looked at before; after a clock that was ahead, as long after it was set right."""
     house.now += timedelta(days=400)
