@@ -221,7 +221,7 @@ def test_a_phone_moves_to_another_address_and_is_not_stranded(tmp_path: Path) ->
         moved = gateway.json("simulate", "omadm")
         assert (moved["result"], moved["steps"][0]["line"].split()[1]) == ("ok", new)
         assert (last_job(gateway)["state"], last_job(gateway)["code"]) == ("done", 212)
-        assert [value for uri, value in moved["values"].items() if uri.endswith("/Addr")] == [new]
+        assert [value for uri, value in moved["values"].items() if uri.endswith("/AppAddr/1/Addr")] == [new]
         assert not any(uri.startswith("./DMAcc/mogate") for uri in moved["values"])
         assert gateway.json("simulate", "omadm")["facts"]["commands"] == []
 
@@ -232,7 +232,7 @@ def test_phones_of_a_range_move_as_a_campaign_and_back(tmp_path: Path) -> None:
 
         def addresses() -> list[str]:
             values = gateway.json("simulate", "omadm")["values"]
-            return [value for uri, value in values.items() if uri.endswith("/Addr")]
+            return [value for uri, value in values.items() if uri.endswith("/AppAddr/1/Addr")]
 
         before, after = gateway.url("plain", "/omadm"), gateway.url("plain", "/dm2")
         assert addresses() == []

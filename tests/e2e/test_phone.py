@@ -197,7 +197,7 @@ def test_a_phone_that_restarts_while_it_moves_is_not_stranded(tmp_path: Path) ->
         job = gateway.json("device", "jobs", "alice.1")[-1]
         assert (job["state"], job["code"]) == ("done", 212)
         moved = gateway.json("simulate", "omadm")
-        assert [value for uri, value in moved["values"].items() if uri.endswith("/Addr")] == [
+        assert [value for uri, value in moved["values"].items() if uri.endswith("/AppAddr/1/Addr")] == [
             gateway.url("plain", "/dm2")
         ]
         assert not any(uri.startswith("./DMAcc/mogate/") for uri in moved["values"])
