@@ -34,8 +34,9 @@ the installed one.
 
 CLI_PROSE = """\
 Every command but `serve` prints for people, or with `--json` for machines. The exit status is 0 when it was done, 1
-when it was refused or no gateway answers, 2 when the command itself is mistaken; the reason is on standard error. With
-`plan` and `diff` 2 means that something changes, and 1 all that is wrong. Long work shows on a terminal how far it is.
+when it, or a row of a file, was refused or no gateway answers, 2 when the command itself is mistaken; the reason is on
+standard error. With `plan` and `diff` 2 means that something changes, and 1 all that is wrong. Long work shows on a
+terminal how far it is.
 
 A shell completes commands, options and their values once it has the script for it:
 

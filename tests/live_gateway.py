@@ -114,9 +114,11 @@ class Gateway:
             check=False,
         )
 
-    def json(self, *arguments: str) -> Any:
-        """The same as values."""
-        return json.loads(self.run(*arguments, "--json"))
+    def json(self, *arguments: str, status: int = 0) -> Any:
+        """The same as values; of a command that ends with that status."""
+        done = self.done(*arguments, "--json")
+        assert done.returncode == status, f"{arguments}: {done.stdout}{done.stderr}\n{self.log()[-3000:]}"
+        return json.loads(done.stdout)
 
 
 @contextlib.contextmanager

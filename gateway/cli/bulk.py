@@ -25,7 +25,7 @@ _file_argument = click.argument("file", type=click.Path(exists=True, dir_okay=Fa
 @click.command("subscribers")
 @_file_argument
 @printing
-def import_subscribers(file: Path) -> tuple[object, str]:
+def import_subscribers(file: Path) -> tuple[object, str, int]:
     """Create the subscribers of FILE, which is CSV or JSON lines.
 
     The columns are id, imsis, msisdn, tenant, plan, groups and attribute.NAME; several IMSIs or groups have spaces
@@ -37,7 +37,7 @@ def import_subscribers(file: Path) -> tuple[object, str]:
 @click.command("devices")
 @_file_argument
 @printing
-def import_devices(file: Path) -> tuple[object, str]:
+def import_devices(file: Path) -> tuple[object, str, int]:
     """Add the devices of FILE with the OMA DM accounts they have: CSV or JSON lines.
 
     A row has subscriber (anything that names one), loc_uri, imei, manufacturer, model, auth, server_auth, client_name,
@@ -50,7 +50,7 @@ def import_devices(file: Path) -> tuple[object, str]:
 @click.command("tokens")
 @_file_argument
 @printing
-def import_tokens(file: Path) -> tuple[object, str]:
+def import_tokens(file: Path) -> tuple[object, str, int]:
     """Let clients in with the tokens of FILE, which another RCC.14 server gave them: CSV or JSON lines.
 
     A row has subscriber (anything that names one), token, imei (the token counts for that phone alone) and expires_at
@@ -63,7 +63,7 @@ def import_tokens(file: Path) -> tuple[object, str]:
 @click.command("values")
 @_file_argument
 @printing
-def import_values(file: Path) -> tuple[object, str]:
+def import_values(file: Path) -> tuple[object, str, int]:
     """Set the values of FILE on subscribers and single devices: CSV or JSON lines.
 
     A row has of (anything that names a subscriber, or the id of a device), node and value. Those of one are set
@@ -81,8 +81,11 @@ class Fault(NamedTuple):
 
 def send(
     file: Path, path: str, rows: Iterator[tuple[int, str]], faults: Sequence[Fault] = ()
-) -> tuple[dict[str, Any], str]:
-    """What became of the rows, for machines and for people; ``faults`` fills up as they are read."""
+) -> tuple[dict[str, Any], str, int]:
+    """What became of the rows, for machines and for people; ``faults`` fills up as they are read.
+
+    The last is the exit status: 1 when a row failed.
+    """
     counts: Counter[str] = Counter()
     failed: list[dict[str, Any]] = []
     done = 0
@@ -99,7 +102,7 @@ def send(
         failed = sorted([*failed, *(one._asdict() for one in faults)], key=lambda one: int(one["line"]))
     text = [f"{file}: " + (", ".join(f"{number} {outcome}" for outcome, number in counts.items()) or "no rows")]
     text += [f"{file}:{one['line']}: {one['why']}" for one in failed]
-    return {"file": str(file), "outcomes": counts, "failed": failed}, "\n".join(text)
+    return {"file": str(file), "outcomes": counts, "failed": failed}, "\n".join(text), int(bool(failed))
 
 
 def _parts(rows: Iterator[tuple[int, str]]) -> Iterator[list[tuple[int, str]]]:

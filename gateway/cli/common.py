@@ -80,8 +80,11 @@ def settings() -> Settings:
 
 def send_rows(
     file: Path, rows: Iterator[tuple[int, Mapping[str, Any]]], path: str, query: Mapping[str, str] | None = None
-) -> tuple[object, str]:
-    """Send rows of a file, each with its line, to a route that tells what became of each; and what to print of that."""
+) -> tuple[object, str, int]:
+    """Send rows of a file, each with its line, to a route that tells what became of each; and what to print of that.
+
+    The last is the exit status: 1 when a row failed.
+    """
     counts: Counter[str] = Counter()
     failed: list[dict[str, Any]] = []
     while some := list(itertools.islice(rows, ROWS_AT_ONCE)):
@@ -92,7 +95,7 @@ def send_rows(
                 failed.append({"line": some[one["row"] - 1][0], "error": one["error"]})
     text = [f"{file}: " + (", ".join(f"{number} {outcome}" for outcome, number in counts.items()) or "no rows")]
     text += [f"{file}:{one['line']}: {one['error']}" for one in failed]
-    return {"file": str(file), "outcomes": counts, "failed": failed}, "\n".join(text)
+    return {"file": str(file), "outcomes": counts, "failed": failed}, "\n".join(text), int(bool(failed))
 
 
 def read_secret(what: str) -> str:

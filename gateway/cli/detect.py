@@ -36,7 +36,7 @@ def detect(
     rules: Path | None,
     dry_run: bool,
     **fields: Any,
-) -> tuple[object, str]:
+) -> tuple[object, ...]:
     """Tell of a SIM that was seen in a phone, or of many in a CSV file.
 
     The file's first line names its columns: imsi, imei, msisdn, apns (with blanks between them), former_imsi, removed,

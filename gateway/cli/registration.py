@@ -24,7 +24,7 @@ from gateway.fleet.registration import read_csv
     "--from", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A CSV file of many."
 )
 @printing
-def registration(file: Path | None, **fields: Any) -> tuple[object, str]:
+def registration(file: Path | None, **fields: Any) -> tuple[object, ...]:
     """Tell what the IMS core says of a service, or of many in a CSV file.
 
     The file's first line names its columns: impu, impi, msisdn, imsi, imei, service, state, why,

@@ -25,7 +25,7 @@ _existing = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.argument("mapping", type=_existing)
 @click.argument("file", type=_existing)
 @printing
-def import_rows(mapping: Path, file: Path) -> tuple[object, str]:
+def import_rows(mapping: Path, file: Path) -> tuple[object, str, int]:
     """Take over the subscribers, devices and tokens in FILE, an export of another server in CSV or JSON lines.
 
     MAPPING is a TOML file that says from which column each field comes, and what is done to it. A row that cannot be
@@ -36,13 +36,14 @@ def import_rows(mapping: Path, file: Path) -> tuple[object, str]:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot be read: {error}", file=mapping) from None
     told: dict[str, object] = {}
-    texts = []
+    texts, worst = [], 0
     for table in stated.tables:
         faults: list[Fault] = []
-        value, text = send(file, PATHS[table.kind], _mapped(table, _read(file, stated), faults), faults)
+        value, text, status = send(file, PATHS[table.kind], _mapped(table, _read(file, stated), faults), faults)
         told[table.kind] = value
         texts.append(f"{table.kind}: {text}")
-    return told, "\n".join(texts)
+        worst = max(worst, status)
+    return told, "\n".join(texts), worst
 
 
 def _mapped(table: Table, rows: Iterator[_Row], faults: list[Fault]) -> Iterator[tuple[int, str]]:

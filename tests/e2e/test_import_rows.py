@@ -40,7 +40,7 @@ def test_a_phone_of_an_oma_dm_server_goes_on_with_the_digest_it_has(gateway: Gat
     file = tmp_path / "devices.csv"
     file.write_text("\n".join([header, row.replace("50100001", "50100901"), broken, gone, "short;row"]) + "\n")
     for outcome in ("created", "present"):
-        told = gateway.json("import", "rows", str(DM), str(file))
+        told = gateway.json("import", "rows", str(DM), str(file), status=1)
         assert told["subscribers"]["outcomes"] == {"failed": 1, outcome: 2}
         assert told["devices"]["outcomes"] == {"failed": 2, outcome: 1}
         assert [(one["line"], one["why"][:13]) for one in told["devices"]["failed"]] == [
@@ -72,7 +72,7 @@ def test_clients_of_an_rcs_server_keep_their_tokens(gateway: Gateway, tmp_path: 
     other = {"user": user["user"] | {"msisdn": "+15550100912", "imsi": "001010000000912"}, "state": "DORMANT"}
     file = tmp_path / "users.jsonl"
     file.write_text("\n".join([json.dumps(user), "{", json.dumps(other), json.dumps({"state": "DELETED"})]) + "\n")
-    told = gateway.json("import", "rows", str(RCS), str(file))
+    told = gateway.json("import", "rows", str(RCS), str(file), status=1)
     assert told["subscribers"]["outcomes"] == {"created": 2, "failed": 1}
     assert told["tokens"]["outcomes"] == {"created": 1, "failed": 1}
     assert [one["line"] for one in told["tokens"]["failed"]] == [2]
@@ -93,7 +93,7 @@ def test_a_table_of_tokens_lets_its_clients_in(gateway: Gateway, tmp_path: Path)
         f"001010000000921,,{old}-3,2020-01-01T00:00:00Z\n"
     )
     for outcome in ("created", "present"):
-        told = gateway.json("import", "tokens", str(file))
+        told = gateway.json("import", "tokens", str(file), status=1)
         assert told["outcomes"] == {outcome: 1, "failed": 2}
         assert [one["line"] for one in told["failed"]] == [3, 4]
     phone = Caller(gateway)
