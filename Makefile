@@ -82,6 +82,7 @@ $(INSTALLED): $(SERVES) requirements-dev.lock
 # What the tests need that is not a Python package: a command, and the Debian package that brings it.
 NEEDS := \
 	bearerbox:kannel \
+	/usr/lib/kannel/test/fakesmsc:kannel-extras \
 	chromium:chromium \
 	curl:curl \
 	eapol_test:eapoltest \

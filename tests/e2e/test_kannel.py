@@ -25,22 +25,14 @@ from gateway.serving import front
 from gateway.settings import SmsHttp
 
 DEADLINE_SECONDS = 30
-KANNEL = """
+FAKE_CENTRE = "/usr/lib/kannel/test/fakesmsc"
+CORE = """
 group = core
 admin-port = {admin}
 admin-password = nobody
 admin-interface = 127.0.0.1
 smsbox-port = {box}
 box-allow-ip = "127.0.0.1"
-
-group = smsc
-smsc = smpp
-host = 127.0.0.1
-port = {smsc}
-transceiver-mode = true
-smsc-username = kannel
-smsc-password = kannel
-system-type = ""
 
 group = smsbox
 bearerbox-host = 127.0.0.1
@@ -51,6 +43,23 @@ group = sendsms-user
 username = mogate
 password = pw-31337
 """
+BY_SMPP = """
+group = smsc
+smsc = smpp
+host = 127.0.0.1
+port = {smsc}
+transceiver-mode = true
+smsc-username = kannel
+smsc-password = kannel
+system-type = ""
+"""
+BY_ITS_OWN = """
+group = smsc
+smsc = fake
+port = {smsc}
+connect-allow-ip = 127.0.0.1
+"""
+PUSH = Submission("+15550100123", OCTETS, bytes.fromhex("0605040B8423F0"), bytes.fromhex("0106FF00"))
 
 
 def wait_for_port(port: int) -> None:
@@ -61,49 +70,94 @@ def wait_for_port(port: int) -> None:
         assert time.monotonic() < ends, f"nobody listens on {port}"
 
 
-@pytest.fixture
-def kannel(tmp_path: Path) -> Iterator[tuple[str, Smsc]]:
-    """The address of its sendsms, and the centre that it is bound to."""
-    ports = dict(zip(("admin", "box", "smsc", "send"), free_ports(4), strict=True))
-    config = tmp_path / "kannel.conf"
-    config.write_text(KANNEL.format(**ports))
+@contextlib.contextmanager
+def serving_kannel(folder: Path, centre: str, ports: dict[str, int]) -> Iterator[str]:
+    """The address of the sendsms of a Kannel that has such a centre; ``ports`` are admin, box, smsc and send."""
+    config = folder / "kannel.conf"
+    config.write_text((CORE + centre).format(**ports))
     boxes = []
-    with serving_smsc(ports["smsc"]) as smsc, (tmp_path / "kannel.log").open("w") as log:
+    with (folder / "kannel.log").open("w") as log:
         try:
             for box, port in (("bearerbox", "box"), ("smsbox", "send")):
                 command = [f"/usr/sbin/{box}", str(config)]
                 boxes.append(subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT))
                 wait_for_port(ports[port])
-            yield f"http://127.0.0.1:{ports['send']}/cgi-bin/sendsms", smsc
+            yield f"http://127.0.0.1:{ports['send']}/cgi-bin/sendsms"
         finally:
             for process in boxes:
                 process.kill()
                 process.wait(DEADLINE_SECONDS)
 
 
-async def test_kannel_passes_octets_on_as_they_are(kannel: tuple[str, Smsc]) -> None:
-    """A push with its header, zero octets too, and UTF-16 to a port; a wrong password is refused for good."""
-    url, smsc = kannel
-    bearer = HttpBearer(SmsHttp(url=url, username="mogate", password=SecretStr("pw-31337")), sender="12345")
-    push = Submission("+15550100123", OCTETS, bytes.fromhex("0605040B8423F0"), bytes.fromhex("0106FF00"))
-    text = Submission("+15550100123", 8, bytes.fromhex("06050491990000"), "1-rcscfg".encode("utf-16-be"))
+def some_ports() -> dict[str, int]:
+    return dict(zip(("admin", "box", "smsc", "send"), free_ports(4), strict=True))
+
+
+@pytest.fixture
+def kannel(tmp_path: Path) -> Iterator[tuple[str, Smsc]]:
+    """The address of its sendsms, and the centre that it is bound to."""
+    ports = some_ports()
+    with serving_smsc(ports["smsc"]) as smsc, serving_kannel(tmp_path, BY_SMPP, ports) as url:
+        yield url, smsc
+
+
+async def sent(bearer: HttpBearer, message: Submission, *, receipt: bool = False) -> str:
+    """The name of a message that was taken."""
     ends = time.monotonic() + DEADLINE_SECONDS
     while True:
         try:
-            await bearer.send(push, 3600)
-            break
+            return await bearer.send(message, 3600, receipt=receipt)
         except Unavailable:  # it takes messages when its boxes have found each other
             assert time.monotonic() < ends
+
+
+def bearer_to(url: str, password: str = "pw-31337", receipts: ReceiptAddress | None = None) -> HttpBearer:
+    settings = SmsHttp(url=url, username="mogate", password=SecretStr(password))
+    return HttpBearer(settings, sender="12345", receipts=receipts)
+
+
+async def test_kannel_passes_octets_on_as_they_are(kannel: tuple[str, Smsc]) -> None:
+    """A push with its header, zero octets too, and UTF-16 to a port; a wrong password is refused for good."""
+    url, smsc = kannel
+    bearer = bearer_to(url)
+    text = Submission("+15550100123", 8, bytes.fromhex("06050491990000"), "1-rcscfg".encode("utf-16-be"))
+    await sent(bearer, PUSH)
     await bearer.send(text, 3600)
     await bearer.close()
-    for message in (push, text):
+    for message in (PUSH, text):
         taken = await asyncio.to_thread(smsc.message)
         assert taken["message"] == (message.header + message.body).hex()
         assert (taken["data_coding"], taken["esm_class"] & 0x40) == (message.coding, 0x40)
-    stranger = HttpBearer(SmsHttp(url=url, username="mogate", password=SecretStr("other")), sender="12345")
+    stranger = bearer_to(url, "other")
     with pytest.raises(Rejected):
-        await stranger.send(push, 3600)
+        await stranger.send(PUSH, 3600)
     await stranger.close()
+
+
+@pytest.fixture
+def own_centre(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """The address of the sendsms of a Kannel with the centre that comes with it, and what that writes down."""
+    ports, heard = some_ports(), tmp_path / "centre.log"
+    with serving_kannel(tmp_path, BY_ITS_OWN, ports) as url, heard.open("w") as log:
+        centre = subprocess.Popen([FAKE_CENTRE, "-r", str(ports["smsc"]), "-m", "0", "1 2 text nop"], stderr=log)
+        try:
+            yield url, heard
+        finally:
+            centre.kill()
+            centre.wait(DEADLINE_SECONDS)
+
+
+async def test_kannels_own_centre_gets_what_was_pushed(own_centre: tuple[str, Path]) -> None:
+    """Sender, number, header and octets, zero octets too."""
+    url, heard = own_centre
+    bearer = bearer_to(url)
+    await sent(bearer, PUSH)
+    await bearer.close()
+    ends = time.monotonic() + DEADLINE_SECONDS
+    while "Got message" not in heard.read_text():
+        assert time.monotonic() < ends
+        await asyncio.sleep(0.05)
+    assert "<12345 +15550100123 udh %06%05%04%0B%84%23%F0 data %01%06%FF%00>" in heard.read_text()
 
 
 async def test_kannel_brings_back_what_the_centre_said(kannel: tuple[str, Smsc]) -> None:
@@ -115,16 +169,8 @@ async def test_kannel_brings_back_what_the_centre_said(kannel: tuple[str, Smsc])
     runner = web.ServerRunner(front.server([("GET", PATH, ReceiptFront(address, heard.put_nowait).handle)], 1000))
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port).start()
-    settings = SmsHttp(url=url, username="mogate", password=SecretStr("pw-31337"))
-    bearer = HttpBearer(settings, sender="12345", receipts=address)
-    push = Submission("+15550100123", OCTETS, bytes.fromhex("0605040B8423F0"), bytes.fromhex("0106FF00"))
-    ends = time.monotonic() + DEADLINE_SECONDS
-    while True:
-        try:
-            name = await bearer.send(push, 3600, receipt=True)
-            break
-        except Unavailable:  # it takes messages when its boxes have found each other
-            assert time.monotonic() < ends
+    bearer = bearer_to(url, receipts=address)
+    name = await sent(bearer, PUSH, receipt=True)
     await asyncio.to_thread(smsc.message)
     assert await asyncio.wait_for(heard.get(), DEADLINE_SECONDS) == Receipt(name, Fate.DELIVERED, "")
     await bearer.close()
