@@ -144,6 +144,12 @@ acs_devices = Gauge(
     ["version"],
     registry=registry,
 )
+devices_heard_of = Gauge(
+    "mogate_devices_by_last_contact",
+    "Devices by the time within which they were last heard of, over any protocol: each once, for the shortest.",
+    ["within"],
+    registry=registry,
+)
 shed = Counter("mogate_requests_shed", "Requests turned away because of load.", ["frontend"], registry=registry)
 in_flight = Gauge("mogate_http_requests_in_flight", "Requests of devices under way.", registry=registry)
 loop_lag_seconds = Gauge("mogate_loop_lag_seconds", "How late the event loop last woke up.", registry=registry)
@@ -292,6 +298,8 @@ audit_write_failures = Counter(
 build_info = Gauge("mogate_build_info", "The running build.", ["version", "commit", "python"], registry=registry)
 
 VERSIONS = ("current", "behind", "ahead", "none", "unreported")
+CONTACTS = ("hour", "day", "week", "month", "older", "never")
+CONTACTS = ("hour", "day", "week", "month", "older", "never")
 JOB_KINDS = ("firmware", "software", "lock", "capability", "diagnostics", "inventory", "account", "wlan")
 BACKENDS = ("aaa", "openid", "bsf", "confirmation", "old_acs", "old_dm")
 OTP_STAGES = ("sent", "delivered", "failed", "verified", "wrong", "expired", "denied", "throttled")
@@ -406,6 +414,8 @@ KNOWN_LABELS: tuple[tuple[Counter | Histogram | Gauge, tuple[tuple[str, ...], ..
     ),
     (otp, tuple((stage,) for stage in OTP_STAGES)),
     (acs_devices, tuple((version,) for version in VERSIONS)),
+    (devices_heard_of, tuple((within,) for within in CONTACTS)),
+    (devices_heard_of, tuple((within,) for within in CONTACTS)),
     (push_receipts, (("matched",), ("unknown",), ("unreadable",))),
     (push_seconds, (("submit",), ("dlr",), ("session",))),
     (

@@ -1,10 +1,11 @@
-"""How many devices hold the configuration they are to hold: counted by one process now and then, shown by all."""
+"""How many devices hold what they are to hold, and when they were heard of: counted by one process, shown by all."""
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -19,7 +20,16 @@ COUNT_SECONDS = 900
 SHOW_SECONDS = 60.0
 _NAME = "census"
 _BREATH = 100
-"""Subscribers, after which whoever waits is let in."""
+"""Devices, after which whoever waits is let in."""
+
+_SINCE = (
+    (timedelta(hours=1), "hour"),
+    (timedelta(days=1), "day"),
+    (timedelta(weeks=1), "week"),
+    (timedelta(days=30), "month"),
+)
+_HEARD = "heard:"
+"""Precedes how long ago devices were heard of, among the figures that are kept."""
 
 _decode = msgspec.msgpack.Decoder(dict[str, int]).decode
 
@@ -40,6 +50,13 @@ def standing(device: Device) -> str | None:
     return "current" if held == rcc14.version else "behind" if held < rcc14.version else "ahead"
 
 
+def contact(seen_at: datetime | None, now: datetime) -> str:
+    """Within what time a device was last heard of, as told in metrics."""
+    if seen_at is None:
+        return "never"
+    return next((name for since, name in _SINCE if now - seen_at < since), "older")
+
+
 class Census:
     """Counts all devices of the store."""
 
@@ -50,21 +67,30 @@ class Census:
     async def take(self) -> None:
         """Count, and keep the figures for all processes. Raises: Unavailable."""
         counts: Counter[str] = Counter()
-        number = 0
+        devices: list[Device] = []
         async for household in self._store.scan_households():
-            counts.update(filter(None, map(standing, household.devices)))
-            number += 1
-            if not number % _BREATH:
-                await asyncio.sleep(0)
+            devices += household.devices
+            if len(devices) >= _BREATH:
+                await self._count(devices, counts)
+                devices = []
+        await self._count(devices, counts)
         until = self._clock() + timedelta(seconds=3 * COUNT_SECONDS)
         await self._store.commit(PutEphemeral(_NAME, msgspec.msgpack.encode(dict(counts)), until))
+
+    async def _count(self, devices: Sequence[Device], counts: Counter[str]) -> None:
+        now, seen = self._clock(), await self._store.load_last_seen([device.id for device in devices])
+        counts.update(filter(None, map(standing, devices)))
+        counts.update(f"{_HEARD}{contact(seen.get(device.id), now)}" for device in devices)
+        await asyncio.sleep(0)
 
     async def show(self) -> None:
         """Have this process's metrics say what was last counted; nothing when that is long ago. Raises: Unavailable."""
         kept = await self._store.load_ephemeral(_NAME, self._clock())
         counts = _decode(kept) if kept else {}
         for name in metrics.VERSIONS:
-            metrics.acs_devices.labels(name).set(counts.get(name, 0) if kept else float("nan"))
+            metrics.acs_devices.labels(name).set(counts.get(name, 0) if kept else math.nan)
+        for name in metrics.CONTACTS:
+            metrics.devices_heard_of.labels(name).set(counts.get(f"{_HEARD}{name}", 0) if kept else math.nan)
 
     async def watch(self) -> None:
         """Show it again and again."""

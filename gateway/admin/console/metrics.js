@@ -9,9 +9,10 @@ export function total(series, name, wanted = {}) {
 }
 
 // Values by one label, summed over the others.
-export function byLabel(series, name, label) {
+// What several workers tell is added up, unless it is to be joined in another way.
+export function byLabel(series, name, label, join = (one, other) => one + other) {
   const sums = new Map();
-  for (const one of series) if (one.name === name) sums.set(one.labels[label], (sums.get(one.labels[label]) ?? 0) + one.value);
+  for (const one of series) if (one.name === name) sums.set(one.labels[label], join(sums.get(one.labels[label]) ?? 0, one.value));
   return [...sums].filter(([, value]) => value > 0).sort(([, one], [, other]) => other - one);
 }
 

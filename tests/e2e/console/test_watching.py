@@ -26,6 +26,7 @@ def test_what_goes_on_is_seen(gateway: Gateway, console: Page) -> None:
     expect(console.locator(".session").first).to_contain_text("OMA DM session")
     visit(console, "#/overview")
     expect(console.get_by_label("OMA DM sessions").locator(".figure")).to_have_text(re.compile("^[1-9]"))
+    expect(console.get_by_label("Last contact").get_by_role("link")).to_have_attribute("href", re.compile("seen%3E7d"))
     expect(console.get_by_label("What went wrong last")).to_contain_text("status 405 command not allowed")
     visit(console, "#/events")
     console.get_by_label("Filter by kind, subscriber or detail").fill("value.refused alice Timer_T2")

@@ -9,7 +9,7 @@ const SHOWN_FAILURES = 12;
 const FAILURES = /refused|failed|drifted|quarantined|expired|stranger/;
 
 // What is counted: a name, the counter, the labels that are good and bad, and the screen with what is behind it. What is
-// `counted` from time to time has no rate.
+// `counted` from time to time has no rate, and each worker tells the same of it.
 const TILES = [
   { name: "OMA DM sessions", metric: "mogate_dm_sessions_total", good: { result: "ok" }, label: "result", behind: ["live", { filter: "OMA DM" }] },
   { name: "RCC.14 documents", metric: "mogate_acs_documents_total", good: {}, label: "kind", behind: ["live", { filter: "RCC.14" }] },
@@ -17,7 +17,8 @@ const TILES = [
   { name: "Proofs of identity", metric: "mogate_acs_proofs_total", good: { result: ["accepted", "challenged"] }, label: "result", behind: ["events", { filter: "auth.failed" }] },
   { name: "One-time passwords", metric: "mogate_otp_total", good: { stage: ["sent", "verified"] }, label: "stage", behind: ["events", { filter: "otp." }] },
   { name: "Pushes", metric: "mogate_push_total", good: { result: ["accepted", "delivered"] }, label: "result", behind: ["messaging", {}] },
-  { name: "RCC.14 clients", metric: "mogate_acs_devices_by_config_version", counted: true, good: { version: ["current"] }, label: "version", behind: ["devices", {}] },
+  { name: "RCC.14 clients", metric: "mogate_acs_devices_by_config_version", counted: "by the configuration they hold", good: { version: ["current"] }, label: "version", behind: ["devices", {}] },
+  { name: "Last contact", metric: "mogate_devices_by_last_contact", counted: "by the time within which they were heard of", label: "within", behind: ["devices", { match: "seen>7d" }] },
 ];
 
 // What is asked for: the counters of the tiles, and what health is read from.
@@ -38,11 +39,12 @@ export function Overview() {
 }
 
 function Tile({ of: { name, metric, counted, good, goodCode, label, behind: [screen, query] }, series }) {
-  const all = byLabel(series, metric, label);
+  const all = byLabel(series, metric, label, counted ? Math.max : undefined);
   const sum = all.reduce((total_, [, value]) => total_ + value, 0);
-  const fine = goodCode ? all.filter(([code]) => goodCode.test(code)).reduce((total_, [, value]) => total_ + value, 0) : total(series, metric, good);
+  const among = (isGood) => all.filter(([value]) => isGood(value)).reduce((total_, [, value]) => total_ + value, 0);
+  const fine = goodCode ? among((code) => goodCode.test(code)) : counted ? among((value) => !good || good[label].includes(value)) : total(series, metric, good);
   const rates = counted ? [] : ratesOf(metric, {});
-  const since = counted ? "by the configuration they hold" : "since the gateway started";
+  const since = counted ? `${counted}; counted four times an hour` : "since the gateway started";
   return html`<section class="panel tile" aria-label=${name}>
     <h2><a href=${to([screen], query)}>${name}</a></h2>
     <p class="figure">${sum.toLocaleString("en")} ${sum > 0 && fine < sum && html`<${Badge} tone="warn">${((100 * fine) / sum).toFixed(1)} % good<//>`}</p>

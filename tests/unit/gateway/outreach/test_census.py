@@ -1,4 +1,4 @@
-"""How many RCC.14 devices hold what they are to hold."""
+"""How many RCC.14 devices hold what they are to hold, and when devices were heard of."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from gateway.fleet.device import Device, Rcc14State
 from gateway.fleet.subscriber import Subscriber
 from gateway.observe import metrics
-from gateway.outreach.census import COUNT_SECONDS, Census, standing
+from gateway.outreach.census import COUNT_SECONDS, Census, contact, standing
 from gateway.store.protocol import PutDevice, PutSubscriber
 from gateway.store.sqlite import SqliteStore
 
@@ -33,6 +33,18 @@ def test_a_device_without_a_client_does_not_count() -> None:
     assert standing(Device(id="a.1")) is None
 
 
+@pytest.mark.parametrize(
+    ("ago", "shown"),
+    [
+        (None, "never"), (timedelta(minutes=-5), "hour"), (timedelta(minutes=59), "hour"), (timedelta(hours=1), "day"),
+        (timedelta(days=6), "week"), (timedelta(days=29), "month"), (timedelta(days=30), "older"),
+    ],
+)  # fmt: skip
+def test_a_device_was_heard_of_within_some_time(ago: timedelta | None, shown: str) -> None:
+    """One whose clock, or whose server's, was ahead was heard of just now."""
+    assert contact(None if ago is None else NOW - ago, NOW) == shown
+
+
 async def test_what_one_process_counts_all_show(tmp_path: Path) -> None:
     """The figures are in the store; when nobody counts any more they are not shown for true."""
     store = SqliteStore.open(tmp_path / "store.sqlite")
@@ -48,10 +60,15 @@ async def test_what_one_process_counts_all_show(tmp_path: Path) -> None:
                     )
                 ),
             )
+        store.touch("s0.1", now - timedelta(days=2))
+        store.touch("s1.1", now)
         await Census(store, lambda: now).take()
         other = Census(store, lambda: now)
         await other.show()
         assert (_shown("current"), _shown("behind"), _shown("ahead")) == (2, 1, 0)
+        assert {within: _heard(within) for within in metrics.CONTACTS if _heard(within)} == {
+            "hour": 1, "week": 1, "never": 1,
+        }  # fmt: skip
         now += timedelta(seconds=4 * COUNT_SECONDS)
         await other.show()
         assert math.isnan(_shown("current"))
@@ -61,5 +78,11 @@ async def test_what_one_process_counts_all_show(tmp_path: Path) -> None:
 
 def _shown(version: str) -> float:
     value = metrics.registry.get_sample_value("mogate_acs_devices_by_config_version", {"version": version})
+    assert value is not None
+    return value
+
+
+def _heard(within: str) -> float:
+    value = metrics.registry.get_sample_value("mogate_devices_by_last_contact", {"within": within})
     assert value is not None
     return value
