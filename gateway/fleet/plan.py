@@ -125,10 +125,14 @@ def _desired_tree(desired: Iterable[tuple[DesiredMo, tuple[str, ...]]]) -> Manag
 
 
 def _reported_tree(mirror: Mirror, uris: Sequence[str], roots: Iterable[Uri]) -> ManagementTree:
-    """What the device is known to hold at and below the roots; ``uris`` are those of the mirror, sorted."""
+    """What the device is known to hold at and below the roots, and the nodes above that it is known to have.
+
+    ``uris`` are those of the mirror, sorted.
+    """
     tree = ManagementTree()
-    for root in map(str, roots):
-        for uri in (root, *_within(uris, root)):
+    for root in roots:
+        above = [str(Uri(root[:depth])) for depth in range(1, len(root))]
+        for uri in (*above, str(root), *_within(uris, str(root))):
             fact = mirror.facts.get(uri)
             if fact is not None and fact.exists:
                 tree.record(Uri.parse(uri), fact.effective, Format.parse(fact.format), fact.type)

@@ -25,6 +25,7 @@ OMADM: dict[str, Any] = {
     "up_to_date": False,
     "last_session_at": None,
     "refused_verbs": ["list", "Copy"],
+    "spared_verbs": ["Atomic"],
     "uri_limits": {"depth": 3, "total": 0, "segment": 18},
 }
 
@@ -88,12 +89,13 @@ def test_a_refusal_stands_out() -> None:
     lines = report.device(DEVICE | {"omadm": OMADM, "leaves": [LEAF, held]}).splitlines()
     assert lines[0] == "device ann.1 of subscriber ann   IMEI -   Acme B7"
     assert lines[1] == "OMA DM   IMEI:1   not up to date   last session never"
-    assert lines[2:5] == [
+    assert lines[2:6] == [
         "  its URIs are bounded: depth 3, segment 18",
         "  it does not know: list, Copy",
+        "  others of its model do not: Atomic",
         "  REFUSED  ims/T1  405 command not allowed",
     ]
-    assert [line.split() for line in lines[5:]] == [
+    assert [line.split() for line in lines[6:]] == [
         ["node", "wanted", "held", "answer", "standing"],
         ["ims/T1", "2000", "1000", "405", "command", "not", "allowed", "refused"],
         ["ims/T2", "x" * 43 + "…", "-", "-", "pending"],

@@ -98,6 +98,18 @@ def test_an_absent_mo_is_added_parents_first() -> None:
     assert next_of(answered(mirror, VALUES, {})) == []
 
 
+@pytest.mark.parametrize("above", [200, 418])
+def test_what_an_mo_is_below_is_added_once(above: int) -> None:
+    """Whether it is there or has just been added: that the MO itself is refused does not bring it up again."""
+    mo = want(VALUES, "./Vendor/Acme/IMS")
+    (get,) = plan([mo], EMPTY, STATE, (), NOW)
+    mirror = EMPTY.acknowledged([(get, 404)], NOW)
+    first = plan([mo], mirror, STATE, (), NOW)
+    assert told(first)[:3] == ["Add ./Vendor", "Add ./Vendor/Acme", "Add ./Vendor/Acme/IMS"]
+    answers = [(one, above if one.uri in ("./Vendor", "./Vendor/Acme") else 405) for one in first]
+    assert plan([mo], mirror.sent(first, NOW).acknowledged(answers, NOW), STATE, (), NOW) == ()
+
+
 @pytest.mark.parametrize(
     ("desired", "operations"),
     [
