@@ -52,6 +52,9 @@ MAX_RESTARTS = 2
 MAX_READS = 10_000
 """Most nodes the Results of one package may name; a device that reports more is cut off."""
 
+MAX_MESSAGES = 5000
+"""Most messages of one session: a large package in small parts takes some hundreds, one without end all there is."""
+
 _STARTS = (AlertCode.SERVER_INITIATED, AlertCode.CLIENT_INITIATED)
 _REFUSALS = (StatusCode.INVALID_CREDENTIALS, StatusCode.MISSING_CREDENTIALS)
 
@@ -209,6 +212,8 @@ def receive(
     last = session.client_msg_id + (peer.max_failures if session.every_message else 1)
     if not session.client_msg_id < header.msg_id <= last:
         return _break_off(session, message, StatusCode.BAD_REQUEST)
+    if header.msg_id > MAX_MESSAGES:
+        return _break_off(session, message, StatusCode.TOO_LARGE)
     session = replace(session, server_msg_id=max(session.server_msg_id, header.msg_id - 1))
     return _listen(session, message, peer, challenge, nonce, offer)
 

@@ -26,7 +26,7 @@ from omadm_playbook import (
 
 from adapters.omadm import codec
 from adapters.omadm.messages import Alert, AnyCommand, Command, Item, Results, SyncML
-from adapters.omadm.session import MAX_READS, Peer, receive, respond
+from adapters.omadm.session import MAX_MESSAGES, MAX_READS, Peer, receive, respond
 from adapters.omadm.session_record import Session, decode_session, encode_session, remember
 from gateway.fleet.mirror import Read
 from gateway.fleet.offer import Offer
@@ -156,6 +156,18 @@ def test_a_phone_that_reports_without_end_is_cut_off() -> None:
     book.hears(package_1(), [GET])
     flood = Results("3", "1", "4", tuple(Item(source=f"./A/{n}", data="") for n in range(MAX_READS + 1)))
     assert book.hears(message(2, flood)) == ["SyncHdr 2/0 413", "Alert 1223", "Final"]
+    assert book.session is not None
+    assert book.session.ended
+
+
+def test_a_session_without_end_is_cut_off() -> None:
+    """Two sides that never agree go on for so many messages and no longer."""
+    book = Playbook()
+    book.hears(package_1(), [GET])
+    assert book.session is not None
+    book.session = replace(book.session, client_msg_id=MAX_MESSAGES - 1)
+    assert book.hears(message(MAX_MESSAGES, answer(1, 4, 200, "Get")), [SET])[-1] == "Final"
+    assert book.hears(message(MAX_MESSAGES + 1)) == [f"SyncHdr {MAX_MESSAGES + 1}/0 413", "Alert 1223", "Final"]
     assert book.session is not None
     assert book.session.ended
 
