@@ -43,12 +43,12 @@ def among_others(mo: DesiredMo, mirror: Mirror) -> DesiredMo:
     What else the device has there is not touched: another access point is somebody else's.
     """
     among = mo.sought_at
-    key, start = _key_of(mo.definition), len(f"{among}/")
+    key, prefix = _key_of(mo.definition), f"{among}/"
     wanted = mo.values.get(key.name, "") if key else ""
     keys: dict[str, str | None] = {}
     for uri, fact in mirror.facts.items():
-        if fact.exists and uri.startswith(f"{among}/"):
-            name, _, leaf = uri[start:].partition("/")
+        if uri.startswith(prefix) and fact.exists:
+            name, _, leaf = uri.removeprefix(prefix).partition("/")
             keys.setdefault(name, None)
             if key is not None and leaf == key.name:
                 keys[name] = fact.effective
