@@ -129,13 +129,15 @@ def _reported_tree(mirror: Mirror, uris: Sequence[str], roots: Iterable[Uri]) ->
 
     ``uris`` are those of the mirror, sorted.
     """
-    tree = ManagementTree()
+    sought: dict[str, None] = {}
     for root in roots:
-        above = [str(Uri(root[:depth])) for depth in range(1, len(root))]
-        for uri in (*above, str(root), *_within(uris, str(root))):
-            fact = mirror.facts.get(uri)
-            if fact is not None and fact.exists:
-                tree.record(Uri.parse(uri), fact.effective, Format.parse(fact.format), fact.type)
+        down_to = [str(Uri(root[:depth])) for depth in range(1, len(root) + 1)]
+        sought |= dict.fromkeys((*down_to, *_within(uris, down_to[-1])))
+    tree = ManagementTree()
+    for uri in sought:
+        fact = mirror.facts.get(uri)
+        if fact is not None and fact.exists:
+            tree.record(Uri.parse(uri), fact.effective, Format.parse(fact.format), fact.type)
     return tree
 
 

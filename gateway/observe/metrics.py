@@ -299,7 +299,6 @@ build_info = Gauge("mogate_build_info", "The running build.", ["version", "commi
 
 VERSIONS = ("current", "behind", "ahead", "none", "unreported")
 CONTACTS = ("hour", "day", "week", "month", "older", "never")
-CONTACTS = ("hour", "day", "week", "month", "older", "never")
 JOB_KINDS = ("firmware", "software", "lock", "capability", "diagnostics", "inventory", "account", "wlan")
 BACKENDS = ("aaa", "openid", "bsf", "confirmation", "old_acs", "old_dm")
 OTP_STAGES = ("sent", "delivered", "failed", "verified", "wrong", "expired", "denied", "throttled")
@@ -414,7 +413,6 @@ KNOWN_LABELS: tuple[tuple[Counter | Histogram | Gauge, tuple[tuple[str, ...], ..
     ),
     (otp, tuple((stage,) for stage in OTP_STAGES)),
     (acs_devices, tuple((version,) for version in VERSIONS)),
-    (devices_heard_of, tuple((within,) for within in CONTACTS)),
     (devices_heard_of, tuple((within,) for within in CONTACTS)),
     (push_receipts, (("matched",), ("unknown",), ("unreadable",))),
     (push_seconds, (("submit",), ("dlr",), ("session",))),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from campaign_lab import COUNT, START, T1, TERMS, Lab
 from msgspec.structs import replace
 
-from gateway.fleet.campaign import CampaignState, Content, Target
+from gateway.fleet.campaign import Campaign, CampaignState, Content, Target
 from gateway.outreach.campaigns import SEARCH_AGAIN
 from gateway.store.protocol import PutSubscriber
 
@@ -27,7 +27,11 @@ async def test_devices_are_started_within_the_window_alone(lab: Lab) -> None:
     for day in range(2):
         lab.now = START + timedelta(days=day) + OPENS - timedelta(seconds=5)
         closed = lab.now + timedelta(minutes=2)
-        await lab.until(campaigns, made.id, lambda one, end=closed: lab.now > end)  # type: ignore[misc]
+
+        def is_over(_: Campaign, end: datetime = closed) -> bool:
+            return lab.now > end
+
+        await lab.until(campaigns, made.id, is_over)
     members = [member for _, member in await campaigns.members(made.id)]
     since = sorted(member.started_at - START - OPENS for member in members if member.started_at is not None)
     assert len(since) == COUNT

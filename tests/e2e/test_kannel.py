@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import pytest
 from aiohttp import web
@@ -135,29 +136,31 @@ async def test_kannel_passes_octets_on_as_they_are(kannel: tuple[str, Smsc]) -> 
 
 
 @pytest.fixture
-def own_centre(tmp_path: Path) -> Iterator[tuple[str, Path]]:
-    """The address of the sendsms of a Kannel with the centre that comes with it, and what that writes down."""
-    ports, heard = some_ports(), tmp_path / "centre.log"
-    with serving_kannel(tmp_path, BY_ITS_OWN, ports) as url, heard.open("w") as log:
-        centre = subprocess.Popen([FAKE_CENTRE, "-r", str(ports["smsc"]), "-m", "0", "1 2 text nop"], stderr=log)
-        try:
-            yield url, heard
-        finally:
-            centre.kill()
-            centre.wait(DEADLINE_SECONDS)
+def own_centre(tmp_path: Path) -> Iterator[tuple[str, IO[str]]]:
+    """The address of the sendsms of a Kannel with the centre that comes with it, and what that says."""
+    ports = some_ports()
+    with serving_kannel(tmp_path, BY_ITS_OWN, ports) as url:
+        command = [FAKE_CENTRE, "-r", str(ports["smsc"]), "-m", "0", "1 2 text nop"]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as centre:
+            assert centre.stderr is not None
+            try:
+                yield url, centre.stderr
+            finally:
+                centre.kill()
 
 
-async def test_kannels_own_centre_gets_what_was_pushed(own_centre: tuple[str, Path]) -> None:
+async def test_kannels_own_centre_gets_what_was_pushed(own_centre: tuple[str, IO[str]]) -> None:
     """Sender, number, header and octets, zero octets too."""
-    url, heard = own_centre
+    url, said = own_centre
     bearer = bearer_to(url)
     await sent(bearer, PUSH)
     await bearer.close()
-    ends = time.monotonic() + DEADLINE_SECONDS
-    while "Got message" not in heard.read_text():
-        assert time.monotonic() < ends
-        await asyncio.sleep(0.05)
-    assert "<12345 +15550100123 udh %06%05%04%0B%84%23%F0 data %01%06%FF%00>" in heard.read_text()
+
+    def heard() -> str:
+        return next((line for line in said if "Got message" in line), "")
+
+    message = await asyncio.wait_for(asyncio.to_thread(heard), DEADLINE_SECONDS)
+    assert "<12345 +15550100123 udh %06%05%04%0B%84%23%F0 data %01%06%FF%00>" in message
 
 
 async def test_kannel_brings_back_what_the_centre_said(kannel: tuple[str, Smsc]) -> None:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from gateway.errors import Conflict
 from gateway.fleet.device import Credential, Device, OmaDmState
-from gateway.learnt import LearntModels
+from gateway.learnt import LearntModels, Word
 from gateway.store.protocol import Store
 from gateway.store.sqlite import SqliteStore
 
@@ -76,12 +76,12 @@ async def test_two_that_learn_at_once_do_not_lose_a_word(store: Store) -> None:
     ("needed", "word", "lacking"), [(1, "has", ()), (1, "", ()), (3, "lacks", ("Copy",)), (0, "lacks", ("Copy",))]
 )
 async def test_an_operators_word_goes_before_what_was_learnt(
-    store: Store, needed: int, word: str, lacking: Sequence[str]
+    store: Store, needed: int, word: Word, lacking: Sequence[str]
 ) -> None:
     """That a model has it, that it lacks it, or that it be tried anew."""
     models = LearntModels(store, needed)
     await refuses(models, store, phone(1, "Copy"))
-    said = await models.say("acme", "a1", "Copy", word)  # type: ignore[arg-type]
+    said = await models.say("acme", "a1", "Copy", word)
     assert models.lacking(phone(9)) == tuple(lacking)
     itself = models.applied(phone(9, "Copy", "list")).omadm
     assert itself is not None
