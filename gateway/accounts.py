@@ -11,11 +11,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from gateway.fleet.account import Login
+from gateway.fleet.account import AUTH_TYPE_NAMES, Login, server_auth
 from gateway.fleet.device import (
     IMEI_DIGITS,
     SERIAL_DIGITS,
@@ -26,6 +27,7 @@ from gateway.fleet.device import (
     account_digest,
     format_imei,
 )
+from gateway.fleet.model import Model, model_of
 from gateway.fleet.reset import has_account
 from gateway.sealing import Sealer
 
@@ -48,13 +50,17 @@ def seal_login(sealer: Sealer, login: Login, *, in_clear: bool = False) -> Crede
 
 
 class Accounts:
-    """Makes and renews accounts; ``life_seconds`` is how long one is good for, ``server_id`` the gateway's name."""
+    """Makes and renews accounts; ``life_seconds`` is how long one is good for, ``server_id`` the gateway's name.
 
-    def __init__(self, sealer: Sealer, *, server_id: str, life_seconds: int) -> None:
+    ``models`` say how devices of theirs prove themselves with a first account, which is md5 for others.
+    """
+
+    def __init__(self, sealer: Sealer, *, server_id: str, life_seconds: int, models: Sequence[Model] = ()) -> None:
         self._sealer = sealer
         self._key = sealer.derive("omadm-account")
         self._server_id = server_id
         self._life = timedelta(seconds=life_seconds)
+        self._models = tuple(models)
 
     def variables(self, device: Device) -> dict[str, str]:
         """The variables of the device's newest account; none when the gateway did not make it, or there is none."""
@@ -66,8 +72,10 @@ class Accounts:
         return {
             "dm_client_name": client,
             "dm_client_secret": self._password(device.id, serial, "client"),
+            "dm_client_auth": AUTH_TYPE_NAMES[state.auth],
             "dm_server_name": server,
             "dm_server_secret": self._password(device.id, serial, "server"),
+            "dm_server_auth": AUTH_TYPE_NAMES[server_auth(state.auth)],
         }
 
     def _names(self, state: OmaDmState) -> tuple[str, str]:
@@ -95,7 +103,8 @@ class Accounts:
             seal_login(self._sealer, Login(server, self._password(device.id, serial, "server"))),
         )
         if state is None:
-            state = OmaDmState(loc_uri=loc_uri, client=pair.client, server=pair.server)
+            auth = model_of(self._models, device).auth or "md5"
+            state = OmaDmState(loc_uri=loc_uri, client=pair.client, server=pair.server, auth=auth)
         else:
             state = replace(state, pending=pair)
         return replace(device, omadm=replace(state, account_serial=serial, account_made_at=now))

@@ -214,7 +214,9 @@ async def running(
             settings.rcc14.token_seconds,
             settings.rcc14.terms.edition if settings.rcc14.terms else "",
         )
-        accounts = Accounts(sealer, server_id=settings.omadm.server_id, life_seconds=settings.omadm.account_seconds)
+        accounts = Accounts(
+            sealer, server_id=settings.omadm.server_id, life_seconds=settings.omadm.account_seconds, models=models
+        )
         ims = ImsCredentials(sealer)
         documents = Documents(configuration.mapping, service, accounts, ims, settings=settings.rcc14, terms=terms)
         load = Load(max_in_flight=settings.load.max_in_flight, max_lag_seconds=settings.load.max_lag_seconds)

@@ -48,13 +48,18 @@ class Account(NamedTuple):
 
     @property
     def server_auth(self) -> AuthType:
-        """How the server proves itself: it never sends a password, even where the device may."""
-        return "md5" if self.auth == "basic" else self.auth
+        """How the server proves itself to the device."""
+        return server_auth(self.auth)
 
     @property
     def port(self) -> int:
         """The TCP port of the address."""
         return port_of(self.address)
+
+
+def server_auth(auth: AuthType) -> AuthType:
+    """How the server proves itself where the device does so by ``auth``: never by a password, even if that may."""
+    return "md5" if auth == "basic" else auth
 
 
 def port_of(address: str) -> int:

@@ -23,7 +23,7 @@ from gateway.fleet.secret import is_secret
 from gateway.fleet.selection import Layer, Node, Selection, Source, Stratum, merge
 from gateway.fleet.subscriber import Overrides, Subscriber
 from gateway.fleet.toml_lines import key_lines, line_of
-from gateway.fleet.variables import GIVEN, escape, fill, slots
+from gateway.fleet.variables import CHOICES, GIVEN, escape, fill, parse_template, slots
 from gateway.mo.catalogue import Catalogue, Severity, check_value
 from gateway.mo.definition import UNNAMED, Definition, Permitted
 from gateway.tree.format import Format
@@ -440,10 +440,13 @@ def _template(definition: Definition, stated: object) -> tuple[str, str]:
     if not slots(text):
         literal, warning = _literal(definition, fill(text, {}))
         return escape(literal), warning
-    if definition.format not in _TEXT_FORMATS or definition.permitted != Permitted():
-        raise ValueError("may not have variables: only a node that takes any text may")
     _check_characters(text)
-    return text, ""
+    if definition.format in _TEXT_FORMATS and definition.permitted == Permitted():
+        return text, ""
+    choices = CHOICES.get(text.strip("{}"), ()) if len(parse_template(text)) == 1 else ()
+    if not choices:
+        raise ValueError("may not have variables: only a node that takes any text may")
+    return text, next(filter(None, [_literal(definition, choice)[1] for choice in choices]), "")
 
 
 def _literal(definition: Definition, text: str) -> tuple[str, str]:

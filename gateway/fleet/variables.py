@@ -11,14 +11,21 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from gateway.fleet.account import AUTH_TYPE_NAMES, server_auth
 from gateway.fleet.device import Device, sim_of
 from gateway.fleet.mnc import mnc_digits
 from gateway.fleet.subscriber import Subscriber
 
 _BRACES = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_]*)\}|[{}]")
 
-ACCOUNT = frozenset({"dm_client_name", "dm_client_secret", "dm_server_name", "dm_server_secret"})
+ACCOUNT = frozenset(f"dm_{side}_{what}" for side in ("client", "server") for what in ("name", "secret", "auth"))
 """The variables of a device's OMA DM account. They are secrets: only a document on its way to the device has them."""
+
+CHOICES = {
+    "dm_client_auth": tuple(AUTH_TYPE_NAMES.values()),
+    "dm_server_auth": tuple(AUTH_TYPE_NAMES[server_auth(auth)] for auth in AUTH_TYPE_NAMES),
+}
+"""Variables that have one of few values: they may fill a node whole that permits all of those."""
 
 IMS_CREDENTIAL = frozenset({"ims_username", "ims_realm", "ims_password"})
 """The variables of a device's Digest credential for IMS; as those of an account, they are in documents alone."""

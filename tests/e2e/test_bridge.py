@@ -6,7 +6,7 @@ import asyncio
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from live_gateway import CONFIG, Gateway
@@ -25,11 +25,11 @@ ServerID = "mogate"
 Name = "Example Mobile"
 "AppAddr/1/Addr" = "{address}"
 "AppAuth/1/AAuthLevel" = "CLCRED"
-"AppAuth/1/AAuthType" = "DIGEST"
+"AppAuth/1/AAuthType" = "{{dm_client_auth}}"
 "AppAuth/1/AAuthName" = "{{dm_client_name}}"
 "AppAuth/1/AAuthSecret" = "{{dm_client_secret}}"
 "AppAuth/2/AAuthLevel" = "SRVCRED"
-"AppAuth/2/AAuthType" = "DIGEST"
+"AppAuth/2/AAuthType" = "{{dm_server_auth}}"
 "AppAuth/2/AAuthName" = "{{dm_server_name}}"
 "AppAuth/2/AAuthSecret" = "{{dm_server_secret}}"
 """
@@ -72,8 +72,9 @@ def account_in(values: dict[str, str]) -> DemoPhone:
 
 
 def session(phone: DemoPhone, values: dict[str, str], state: Path) -> dict[str, Any]:
-    """One OMA DM session to where the document says."""
-    return asyncio.run(run_session(phone, values[W7 + "APPADDR/ADDR"], state)).as_json()
+    """One OMA DM session to where the document says, in which the phone proves itself as that says."""
+    auth: Literal["md5", "mac"] = "mac" if values[W7 + "APPAUTH/AAUTHTYPE"] == "HMAC" else "md5"
+    return asyncio.run(run_session(phone, values[W7 + "APPADDR/ADDR"], state, auth=auth)).as_json()
 
 
 def test_one_document_leads_to_the_other_protocol(gateway: Gateway, tmp_path: Path) -> None:
@@ -106,6 +107,22 @@ def test_one_document_leads_to_the_other_protocol(gateway: Gateway, tmp_path: Pa
         assert secret not in gateway.log()
         assert secret not in gateway.run("explain", "alice", "--device", "alice.2")
         assert secret not in gateway.run("render", "alice", "--device", "alice.2")
+
+
+def test_the_account_is_made_for_the_model(gateway: Gateway, tmp_path: Path) -> None:
+    """A phone whose model proves itself by auth-MAC gets an account that says so, and it and the gateway prove
+    themselves to each other in that way.
+
+    Spec: OMA-SUP-ac_w7_dm-V1_0 (AAUTHTYPE); OMA-TS-DM_Security-V1_2 5.4
+    """
+    gateway.stop()
+    gateway.environment |= {"MOGATE_OMADM__MODELS__0__MODEL": "*", "MOGATE_OMADM__MODELS__0__AUTH": "mac"}
+    gateway.start()
+    values = gateway.json("simulate", "rcc14")["values"]
+    assert (values[W7 + "APPAUTH/AAUTHTYPE"], values[W7 + "APPAUTH#2/AAUTHTYPE"]) == ("HMAC", "HMAC")
+    done = session(account_in(values), values, tmp_path / "phone.json")
+    assert (done["result"], done["facts"]["server_authenticated"]) == ("ok", True)
+    assert gateway.api("GET", "/devices/alice.2")["omadm"]["auth"] == "mac"
 
 
 def test_an_account_past_its_life_is_replaced(gateway: Gateway, tmp_path: Path) -> None:

@@ -8,7 +8,9 @@ import pytest
 from msgspec.structs import replace
 
 from gateway.accounts import CREDENTIAL_PURPOSE, Accounts, loc_uri_of
-from gateway.fleet.device import Credential, Device, OmaDmState, account_digest
+from gateway.fleet.account import AUTH_TYPE_NAMES
+from gateway.fleet.device import AuthType, Credential, Device, OmaDmState, account_digest
+from gateway.fleet.model import Model
 from gateway.sealing import Sealer
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -63,6 +65,26 @@ def test_an_account_that_somebody_made_is_left_alone() -> None:
     assert ordered is not None
     device = Device(id="a.1", imei=DEVICE.imei, omadm=replace(ordered, account_made_at=None))
     assert ACCOUNTS.variables(device) == {}
+
+
+@pytest.mark.parametrize(
+    ("auth", "client", "server"),
+    [(None, "DIGEST", "DIGEST"), ("md5", "DIGEST", "DIGEST"), ("basic", "BASIC", "DIGEST"), ("mac", "HMAC", "HMAC")],
+)
+def test_an_account_is_for_the_way_its_model_proves_itself(auth: AuthType | None, client: str, server: str) -> None:
+    """What the document says is what the device is challenged with, and stays so when the account is renewed.
+
+    Spec: OMA-TS-DM_StdObj-V1_2 5.3 (AAuthType)
+    """
+    accounts = Accounts(SEALER, server_id="mogate", life_seconds=100, models=[Model(manufacturer="Ac*", auth=auth)])
+    device = accounts.renewed(replace(DEVICE, manufacturer="Acme"), NOW)
+    variables = accounts.variables(device)
+    assert (variables["dm_client_auth"], variables["dm_server_auth"]) == (client, server)
+    assert device.omadm is not None
+    assert AUTH_TYPE_NAMES[device.omadm.auth] == client
+    changed = Accounts(SEALER, server_id="mogate", life_seconds=100)
+    assert changed.variables(changed.renewed(device, NOW))["dm_client_auth"] == client
+    assert accounts.variables(accounts.renewed(DEVICE, NOW))["dm_client_auth"] == "DIGEST"
 
 
 @pytest.mark.parametrize(

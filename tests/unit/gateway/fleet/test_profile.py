@@ -12,6 +12,8 @@ from gateway.fleet.profile import Profile, ProfileSet, check_override, load_prof
 from gateway.fleet.selection import Layer, Node, Selection, content_digest
 from gateway.fleet.subscriber import Subscriber
 from gateway.mo.catalogue import Catalogue
+from gateway.mo.definition import Definition, ManagementObject, Permitted
+from gateway.tree.format import Format
 
 SUBSCRIBER = Subscriber(id="s", imsis=("001010123456789",), tenant="t", plan="gold", groups=("a", "b"))
 DEVICE = Device(id="s.1", imei="001015000000015", manufacturer="Acme", model="A1Pro")
@@ -126,6 +128,26 @@ def test_refused(parse: Callable[[str], Profile], source: str, line: int | None,
     fault = caught.value
     assert (fault.file, fault.line, fault.key) == ("profiles/test.toml", line, key)
     assert says in fault.reason
+
+
+def test_a_variable_of_few_values_may_fill_a_node_that_permits_them() -> None:
+    """All of them, and the whole node: any other variable there could be anything."""
+    types = Permitted(tuple((text, "") for text in ("BASIC", "DIGEST", "HMAC")))
+    digest = Permitted((("DIGEST", ""),))
+    leaves = tuple(
+        Definition(name, (Format.CHR,), permitted=permitted) for name, permitted in (("Type", types), ("Other", digest))
+    )
+    root = Definition("", (Format.NODE,), children=leaves)
+    catalogue = Catalogue([ManagementObject("account", "", root)])
+
+    def stated(path: str, text: str) -> Profile:
+        return parse_profile(f'{HEAD}[mo.account]\n{path} = "{text}"\n', "profiles/test.toml", catalogue)
+
+    values = stated("Type", "{dm_client_auth}").content.values
+    assert values[Node("account", "Type")].template == "{dm_client_auth}"
+    for path, text in (("Other", "{dm_client_auth}"), ("Type", "{dm_client_auth}X"), ("Type", "{dm_client_name}")):
+        with pytest.raises(ConfigError, match=r"DIGEST|variables"):
+            stated(path, text)
 
 
 @pytest.mark.parametrize(
