@@ -361,8 +361,9 @@ async def running(
             permit=lambda read: rollouts.check(_profiles_of(read)),
         )  # fmt: skip
         campaigns = Campaigns(
-            store, service, inventory, jobs, reachings, background, now, rollouts, served=lambda: reload.digest
-        )
+            store, service, inventory, jobs, reachings, background, now, rollouts, served=lambda: reload.digest,
+            needs_approval=settings.admin.campaign_approval == "required",
+        )  # fmt: skip
         publishing = Publishing(
             store,
             service,

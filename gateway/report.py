@@ -270,6 +270,9 @@ def campaign(found: Mapping[str, Any]) -> str:
     """A campaign: a line for it, one for each group, and one for each code that devices failed with."""
     lines = [f"campaign {found['id']}  {found['name']}  {found['state']}  {found['total']} devices"]
     lines += [f"  {found['why']}"] if found["why"] else []
+    lines += [f"  made by {', '.join(found['authors'])}"] if found["authors"] else []
+    if (said := found["approval"]) and said["granted"]:
+        lines.append(f"  approved by {said['by']} at {said['at']}{said['reason'] and ': '}{said['reason']}")
     lines += [f"  has looked as far as subscriber {found['searched_to']}"] if found["searched_to"] else []
     for number, group in enumerate(found["groups"], 1):
         states = ("pending", "started", "ok", "failed", "skipped", "undone")

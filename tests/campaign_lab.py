@@ -78,6 +78,7 @@ class Lab(WallClock):
         self.store = store
         self.packages = packages
         self.files = profiles("2000")
+        self.needs_approval = False
         self.service, self.rollouts = self.serve(store)
         self.running: list[Background] = []
         self.reachings: list[Reachings] = []
@@ -115,7 +116,10 @@ class Lab(WallClock):
             store, inventory, Packages(self.packages), accounts, sealer, key=b"k", roots={},
             package_url="http://p", clock=self.clock,
         )  # fmt: skip
-        campaigns = Campaigns(store, service, inventory, jobs, reachings, background, self.clock, rollouts)
+        campaigns = Campaigns(
+            store, service, inventory, jobs, reachings, background, self.clock, rollouts,
+            needs_approval=self.needs_approval,
+        )  # fmt: skip
         background.start()
         self.running.append(background)
         return campaigns

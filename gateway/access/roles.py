@@ -29,6 +29,7 @@ RESOURCES = {
     "files": "profiles, mappings, DDFs, rules and certificates as they are on disk, to be taken up (write)",
     "settings": "how the gateway is set up, and which processes serve (read)",
     "campaigns": "campaigns",
+    "approvals": "campaigns of others, to be let begin or rejected where they need that (write)",
     "shadow": "what another server answers, beside what this gateway would",
     "webhooks": "webhooks",
     "detections": "sightings of subscribers in devices",
@@ -76,7 +77,9 @@ PERMISSIONS = {
         "write",
         "subscribers devices operations packages profiles files campaigns detections registrations shadow",
     ),
-    Role.NOC: _VIEWER | _all("read", "trace changes webhooks settings") | _all("write", "trace files campaigns shadow"),
+    Role.NOC: _VIEWER
+    | _all("read", "trace changes webhooks settings")
+    | _all("write", "trace files campaigns approvals shadow"),
     Role.ADMIN: EVERYTHING,
 }
 """What each role may do."""

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gateway.admin.devices import operation_of
-from gateway.admin.models.campaigns import CampaignView, CampaignWindow, GroupView, MemberView, NewCampaign
+import msgspec
+
+from gateway.admin.devices import operation_of, operation_view
+from gateway.admin.models.campaigns import (
+    ApprovalView,
+    CampaignChange,
+    CampaignView,
+    CampaignWindow,
+    GroupView,
+    MemberView,
+    NewCampaign,
+)
 from gateway.admin.routes import MAX_LISTED, Call, Route
 from gateway.errors import ConfigError
 from gateway.fleet.campaign import Campaign, Content, Group, Member, MemberState, Target
@@ -32,6 +42,10 @@ class CampaignRoutes:
             ("stop", self.stop_campaign, "End a campaign; devices that were not started never are"),
             ("undo", self.undo_campaign, "Give every device of a campaign that was started what it had"),
         )
+        deciding = (
+            ("approve", self.approve_campaign, "Let a campaign of somebody else begin, or go on after a change"),
+            ("reject", self.reject_campaign, "End a campaign of somebody else before it begins; X-Reason says why"),
+        )
         return (
             Route(
                 "POST", "/campaigns", self.create_campaign, "Begin a campaign",
@@ -46,6 +60,11 @@ class CampaignRoutes:
                 gives=CampaignView, watch_seconds=_WATCH_SECONDS,
             ),
             Route(
+                "PATCH", "/campaigns/{id}", self.change_campaign,
+                "Go on with other terms; where campaigns need approval, once there is another",
+                takes=CampaignChange, gives=CampaignView,
+            ),
+            Route(
                 "GET", "/campaigns/{id}/devices", self.list_members, "Devices of a campaign in their order",
                 gives=MemberView, many=True,
                 query=paging | {
@@ -56,6 +75,13 @@ class CampaignRoutes:
             *(
                 Route("POST", f"/campaigns/{{id}}/{name}", handler, summary, gives=CampaignView)
                 for name, handler, summary in steering
+            ),
+            *(
+                Route(
+                    "POST", f"/campaigns/{{id}}/{name}", handler, summary,
+                    gives=CampaignView, needs="approvals:write",
+                )
+                for name, handler, summary in deciding
             ),
         )  # fmt: skip
 
@@ -81,14 +107,29 @@ class CampaignRoutes:
             after_success=body.after_success,
             on_error=body.on_error,
             rate_per_minute=body.rate_per_minute,
-            window=(body.window.begin.isoformat(), body.window.end.isoformat(), body.window.timezone)
-            if body.window
-            else None,
+            window=_window_of(body.window),
             device_deadline_seconds=body.device_deadline_seconds,
             retries=body.retries,
             begins_paused=body.paused,
+            authors=(call.caller.name,),
         )
         return campaign_view(campaign)
+
+    async def change_campaign(self, call: Call) -> CampaignView:
+        """Change the terms that are named."""
+        body: CampaignChange = call.body
+        terms = {name: getattr(body, name) for name in body.model_fields_set}
+        if "window" in terms:
+            terms["window"] = _window_of(body.window)
+        return campaign_view(await self._campaigns.change(call.path["id"], call.caller.name, **terms))
+
+    async def approve_campaign(self, call: Call) -> CampaignView:
+        """Let it begin."""
+        return campaign_view(await self._campaigns.approve(call.path["id"], call.caller.name, call.reason))
+
+    async def reject_campaign(self, call: Call) -> CampaignView:
+        """End it before it begins."""
+        return campaign_view(await self._campaigns.reject(call.path["id"], call.caller.name, call.reason))
 
     async def list_campaigns(self, call: Call) -> Sequence[CampaignView]:
         """A page of campaigns."""
@@ -140,6 +181,10 @@ class CampaignRoutes:
         return campaign_view(await self._campaigns.undo(call.path["id"]))
 
 
+def _window_of(window: CampaignWindow | None) -> tuple[str, str, str] | None:
+    return (window.begin.isoformat(), window.end.isoformat(), window.timezone) if window else None
+
+
 def campaign_view(campaign: Campaign) -> CampaignView:
     """A campaign for the API."""
     content = campaign.content
@@ -155,11 +200,13 @@ def campaign_view(campaign: Campaign) -> CampaignView:
     ]
     fields = (
         "id", "name", "why", "total", "created_at", "ended_at", "next_start_at", "rate_per_minute",
-        "searched_at", "device_deadline_seconds", "retries",
+        "searched_at", "device_deadline_seconds", "retries", "needs_approval",
     )  # fmt: skip
     return CampaignView(
         **{name: getattr(campaign, name) for name in fields},
         state=campaign.state.value,
+        authors=list(campaign.authors),
+        approval=ApprovalView(**msgspec.structs.asdict(campaign.approval)) if campaign.approval else None,
         after_success=campaign.after_success,
         on_error=campaign.on_error,
         values=content.values,
@@ -175,6 +222,7 @@ def campaign_view(campaign: Campaign) -> CampaignView:
         if campaign.window
         else None,
         operations=len(content.operations),
+        asks=list(map(operation_view, content.operations)),
         can_be_undone=content.can_be_undone,
         cannot_undo=content.without_way_back,
         searched_to=campaign.cursor,

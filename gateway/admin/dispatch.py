@@ -126,7 +126,7 @@ class Dispatcher:
             action=route.handler.__name__,
             path=request.path,
             subject=next(iter(request.match_info.values()), ""),
-            reason=request.headers.get(REASON_HEADER, "")[:MAX_REASON],
+            reason=_reason(request),
         )
         try:
             await self._admit(caller, route, request)
@@ -302,7 +302,11 @@ def _call(route: Route, request: web.Request, caller: Caller, body: Model | byte
     if unknown:
         known = ", ".join(route.query) or "none"
         raise ConfigError(f"there is no query parameter {', '.join(sorted(unknown))}; known: {known}")
-    return Call(request.match_info, request.query, body, caller)
+    return Call(request.match_info, request.query, body, caller, _reason(request))
+
+
+def _reason(request: web.Request) -> str:
+    return request.headers.get(REASON_HEADER, "")[:MAX_REASON]
 
 
 def _checked(model: type[Model] | str, octets: bytes) -> Model | bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 from gateway.access.roles import SECRETS
 from gateway.admin.models.campaigns import CampaignGroup
@@ -70,7 +71,7 @@ class PublishingRoutes:
             affected = await self._publishing.preview()
         else:
             calls = Calls(body.within_seconds, _groups(body.groups))
-            waits = _waits(body)
+            waits = _waits(body, call)
             if body.by_groups:
                 affected, campaign = await self._publishing.roll_out(
                     calls, after_success=body.after_success, on_error=body.on_error, **waits
@@ -94,7 +95,7 @@ class PublishingRoutes:
         body: NewEdition = call.body
         calls = Calls(body.within_seconds if body.call else None, _groups(body.groups))
         applied = await self._publishing.apply(
-            body.profiles, body.plan, calls, allow_deletions=body.allow_deletions, **_waits(body)
+            body.profiles, body.plan, calls, allow_deletions=body.allow_deletions, **_waits(body, call)
         )
         return _view(*applied)
 
@@ -109,8 +110,12 @@ class PublishingRoutes:
         return EditionFiles(edition=edition_of(texts), profiles=shown)
 
 
-def _waits(body: NewPublication | NewEdition) -> dict[str, int]:
-    return {"device_deadline_seconds": body.device_deadline_seconds, "retries": body.retries}
+def _waits(body: NewPublication | NewEdition, call: Call) -> dict[str, Any]:
+    return {
+        "device_deadline_seconds": body.device_deadline_seconds,
+        "retries": body.retries,
+        "authors": (call.caller.name,),
+    }
 
 
 def _groups(groups: Sequence[CampaignGroup]) -> list[Group]:

@@ -35,13 +35,15 @@ class Upload(NamedTuple):
 class Call(NamedTuple):
     """One request, taken apart and checked: names from the path, the query, and the body as ``Route.takes``.
 
-    The body is octets where ``Route.takes`` is a media type, and an ``Upload`` where it ``uploads``.
+    The body is octets where ``Route.takes`` is a media type, and an ``Upload`` where it ``uploads``. ``reason`` is what
+    the caller said it is for.
     """
 
     path: Mapping[str, str]
     query: Mapping[str, str]
     body: Any
     caller: Caller
+    reason: str = ""
 
     def number(self, name: str, default: int) -> int:
         """A query parameter that is a whole number. Raises: ConfigError when it is none."""

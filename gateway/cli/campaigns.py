@@ -157,6 +157,26 @@ def list_() -> tuple[object, str]:
     return found, "\n".join(map(report.campaign, found)) or "there is no campaign"
 
 
+@campaign.command("change")
+@click.argument("id_", metavar="ID")
+@click.option("--rate", "rate_per_minute", type=click.FloatRange(0.001), help="Devices a minute.")
+@click.option("--window", metavar="HH:MM-HH:MM[@ZONE]", help="The hours at which devices are started; empty for any.")
+@click.option(
+    "--deadline", "device_deadline_seconds", type=click.IntRange(1), metavar="SECONDS", help="For each device."
+)
+@click.option("--retries", type=click.IntRange(0, 10), help="Of a device that failed.")
+@click.option("--after-success", type=click.Choice(["next", "pause"]), help="What follows when a group is done.")
+@click.option("--on-error", type=click.Choice(["pause", "stop", "undo"]), help="What to do when too many fail.")
+@printing
+def change(id_: str, **given: Any) -> tuple[object, str]:
+    """Go on with other terms, once somebody else approved them where campaigns need that."""
+    terms = {name: value for name, value in given.items() if value is not None}
+    if "window" in terms:
+        terms["window"] = _window(terms["window"])
+    made = api("PATCH", f"/campaigns/{segment(id_)}", body=terms)
+    return made, report.campaign(made)
+
+
 def _steering(name: str, help_: str) -> click.Command:
     @click.argument("id_", metavar="ID")
     @printing
@@ -173,6 +193,8 @@ for _name, _help in (
     ("next", "Open the next group now."),
     ("stop", "End it; devices that were not started never are."),
     ("undo", "Give every device that was started the values it had."),
+    ("approve", "Let a campaign that somebody else made begin, or go on after a change."),
+    ("reject", "End a campaign that somebody else made before it begins; `mogate --reason` says why."),
 ):
     campaign.add_command(_steering(_name, _help))
 

@@ -14,7 +14,7 @@ from typing import Literal
 import msgspec
 from msgspec.structs import replace
 
-from gateway.errors import ConfigError, Conflict
+from gateway.errors import ConfigError, Conflict, Forbidden
 from gateway.fleet.clocks import behind_since
 from gateway.fleet.operation import Operation
 from gateway.fleet.profile import check_match
@@ -26,18 +26,23 @@ PAGE_MEMBERS = 50
 
 
 class CampaignState(enum.StrEnum):
-    """Where a campaign stands. The last three are its ends; an end is left by undoing alone."""
+    """Where a campaign stands. The last four are its ends; an end is left by undoing alone.
+
+    One that is waiting has its members, and starts nobody before somebody else than its authors approved it.
+    """
 
     BUILDING = "building"
+    WAITING = "waiting"
     RUNNING = "running"
     PAUSED = "paused"
     UNDOING = "undoing"
     FINISHED = "finished"
     STOPPED = "stopped"
+    REJECTED = "rejected"
     UNDONE = "undone"
 
 
-ENDS = frozenset({CampaignState.FINISHED, CampaignState.STOPPED, CampaignState.UNDONE})
+ENDS = frozenset({CampaignState.FINISHED, CampaignState.STOPPED, CampaignState.REJECTED, CampaignState.UNDONE})
 
 
 class MemberState(enum.StrEnum):
@@ -167,8 +172,19 @@ class Group(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     error_percent: int = 10
 
 
+class Approval(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What somebody else than its authors said to a campaign as it stands; not ``granted``: it was rejected."""
+
+    by: str
+    at: datetime
+    granted: bool
+    reason: str = ""
+
+
 class Campaign(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One campaign, without its members.
+
+    ``authors`` made it and changed it since; where it ``needs_approval`` it starts nobody before somebody else gave it.
 
     ``bounds`` are the ends of the groups in the order of the members, ``opened`` counts the groups whose members may
     be started. ``started`` and ``undone`` say how many members, from the first, were started and undone. ``cursor`` is
@@ -191,6 +207,9 @@ class Campaign(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     retries: int = 0
     state: CampaignState = CampaignState.BUILDING
     begins_paused: bool = False
+    authors: tuple[str, ...] = ()
+    needs_approval: bool = False
+    approval: Approval | None = None
     why: str = ""
     total: int = 0
     cursor: str = ""
@@ -255,10 +274,53 @@ def built(campaign: Campaign) -> Campaign:
         end = min(campaign.total, end + size)
         bounds.append(end)
     bounds[-1] = campaign.total
-    state = CampaignState.PAUSED if campaign.begins_paused else CampaignState.RUNNING
-    why = "waits for somebody to resume it" if campaign.begins_paused else ""
     counts: tuple[dict[str, int], ...] = tuple({} for _ in bounds)
-    return replace(campaign, bounds=tuple(bounds), counts=counts, opened=1, state=state, why=why)
+    return _begun(replace(campaign, bounds=tuple(bounds), counts=counts, opened=1))
+
+
+def approved(campaign: Campaign, by: str, now: datetime, reason: str = "") -> Campaign:
+    """The campaign as somebody else than its authors lets it begin, or go on after a change.
+
+    Raises: Conflict when it does not wait for that, Forbidden for an author.
+    """
+    return _begun(_decided(campaign, "approve", Approval(by=by, at=now, granted=True, reason=reason)))
+
+
+def rejected(campaign: Campaign, by: str, now: datetime, reason: str) -> Campaign:
+    """The campaign at its end, as somebody else than its authors has it: who was not started never is.
+
+    Raises: Conflict when it does not wait for approval, Forbidden for an author, ConfigError without a reason.
+    """
+    if not reason:
+        raise ConfigError(f"say why campaign {campaign.id} is rejected: its authors have to know", key="reason")
+    decided = _decided(campaign, "reject", Approval(by=by, at=now, granted=False, reason=reason))
+    return replace(decided, state=CampaignState.REJECTED, why=f"rejected by {by}: {reason}", ended_at=now)
+
+
+def changed(campaign: Campaign, by: str, now: datetime, *, needs_approval: bool, **terms: object) -> Campaign:
+    """The campaign with other ``terms`` for those that were not started; whoever changes it is one of its authors.
+
+    An approval was of what it was before: where it needs one, or ``needs_approval`` by now, it waits for another.
+
+    Raises: Conflict when it has ended or is being undone.
+    """
+    open_states = (CampaignState.BUILDING, CampaignState.WAITING, CampaignState.RUNNING, CampaignState.PAUSED)
+    _expect(campaign, "change", *open_states)
+    after: Campaign = replace(
+        campaign,
+        **terms,
+        authors=campaign.authors if by in campaign.authors else (*campaign.authors, by),
+        needs_approval=campaign.needs_approval or needs_approval,
+        approval=None,
+    )
+    if campaign.started and campaign.next_start_at:
+        soon = now + timedelta(seconds=60.0 / after.rate_per_minute)
+        after = replace(after, next_start_at=min(campaign.next_start_at, soon))
+    if campaign.state is CampaignState.BUILDING or not after.needs_approval:
+        return after
+    if campaign.state is not CampaignState.WAITING:
+        after = replace(after, begins_paused=campaign.state is CampaignState.PAUSED)
+    return _begun(after)
 
 
 def by_clock(campaign: Campaign, now: datetime) -> Campaign:
@@ -372,14 +434,15 @@ def next_group(campaign: Campaign) -> Campaign:
 
 def stopped(campaign: Campaign, now: datetime, why: str) -> Campaign:
     """The campaign at its end: who was not started never is. Raises: Conflict when it has ended."""
-    _expect(campaign, "stop", CampaignState.BUILDING, CampaignState.RUNNING, CampaignState.PAUSED)
+    states = (CampaignState.BUILDING, CampaignState.WAITING, CampaignState.RUNNING, CampaignState.PAUSED)
+    _expect(campaign, "stop", *states)
     return replace(campaign, state=CampaignState.STOPPED, why=why, ended_at=now)
 
 
 def undoing(campaign: Campaign, why: str) -> Campaign:
     """The campaign on its way back: every device that was started gets what it had. Raises: Conflict."""
-    running = (CampaignState.RUNNING, CampaignState.PAUSED, CampaignState.FINISHED, CampaignState.STOPPED)
-    _expect(campaign, "undo", *running)
+    states = set(CampaignState) - {CampaignState.BUILDING, CampaignState.UNDOING, CampaignState.UNDONE}
+    _expect(campaign, "undo", *(one for one in CampaignState if one in states))
     if not campaign.content.can_be_undone:
         what = ", ".join(campaign.content.without_way_back) or "what it did"
         raise Conflict(f"campaign {campaign.id} has nothing that can be undone: {what} cannot be taken back")
@@ -391,6 +454,22 @@ def is_closed(campaign: Campaign) -> bool:
     if campaign.state is CampaignState.UNDONE:
         return True
     return campaign.state in ENDS and not campaign.under_way
+
+
+def _begun(campaign: Campaign) -> Campaign:
+    """The campaign with its members found: as it goes on from there by itself, or what it waits for."""
+    if campaign.needs_approval and campaign.approval is None:
+        return replace(campaign, state=CampaignState.WAITING, why="waits for the approval of somebody else")
+    if campaign.begins_paused:
+        return replace(campaign, state=CampaignState.PAUSED, why="waits for somebody to resume it")
+    return replace(campaign, state=CampaignState.RUNNING, why="")
+
+
+def _decided(campaign: Campaign, what: str, approval: Approval) -> Campaign:
+    _expect(campaign, what, CampaignState.WAITING)
+    if approval.by in campaign.authors:
+        raise Forbidden(f"campaign {campaign.id} needs the approval of somebody else: {approval.by} made or changed it")
+    return replace(campaign, approval=approval)
 
 
 def _error(campaign: Campaign, group: int) -> str:

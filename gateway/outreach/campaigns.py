@@ -93,8 +93,13 @@ class Campaigns:
         clock: Callable[[], datetime],
         rollouts: Rollouts,
         served: Callable[[], str] = str,
+        needs_approval: bool = False,
     ) -> None:
-        """``served`` identifies the files that this process serves."""
+        """``served`` identifies the files that this process serves.
+
+        With ``needs_approval`` new campaigns, and those that are changed, wait for somebody else than their authors.
+        """
+        self._needs_approval = needs_approval
         self._rollouts = rollouts
         self._served = served
         self._store = store
@@ -151,6 +156,7 @@ class Campaigns:
                 "target": target,
                 "content": content,
                 "groups": tuple(groups) or (Group(percent=100),),
+                "needs_approval": self._needs_approval,
             },
             Campaign,
         )
@@ -209,6 +215,25 @@ class Campaigns:
         """Open the next group now. Raises: NotFound, Conflict."""
         return await self._command(campaign_id, "group_opened", machine.next_group)
 
+    async def approve(self, campaign_id: str, by: str, reason: str = "") -> Campaign:
+        """Let it begin, or go on after a change. Raises: NotFound, Conflict; Forbidden for one of its authors."""
+        now = self._clock()
+        return await self._command(campaign_id, "approved", lambda one: machine.approved(one, by, now, reason), by=by)
+
+    async def reject(self, campaign_id: str, by: str, reason: str) -> Campaign:
+        """End it before it begins. Raises: NotFound, Conflict; Forbidden for one of its authors; ConfigError."""
+        now = self._clock()
+        return await self._command(campaign_id, "rejected", lambda one: machine.rejected(one, by, now, reason), by=by)
+
+    async def change(self, campaign_id: str, by: str, **terms: object) -> Campaign:
+        """Go on with other ``terms``, fields of a Campaign, with those that were not started; where campaigns need
+        approval, once they have it again. Raises: NotFound, Conflict.
+        """
+        now, needs = self._clock(), self._needs_approval
+        return await self._command(
+            campaign_id, "changed", lambda one: machine.changed(one, by, now, needs_approval=needs, **terms), by=by
+        )
+
     async def stop(self, campaign_id: str) -> Campaign:
         """End it: who was not started never is. Raises: NotFound, Conflict."""
         now = self._clock()
@@ -220,7 +245,9 @@ class Campaigns:
         """Give every device that was started what it had. Raises: NotFound, Conflict."""
         return await self._command(campaign_id, "undoing", lambda one: machine.undoing(one, "undone by an operator"))
 
-    async def _command(self, campaign_id: str, event: str, change: Callable[[Campaign], Campaign]) -> Campaign:
+    async def _command(
+        self, campaign_id: str, event: str, change: Callable[[Campaign], Campaign], **detail: str
+    ) -> Campaign:
         for _ in range(10):
             held = await self._held(campaign_id)
             campaign = change(held.campaign)
@@ -228,7 +255,8 @@ class Campaigns:
             record = replace(held.record, payload=_encode(campaign), due_at=self._clock())
             writes = await self._edition_writes(held.campaign, campaign)
             try:
-                await self._store.commit(PutRecord(record), event_of(campaign, event, self._clock()), *writes)
+                told = event_of(campaign, event, self._clock(), **detail)
+                await self._store.commit(PutRecord(record), told, *writes)
             except Conflict:
                 continue
             self._background.call(WORK)
@@ -323,7 +351,8 @@ class Campaigns:
         if cursor:
             return held
         campaign = machine.built(replace(held.campaign, searched_at=now))
-        return await self._keep(held, campaign, event_of(campaign, "begun", now))
+        waits = campaign.state is CampaignState.WAITING
+        return await self._keep(held, campaign, event_of(campaign, "waiting" if waits else "begun", now))
 
     async def _search_again(self, held: Held) -> Held:
         """Let devices that match by now join a dynamic campaign; a long search goes on in the next step."""
@@ -429,6 +458,8 @@ class Campaigns:
     async def _edition_writes(self, before: Campaign, after: Campaign) -> list[Write]:
         """The writes that keep the rollout of an edition in step with its campaign."""
         state = _ROLLOUTS.get(after.state)
+        if after.state is CampaignState.REJECTED and not after.started:
+            state = RolloutState.UNDONE
         if not after.content.edition or after.state is before.state or state is None:
             return []
         return await self._rollouts.turn(after.id, state)

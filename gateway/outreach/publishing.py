@@ -229,7 +229,7 @@ class Publishing:
         rollout = self._rollouts.rollout
         if rollout is not None and rollout.state is RolloutState.ROLLING:
             campaign = await self._campaigns.load(rollout.campaign)
-            if campaign.state is not CampaignState.STOPPED:
+            if campaign.state not in (CampaignState.STOPPED, CampaignState.REJECTED):
                 raise Conflict(not_over(rollout))
         if writes := await self._rollouts.end():
             await self._store.commit(*writes)

@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from gateway.errors import Conflict
+from gateway.errors import Conflict, Forbidden
 from gateway.fleet import campaign as machine
 from gateway.fleet.campaign import ENDS, Campaign, CampaignState, Content, Group, Member, MemberState, Target
 
@@ -41,8 +41,11 @@ class CampaignMachine(RuleBasedStateMachine):
         on_error=st.sampled_from(("pause", "stop", "undo")),
         rate=st.sampled_from((1.0, 60.0, 6000.0)),
         values=st.booleans(),
+        guarded=st.booleans(),
     )
-    def begin(self, groups: list[Group], count: int, after: str, on_error: str, rate: float, values: bool) -> None:
+    def begin(
+        self, groups: list[Group], count: int, after: str, on_error: str, rate: float, values: bool, guarded: bool
+    ) -> None:
         self.now = START
         campaign = Campaign(
             id="c",
@@ -54,6 +57,8 @@ class CampaignMachine(RuleBasedStateMachine):
             after_success=after,  # type: ignore[arg-type]
             on_error=on_error,  # type: ignore[arg-type]
             rate_per_minute=rate,
+            authors=("ada",),
+            needs_approval=guarded,
         )
         self.campaign = machine.built(machine.joined(campaign, count))
         self.members = [Member(device_id=str(n)) for n in range(count)]
@@ -95,20 +100,33 @@ class CampaignMachine(RuleBasedStateMachine):
         self.settle(index, outcome, "405" if outcome is MemberState.FAILED else "")
         self.campaign = machine.judged(self.campaign, self.now)
 
-    @rule(order=st.sampled_from(("pause", "resume", "next", "stop", "undo")))
-    def order(self, order: str) -> None:
-        before = self.campaign
+    @rule(
+        order=st.sampled_from(("pause", "resume", "next", "stop", "undo", "approve", "reject", "change")),
+        who=st.sampled_from(("ada", "bob", "eve")),
+    )
+    def order(self, order: str, who: str) -> None:
+        before, now = self.campaign, self.now
         commands = {
             "pause": lambda: machine.paused(before, "by hand"),
             "resume": lambda: machine.resumed(before),
             "next": lambda: machine.next_group(before),
             "stop": lambda: machine.stopped(before, self.now, "by hand"),
             "undo": lambda: machine.undoing(before, "by hand"),
+            "approve": lambda: machine.approved(before, who, now),
+            "reject": lambda: machine.rejected(before, who, now, "no"),
+            "change": lambda: machine.changed(before, who, now, needs_approval=False, retries=1),
         }
         try:
             self.campaign = commands[order]()
+        except Forbidden:
+            assert order in ("approve", "reject")
+            assert who in before.authors
         except Conflict:
             assert self.campaign is before
+        else:
+            # Nothing that stops it waits for anybody.
+            assert order != "stop" or self.campaign.state is CampaignState.STOPPED
+            assert self.campaign.state is not CampaignState.WAITING or order == "change"
 
     @invariant()
     def counts_are_those_of_the_members(self) -> None:
@@ -136,6 +154,16 @@ class CampaignMachine(RuleBasedStateMachine):
             assert not campaign.under_way
             assert campaign.started == campaign.total
 
+    @invariant()
+    def nobody_is_started_that_nobody_else_approved(self) -> None:
+        if not hasattr(self, "members"):
+            return
+        approval = self.campaign.approval
+        if self.campaign.needs_approval and machine.next_turn(self.campaign, self.now):
+            assert self.campaign.state is CampaignState.UNDOING or (
+                approval is not None and approval.granted and approval.by not in self.campaign.authors
+            )
+
     def teardown(self) -> None:
         """From wherever it is left, it ends once its devices answer and somebody resumes it."""
         if not hasattr(self, "members"):
@@ -143,6 +171,8 @@ class CampaignMachine(RuleBasedStateMachine):
         for _ in range(200):
             if machine.is_closed(self.campaign):
                 return
+            if self.campaign.state is CampaignState.WAITING:
+                self.campaign = machine.approved(self.campaign, "somebody else", self.now)
             if self.campaign.state is CampaignState.PAUSED:
                 self.campaign = machine.resumed(self.campaign)
             self.now += timedelta(minutes=10)

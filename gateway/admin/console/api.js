@@ -43,15 +43,16 @@ function said(status, detail) {
 }
 
 // What the API answered, as plain values; null for an empty answer. With `tag`, only if what is changed has that ETag still.
+// `why` is the reason, where it is asked for beside what is changed and not at the top.
 // A body is sent as JSON; a file, and lines as a blob, as they are.
-export async function call(method, path, { query, body, tag } = {}) {
+export async function call(method, path, { query, body, tag, why = reason } = {}) {
   const headers = {};
   const whole = body instanceof Blob;
   if (!token && session && method !== "GET") headers["X-CSRF-Token"] = session.csrf;
   if (body !== undefined) headers["Content-Type"] = whole ? "application/octet-stream" : "application/json";
   if (tag) headers["If-Match"] = tag;
   // A header is octets: these are the text's in UTF-8.
-  if (reason && method !== "GET") headers["X-Reason"] = String.fromCharCode(...new TextEncoder().encode(reason));
+  if (why && method !== "GET") headers["X-Reason"] = String.fromCharCode(...new TextEncoder().encode(why));
   const response = await ask(path, query, { method, headers, body: whole ? body : JSON.stringify(body) });
   const text = await response.text();
   return text ? JSON.parse(text) : null;
@@ -162,6 +163,9 @@ export const segment = encodeURIComponent;
 
 // Whether whoever is signed in has the permission, as "pushes:write".
 export const may = (permission) => session?.permissions.includes(permission) ?? false;
+
+// Who is signed in, as the audit log has it.
+export const me = () => session?.name ?? "";
 
 // Whether the last session ended by itself.
 export const hasEnded = () => ended;

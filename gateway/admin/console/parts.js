@@ -162,7 +162,7 @@ export function Facts({ of }) {
 const TONES = {
   good: ["active", "acknowledged", "read back", "delivered", "contacted", "done", "up to date", "ok", "finished"],
   bad: ["refused", "failed", "disabled permanently", "expired", "disabled"],
-  warn: ["read back, differs", "sent, not answered", "dormant", "waiting for user", "disabled by user", "not up to date", "paused", "stopped"],
+  warn: ["read back, differs", "sent, not answered", "dormant", "waiting for user", "disabled by user", "not up to date", "paused", "stopped", "waiting", "rejected"],
 };
 const TONE_OF = Object.fromEntries(Object.entries(TONES).flatMap(([tone, words]) => words.map((word) => [word, tone])));
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, model_validator
 
 from gateway.admin.models.base import Model, Name, Text
-from gateway.admin.models.operations import NewOperation
+from gateway.admin.models.operations import NewOperation, OperationView
 
 
 class CampaignTarget(Model):
@@ -88,6 +88,26 @@ class NewCampaign(Model):
     paused: bool = False
 
 
+class CampaignChange(Model):
+    """Other terms for those devices of a campaign that were not begun with; what is left out stays as it is."""
+
+    after_success: Literal["next", "pause"] = "next"
+    on_error: Literal["pause", "stop", "undo"] = "pause"
+    rate_per_minute: Annotated[float, Field(gt=0, le=600_000)] = 60.0
+    window: CampaignWindow | None = None
+    device_deadline_seconds: Annotated[int, Field(ge=1, le=31_536_000)] = 604_800
+    retries: Annotated[int, Field(ge=0, le=10)] = 0
+
+
+class ApprovalView(Model):
+    """Who approved a campaign as it stands, or rejected it (not ``granted``), and why."""
+
+    by: str
+    at: datetime
+    granted: bool
+    reason: str
+
+
 class GroupView(Model):
     """A group of a campaign: its size, and its devices by state."""
 
@@ -104,8 +124,10 @@ class GroupView(Model):
 
 
 class CampaignView(Model):
-    """A campaign: building, running, paused, undoing, finished, stopped or undone, and ``why``.
+    """A campaign: building, waiting, running, paused, undoing, finished, stopped, rejected or undone, and ``why``.
 
+    ``authors`` made or changed it; where it ``needs_approval`` it is waiting until somebody else gave the ``approval``.
+    ``asks`` has its operations, of which there are so many.
     It is for ``listed`` devices and those that ``match``, later ones too when it is ``dynamic``. ``edition`` is that of
     the profiles that it brings. ``errors`` are the devices that failed, by code; ``meanings`` say what a code means
     where it is a status of OMA DM. ``can_be_undone`` says whether its devices can be given back what they had, and
@@ -117,6 +139,9 @@ class CampaignView(Model):
     name: str
     state: str
     why: str
+    authors: list[str]
+    needs_approval: bool
+    approval: ApprovalView | None
     total: int
     created_at: datetime
     ended_at: datetime | None
@@ -137,6 +162,7 @@ class CampaignView(Model):
     address: str
     edition: str
     operations: int
+    asks: list[OperationView]
     can_be_undone: bool
     cannot_undo: list[str]
     searched_to: str

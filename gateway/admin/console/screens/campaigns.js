@@ -1,9 +1,9 @@
-import { call, get, may, segment } from "../api.js";
-import { html } from "../dom.js";
+import { call, get, may, me, read, segment } from "../api.js";
+import { html, useState } from "../dom.js";
 import { AFTER_SUCCESS, ON_ERROR } from "../groups.js";
 import { Badge, Command, Facts, Grave, Heading, Loaded, Problem, Table, useAction, useLoad, useWatch, When } from "../parts.js";
 import { to } from "../route.js";
-import { Wizard } from "./wizard.js";
+import { Terms, termsOf, Wizard } from "./wizard.js";
 
 const MEMBERS = 200;
 
@@ -11,12 +11,15 @@ const STATES = ["pending", "started", "ok", "failed", "skipped", "undone"];
 
 // What can be done with a campaign in each state.
 const STEERING = {
-  building: ["pause", "stop"],
+  building: ["stop"],
+  waiting: ["stop", "undo"],
   running: ["pause", "next", "stop", "undo"],
   paused: ["resume", "next", "stop", "undo"],
   finished: ["undo"],
   stopped: ["undo"],
+  rejected: ["undo"],
 };
+const CHANGEABLE = ["building", "waiting", "running", "paused"];
 const NAMES = { pause: "Pause", resume: "Resume", next: "Next group now", stop: "Stop", undo: "Undo" };
 const GRAVE = ["stop", "undo"];
 
@@ -48,13 +51,16 @@ export function Campaign({ path: [id], query }) {
         ["Begun", html`<${When} at=${campaign.created_at} />`],
         ["Ended", campaign.ended_at && html`<${When} at=${campaign.ended_at} />`],
         ["Why", campaign.why],
+        ["Made by", campaign.authors.map(nameOf).join(", ")],
+        ["Approved", campaign.approval?.granted && html`by ${nameOf(campaign.approval.by)} <${When} at=${campaign.approval.at} />${campaign.approval.reason && `: ${campaign.approval.reason}`}`],
         ["For", targetOf(campaign)],
         ["Looked as far as", campaign.searched_to],
         ["Sets", Object.entries(campaign.values).map(([node, value]) => `${node} = ${value}`).join(", ")],
         ["Takes back", campaign.unset.join(", ")],
-        ["Operations", campaign.operations || ""],
+        ["Operations", campaign.asks.map(askedFor).join(", ")],
         ["Cannot be undone", campaign.cannot_undo.join(", ")],
         ["Package", campaign.package],
+        ["Moves to", campaign.address],
         ["Edition of the profiles", campaign.edition],
         ["Rate", `${campaign.rate_per_minute} a minute${remaining(campaign)}`],
         ["Hours", campaign.window && `${campaign.window.begin.slice(0, 5)} to ${campaign.window.end.slice(0, 5)} ${campaign.window.timezone}`],
@@ -63,7 +69,9 @@ export function Campaign({ path: [id], query }) {
         ["After a good group", nameIn(AFTER_SUCCESS, campaign.after_success)],
         ["After a bad one", nameIn(ON_ERROR, campaign.on_error)],
       ]} /></section>
+    ${campaign.state === "waiting" && html`<${Approval} of=${campaign} reload=${loaded.reload} />`}
     <${Steering} of=${campaign} reload=${loaded.reload} />
+    ${CHANGEABLE.includes(campaign.state) && may("campaigns:write") && html`<${Change} of=${campaign} reload=${loaded.reload} />`}
     <${Groups} of=${campaign.groups} here=${here} />
     ${Object.keys(campaign.errors).length > 0 && html`<${Errors} of=${campaign} here=${here} />`}
     <${Members} id=${id} stands=${campaign.groups} chosen=${{ state, code, after }} here=${here} />
@@ -72,8 +80,15 @@ export function Campaign({ path: [id], query }) {
 
 const nameIn = (choices, key) => choices.find(([one]) => one === key)?.[1] ?? key;
 
-function targetOf({ listed, match, dynamic }) {
-  const facets = Object.entries(match).map(([facet, values]) => `${facet} ${values.join(" or ")}`).join(", ");
+const nameOf = (who) => who.replace(/^user:/, "");
+
+const askedFor = ({ verb, uri, value, members }) => `${verb} ${uri}${value === null ? "" : ` = ${value}`}${members.length ? ` (${members.map(askedFor).join(", ")})` : ""}`;
+
+function targetOf({ listed, match, ranges, dynamic }) {
+  const facets = [
+    ...Object.entries(match).map(([facet, values]) => `${facet} ${values.join(" or ")}`),
+    ...(ranges.length ? [`numbers ${ranges.join(" or ")}`] : []),
+  ].join(", ");
   return [listed && `${listed} listed`, facets && `${facets}${dynamic ? ", later ones too" : ""}`].filter(Boolean).join(" and ");
 }
 
@@ -83,6 +98,52 @@ function remaining({ state, groups, rate_per_minute: rate }) {
   if (state !== "running" || !waiting) return "";
   const minutes = Math.ceil(waiting / rate);
   return `, ${minutes < 120 ? `${minutes} min` : `${Math.ceil(minutes / 60)} h`} for those that wait`;
+}
+
+// What somebody else than its authors says to a campaign, as it is shown: one that was changed by then is looked at again.
+function Approval({ of: campaign, reload }) {
+  const [why, setWhy] = useState("");
+  const [decide, { busy, problem }] = useAction(async (verb) => {
+    const path = `/campaigns/${segment(campaign.id)}`;
+    const { data, tag } = await read(path);
+    if (JSON.stringify(data) !== JSON.stringify(campaign)) {
+      await reload();
+      throw new Error("The campaign was changed just now. Look at it again.");
+    }
+    await call("POST", `${path}/${verb}`, { tag, ...(why.trim() && { why: why.trim() }) });
+    return reload();
+  });
+  const mine = campaign.authors.includes(me());
+  const disabled = busy || mine || !may("approvals:write");
+  return html`<section class="panel" aria-label="Approval">
+    <p class="notice warn">It starts no device before somebody else approved it${mine ? ": you made or changed it" : ""}. ${campaign.total} devices are found; they are listed below.</p>
+    <div class="row fields">
+      <label class="field wide"><span>Why (to reject it, this is needed)</span><input value=${why} maxlength="200" autocomplete="off" disabled=${disabled} onInput=${(event) => setWhy(event.target.value)} /></label>
+      <button type="button" class="main" disabled=${disabled} onClick=${() => decide("approve")}>Approve</button>
+      <button type="button" class="grave" disabled=${disabled || !why.trim()} onClick=${() => decide("reject")}>Reject</button>
+    </div>
+    <${Problem} of=${problem} />
+    <${Command} line=${`mogate campaign approve ${campaign.id}`} />
+  </section>`;
+}
+
+function Change({ of: campaign, reload }) {
+  const [change, { busy, problem, done }] = useAction(async (given) => {
+    await call("PATCH", `/campaigns/${segment(campaign.id)}`, { body: termsOf(given) });
+    return reload();
+  });
+  const submit = (event) => {
+    event.preventDefault();
+    change(Object.fromEntries(new FormData(event.target)));
+  };
+  return html`<details class="panel"><summary>Change how it goes on</summary>
+    <form class="stack" onSubmit=${submit}>
+      <${Terms} of=${campaign} />
+      <div class="row"><button type="submit" disabled=${busy}>Change</button>
+        <span class="muted" role="status">${done ? "Changed." : campaign.needs_approval ? "It then needs approval again." : ""}</span></div>
+      <${Problem} of=${problem} />
+    </form>
+  </details>`;
 }
 
 function Steering({ of: { id, state, can_be_undone: undoable }, reload }) {

@@ -60,6 +60,30 @@ const CONTENTS = {
   package: { name: "A firmware package", of: ({ package: id }) => ({ package: id }) },
 };
 
+// Terms of a campaign that can be changed while it goes on: their fields, and what these say to the API.
+export function Terms({ of = {} }) {
+  const { begin = "", end = "", timezone = ZONE } = of.window ?? {};
+  return html`<div class="row fields">
+      <${Choice} label="After a good group" name="after_success" of=${AFTER_SUCCESS} value=${of.after_success} />
+      <${Choice} label="After a bad one" name="on_error" of=${ON_ERROR} value=${of.on_error} />
+      <${Number_} label="Devices a minute" name="rate" min="0.001" max="600000" step="any" defaultValue=${of.rate_per_minute ?? 60} />
+      <${Text} label="Only from" name="begin" type="time" defaultValue=${begin.slice(0, 5)} />
+      <${Text} label="Until" name="end" type="time" defaultValue=${end.slice(0, 5)} />
+      <${Text} label="In the time zone" name="timezone" defaultValue=${timezone} />
+      <${Number_} label="Hours for each device" name="deadline" min="0.0001" max="8760" step="any" defaultValue=${(of.device_deadline_seconds ?? 604_800) / 3600} />
+      <${Number_} label="Tries after a failure" name="retries" min="0" max="10" defaultValue=${of.retries ?? 0} />
+    </div>`;
+}
+
+export const termsOf = (given) => ({
+  after_success: given.after_success,
+  on_error: given.on_error,
+  rate_per_minute: Number(given.rate),
+  window: given.begin && given.end ? { begin: given.begin, end: given.end, timezone: given.timezone } : null,
+  device_deadline_seconds: Math.round(3600 * Number(given.deadline)),
+  retries: Number(given.retries),
+});
+
 function bodyOf(kind, given) {
   const limits = { success_percent: Number(given.success), error_percent: Number(given.errors) };
   return {
@@ -67,12 +91,7 @@ function bodyOf(kind, given) {
     target: { devices: given.devices.split(/[\s,;]+/).filter(Boolean), match: matchOf(given.match), dynamic: given.dynamic === "on" },
     ...CONTENTS[kind].of(given),
     groups: groupsOf(given.groups || "100%", limits),
-    after_success: given.after_success,
-    on_error: given.on_error,
-    rate_per_minute: Number(given.rate),
-    window: given.begin && given.end ? { begin: given.begin, end: given.end, timezone: given.timezone } : null,
-    device_deadline_seconds: Math.round(3600 * Number(given.deadline)),
-    retries: Number(given.retries),
+    ...termsOf(given),
     paused: true,
   };
 }
@@ -123,20 +142,11 @@ export function Wizard({ query }) {
           <${Text} label="Groups: so many, or so many of all" name="groups" defaultValue="1, 10%, 100%" />
           <${Number_} label="Good at % ok" name="success" min="0" max="100" defaultValue="90" />
           <${Number_} label="Bad above % failed" name="errors" min="0" max="100" defaultValue="10" />
-          <${Choice} label="After a good group" name="after_success" of=${AFTER_SUCCESS} />
-          <${Choice} label="After a bad one" name="on_error" of=${ON_ERROR} />
         </div>
-        <div class="row fields">
-          <${Number_} label="Devices a minute" name="rate" min="1" max="600000" defaultValue="60" />
-          <${Text} label="Only from" name="begin" type="time" />
-          <${Text} label="Until" name="end" type="time" />
-          <${Text} label="In the time zone" name="timezone" defaultValue=${ZONE} />
-          <${Number_} label="Hours for each device" name="deadline" min="0.01" max="8760" step="any" defaultValue="168" />
-          <${Number_} label="Tries after a failure" name="retries" min="0" max="10" defaultValue="0" />
-        </div>
+        <${Terms} />
       </fieldset>
       <div class="row"><button type="submit" class="main" disabled=${busy}>Find the devices</button>
-        <span class="muted">It waits, paused, until you resume it.</span></div>
+        <span class="muted">It waits, paused, until you resume it; where campaigns need that, it first waits for somebody else's approval.</span></div>
       <${Problem} of=${problem} />
     </form>
   </details>`;
