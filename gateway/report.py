@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -135,7 +136,10 @@ def job(found: Mapping[str, Any]) -> str:
 
 
 def exchange(found: Mapping[str, Any], *, raw: bool = False) -> str:
-    """One exchange with a device: arrows seen from the gateway, and its decisions below."""
+    """One exchange with a device: arrows seen from the gateway, and its decisions below.
+
+    With ``raw`` each message follows as it travelled: its first line, its headers where they were kept, and its body.
+    """
     doubt = "" if found["proven"] else "   not proven"
     lines = []
     for message in found["messages"]:
@@ -145,7 +149,7 @@ def exchange(found: Mapping[str, Any], *, raw: bool = False) -> str:
         if message["direction"] == "received":
             lines += [f"    * {decision}" for decision in found["decisions"]]
         if raw and message["raw"]:
-            lines.append(message["raw"])
+            lines.append(_travelled(message["raw"]))
     return "\n".join(lines)
 
 
@@ -361,6 +365,12 @@ def delivery(found: Mapping[str, Any]) -> str:
 def hexadecimal(digits: str) -> str:
     """Octets in lines of 32, for reading."""
     return "\n".join(digits[start : start + 64] for start in range(0, len(digits), 64))
+
+
+def _travelled(raw: str) -> str:
+    """A message as it travelled, indented below what it says; octets that are no text in lines of 32."""
+    digits = re.fullmatch("[0-9A-Fa-f]+", raw)
+    return "\n".join(f"      | {line}" for line in (hexadecimal(raw) if digits else raw).splitlines())
 
 
 def _printable(text: str) -> str:

@@ -97,12 +97,12 @@ class Dispatcher:
         return handle
 
     async def _show(self, route: Route, call: Call, request: web.Request) -> web.StreamResponse:
-        form = asked_form(request.headers.get("Accept", ""))
+        form = asked_form(route, request.headers.get("Accept", ""))
         if form == EVENT_STREAM:
             if route.streams:
                 tell = watch if route.live is None else follow
                 return await tell(route, call, request, lambda shown: _shown(route, call.caller, shown))
-        elif form and route.many:
+        elif form:
             return await stream(route, call, request, form, lambda page: _shown(route, call.caller, page))
         given = await route.handler(call)
         answer, headers = given if isinstance(given, Reply) else (given, {})

@@ -14,12 +14,11 @@ import pydantic_core
 from aiohttp import web
 
 from gateway.admin.models.base import Model
-from gateway.admin.routes import JSON_LINES, MAX_LISTED, Call, Route
+from gateway.admin.routes import CSV, MAX_LISTED, PLAIN, Call, Route
 from gateway.errors import MogateError
 from gateway.fleet.table import format_cell
 
-CSV, EVENT_STREAM = "text/csv", "text/event-stream"
-MEDIA_TYPES = (CSV, JSON_LINES)
+EVENT_STREAM = "text/event-stream"
 _STREAM_HEADERS = {"Content-Type": EVENT_STREAM, "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 """The last one has nginx pass on what there is at once."""
 POLL_SECONDS = 1.0
@@ -29,10 +28,10 @@ ENDING = web.AppKey("ending", asyncio.Event)
 """After that a stream ends and the reader comes again, so that nobody reads on whose right to it is gone."""
 
 
-def asked_form(accept: str) -> str:
-    """The media type that a list is wanted in, or the empty string for a page as JSON."""
+def asked_form(route: Route, accept: str) -> str:
+    """The media type that what it gives is wanted in, or the empty string for a page as JSON."""
     given = {part.partition(";")[0].strip().lower() for part in accept.split(",")}
-    return next((one for one in (*MEDIA_TYPES, EVENT_STREAM) if one in given), "")
+    return next((one for one in (*route.forms, EVENT_STREAM) if one in given), "")
 
 
 def next_link(route: Route, call: Call, answer: Sequence[Model]) -> dict[str, str]:
@@ -55,7 +54,8 @@ async def stream(route: Route, call: Call, request: web.Request, form: str, show
     if whole:
         call = call._replace(query={**call.query, "limit": str(MAX_LISTED)})
     page = await route.handler(call)
-    response = web.StreamResponse(headers={"Content-Type": form})
+    charset = "; charset=utf-8" if form == PLAIN else ""
+    response = web.StreamResponse(headers={"Content-Type": form + charset})
     await response.prepare(request)
     if form == CSV:
         await response.write(_csv_lines([columns]))
@@ -63,6 +63,8 @@ async def stream(route: Route, call: Call, request: web.Request, form: str, show
         rows = shown(page)
         if form == CSV:
             await response.write(_csv_lines([[_cell(row.get(name)) for name in columns] for row in rows]))
+        elif form == PLAIN and route.reads is not None:
+            await response.write("".join(route.reads(row) + "\n\n" for row in rows).encode())
         else:
             await response.write(b"".join(pydantic_core.to_json(row) + b"\n" for row in rows))
         if not whole or len(page) < MAX_LISTED:

@@ -11,7 +11,7 @@ from pydantic.json_schema import models_json_schema
 
 from gateway.admin.caller import COOKIE, CSRF_HEADER, SAFE_METHODS
 from gateway.admin.dispatch import KEY_HEADER, MAX_REASON, REASON_HEADER
-from gateway.admin.listing import EVENT_STREAM, MEDIA_TYPES
+from gateway.admin.listing import EVENT_STREAM
 from gateway.admin.models.base import Model, Problem
 from gateway.admin.routes import PUBLIC, SIGNED_IN, Route
 
@@ -90,7 +90,7 @@ def _operation(route: Route, schemas: dict[object, Any]) -> dict[str, Any]:
         if route.many:
             schema = {"type": "array", "items": schema}
         answer["content"] = {"application/json": {"schema": schema}}
-        forms = (*(MEDIA_TYPES if route.many else ()), *((EVENT_STREAM,) if route.streams else ()))
+        forms = (*route.forms, *((EVENT_STREAM,) if route.streams else ()))
         answer["content"] |= {form: {"schema": {"type": "string"}} for form in forms}
         if route.many:
             if route.pages_by:

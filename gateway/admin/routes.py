@@ -14,7 +14,7 @@ from gateway.admin.models.base import Model
 from gateway.errors import ConfigError
 
 MAX_LISTED = 1000
-JSON_LINES = "application/jsonl"
+CSV, JSON_LINES, PLAIN = "text/csv", "application/jsonl", "text/plain"
 OCTETS = "application/octet-stream"
 """The media type of a body that is neither JSON nor text."""
 
@@ -90,6 +90,7 @@ class Route(NamedTuple):
     device that is seen to for it, and any other route refuses callers of one tenant. ``pages_by`` is the
     field that the query's ``after`` goes on from, for a list that comes in pages; ``live`` tells after what a stream of
     its news begins. What is read can be watched where ``watch_seconds`` says how often to look whether it changed.
+    A list whose rows ``reads`` makes readable can be had as text, too.
     Octets come to a file first where the route ``uploads``: they may be more than memory holds.
     """
 
@@ -108,6 +109,12 @@ class Route(NamedTuple):
     live: Callable[[], Awaitable[str]] | None = None
     watch_seconds: float = 0.0
     uploads: bool = False
+    reads: Callable[[Mapping[str, Any]], str] | None = None
+
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """The media types that it can be had in whole, beside JSON."""
+        return (*((CSV, JSON_LINES) if self.many else ()), *((PLAIN,) if self.reads else ()))
 
     @property
     def streams(self) -> bool:

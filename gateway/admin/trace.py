@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
+from gateway import report
 from gateway.admin.comparison import compare, count_differences, sessions_of
 from gateway.admin.models.trace import (
     Armed,
@@ -66,7 +68,7 @@ class TraceRoutes:
         return (
             Route(
                 "GET", "/trace", self.list_newest, "Whom was spoken with last: the newest exchange with each",
-                gives=ExchangeView, many=True, pages_by="at", live=self._from_now,
+                gives=ExchangeView, many=True, reads=_text, pages_by="at", live=self._from_now,
                 query={
                     "limit": f"how many, at most {MAX_NEWEST}; 20 when not said",
                     "after": "all exchanges after this time instead, oldest first",
@@ -77,7 +79,7 @@ class TraceRoutes:
             ),
             Route(
                 "GET", "/devices/{ref}/trace", self.show_trace, "What was said with a device, oldest first",
-                gives=ExchangeView, many=True, pages_by="seq", live=_from_the_start,
+                gives=ExchangeView, many=True, reads=_text, pages_by="seq", live=_from_the_start,
                 query={
                     "last": f"how many exchanges, at most {MAX_LISTED}; 20 when not said",
                     "after": "only those after this seq",
@@ -108,7 +110,7 @@ class TraceRoutes:
             Route("GET", "/trace/awaited/{id}", self.show_awaited, "One who is waited for", gives=WaitView),
             Route(
                 "GET", "/trace/awaited/{id}/exchanges", self.show_awaited_trace, "What was said with them",
-                gives=ExchangeView, many=True, pages_by="seq", live=_from_the_start,
+                gives=ExchangeView, many=True, reads=_text, pages_by="seq", live=_from_the_start,
                 query={"last": f"how many exchanges, at most {MAX_LISTED}; 100 when not said",
                        "after": "only those after this seq"},
             ),
@@ -267,6 +269,10 @@ def _head(session: Sequence[ExchangeView]) -> ComparedSession:
         at=first.at,
         exchanges=len(session),
     )
+
+
+def _text(exchange: Mapping[str, Any]) -> str:
+    return report.exchange(exchange, raw=True)
 
 
 async def _from_the_start() -> str:

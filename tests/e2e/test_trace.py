@@ -34,6 +34,37 @@ def test_a_refusal_is_shown_beside_its_command(gateway: Gateway) -> None:
     assert last[0]["protocol"] == "omadm-wbxml"
 
 
+def test_a_trace_is_downloaded_as_text(gateway: Gateway) -> None:
+    """Over the API as `mogate trace --raw` prints it: each message with its time and way, what it says, and as it
+    travelled with its HTTP line and headers, octets as lines of hexadecimal. Who may not see identities sees none.
+    """
+    gateway.run("simulate", "omadm", "--wbxml")
+    gateway.run("simulate", "rcc14")
+    for device, travelled in (("alice.1", r"      \| 02[0-9a-f]{62}"), ("alice.2", r"      \| GET /\S*\?vers=0\S*")):
+        shown = text_of(gateway, device, gateway.token)
+        assert [line for line in shown.splitlines() if line] == [
+            line for line in gateway.run("trace", device, "--raw").splitlines() if line
+        ]
+        assert re.search(rf"^{travelled}$", shown, re.MULTILINE)
+        assert re.search(r"^--> \d{4}-\d\d-\d\dT\S+ \S+ ", shown)
+        assert "\n    * " in shown
+    assert "      | HTTP 200" in shown
+    imsi = gateway.api("GET", "/subscribers/alice")["imsis"][0]
+    assert imsi in shown
+    noc = gateway.api("POST", "/tokens", {"name": "noc", "role": "noc"})["token"]
+    masked = text_of(gateway, "alice.2", noc)
+    assert "      | HTTP 200" in masked
+    assert imsi not in masked
+
+
+def text_of(gateway: Gateway, device: str, token: str) -> str:
+    headers = {"Authorization": f"Bearer {token}", "Accept": "text/plain"}
+    request = urllib.request.Request(gateway.url("admin", f"/api/v1/devices/{device}/trace"), headers=headers)
+    with urllib.request.urlopen(request, timeout=DEADLINE_SECONDS) as answer:
+        assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
+        return str(answer.read().decode())
+
+
 def test_two_sessions_are_compared(gateway: Gateway) -> None:
     """`--compare` tells in what a phone's last session differs from the one before; why it cannot be said, too."""
     gateway.run("simulate", "omadm")

@@ -66,9 +66,10 @@ export function giveReason(text) {
 // What lists can be saved as: the media type, and what a file of it ends with.
 export const FORMS = { csv: "text/csv", jsonl: "application/jsonl" };
 
-// Saves a whole list as a file: all pages of it, as CSV unless its name ends otherwise.
+// Saves a whole list as a file: all pages of it, in the form that its name ends with, or as text where the list can be read so.
 export async function download(path, query, name) {
-  const form = FORMS[name.split(".").at(-1)];
+  const ending = name.split(".").at(-1);
+  const form = ending === "txt" ? "text/plain" : FORMS[ending];
   const response = await ask(path, query, { headers: { Accept: form } });
   save(await response.blob(), name);
 }

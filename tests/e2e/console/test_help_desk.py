@@ -31,6 +31,10 @@ def test_the_help_desk_finds_out_why(console: Page) -> None:
 def test_two_sessions_stand_beside_each_other(gateway: Gateway, console: Page) -> None:
     """The refused session beside the one before it: the Replace is only in it. Another phone's session can be taken."""
     visit(console, "#/subscribers/alice/alice.1?tab=sessions")
+    with console.expect_download() as saved:
+        console.get_by_role("button", name="Download as text").click()
+    assert saved.value.suggested_filename == "alice.1-trace.txt"
+    assert "Status 405 to Replace ./3GPP_IMS/Timer_T2 = 8000" in saved.value.path().read_text()
     refused = console.locator(".session", has_text="1 refused").first
     if refused.get_attribute("open") is None:
         refused.locator("summary").click()

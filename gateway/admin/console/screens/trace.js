@@ -1,7 +1,7 @@
 // What was said with a device, session by session, decoded, with what the gateway decided in between.
 import { call, get, may, save, segment } from "../api.js";
 import { html, useState } from "../dom.js";
-import { Badge, Command, Copy, Loaded, Problem, timeOf, useAction, useLoad, useNews, When } from "../parts.js";
+import { Badge, Command, Copy, Export, Loaded, Problem, timeOf, useAction, useLoad, useNews, When } from "../parts.js";
 import { to } from "../route.js";
 import { kindOf, manner, sessionsOf } from "../sessions.js";
 import { Comparison } from "./comparison.js";
@@ -28,6 +28,7 @@ function Sessions({ subscriber, device, query }) {
   return html`<div class="tools">
       <label class="check"><input type="checkbox" checked=${following} onChange=${(event) => setFollowing(event.target.checked)} /> Follow</label>
       <button type="button" disabled=${armed.busy || !may("trace:write")} onClick=${arm}>Trace in full for an hour</button>
+      <${Export} path=${path} query=${{ last: EXCHANGES }} name=${`${device.id}-trace.txt`}>Download as text<//>
       ${loaded.data && html`<${Download} name=${`${device.id}-trace.json`} of=${loaded.data} />`}
       ${armed.done && html`<span role="status">Traced in full until ${timeOf(armed.done.traced_until)}.</span>`}
       <${Problem} of=${armed.problem} />
