@@ -31,8 +31,8 @@ All of it is below `/api/v1` on the admin listener, and the same as a program re
 token. [Use the API](../how-to/use-the-api.md) tells what holds everywhere: tokens, pages, CSV and lines of JSON, live
 streams, reasons, keys for repeats, `ETag` and `If-Match`, and how refusals look.
 
-A list comes as CSV (`Accept: text/csv`) and as lines of JSON (`application/jsonl`) too, a trace as `text/plain`. What is *live* can be read as
-server-sent events (`text/event-stream`). Unknown fields and parameters are refused.
+A list comes as CSV (`Accept: text/csv`) and as lines of JSON (`application/jsonl`) too, a trace as `text/plain`.
+What is *live* can be read as server-sent events (`text/event-stream`). Unknown fields and parameters are refused.
 """
 _KINDS = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true or false", "null": "null"}
 Schema = dict[str, Any]
