@@ -25,6 +25,7 @@ PICTURES = {
     "console-tree": "#/subscribers/alice/alice.1?tab=tree",
     "console-trace": "#/subscribers/alice/alice.1?tab=sessions",
     "console-campaign": "#/campaigns/{campaign}",
+    "console-editor": "#/profiles/files/plan-premium.toml",
     "console-editions": "#/editions",
 }
 """A picture of each screen, by the name of its file."""
@@ -45,6 +46,8 @@ def main() -> None:
                     visit(page, screen.format(campaign=campaign))
                     if picture == "console-tree":
                         _stage(page)
+                    if picture == "console-editor":
+                        _edit(page)
                     _take(page, FOLDER / f"{picture}.webp")
             browser.close()
 
@@ -72,6 +75,14 @@ def _stage(page: Page) -> None:
     page.get_by_role("button", name="Stage").click()
     page.get_by_role("button", name="Preview").click()
     page.get_by_label("Commands").wait_for()
+
+
+def _edit(page: Page) -> None:
+    """A profile with another value, and what that changes."""
+    text = page.get_by_label("Text of plan-premium.toml")
+    text.fill(text.input_value().replace("[mo.ims]\n", "[mo.ims]\nTimer_T2 = 15000\n"))
+    text.press("Control+Shift+Enter")
+    page.get_by_role("button", name="Serve it").scroll_into_view_if_needed()
 
 
 def _take(page: Page, file: Path) -> None:

@@ -12,6 +12,7 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
+from typing import Any
 
 import pydantic_core
 from aiohttp import web
@@ -136,7 +137,7 @@ class AdminApi:
             return await handler(request)
         except MogateError as error:
             status = next((status for kind, status in _STATUS_OF if isinstance(error, kind)), HTTPStatus.BAD_REQUEST)
-            return _problem(status, str(error), headers=_retry_after(error))
+            return _problem(status, str(error), headers=_retry_after(error), **_place(error))
         except web.HTTPException as error:
             allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
             return _problem(HTTPStatus(error.status), f"{request.method} {request.path}: {error.reason}", headers=allow)
@@ -172,11 +173,18 @@ async def _handle_livez(_: web.Request) -> web.Response:
 
 
 def _problem(
-    status: HTTPStatus, error: str, *, fault: str = "", headers: Mapping[str, str] | None = None
+    status: HTTPStatus, error: str, *, fault: str = "", headers: Mapping[str, str] | None = None, **place: Any
 ) -> web.Response:
     """An answer that refuses. Spec: RFC 9457"""
-    body = pydantic_core.to_json(Problem(title=status.phrase, status=status, detail=error, id=fault))
+    body = pydantic_core.to_json(Problem(title=status.phrase, status=status, detail=error, id=fault, **place))
     return web.Response(status=status, body=body, content_type="application/problem+json", headers=headers)
+
+
+def _place(error: MogateError) -> dict[str, Any]:
+    """Where something is wrong in what was sent."""
+    if not isinstance(error, ConfigError):
+        return {}
+    return {"file": str(error.file or ""), "line": error.line, "key": error.key or ""}
 
 
 def _retry_after(error: MogateError) -> dict[str, str]:

@@ -15,14 +15,15 @@ from gateway.admin.models.publishing import (
     NewPublication,
     PlanView,
     ProfileChangeView,
-    ProfileFiles,
+    ProposedFiles,
     PublicationView,
     StatementChange,
 )
 from gateway.admin.routes import Call, Route
 from gateway.editions import Editions, edition_of
+from gateway.errors import ConfigError
 from gateway.fleet.campaign import Campaign, Group
-from gateway.fleet.secret import covered_file
+from gateway.fleet.secret import COVER, covered_file, covered_line
 from gateway.outreach.publishing import SAMPLE, Calls, Plan, Publishing
 
 
@@ -45,7 +46,7 @@ class PublishingRoutes:
             Route(
                 "POST", "/profiles/plan", self.plan_profiles,
                 "What would change were these the profiles; nothing is changed",
-                takes=ProfileFiles, gives=PlanView, needs="profiles:read",
+                takes=ProposedFiles, gives=PlanView, needs="profiles:read",
                 query={"devices": "false: do not look whose content would change"},
             ),
             Route(
@@ -87,15 +88,23 @@ class PublishingRoutes:
 
     async def plan_profiles(self, call: Call) -> PlanView:
         """Show what an edition would change."""
-        body: ProfileFiles = call.body
-        return _view(await self._publishing.plan(body.profiles, devices=call.flag("devices", absent=True)))
+        body: ProposedFiles = call.body
+        devices = call.flag("devices", absent=True)
+        return _view(await self._publishing.plan(body.profiles, base=body.base, devices=devices))
 
     async def apply_profiles(self, call: Call) -> PlanView:
         """Serve an edition, as it was planned."""
         body: NewEdition = call.body
+        for name, text in body.profiles.items():
+            if line := covered_line(text):
+                raise ConfigError(
+                    f'states "{COVER}", which is what a secret is shown as to those who may not see it',
+                    file=name,
+                    line=line,
+                )
         calls = Calls(body.within_seconds if body.call else None, _groups(body.groups))
         applied = await self._publishing.apply(
-            body.profiles, body.plan, calls, allow_deletions=body.allow_deletions, **_waits(body, call)
+            body.profiles, body.plan, calls, base=body.base, allow_deletions=body.allow_deletions, **_waits(body, call)
         )
         return _view(*applied)
 

@@ -89,18 +89,20 @@ class _Checking(click.Command):
 
 
 _directory = click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+_base = click.option("--base", default="", metavar="EDITION", help="Only if the gateway's profiles still are of this.")
 
 
 @click.command(cls=_Checking)
 @_directory
+@_base
 @printing
-def plan(directory: Path) -> tuple[object, str, int]:
+def plan(directory: Path, base: str) -> tuple[object, str, int]:
     """Show what the profiles in DIR would change on the gateway.
 
     That is line by line, with the number of devices whose content changes. The exit status is 0 when nothing changes,
     2 when something does, and 1 when something is wrong.
     """
-    return _planned(directory, {})
+    return _planned(directory, {}, base)
 
 
 @click.command(cls=_Checking)
@@ -117,6 +119,7 @@ def diff(directory: Path) -> tuple[object, str, int]:
 
 @click.command()
 @_directory
+@_base
 @click.option("--plan", "planned", default="", metavar="PLAN", help="Only as `mogate plan` has shown it.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--allow-deletions", is_flag=True, help="Also delete profiles that DIR does not have.")
@@ -127,7 +130,7 @@ def diff(directory: Path) -> tuple[object, str, int]:
 @each_device
 @printing
 def apply(
-    directory: Path, planned: str, yes: bool, allow_deletions: bool, over: int, no_call: bool, **given: Any
+    directory: Path, base: str, planned: str, yes: bool, allow_deletions: bool, over: int, no_call: bool, **given: Any
 ) -> tuple[object, str]:
     """Make the profiles in DIR those of the gateway.
 
@@ -136,7 +139,7 @@ def apply(
     """
     files = _files(directory)
     if not planned:
-        found = _plan(files)
+        found = _plan(files, base=base)
         if not found["changes"]:
             return found, NOTHING
         click.echo(report.plan(found), err=True)
@@ -147,6 +150,7 @@ def apply(
         planned = found["plan"]
     body = {
         "profiles": files,
+        "base": base,
         "plan": planned,
         "allow_deletions": allow_deletions,
         "call": not no_call,
@@ -157,15 +161,16 @@ def apply(
     return made, report.publication(made) if made["changes"] else NOTHING
 
 
-def _planned(directory: Path, query: dict[str, str]) -> tuple[object, str, int]:
-    found = _plan(_files(directory), query)
+def _planned(directory: Path, query: dict[str, str], base: str = "") -> tuple[object, str, int]:
+    found = _plan(_files(directory), query, base)
     if not found["changes"]:
         return found, NOTHING, 0
     return found, report.plan(found, devices=not query), CHANGES
 
 
-def _plan(files: dict[str, str], query: dict[str, str] | None = None) -> Any:
-    return api("POST", "/profiles/plan", query=query, body={"profiles": files}, seconds=PLAN_SECONDS)
+def _plan(files: dict[str, str], query: dict[str, str] | None = None, base: str = "") -> Any:
+    body = {"profiles": files, "base": base}
+    return api("POST", "/profiles/plan", query=query, body=body, seconds=PLAN_SECONDS)
 
 
 def _files(directory: Path) -> dict[str, str]:

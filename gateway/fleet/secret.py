@@ -100,6 +100,14 @@ def covered_file(text: str) -> str:
     return _STATED.sub(lambda stated: f'{stated[1]}"{COVER}"' if is_secret(stated[2]) else stated[0], text)
 
 
+def covered_line(text: str) -> int | None:
+    """The first line of a profile's file that states a secret as ``covered_file`` shows it; None when none does."""
+    for stated in _STATED.finditer(text):
+        if is_secret(stated[2]) and stated[0] == f'{stated[1]}"{COVER}"':
+            return text.count("\n", 0, stated.start(2)) + 1
+    return None
+
+
 def _is_told(name: str, text: str, *, beside: bool) -> bool:
     if name in _TEXTS:
         return beside or any(map(is_secret, _NODE_NAME.findall(text)))

@@ -117,14 +117,19 @@ class Publishing:
         """
         return await self._take_up(await self.preview(), calls, **terms)
 
-    async def plan(self, texts: Texts, *, devices: bool = True) -> Plan:
+    async def plan(self, texts: Texts, *, base: str = "", devices: bool = True) -> Plan:
         """What would change were these the profiles; with ``devices`` also on which.
 
-        Raises: ConfigError naming file, line and node of what is wrong with them.
+        ``base`` is the edition that they were made from, empty when that does not matter.
+
+        Raises: ConfigError naming file, line and node of what is wrong with them; Outdated when the files are another
+        edition than ``base``.
         """
         served = self._served()
-        draft = await asyncio.to_thread(self._read, texts)
         there = await asyncio.to_thread(self._editions.current)
+        if base not in ("", edition_of(there)):
+            raise Outdated(f"the profiles are no longer those of edition {base}: somebody else has changed them")
+        draft = await asyncio.to_thread(self._read, texts)
         changes = profile_changes(self._service.profiles.profiles, draft.profiles.profiles, there, texts)
         affected = await self._affected(draft) if devices and changes else Affected(draft.digest, [])
         against = f"{served} {edition_of(there)} {edition_of(texts)}"
@@ -132,7 +137,7 @@ class Publishing:
         return Plan(digest, changes, affected, draft.profiles.warnings)
 
     async def apply(
-        self, texts: Texts, plan: str, calls: Calls, *, allow_deletions: bool, **terms: Any
+        self, texts: Texts, plan: str, calls: Calls, *, base: str = "", allow_deletions: bool, **terms: Any
     ) -> tuple[Plan, Campaign | None]:
         """Make these the profiles, as a plan said, and serve them. When that is refused the files are those before.
 
@@ -142,7 +147,7 @@ class Publishing:
         cannot be written; and as ``publish`` does.
         """
         with self._editions.alone():
-            found = await self.plan(texts)
+            found = await self.plan(texts, base=base)
             if found.digest != plan:
                 raise Outdated("the profiles are no longer as they were when this was planned: make another plan")
             if found.deleted and not allow_deletions:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import urllib.error
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -114,6 +116,39 @@ def test_a_plan_that_no_longer_holds_is_refused(gateway: Gateway, directory: Pat
     assert "make another plan" in gateway.run("apply", str(directory), "--plan", plan, fails=True)
     assert not (gateway.folder / "profiles" / "zz.toml").exists()
     assert "--yes" in gateway.run("apply", str(directory), fails=True)
+
+
+def test_an_edit_of_another_edition_is_refused(gateway: Gateway, directory: Path) -> None:
+    """Planned and applied from the edition that it says it was made from, and from no other; a fault in it is told
+    with its file, line and node, each by itself.
+    """
+    (directory / "zz.toml").write_text(ZZ)
+    edition = gateway.json("profile", "export", str(directory.parent / "again"))["edition"]
+    assert gateway.done("plan", str(directory), "--base", edition).returncode == 2
+    files = gateway.api("GET", "/profiles/files")["profiles"]
+    server = gateway.folder / "profiles" / "plan-basic.toml"
+    server.write_text(files[server.name] + "# by hand\n")
+    assert f"no longer those of edition {edition}" in gateway.run("plan", str(directory), "--base", edition, fails=True)
+    refused = gateway.run("apply", str(directory), "--base", edition, "--yes", "--no-call", fails=True)
+    assert "somebody else has changed them" in refused
+    server.write_text(files[server.name])
+    body = {"profiles": {**files, "zz.toml": ZZ.replace("2900", '"many"')}, "base": edition}
+    with pytest.raises(urllib.error.HTTPError) as wrong:
+        gateway.api("POST", "/profiles/plan", body)
+    problem = json.load(wrong.value)
+    assert (problem["status"], problem["file"], problem["line"], problem["key"]) == (422, "zz.toml", 6, "ims/Timer_T1")
+    assert not (gateway.folder / "profiles" / "zz.toml").exists()
+
+
+def test_what_is_shown_of_a_secret_is_not_served_as_one(gateway: Gateway, directory: Path) -> None:
+    """Who may not see secrets gets files without them, and cannot write those back by mistake."""
+    made = gateway.json("token", "create", "ci", "--permission", "profiles:read", "--permission", "profiles:write")
+    others = {"MOGATE_ADMIN__TOKEN": made["token"]}
+    copy = directory.parent / "covered"
+    assert gateway.done("profile", "export", str(copy), **others).returncode == 0
+    done = gateway.done("apply", str(copy), "--yes", "--no-call", **others)
+    assert (done.returncode, "model-additional.toml:" in done.stderr) == (1, True), done.stderr
+    assert gateway.run("plan", str(directory)) == "nothing changes\n"
 
 
 def test_a_refused_edition_leaves_the_files_as_they_were(gateway: Gateway, directory: Path) -> None:

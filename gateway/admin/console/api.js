@@ -9,10 +9,12 @@ let reason = "";
 let signedOut = () => {};
 let ended = false;
 
+// `place` is where in what was sent something is wrong, as far as that is known: { file, line }.
 export class Refused extends Error {
-  constructor(status, message) {
+  constructor(status, message, place = {}) {
     super(message);
     this.status = status;
+    this.place = place;
   }
 }
 
@@ -30,7 +32,8 @@ async function ask(path, query, { headers = {}, ...options } = {}) {
   }
   if (response.ok) return response;
   if (response.status === 401 && session) forget(true);
-  throw new Refused(response.status, said(response.status, (await response.json().catch(() => null))?.detail));
+  const { detail, file, line } = (await response.json().catch(() => null)) ?? {};
+  throw new Refused(response.status, said(response.status, detail), { file, line });
 }
 
 // Why something was refused, in words that say what to do about it.

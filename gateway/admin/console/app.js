@@ -24,7 +24,7 @@ import { Subscriber } from "./screens/subscriber.js";
 import { Subscribers } from "./screens/subscribers.js";
 import { Webhook, Webhooks } from "./screens/webhooks.js";
 
-// Every screen by what people come for, with the permission that it is of use with. The first one is where they begin.
+// Every screen by what people come for, with the permission that it is of use with. The first that they may is where they begin.
 const GROUPS = {
   Fleet: [
     { path: "subscribers", name: "Subscribers", list: Subscribers, one: Subscriber, needs: "subscribers:read" },
@@ -160,7 +160,7 @@ function Console() {
   const place = route.segments.slice(0, 2).join("/");
   useEffect(() => onSignedOut(() => setSession(null)), []);
   useEffect(() => {
-    if (session && !place) go([SCREENS[0].path]);
+    if (session && !place) go([(SCREENS.find(({ needs }) => may(needs)) ?? SCREENS[0]).path]);
     scrollTo(0, 0);
     // Whoever goes to another screen goes on from there, by keyboard and by ear.
     if (shown.current && place) document.getElementById("content")?.focus({ preventScroll: true });

@@ -39,6 +39,38 @@ function changed(old, now) {
   return [...lines, ...marked("-", old.slice(row)), ...marked("+", now.slice(column))];
 }
 
+// The text with what two people made of it, `mine` and `theirs`; null where both changed the same place.
+export function merged(before, mine, theirs) {
+  const own = hunks(before, mine);
+  const others = hunks(before, theirs).filter((hunk) => !own.some((one) => isSame(one, hunk)));
+  const touch = (one, other) => one.start <= other.end && other.start <= one.end;
+  if (own.some((hunk) => others.some((other) => touch(hunk, other)))) return null;
+  const lines = before.split("\n");
+  const last = [...own, ...others].sort((one, other) => other.start - one.start);
+  for (const { start, end, put } of last) lines.splice(start, end - start, ...put);
+  return lines.join("\n");
+}
+
+const isSame = (one, other) => one.start === other.start && one.end === other.end && one.put.join("\n") === other.put.join("\n");
+
+// The stretches of a text's lines that another replaces: from `start` up to `end`, by the lines `put`.
+function hunks(before, after) {
+  const found = [];
+  let place = 0;
+  let open = null;
+  for (const { mark, text } of linesOf(before, after)) {
+    if (mark === " ") {
+      open = null;
+      place++;
+      continue;
+    }
+    if (!open) found.push((open = { start: place, end: place, put: [] }));
+    if (mark === "-") open.end = ++place;
+    else open.put.push(text);
+  }
+  return found;
+}
+
 // The files that differ, by name: { name, lines } with a few lines around each change; "…" stands for those left out.
 export function filesOf(before, after) {
   const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();

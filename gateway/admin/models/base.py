@@ -35,13 +35,20 @@ class Model(BaseModel):
 
 
 class Problem(Model):
-    """Why a request was refused: ``detail`` says it. ``id`` finds the traceback in the log when the gateway failed."""
+    """Why a request was refused: ``detail`` says it. ``id`` finds the traceback in the log when the gateway failed.
+
+    Where something is wrong in what was sent, ``file``, ``line`` and ``key`` say where, as far as that is known;
+    ``key`` is the name of a field, or the address of a node.
+    """
 
     type: Literal["about:blank"] = "about:blank"
     title: str
     status: int
     detail: str
     id: str = ""
+    file: str = ""
+    line: int | None = None
+    key: str = ""
 
 
 Secret = Annotated[str, Field(min_length=1, max_length=200, repr=False, json_schema_extra={"writeOnly": True})]

@@ -49,7 +49,15 @@ class ProfileFiles(Model):
     profiles: Annotated[dict[FileName, str], Field(min_length=1, max_length=500, repr=False)]
 
 
-class NewEdition(ProfileFiles):
+class ProposedFiles(ProfileFiles):
+    """All files as they are to be. ``base`` is the edition that they were made from: if the files are another by now,
+    they are refused, for they would take back what somebody else did. Empty: whatever the files are.
+    """
+
+    base: Annotated[str, Field(max_length=64)] = ""
+
+
+class NewEdition(ProposedFiles):
     """An edition of the profiles to be served, as ``plan`` said; whoever deletes profiles has to allow it.
 
     The devices that it changes are made to call over ``within_seconds``, in these ``groups``; not at all without

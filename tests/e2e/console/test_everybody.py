@@ -27,6 +27,7 @@ SCREENS = [
     "#/campaigns?new=1",
     "#/profiles",
     "#/profiles/premium",
+    "#/profiles/files/plan-premium.toml",
     "#/editions",
     "#/packages",
     "#/events",
@@ -104,6 +105,10 @@ WALKS: dict[str, tuple[list[tuple[str, str]], str]] = {
         "Devices of the campaign",
     ),
     "#/profiles": ([("Phone or subscriber", "alice.2"), ("Plan", "basic\n")], "What would change"),
+    "#/profiles/files/tenant-bluebird.toml": (
+        [("Text of tenant-bluebird.toml", "# x\n"), ("See what it changes", "\n")],
+        "What changes",
+    ),
     "#/editions": ([("Compare", "\n")], "Compare"),
     "#/subscribers/alice/alice.1?tab=changes": ([("As asked", "\n")], "Audit"),
     "#/exports": ([("That match", "plan=premium"), ("Save devices.csv", "")], "Devices"),

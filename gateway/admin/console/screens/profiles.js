@@ -3,25 +3,32 @@ import { get, segment } from "../api.js";
 import { html } from "../dom.js";
 import { Badge, Facts, Filter, Heading, Loaded, Panel, Problem, Table, useAction, useLoad } from "../parts.js";
 import { refine, to } from "../route.js";
+import { Editor, editorOf, fileOf, NewProfile, Waiting } from "./editor.js";
 
 export function Profiles() {
   const loaded = useLoad(() => get("/profiles"), []);
   return html`<${Heading} title="Profiles" />
     <p><a href=${to(["editions"])}>Publish the files, compare editions, or go back to one</a></p>
-    <${WhatIf} />
+    <${Waiting} />
     <${Loaded} from=${loaded}>${(profiles) => html`
+      <${NewProfile} profiles=${profiles} />
       <${Table} label="Profiles" head=${["Profile", "Layer", "Applies to", "Values", "File"]} empty="There are no profiles.">
         ${profiles.map((profile) => html`<tr key=${profile.name}>
           <th scope="row"><a href=${to(["profiles", profile.name])}>${profile.name}</a></th>
           <td><${Badge}>${profile.layer}<//></td>
           <td>${matchOf(profile)}</td>
           <td class="number">${profile.leaves.length}</td>
-          <td class="muted" title=${profile.file}>${profile.file.split("/").at(-1)}</td>
+          <td title=${profile.file}><a href=${editorOf(fileOf(profile))}>${fileOf(profile)}</a></td>
         </tr>`)}
-      <//>`}<//>`;
+      <//>`}<//>
+    <${WhatIf} />`;
 }
 
-export function Profile({ path: [name], query: { filter = "" } }) {
+export function Profile({ path: [name, file], query }) {
+  return file ? html`<${Editor} key=${file} file=${file} />` : html`<${Said} name=${name} query=${query} />`;
+}
+
+function Said({ name, query: { filter = "" } }) {
   const loaded = useLoad(() => get("/profiles"), [name]);
   return html`<${Loaded} from=${loaded} title=${name}>${(profiles) => {
     const profile = profiles.find((one) => one.name === name);
@@ -29,6 +36,8 @@ export function Profile({ path: [name], query: { filter = "" } }) {
     const leaves = profile.leaves.filter(({ node, template }) => `${node} ${template}`.toLowerCase().includes(filter.toLowerCase()));
     return html`<section class="identity"><${Heading} title=${name}>${name} <${Badge}>${profile.layer}<//><//>
         <${Facts} of=${[["Applies to", matchOf(profile)], ["File", profile.file]]} /></section>
+      <p><a class="button" href=${editorOf(fileOf(profile))}>Edit ${fileOf(profile)}</a></p>
+      <${Waiting} />
       ${profile.warnings.map((warning) => html`<p class="notice warn" key=${warning}>${warning}</p>`)}
       <div class="tools"><${Filter} value=${filter} onInput=${(text) => refine({ filter: text })} label="Filter by node or value" /></div>
       <${Table} label="Values" head=${["Node", "Value", "Place"]} empty="No value is so.">

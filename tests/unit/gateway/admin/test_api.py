@@ -35,7 +35,7 @@ async def refused(client: TestClient, method: str, path: str, status: int, **arg
     async with client.request(method, path, **arguments) as response:
         problem: dict[str, Any] = await response.json()
         assert (response.status, response.content_type) == (status, "application/problem+json"), problem
-    assert problem.keys() == {"type", "title", "status", "detail", "id"}
+    assert problem.keys() == {"type", "title", "status", "detail", "id", "file", "line", "key"}
     assert problem["status"] == status
     assert problem["detail"]
     return problem

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.fleet.secret import covered, covered_file, is_secret
+from gateway.fleet.secret import covered, covered_file, covered_line, is_secret
 
 
 @pytest.mark.parametrize(
@@ -72,3 +72,10 @@ def test_a_profile_is_shown_without_its_secrets() -> None:
     text = 'name = "x" # a name\n[mo.rcs]\n"A/UserPwd" = "s1"\nUserPwd = 5\n\'B/Psk\' = \'s\'\nUserName = "bob"\n'
     shown = 'name = "x" # a name\n[mo.rcs]\n"A/UserPwd" = "***"\nUserPwd = "***"\n\'B/Psk\' = "***"\nUserName = "bob"\n'
     assert covered_file(text) == shown
+    assert covered_line(shown) == 3
+
+
+def test_a_shown_profile_is_told_from_one_that_states_its_secrets() -> None:
+    """By the first line whose secret is covered; what only looks so, and is no secret, is taken as it stands."""
+    assert covered_line('[mo.rcs]\n\nUserName = "***"\n"A/UserPwd" = "s1"\nUserPwd = "***"\n') == 5
+    assert covered_line('[mo.rcs]\nUserName = "***"\nUserPwd = "*** not covered"\n') is None
