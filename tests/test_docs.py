@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
@@ -16,6 +17,7 @@ from typing import NamedTuple
 import click
 import pytest
 from live_gateway import CONFIG, Gateway, serving
+from redis_servers import RedisServer
 
 from gateway import cli
 
@@ -26,13 +28,40 @@ GUIDES = [
     page
     for folder in ("how-to", "tutorial")
     for page in (ROOT / "docs" / folder).glob("*.md")
-    if "```console\n" in page.read_text()
+    if "```console\n" in page.read_text() or "```sh\n" in page.read_text()
 ]
+BIN = ROOT / ".venv" / "bin"
+SHOWN_REDIS = "redis://10.0.0.1:6379"
 DEMO_PORTS = {"8080": "plain", "8443": "tls", "8081": "admin"}
 ANYTHING = "…"
-SHOWN_FILE = re.compile(
-    r"`((?:config/profiles/)?[\w-]+\.(?:json|jsonl|csv|toml))`:\n\n```\w+\n(.*?)^```", re.MULTILINE | re.DOTALL
+DONE = re.compile(
+    r"^```(console|sh)\n(.*?)^```"
+    r"|`((?:config/profiles/|/etc/mogate/mo/)?[\w-]+\.(?:json|jsonl|csv|toml|xml))`:\n\n```\w+\n(.*?)^```",
+    re.MULTILINE | re.DOTALL,
 )
+"""What a page has its reader do: commands with what they print, commands alone, and files, the settings among them."""
+NOT_RUN = {
+    ("give-people-access", "mogate user add anna"): "asks for a password: tests/e2e/test_terminal.py",
+    ("give-people-access", "mogate user change anna"): "anna is not there",
+    ("keep-profiles-as-code", "mogate apply"): "names a plan and an edition of somebody else's: tests/e2e/test_plan.py",
+    ("keep-profiles-as-code", "mogate profile export old-profiles"): "the same",
+    ("keep-profiles-as-code", "mogate plan profiles/"): "of another gateway: tests/e2e/test_access.py",
+    (
+        "migrate-from-an-oma-dm-server",
+        "mogate import rows",
+    ): "a real export: tests/e2e/test_import_rows.py",
+    ("migrate-from-an-oma-dm-server", "mogate campaign"): "moves phones away: tests/e2e/test_cutover.py",
+    (
+        "prove-who-a-client-is",
+        "mogate subscriber sim",
+    ): "reads keys: tests/e2e/test_identity.py",
+    ("rotate-accounts", "mogate device move"): "moves a phone away: tests/e2e/test_cutover.py",
+    ("serve-as-eir", "mogate serve-eir"): "serves until Ctrl-C: tests/e2e/test_eir.py",
+    ("use-the-api", "curl -N"): "tells until Ctrl-C: tests/e2e/test_admin_api.py",
+    ("use-the-api", "mogate import tokens"): "tokens of another server: tests/unit/gateway/admin/test_imports.py",
+    ("watch-with-opentelemetry", "pip install"): "a package that is not published",
+}
+"""Commands of `sh` blocks that are not run here, each with why, or with what runs such a one."""
 
 
 class Step(NamedTuple):
@@ -42,16 +71,35 @@ class Step(NamedTuple):
     printed: list[str]
 
 
+def _steps(block: str) -> list[Step]:
+    """The steps of a console block, in order."""
+    steps: list[Step] = []
+    for line in block.splitlines():
+        if line.startswith("$ "):
+            steps.append(Step(line.removeprefix("$ .venv/bin/mogate "), []))
+        else:
+            steps[-1].printed.append(line)
+    return steps
+
+
 def _tour(page: str) -> list[Step]:
     """The steps of a page's console blocks, in order."""
-    steps: list[Step] = []
-    for block in re.findall(r"^```console\n(.*?)^```", page, re.MULTILINE | re.DOTALL):
-        for line in block.splitlines():
-            if line.startswith("$ "):
-                steps.append(Step(line.removeprefix("$ .venv/bin/mogate "), []))
-            else:
-                steps[-1].printed.append(line)
-    return steps
+    return [step for language, block, *_ in DONE.findall(page) if language == "console" for step in _steps(block)]
+
+
+def _with_settings(text: str, shown: str) -> str:
+    """Settings with what a page shows of some tables put in, in place of what they have of the same names."""
+    for table, content in re.findall(r"^\[([\w.-]+)\].*\n((?:(?!\[).*\n)*)", shown, re.MULTILINE):
+        head, header, rest = text.partition(f"\n[{table}]")
+        if not header:
+            text += f"\n[{table}]\n{content}"
+            continue
+        own, bracket, others = rest.partition("\n[")
+        names = re.findall(r"^([\w-]+) *=", content, re.MULTILINE)
+        title, *kept = own.splitlines()
+        kept = [line for line in kept if line.partition("=")[0].strip() not in names]
+        text = head + header + "\n".join([title, *content.splitlines(), *kept]) + bracket + others
+    return text
 
 
 def _with_ports(text: str, gateway: Gateway) -> str:
@@ -82,17 +130,40 @@ def test_the_tour_of_the_readme(gateway: Gateway) -> None:
 
 @pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.stem)
 def test_the_commands_of_a_guide(page: Path, tmp_path: Path) -> None:
-    """Every command that a how-to page shows with its output does that, with the files that it shows.
+    """Every command that a guide shows does what it says there, with the files and the settings that it shows.
 
-    Profiles are beside the shipped ones; a package is some file of its name.
+    Profiles are beside the shipped ones; a package is some file of its name; a server of Redis is one that runs here.
     """
+    text = page.read_text()
     shutil.copytree(CONFIG / "profiles", tmp_path / "profiles")
-    with serving(tmp_path, MOGATE_PROFILES=str(tmp_path / "profiles")) as gateway:
-        for name, content in SHOWN_FILE.findall(page.read_text()):
-            (gateway.folder / name.replace("config/", "")).write_text(content)
-        for name in re.findall(r"\b[\w.-]+\.bin\b", page.read_text()):
-            (gateway.folder / name).write_bytes(b"package")
-        _take(_tour(page.read_text()), gateway)
+    (tmp_path / "mo").mkdir()
+    with contextlib.ExitStack() as stack:
+        if SHOWN_REDIS in text:
+            redis = RedisServer("appendonly yes", "appendfsync always", "maxmemory-policy noeviction").start()
+            stack.callback(redis.kill)
+            text = text.replace(SHOWN_REDIS, redis.url)
+        gateway = stack.enter_context(serving(tmp_path, MOGATE_PROFILES=str(tmp_path / "profiles")))
+        for name in re.findall(r"\b[\w.-]+\.bin\b", text):
+            (tmp_path / name).write_bytes(b"package")
+        for language, block, file, shown in DONE.findall(text):
+            if file and file != "gateway.toml":
+                (tmp_path / file.replace("config/", "").removeprefix("/etc/mogate/")).write_text(shown)
+            elif file:
+                gateway.stop()
+                shown = shown.replace("/etc/mogate", str(tmp_path))
+                gateway.settings.write_text(_with_settings(gateway.settings.read_text(), shown))
+                gateway.start()
+            elif language == "console":
+                _take(_steps(block), gateway)
+            else:
+                _shell(page.stem, block, gateway)
+
+
+def test_what_is_not_run_is_there() -> None:
+    """Each command that has a reason not to be run stands in the guide."""
+    for guide, command in NOT_RUN:
+        (page,) = (page for page in GUIDES if page.stem == guide)
+        assert any(line.startswith(command) for line in _commands(page.read_text())), f"{guide}: {command}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -111,8 +182,30 @@ def test_commands_exist(page: Path) -> None:
         assert {word.partition("=")[0] for word in words if word.startswith("--")} <= options, shown
 
 
+def _commands(block: str) -> list[str]:
+    """The commands of a shell block, those that go on over several lines as one."""
+    return [line.strip() for line in block.replace("\\\n", " ").splitlines() if line.strip()]
+
+
+def _shell(guide: str, block: str, gateway: Gateway) -> None:
+    """Run the commands in a shell, in the gateway's folder, but for those that have a reason not to be."""
+    environment = gateway.environment | {"TOKEN": gateway.token, "PATH": f"{BIN}:{os.environ['PATH']}"}
+    for command in _commands(block):
+        if any(guide == page and command.startswith(words) for page, words in NOT_RUN):
+            continue
+        done = subprocess.run(
+            ["bash", "-c", _with_ports(command, gateway)],
+            cwd=gateway.folder, env=environment, capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+        assert "/problems/" not in done.stdout, f"{command}\n{done.stdout}"
+
+
 def _take(steps: list[Step], gateway: Gateway) -> None:
-    """Run the steps; files and directories they name are in the gateway's folder, and ``> FILE`` keeps output."""
+    """Run the steps; files and directories they name are in the gateway's folder, and ``> FILE`` keeps output.
+
+    ``serve`` ends the gateway and starts it with the options that are shown.
+    """
     for command, printed in steps:
         words = [
             str(gateway.folder / word)
@@ -120,7 +213,11 @@ def _take(steps: list[Step], gateway: Gateway) -> None:
             else word
             for word in shlex.split(command, comments=True)
         ]
-        output = gateway.run(*words[: words.index(">")] if ">" in words else words)
+        if words[0] == "serve":
+            gateway.stop()
+            output = gateway.start(*words[1:])
+        else:
+            output = gateway.run(*words[: words.index(">")] if ">" in words else words)
         if ">" in words:
             Path(words[-1]).write_text(output)
             continue
