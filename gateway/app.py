@@ -416,7 +416,7 @@ async def running(
             CatalogueRoutes(service).routes(),
             ConfirmationRoutes(codes).routes(),
             CodeRoutes(inventory, codes).routes(),
-            EventRoutes(store).routes(),
+            EventRoutes(store, inventory).routes(),
             MetricsRoutes(exposition).routes(),
             TraceRoutes(store, inventory, awaiting, TRACE_READERS, now).routes(),
             ReloadRoutes(reload.reload).routes(),

@@ -13,10 +13,13 @@ from typing import Any, Literal, NamedTuple, TypeVar
 
 from gateway.errors import ConfigError, Conflict, NotFound
 from gateway.fleet import old_token
+from gateway.fleet.tenancy import MARK, is_of_another
 from gateway.inventory import Inventory
-from gateway.store.protocol import Household, IdentityKind, PutEphemeral, Store
+from gateway.store.protocol import IdentityKind, PutEphemeral, Store
 
 AT_ONCE = 200
+OTHERS = ""
+"""In place of a subscriber of another tenant, whom the caller is not told of."""
 OLD_TOKEN_LIFE = timedelta(days=30)
 """Of a token whose end the other server did not tell."""
 
@@ -46,11 +49,11 @@ class Bulk:
 
         ``dry`` tells what would become of the rows, in their order, and creates nobody.
         """
+        if tenant:
+            ids = await _in_parts(rows, lambda row: self._inventory.id_for(row["subscriber_id"], tenant))
+            rows = [{**row, "subscriber_id": one} for row, one in zip(rows, ids, strict=True)]
         if dry:
-            held: list[dict[str, str]] = []
-            for start in range(0, len(rows), AT_ONCE):
-                held += await asyncio.gather(*map(self._holders, rows[start : start + AT_ONCE]))
-            return _foreseen(rows, held, tenant)
+            return _foreseen(rows, await _in_parts(rows, lambda row: self._holders(row, tenant)), tenant)
 
         async def take(row: dict[str, Any]) -> Taken:
             if fault := _fault(row, tenant):
@@ -58,7 +61,7 @@ class Bulk:
             try:
                 return Taken("created", (await self._inventory.create_subscriber(**row)).id)
             except Conflict as refusal:
-                owners = set((await self._holders(row)).values())
+                owners = set((await self._holders(row, tenant)).values())
                 return _present(row, owners) or Taken("failed", why=str(refusal))
 
         return await _each(rows, take)
@@ -90,27 +93,25 @@ class Bulk:
         """Tokens of another RCC.14 server, with ``subscriber``, ``token``, ``imei`` and ``expires_at``."""
 
         async def take(row: dict[str, Any]) -> Taken:
-            subscriber = (await self._found(row["subscriber"], tenant)).subscriber
+            subscriber = (await self._inventory.find(row["subscriber"], tenant)).subscriber
             now, key = self._clock(), old_token.key_of(row["token"])
             ends_at = row["expires_at"] or now + OLD_TOKEN_LIFE
             if ends_at <= now:
                 return Taken("failed", why="expires_at: the token has ended")
             known = await self._store.load_ephemeral(key, now)
+            if known and tenant and old_token.decode(known).subscriber_id != subscriber.id:
+                return Taken("failed", why="token: it is somebody else's already")
             value = old_token.encode(old_token.OldToken(subscriber.id, row["imei"]))
             await self._store.commit(PutEphemeral(key, value, ends_at))
             return Taken("present" if known else "created", subscriber.id)
 
         return await _each(rows, take)
 
-    async def _found(self, reference: str, tenant: str) -> Household:
-        household = await self._inventory.find(reference)
-        if tenant not in ("", household.subscriber.tenant):
-            raise NotFound(f"no subscriber of {tenant} is called {reference!r}")
-        return household
-
     async def _values(self, rows: Sequence[dict[str, Any]], tenant: str) -> list[Taken]:
         of = rows[0]["of"]
-        household = await self._found(of, tenant)
+        if tenant:
+            _, of = await self._inventory.named(of, tenant)
+        household = await self._inventory.find(of)
         device = next((device for device in household.devices if device.id == of), None)
         owner = device or household.subscriber
         held = {f"{mo}/{path}": text for mo, leaves in owner.overrides.items() for path, text in leaves.items()}
@@ -121,20 +122,21 @@ class Bulk:
 
     async def _device(self, row: dict[str, Any], tenant: str) -> Taken:
         fields = dict(row)
-        household = await self._found(fields.pop("subscriber"), tenant)
+        household = await self._inventory.find(fields.pop("subscriber"), tenant)
         for device in household.devices:
             if device.omadm is not None and device.omadm.loc_uri == row["loc_uri"]:
                 return Taken("present", device.id)
         issued = await self._inventory.add_omadm_device(household.subscriber.id, **fields)
         return Taken("created", issued.device.id)
 
-    async def _holders(self, row: dict[str, Any]) -> dict[str, str]:
-        """Who has the row's id, MSISDN and IMSIs already, by what they have."""
+    async def _holders(self, row: dict[str, Any], tenant: str) -> dict[str, str]:
+        """Who has the row's id, MSISDN and IMSIs already, by what they have; ``OTHERS`` are all of other tenants."""
         holders = {}
         for kind, value in _identities(row):
             household = await self._store.load_household(kind, value)
             if household is not None:
-                holders[f"{kind} {value}"] = household.subscriber.id
+                holder = household.subscriber
+                holders[f"{kind} {value}"] = holder.id if tenant in ("", holder.tenant) else OTHERS
         return holders
 
 
@@ -149,7 +151,8 @@ def _foreseen(rows: Sequence[dict[str, Any]], held: Sequence[dict[str, str]], te
             told.append(Taken("failed", why=fault))
         elif owners:
             name, owner = next(iter(owners.items()))
-            refused = Taken("failed", why=f"{name} belongs to subscriber {owner} already")
+            whose = f"subscriber {owner}" if owner else "somebody else"
+            refused = Taken("failed", why=f"{name} belongs to {whose} already")
             told.append(_present(row, set(owners.values())) or refused)
         else:
             made |= dict.fromkeys(names, row["subscriber_id"] or f"(row {number})")
@@ -166,21 +169,27 @@ def _fault(row: dict[str, Any], tenant: str) -> str:
     """Why nobody can be made of the row, whoever is there; empty when somebody can."""
     if tenant not in ("", row["tenant"]):
         return f"tenant: subscribers of {tenant} alone can be made here"
+    if is_of_another(row["subscriber_id"]):
+        return f"id: {MARK} stands before the tenant's own name alone"
     return "" if _identities(row) else "id, msisdn, imsis: one of them is needed to know the subscriber by"
 
 
 def _present(row: dict[str, Any], owners: set[str]) -> Taken | None:
     """Who the row is, if it is somebody who is there already; None where it takes what is somebody else's."""
-    if len(owners) == 1 and (not row["subscriber_id"] or row["subscriber_id"] in owners):
+    if len(owners) == 1 and OTHERS not in owners and (not row["subscriber_id"] or row["subscriber_id"] in owners):
         return Taken("present", next(iter(owners)))
     return None
 
 
-async def _each(rows: Sequence[Row], take: Callable[[Row], Awaitable[Taken]]) -> list[Taken]:
-    taken: list[Taken] = []
+async def _in_parts(rows: Sequence[Row], ask: Callable[[Row], Awaitable[Found]]) -> list[Found]:
+    found: list[Found] = []
     for start in range(0, len(rows), AT_ONCE):
-        taken += await asyncio.gather(*(_told(take, row) for row in rows[start : start + AT_ONCE]))
-    return taken
+        found += await asyncio.gather(*map(ask, rows[start : start + AT_ONCE]))
+    return found
+
+
+async def _each(rows: Sequence[Row], take: Callable[[Row], Awaitable[Taken]]) -> list[Taken]:
+    return await _in_parts(rows, lambda row: _told(take, row))
 
 
 async def _by_name(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import NamedTuple, TypeVar
 
@@ -26,6 +27,7 @@ from gateway.fleet.operation import Operation
 from gateway.fleet.profile import check_override
 from gateway.fleet.secret import covered
 from gateway.fleet.subscriber import Overrides, ServiceState, Sim, Subscriber
+from gateway.fleet.tenancy import own_id, own_reference
 from gateway.ims_credentials import with_new_credential
 from gateway.mo.catalogue import Catalogue
 from gateway.sealing import Sealer
@@ -103,11 +105,15 @@ class Inventory:
         """Check values by this catalogue from now on."""
         self._catalogue = catalogue
 
-    async def find(self, reference: str) -> Household:
+    async def find(self, reference: str, tenant: str = "") -> Household:
         """The subscriber that an id, IMSI, MSISDN, IMEI or device id names, with all devices.
+
+        With a ``tenant`` only one of theirs, by their own ids before others; another's is not there at all.
 
         Raises: NotFound.
         """
+        if tenant:
+            return (await self.named(reference, tenant))[0]
         for kind, value in _readings(reference):
             household = await self._store.load_household(kind, value)
             if household is None:
@@ -115,6 +121,25 @@ class Inventory:
             if kind != "id" or value == reference or any(device.id == reference for device in household.devices):
                 return household
         raise NotFound(absent(reference))
+
+    async def named(self, reference: str, tenant: str) -> tuple[Household, str]:
+        """The same for a caller of that tenant, and the reference by which anybody finds it. Raises: NotFound."""
+        for one in (own_reference(reference, tenant), reference):
+            with suppress(NotFound):
+                household = await self.find(one)
+                if household.subscriber.tenant == tenant:
+                    return household, one
+        raise NotFound(absent(reference))
+
+    async def id_for(self, subscriber_id: str, tenant: str) -> str:
+        """The id of the subscriber that a caller of that tenant calls so, or that a new one of theirs is to have."""
+        if not tenant or not subscriber_id:
+            return subscriber_id
+        with suppress(NotFound):
+            known = (await self.find(subscriber_id, tenant)).subscriber.id
+            if subscriber_id == known:
+                return known
+        return own_id(subscriber_id, tenant)
 
     async def find_device(self, reference: str, device_id: str = "") -> tuple[Household, Device]:
         """The device that a device id or an IMEI names, or the only device of the subscriber that it names.
@@ -167,14 +192,19 @@ class Inventory:
         return msgspec.structs.replace(subscriber, revision=1)
 
     async def taken(self, subscriber: Subscriber) -> str:
-        """Which identity of a subscriber that could not be stored is another's already, for people."""
+        """Which identity of a subscriber that could not be stored is another's already, for people.
+
+        Whose it is, is told of no other tenant.
+        """
         identities: list[tuple[IdentityKind, str]] = [("id", subscriber.id), ("msisdn", subscriber.msisdn)]
         identities += [("imsi", imsi) for imsi in subscriber.imsis]
         for kind, value in identities:
             household = await self._store.load_household(kind, value) if value else None
-            if household is not None and (not subscriber.revision or household.subscriber.id != subscriber.id):
-                owner = household.subscriber.id
-                return f"{kind} {value} belongs to subscriber {owner} already; change or delete that one first"
+            if household is None or (subscriber.revision and household.subscriber.id == subscriber.id):
+                continue
+            owner = household.subscriber
+            whose = f"subscriber {owner.id}" if subscriber.tenant in ("", owner.tenant) else "somebody else"
+            return f"{kind} {value} belongs to {whose} already; change or delete that one first"
         return "another change was quicker; try again"
 
     async def delete_subscriber(self, reference: str) -> None:
@@ -467,10 +497,14 @@ class Inventory:
             certificate_required=certificate_required,
         )
         device = self._with_account(replace(device, omadm=blank), loc_uri, auth, client, server)
-        await self._store.commit(
-            PutDevice(device),
-            self._event("device.added", subscriber_id=household.subscriber.id, device_id=device.id),
-        )
+        added = self._event("device.added", subscriber_id=household.subscriber.id, device_id=device.id)
+        try:
+            await self._store.commit(PutDevice(device), added)
+        except Conflict:
+            holder = await self._store.load_contact(loc_uri, self._clock())
+            if holder is None or holder.device.id == device.id:
+                raise
+            raise Conflict(f"another device has the LocURI {loc_uri} already") from None
         return Issued(household.subscriber, device, auth, client, server)
 
     async def renew_account(self, reference: str, *, imei: str, auth: AuthType | None, server_id: str) -> Issued:

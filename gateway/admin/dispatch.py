@@ -26,9 +26,9 @@ from gateway.admin.masking import masked, plain
 from gateway.admin.models.base import Model
 from gateway.admin.routes import PUBLIC, SIGNED_IN, Call, Reply, Route, Upload
 from gateway.admin.uploads import uploaded
-from gateway.errors import ConfigError, Conflict, Forbidden, MogateError, NotFound, Outdated, Unavailable
+from gateway.errors import ConfigError, Conflict, Forbidden, MogateError, Outdated, Unavailable
 from gateway.fleet.secret import COVER, covered
-from gateway.inventory import Inventory, absent
+from gateway.inventory import Inventory
 from gateway.observe import metrics
 from gateway.observe.logs import logger
 from gateway.sealing import Sealer
@@ -186,7 +186,9 @@ class Dispatcher:
         Spec: draft-ietf-httpapi-idempotency-key-header-07
         """
         store, sealer, now = self._parts.store, self._parts.sealer, self._parts.clock()
-        name = "once/" + hashlib.sha256(f"{call.caller.name}\n{key}".encode()).hexdigest()
+        # Tokens of two tenants may have one name.
+        whose = "\n".join(filter(None, (call.caller.name, key, call.caller.tenant)))
+        name = "once/" + hashlib.sha256(whose.encode()).hexdigest()
         asked = f"{request.method} {request.raw_path}\n".encode() + octets
         mine = _Answer(hashlib.sha256(asked).digest())
         try:
@@ -215,7 +217,10 @@ class Dispatcher:
         return response
 
     async def _admit(self, caller: Caller, route: Route, request: web.Request) -> None:
-        """Let the caller to the route, or raise Forbidden; what is another tenant's is not there at all: NotFound."""
+        """Let the caller to the route, or raise Forbidden; what is another tenant's is not there at all: NotFound.
+
+        What a caller of one tenant calls by its own name, the handler gets by the name that it has.
+        """
         needed = route.permission
         if needed not in (PUBLIC, SIGNED_IN) and not caller.may(needed):
             raise Forbidden(f"this needs the permission {needed}, which {caller.name} does not have")
@@ -224,9 +229,7 @@ class Dispatcher:
         reference = request.match_info.get("ref", "")
         if not reference or not route.path.startswith(("/api/v1/subscribers/", "/api/v1/devices/")):
             raise Forbidden(f"this is not for callers of one tenant, as {caller.name} is of {caller.tenant}")
-        household = await self._parts.inventory.find(reference)
-        if household.subscriber.tenant != caller.tenant:
-            raise NotFound(absent(reference))
+        _, request.match_info["ref"] = await self._parts.inventory.named(reference, caller.tenant)
 
     def _view_of(self, path: str) -> Route | None:
         """The route that shows what is changed at this path."""

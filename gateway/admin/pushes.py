@@ -7,7 +7,7 @@ from gateway.admin.routes import Call, Route
 from gateway.errors import ConfigError, NotFound
 from gateway.fleet.push import Push
 from gateway.inventory import Inventory
-from gateway.outreach.deliveries import find_push
+from gateway.outreach.deliveries import find_push, no_push
 from gateway.outreach.pushes import Ordered, Pushes
 from gateway.store.protocol import Store
 
@@ -109,7 +109,7 @@ class PushRoutes:
         """What became of one push."""
         subscriber, push = await find_push(self._store, call.path["id"])
         if call.caller.tenant not in ("", subscriber.tenant):
-            raise NotFound(f"there is no push {call.path['id']!r}")
+            raise NotFound(no_push(call.path["id"]))
         return record_of(push)
 
     async def show_document(self, call: Call) -> CpDocument:

@@ -29,6 +29,7 @@ from gateway.errors import ConfigError, Forbidden
 from gateway.fleet.activation import activation
 from gateway.fleet.device import Device
 from gateway.fleet.subscriber import Overrides, ServiceState, Subscriber
+from gateway.fleet.tenancy import MARK, is_of_another
 from gateway.inventory import Inventory, SimKeys
 from gateway.service import Service
 from gateway.store.protocol import Household, Store
@@ -129,8 +130,11 @@ class SubscriberRoutes:
         body: NewSubscriber = call.body
         if call.caller.tenant not in ("", body.tenant):
             raise Forbidden(f"{call.caller.name} makes subscribers of {call.caller.tenant} alone; say so with tenant")
+        subscriber_id = await self._inventory.id_for(body.id or "", call.caller.tenant)
+        if is_of_another(subscriber_id):
+            raise ConfigError(f"{MARK} stands before the tenant's own name alone", key="id")
         subscriber = await self._inventory.create_subscriber(
-            subscriber_id=body.id or "", **body.model_dump(exclude={"id"})
+            subscriber_id=subscriber_id, **body.model_dump(exclude={"id"})
         )
         return _subscriber_view(Household(subscriber, ()), {})
 
@@ -179,6 +183,8 @@ class SubscriberRoutes:
 
     async def explain(self, call: Call) -> Explanation:
         """Which layer set each leaf, and which lost."""
+        if call.query.get("tenant", call.caller.tenant) != call.caller.tenant and call.caller.tenant:
+            raise Forbidden(f"{call.caller.name} cannot see what another tenant's profiles say")
         household, device = await self._inventory.find_device(call.path["ref"], call.query.get("device", ""))
         subscriber, device = _supposed(household.subscriber, device, call.query)
         leaves = [

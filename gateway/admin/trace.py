@@ -25,7 +25,7 @@ from gateway.admin.routes import MAX_LISTED, Call, Route
 from gateway.awaited import MAX_AWAITED, Awaiting
 from gateway.errors import ConfigError, NotFound
 from gateway.fleet.awaited import Wait
-from gateway.inventory import Inventory, absent
+from gateway.inventory import Inventory
 from gateway.store.protocol import Store, TraceEntry
 from gateway.trace import Reader, ReadMessage
 
@@ -170,9 +170,8 @@ class TraceRoutes:
     async def compare_traces(self, call: Call) -> TraceComparison:
         """A session of the device beside another, of it or of another device."""
         reference, other = call.path["ref"], call.query.get("with", "") or call.path["ref"]
-        household = await self._inventory.find(other)
-        if call.caller.tenant and household.subscriber.tenant != call.caller.tenant:
-            raise NotFound(absent(other))
+        if call.caller.tenant:
+            _, other = await self._inventory.named(other, call.caller.tenant)
         left = await self._session(reference, call.query.get("session", ""), "session")
         right = await self._session(other, call.query.get("with_session", ""), "with_session")
         kinds = [session.protocol.partition("-")[0] for session in (left[0], right[0])]

@@ -339,7 +339,12 @@ async def find_push(store: Store, push_id: str) -> tuple[Subscriber, Push]:
         for push in household.subscriber.pushes if household else ():
             if push.id == push_id and household is not None:
                 return household.subscriber, push
-    raise NotFound(f"there is no push {push_id!r}; of each subscriber the newest are kept")
+    raise NotFound(no_push(push_id))
+
+
+def no_push(push_id: str) -> str:
+    """What is said when there is none of that id."""
+    return f"there is no push {push_id!r}; of each subscriber the newest are kept"
 
 
 def _work_of(push: Push) -> Record:

@@ -11,7 +11,8 @@ from msgspec.structs import replace
 from gateway.fleet.device import Device, Rcc14State
 from gateway.fleet.search import Search, parse_search
 from gateway.fleet.subscriber import ServiceState, Subscriber
-from gateway.store.protocol import PutDevice, PutSubscriber, Store
+from gateway.fleet.tenancy import own_id
+from gateway.store.protocol import DeleteSubscriber, PutDevice, PutSubscriber, Store
 from gateway.store.sqlite import SqliteStore
 from gateway.store.sqlite_search import Candidates
 
@@ -176,3 +177,15 @@ async def test_a_network_leads_to_those_with_a_sim_of_it_and_to_nobody_else(tmp_
             )
         store = SqliteStore.open(path)
     await store.close()
+
+
+async def test_ids_of_tenants_are_ids_like_any(store: Store) -> None:
+    """The same name at two tenants and without one: each found by its tenant, in their order, and removed alone."""
+    for tenant in ("", "bluebird", "redkite"):
+        subscriber = Subscriber(id=own_id("s1", tenant) if tenant else "s1", tenant=tenant)
+        await store.commit(PutSubscriber(subscriber), PutDevice(Device(id=f"{subscriber.id}.1")))
+    assert await found(store, "") == ["s1.1", "s1~bluebird.1", "s1~redkite.1"]
+    assert await found(store, "tenant=redkite") == ["s1~redkite.1"]
+    assert await found(store, "", after="s1") == ["s1~bluebird.1", "s1~redkite.1"]
+    await store.commit(DeleteSubscriber("s1~bluebird"))
+    assert await found(store, "") == ["s1.1", "s1~redkite.1"]

@@ -18,7 +18,8 @@ def _address(text: str) -> str:
     return text
 
 
-Identifier = Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,64}$")]
+# With ~ and a tenant's name it is one that a caller of that tenant chose.
+Identifier = Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,64}(~[A-Za-z0-9_-]{1,48})?$")]
 Msisdn = Annotated[str, Field(pattern=r"^(\+[0-9]{3,15})?$")]
 # What XML 1.0 cannot carry could never be told to a device.
 Text = Annotated[str, Field(pattern=r"^[^\x00-\x08\x0B\x0C\x0E-\x1F\uFFFE\uFFFF]*$")]

@@ -91,7 +91,7 @@ def api(store: SqliteStore, tmp_path: Path, clock: Clock, held_back: list[float]
     return AdminApi(
         SubscriberRoutes(store, service, inventory, Subscriptions(store, inventory, clock), Documents()).routes(),
         DeviceRoutes(store, service, inventory, ImsCredentials(Sealer(bytes(32))), clock, lambda _: ()).routes(),
-        EventRoutes(store).routes(),
+        EventRoutes(store, inventory).routes(),
         MetricsRoutes(scrape, watch_seconds=0.01).routes(),
         PeopleRoutes(store, clock).routes(),
         SessionRoutes(store, callers, tmp_path, clock, pause=pause).routes(),
