@@ -47,6 +47,7 @@ from gateway.accounts import Accounts
 from gateway.admin.api import AdminApi
 from gateway.admin.audit import AuditRoutes
 from gateway.admin.auth import load_token
+from gateway.admin.backups import BackupRoutes
 from gateway.admin.caller import Callers
 from gateway.admin.campaigns import CampaignRoutes
 from gateway.admin.catalogue import CatalogueRoutes
@@ -127,7 +128,7 @@ from gateway.serving import front, memory
 from gateway.serving.download import PackageFront
 from gateway.serving.tls import Certificates
 from gateway.serving.upstream import Upstream
-from gateway.settings import Listener, Origin, PeopleOpenid, Settings, read_password
+from gateway.settings import Listener, Origin, PeopleOpenid, Settings, read_password, secret_settings
 from gateway.shadow import Findings
 from gateway.store.opening import open_store, served_alone
 from gateway.store.protocol import Store
@@ -422,7 +423,8 @@ async def running(
             ReloadRoutes(reload.reload).routes(),
             AuditRoutes(store, inventory).routes(),
             SearchRoutes(store, now).routes(),
-            ServerRoutes(origins, nodes).routes(),
+            ServerRoutes(origins, secret_settings(settings, origins), nodes).routes(),
+            BackupRoutes(settings.admin.backups, (sys.executable, "-m", "gateway", "backup"), now).routes(),
             simulator.routes(),
             ShadowRoutes(findings).routes(),
             ImportRoutes(Bulk(store, inventory, now)).routes(),

@@ -34,6 +34,7 @@ RESOURCES = {
     "webhooks": "webhooks",
     "detections": "sightings of subscribers in devices",
     "registrations": "what the IMS core says of services",
+    "backups": "copies of all that the gateway keeps, in files on its host, which open every secret",
     "users": "people who may use this API",
     "tokens": "programs that may use this API",
     "changes": "who changed what of one subscriber or device (read)",
@@ -78,7 +79,7 @@ PERMISSIONS = {
         "subscribers devices operations packages profiles files campaigns detections registrations shadow",
     ),
     Role.NOC: _VIEWER
-    | _all("read", "trace changes webhooks settings")
+    | _all("read", "trace changes webhooks settings backups")
     | _all("write", "trace files campaigns approvals shadow"),
     Role.ADMIN: EVERYTHING,
 }

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import msgspec
 
-from gateway.admin.models.server import NodeView, SettingView
+from gateway.admin.models.server import NodeView, SecretView, SettingView
 from gateway.admin.routes import Call, Route
 from gateway.nodes import Nodes
-from gateway.settings import Origin
+from gateway.settings import Origin, Secret
 
 
 class ServerRoutes:
-    """What can be seen of the gateway, and not be changed here. ``origins`` are its settings as it was started."""
+    """What can be seen of the gateway, and not be changed here. ``origins`` are its settings as it was started.
 
-    def __init__(self, origins: Sequence[Origin], nodes: Nodes) -> None:
+    ``secrets`` are those of them that are never shown.
+    """
+
+    def __init__(self, origins: Sequence[Origin], secrets: Sequence[Secret], nodes: Nodes) -> None:
         self._origins = origins
+        self._secrets = secrets
         self._nodes = nodes
 
     def routes(self) -> tuple[Route, ...]:
@@ -25,6 +30,11 @@ class ServerRoutes:
             Route(
                 "GET", "/settings", self.list_settings, "Every setting, and where it was said; no secret is shown",
                 gives=SettingView, many=True,
+            ),
+            Route(
+                "GET", "/settings/secrets", self.list_secrets,
+                "Which secrets the settings have, whether each is set, and how another takes its place",
+                gives=SecretView, many=True, needs="settings:read",
             ),
             Route(
                 "GET", "/nodes", self.list_nodes, "The processes that serve from this store",
@@ -36,6 +46,26 @@ class ServerRoutes:
         """As they were when this process started."""
         return [SettingView(**one._asdict()) for one in self._origins]
 
+    async def list_secrets(self, _: Call) -> Sequence[SecretView]:
+        """As they were when this process started; their files as they are now."""
+        return [_secret_view(one) for one in self._secrets]
+
     async def list_nodes(self, _: Call) -> Sequence[NodeView]:
         """By host and worker."""
         return [NodeView(**msgspec.structs.asdict(one)) for one in await self._nodes.list()]
+
+
+def _secret_view(secret: Secret) -> SecretView:
+    changed_at, problem = None, ""
+    if secret.file is not None:
+        try:
+            status = secret.file.stat()
+        except OSError as error:
+            problem = f"cannot be read: {error.strerror}"
+        else:
+            changed_at = datetime.fromtimestamp(status.st_mtime, UTC)
+            problem = "other users may read it" if status.st_mode & 0o077 else ""
+    return SecretView(
+        key=secret.key, origin=secret.origin, is_set=secret.is_set, file=str(secret.file or ""),
+        changed_at=changed_at, problem=problem, rotate=secret.rotate,
+    )  # fmt: skip

@@ -13,7 +13,7 @@ from gateway.settings.devices import OmaCp, OmaDm, OmaDmModel, ReadBack
 from gateway.settings.house import Admin, Catalogue, Events, Logging, Operator, Store, Trace
 from gateway.settings.listeners import Listener, Load
 from gateway.settings.messages import SmppLink, Sms, SmsHttp
-from gateway.settings.origin import Origin
+from gateway.settings.origin import Origin, Secret, secret_settings
 from gateway.settings.people import PeopleOpenid
 from gateway.settings.proofs import PAGE_TEXTS, Aaa, Confirmation, EapAka, Gba, Openid, Otp, Page
 from gateway.settings.reach import Reach
@@ -60,6 +60,7 @@ __all__ = [
     "ReadBack",
     "Redirect",
     "Seconds",
+    "Secret",
     "Server",
     "ServiceName",
     "Settings",
@@ -74,4 +75,5 @@ __all__ = [
     "load_origins",
     "load_settings",
     "read_password",
+    "secret_settings",
 ]

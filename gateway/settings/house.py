@@ -72,13 +72,15 @@ class Admin(Table):
     With ``passwords`` "refused" people log in at the provider of ``[admin.openid]`` alone; tokens stay. Entries of the
     audit log are dropped after ``audit_keep_days``, 0 for never; `mogate audit export` writes them out before. With
     ``simulator`` "demo" the console plays the simulated devices of a data directory that has the demo; "off" never.
-    With ``campaign_approval`` "required" a campaign begins, and goes on after a change, once somebody else than its
-    authors approved it.
+    ``backups`` is the directory, outside ``data``, into which the console and the API write backups; without one they
+    write none. With ``campaign_approval`` "required" a campaign begins, and goes on after a change, once somebody else
+    than its authors approved it.
     """
 
     url: Annotated[str, Field(pattern=r"^(https?://[^/?#]+)?/?$")] = ""
     token: SecretStr = SecretStr("")
     reason: Literal["optional", "required"] = "optional"
+    backups: Path | None = None
     audit_keep_days: Annotated[int, Field(ge=0, le=36_500)] = 0
     session_seconds: Seconds = 28_800
     simulator: Literal["demo", "off"] = "demo"

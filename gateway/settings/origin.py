@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +12,10 @@ from gateway.fleet.toml_lines import line_of
 from gateway.settings.base import Address
 
 PREFIX = "MOGATE_"
+SECRET_FILES = frozenset(
+    {"password_file", "sentinel_password_file", "secret_file", "authorization_file", "secret", "key", "seal_key"}
+)
+"""How the settings are called that name a file with a secret."""
 
 
 class Origin(NamedTuple):
@@ -42,6 +46,40 @@ def origins(
         origin = f"environment {variable}" if variable else f"{file}:{stated}" if stated else "default"
         found.append(Origin(".".join(key), origin, _shown(value)))
     return found
+
+
+class Secret(NamedTuple):
+    """One setting that is a secret, or that names the file with one: whether it is set, and how it is changed."""
+
+    key: str
+    origin: str
+    is_set: bool
+    file: Path | None
+    rotate: str
+
+
+def secret_settings(settings: BaseModel, said: Sequence[Origin]) -> list[Secret]:
+    """Every setting that is a secret; ``said`` are the origins of the same settings."""
+    by_key = {one.key: one.origin for one in said}
+    found = []
+    for parts, value in _leaves(settings, ()):
+        key = ".".join(parts)
+        if isinstance(value, SecretStr):
+            is_set, file = bool(value.get_secret_value()), None
+        elif parts[-1] in SECRET_FILES and (value is None or isinstance(value, Path)):
+            is_set, file = value is not None, value
+        else:
+            continue
+        found.append(Secret(key, by_key.get(key, ""), is_set, file, _rotation(parts)))
+    return found
+
+
+def _rotation(key: tuple[str, ...]) -> str:
+    if key == ("seal_key",):
+        return "it stays: what is stored opens with it alone"
+    if key[0] == "listeners":
+        return "write the new certificate and key, then `mogate reload`"
+    return "say the new one in its place, then restart the gateway"
 
 
 def _leaves(table: BaseModel, prefix: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], object]]:

@@ -18,6 +18,31 @@ class SettingView(Model):
     value: str
 
 
+class SecretView(Model):
+    """A setting that is a secret, or the file with one: where it was said and whether it is set, and never what it is.
+
+    ``changed_at`` is when the file was last written, ``problem`` why it cannot be used; ``rotate`` says how another
+    takes its place.
+    """
+
+    key: str
+    origin: str
+    is_set: bool
+    file: str
+    changed_at: datetime | None
+    problem: str
+    rotate: str
+
+
+class BackupView(Model):
+    """A backup in a file on the gateway's host; it opens every secret."""
+
+    id: str
+    file: str
+    octets: int
+    made_at: datetime
+
+
 class NodeView(Model):
     """One process that serves from this store. ``worker`` is its number on its host, absent where it is alone there."""
 

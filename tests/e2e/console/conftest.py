@@ -16,7 +16,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """A demo operator whose phones have called; one of them refused a value."""
     folder = tmp_path_factory.mktemp("console")
     shutil.copytree(CONFIG / "profiles", folder / "profiles")
-    with serving(folder, MOGATE_PROFILES=str(folder / "profiles")) as one:
+    with serving(folder, MOGATE_PROFILES=str(folder / "profiles"), MOGATE_ADMIN__BACKUPS=str(folder / "kept")) as one:
         one.json("simulate", "omadm")
         one.json("simulate", "rcc14")
         one.api("PATCH", "/subscribers/alice/values", {"set": {"ims/Timer_T2": "8000"}})

@@ -130,6 +130,19 @@ def test_the_gateway_tells_how_it_is_set_up(gateway: Gateway, console: Page) -> 
     console.get_by_label("Filter settings").fill("")
     console.get_by_label("Also those with their defaults").check()
     expect(usual).to_be_visible()
+    secret = console.get_by_label("Secrets", exact=True).first.get_by_role("row", name="seal_key")
+    expect(secret).to_contain_text("opens with it alone")
+
+
+def test_a_backup_is_made(gateway: Gateway, console: Page) -> None:
+    """On the gateway's host; who made it, and the command that has it back, stand beside its file."""
+    visit(console, "#/server")
+    console.get_by_role("button", name="Make a backup now").click()
+    expect(console.get_by_role("status").filter(has_text="was read again")).to_be_visible()
+    (made,) = gateway.api("GET", "/backups")
+    row = console.get_by_label("Backups", exact=True).get_by_role("row", name=made["file"])
+    expect(row).to_contain_text("admin.token")
+    expect(row).to_contain_text(f"mogate restore {made['file']}")
 
 
 def test_a_receiver_is_told(gateway: Gateway, console: Page, receiver: tuple[str, list[str]]) -> None:

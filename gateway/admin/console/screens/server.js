@@ -1,13 +1,13 @@
-// The gateway itself: the processes that serve, and every setting with where it was said. Nothing is changed here.
-import { get } from "../api.js";
+// The gateway itself: the processes that serve, its backups, its secrets, and every setting with where it was said.
+import { call, get, may } from "../api.js";
 import { html } from "../dom.js";
-import { Badge, Command, Filter, Heading, Loaded, Panel, Table, useLoad, When } from "../parts.js";
+import { Badge, Command, Filter, Heading, Loaded, Panel, Problem, Table, useAction, useLoad, When } from "../parts.js";
 import { refine } from "../route.js";
 
 const ASKED_SECONDS = 15;
 
 export function Server({ query: { filter = "", all } }) {
-  return html`<${Heading} title="Server" /><div class="stack"><${Nodes} /><${Settings} filter=${filter} all=${Boolean(all)} /></div>`;
+  return html`<${Heading} title="Server" /><div class="stack"><${Nodes} />${may("backups:read") && html`<${Backups} />`}<${Secrets} /><${Settings} filter=${filter} all=${Boolean(all)} /></div>`;
 }
 
 function Nodes() {
@@ -20,6 +20,45 @@ function Nodes() {
           <td>${one.version}</td><td><code>${one.commit.slice(0, 12)}</code></td><td><${When} at=${one.started_at} /></td><td><${When} at=${one.told_at} /></td></tr>`)}
       <//>`}<//>
     <${Command} line="mogate nodes" />
+  <//>`;
+}
+
+// Backups stay on the host: whoever has one opens every secret. Who made one is in the audit log.
+function Backups() {
+  const loaded = useLoad(() => get("/backups"), []);
+  const log = useLoad(async () => (may("audit:read") ? get("/audit", { action: "make_backup", newest: true, limit: 1000 }) : []), []);
+  const by = Object.fromEntries((log.data ?? []).map(({ subject, who }) => [subject, who.replace(/^user:/, "")]));
+  const [make, { busy, problem, done }] = useAction(async () => {
+    const made = await call("POST", "/backups");
+    await Promise.all([loaded.reload(), log.reload()]);
+    return made;
+  });
+  return html`<${Panel} title="Backups">
+    <p class="row"><button type="button" disabled=${busy || !may("backups:write")} onClick=${make}>${busy ? "Making one …" : "Make a backup now"}</button>
+      <span class="muted" role="status">${done && `${done.id} is made, and was read again.`}</span></p>
+    <${Problem} of=${problem} />
+    <${Loaded} from=${loaded}>${(backups) => html`
+      <${Table} label="Backups" head=${["File", "Made", "By", "Octets", "To have it back, on an empty directory and store"]} empty="None yet. The setting admin.backups says into which directory of this host they are made.">
+        ${backups.map((one) => html`<tr key=${one.id}><th scope="row">${one.file}</th><td><${When} at=${one.made_at} /></td><td>${by[one.id]}</td>
+          <td class="number">${one.octets.toLocaleString("en")}</td><td><${Command} line=${`mogate restore ${one.file}`} /></td></tr>`)}
+      <//>`}<//>
+    <${Command} line="mogate backup FILE" />
+  <//>`;
+}
+
+// Which secrets there are; what they are is shown nowhere.
+function Secrets() {
+  const loaded = useLoad(() => get("/settings/secrets"), []);
+  return html`<${Panel} title="Secrets">
+    <${Loaded} from=${loaded}>${(secrets) => html`
+      <${Table} label="Secrets" head=${["Setting", "Said by", "Is set", "File last written", "How another takes its place"]}>
+        ${secrets.toSorted((one, other) => other.is_set - one.is_set).map((one) => html`<tr key=${one.key}><th scope="row"><code>${one.key}</code></th>
+          <td>${one.origin === "default" ? html`<${Badge}>default<//>` : html`<code>${one.origin}</code>`}</td>
+          <td>${one.problem ? html`<${Badge} tone="bad">${one.problem}<//>` : html`<${Badge} tone=${one.is_set ? "good" : ""}>${one.is_set ? "set" : "not set"}<//>`}</td>
+          <td>${one.file && html`<code>${one.file}</code> <${When} at=${one.changed_at} />`}</td>
+          <td>${one.is_set ? one.rotate : ""}</td></tr>`)}
+      <//>`}<//>
+    <p class="muted">Secrets of devices are rotated on their pages, those of <a href="#/webhooks">webhooks</a> and <a href="#/access">tokens</a> by making another.</p>
   <//>`;
 }
 
