@@ -177,7 +177,8 @@ class Centre(asyncio.DatagramProtocol):
 async def hostapd(folder: Path, centre: Centre, port: int = 0) -> AsyncIterator[int]:
     """hostapd as an AAA server for the centre's SIM, killed in the end; its RADIUS port, a free one unless it is given.
 
-    Identities in ``0`` get AKA, in ``6`` AKA'.
+    Identities in ``0`` get AKA, in ``6`` AKA'. It waits for its centre as long as tests wait for anything: after the
+    second that it waits by itself it rejects a phone whose centre, which runs in the test's process, was held up.
     """
     loop = asyncio.get_running_loop()
     (folder / "auc").unlink(missing_ok=True)
@@ -189,6 +190,7 @@ async def hostapd(folder: Path, centre: Centre, port: int = 0) -> AsyncIterator[
     (folder / "clients").write_text(f"127.0.0.1 {SECRET.decode()}\n")
     (folder / "hostapd.conf").write_text(
         f"driver=none\ninterface=none0\neap_server=1\neap_user_file={folder}/users\neap_sim_db=unix:{folder}/auc\n"
+        f"eap_sim_db_timeout={DEADLINE_SECONDS}\n"
         f"radius_server_clients={folder}/clients\nradius_server_auth_port={port}\n"
     )
     process = await asyncio.create_subprocess_exec(

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from aka_peers import SECRET, Centre, Sim, free_udp_port, hostapd
+from aka_peers import DEADLINE_SECONDS, SECRET, Centre, Sim, free_udp_port, hostapd
 from pyrad.packet import AccessAccept, AccessChallenge, AccessReject, AuthPacket
 
 from adapters.aka.keys import derive_keys
@@ -85,7 +85,7 @@ async def run(aaa: RadiusAaa, sim: Sim, identity: str) -> tuple[Turn, int]:
 async def test_hostapd_authenticates_a_sim(relay: MakeRelay, tmp_path: Path, prefix: str) -> None:
     """By AKA and AKA'; accepted is the IMSI of the identity (RFC 3579)."""
     async with hostapd(tmp_path, Centre(IMSI, KEYS)) as port:
-        turn, _ = await run(relay(port), Sim(KEYS), prefix + NAI[1:])
+        turn, _ = await run(relay(port, seconds=DEADLINE_SECONDS), Sim(KEYS), prefix + NAI[1:])
         assert turn == Turn("accepted", imsi=IMSI)
 
 
@@ -94,7 +94,7 @@ async def test_hostapd_knows_the_soft_sim_again(relay: MakeRelay, tmp_path: Path
     """The names that it gives, in secret, are those by which it authenticates fast afterwards (RFC 4187 5)."""
     sim = SoftSim(IMSI, K, OPC, {})
     async with hostapd(tmp_path, Centre(IMSI, KEYS)) as port:
-        aaa, said = relay(port), []
+        aaa, said = relay(port, seconds=DEADLINE_SECONDS), []
         for _ in range(3):
             turn = await aaa.start(sim.identity(kind), NOW)
             while turn.result == "continue":
@@ -114,7 +114,7 @@ async def test_hostapd_resynchronises(relay: MakeRelay, tmp_path: Path) -> None:
     """The SIM's AUTS goes through to the centre behind the server."""
     centre, sim = Centre(IMSI, KEYS), Sim(KEYS, sqn=100_000)
     async with hostapd(tmp_path, centre) as port:
-        turn, _ = await run(relay(port), sim, NAI)
+        turn, _ = await run(relay(port, seconds=DEADLINE_SECONDS), sim, NAI)
     assert turn == Turn("accepted", imsi=IMSI)
     assert sim.sqn == centre.sqn > 100_000
 
@@ -124,8 +124,10 @@ async def test_hostapd_rejects_whom_it_does_not_know(relay: MakeRelay, tmp_path:
     async with hostapd(tmp_path, Centre(IMSI, KEYS)) as port:
         sim = Sim(Milenage(bytes(16), bytes(16)))
         sim.run = lambda rand, autn: "UMTS-AUTH:"  # type: ignore[method-assign]
-        assert (await run(relay(port), sim, NAI))[0].result == "rejected"
-        assert (await run(relay(port), Sim(KEYS), NAI.replace("0001", "0009")))[0].result == "rejected"
+        assert (await run(relay(port, seconds=DEADLINE_SECONDS), sim, NAI))[0].result == "rejected"
+        assert (await run(relay(port, seconds=DEADLINE_SECONDS), Sim(KEYS), NAI.replace("0001", "0009")))[
+            0
+        ].result == "rejected"
 
 
 Answering = Callable[[AuthPacket], "bytes | None"]
