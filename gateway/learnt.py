@@ -1,7 +1,7 @@
-"""What devices of one make and model were found to lack: learnt from the refusals of several, obeyed for all of them.
+"""What devices of one make and model were found to lack, and their limits: learnt from several, obeyed for all of them.
 
-A record for each model names who refused what. Every process has what follows from them at hand, looked at again every
-REFRESH_SECONDS, so that a message costs no further read.
+A record for each model names who refused or said what. Every process has what follows from them at hand, looked at
+again every REFRESH_SECONDS, so that a message costs no further read.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Literal
 import msgspec
 from msgspec.structs import replace
 
-from gateway.fleet.abilities import LEARNT
+from gateway.fleet.abilities import is_limit, limits_told, with_limits
 from gateway.fleet.device import Device
 from gateway.store.protocol import DeleteRecord, PutRecord, Record, Store, Write
 
@@ -21,19 +21,22 @@ REFRESH_SECONDS = 15.0
 MAX_MODELS = 2000
 """Devices say themselves what they are, and are not to fill the store with names."""
 MAX_NAME = 100
+MAX_FINDINGS = 50
+LIMITS = "limits"
+"""Stands for all limits of a model where an operator has them forgotten."""
 
 Word = Literal["", "lacks", "has"]
 
 
 class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Which devices refused one command; an operator's ``word`` on it goes before them."""
+    """Which devices refused one command, or said one limit; an operator's ``word`` on it goes before them."""
 
     devices: tuple[str, ...] = ()
     word: Word = ""
 
 
 class LearntModel(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A make and model as its devices write them, and what was found of it by the name of the command."""
+    """A make and model as its devices write them, and what was found of it, by the name of the command or the limit."""
 
     manufacturer: str
     model: str
@@ -51,35 +54,45 @@ class LearntModels:
         self._store = store
         self._needed = needed
         self._models: dict[str, LearntModel] = {}
-        self._lacking: dict[str, tuple[str, ...]] = {}
+        self._in_force: dict[str, tuple[str, ...]] = {}
         self._granted: dict[str, tuple[str, ...]] = {}
 
     def lacking(self, device: Device) -> tuple[str, ...]:
         """What the device is not sent because of what its model lacks."""
-        return self._lacking.get(_id(device.manufacturer, device.model), ()) if self._lacking else ()
+        return tuple(finding for finding in self._found(device) if not is_limit(finding))
+
+    def _found(self, device: Device) -> tuple[str, ...]:
+        return self._in_force.get(_id(device.manufacturer, device.model), ()) if self._in_force else ()
 
     def applied(self, device: Device) -> Device:
-        """The device as if it had refused what its model lacks, and nothing that it has: to go by, not to be stored."""
+        """The device as if it had refused what its model lacks, and nothing that it has: to go by, not to be stored.
+
+        One that has not said its limits has those of its model.
+        """
         state = device.omadm
-        if state is None or not (self._lacking or self._granted):
+        if state is None or not (self._in_force or self._granted):
             return device
-        lacking, granted = self.lacking(device), self._granted.get(_id(device.manufacturer, device.model), ())
+        found, granted = self._found(device), self._granted.get(_id(device.manufacturer, device.model), ())
+        state = with_limits(state, found)
+        lacking = tuple(finding for finding in found if not is_limit(finding))
         verbs = tuple(verb for verb in dict.fromkeys(state.refused_verbs + lacking) if verb not in granted)
-        return device if verbs == state.refused_verbs else replace(device, omadm=replace(state, refused_verbs=verbs))
+        state = state if verbs == state.refused_verbs else replace(state, refused_verbs=verbs)
+        return device if state is device.omadm else replace(device, omadm=state)
 
     async def learn(self, before: Device, after: Device) -> list[Write]:
-        """The writes that keep what the device refused just now for its model; none when that is nothing new."""
-        was = before.omadm.refused_verbs if before.omadm else ()
-        now = after.omadm.refused_verbs if after.omadm else ()
+        """The writes that keep what the device refused or said just now for its model; none where nothing is new."""
+        was, now = _shown(before), _shown(after)
         key = _id(after.manufacturer, after.model)
         known = self._models.get(key)
-        new = [verb for verb in now if verb not in was and verb not in self._lacking.get(key, ())] if now != was else []
+        new = [one for one in now if one not in was and one not in self._in_force.get(key, ())] if now != was else []
         if not new or not self._needed or len(key) <= 1 or (known is None and len(self._models) >= MAX_MODELS):
             return []
         record = await self._store.load_record(KIND, key)
         model = _decode(record.payload) if record else LearntModel(after.manufacturer, after.model)
         findings = dict(model.findings)
         for verb in new:
+            if verb not in findings and len(findings) >= MAX_FINDINGS:
+                continue
             finding = findings.get(verb, Finding())
             if after.id not in finding.devices and len(finding.devices) < self._needed:
                 findings[verb] = replace(finding, devices=(*finding.devices, after.id))
@@ -94,14 +107,14 @@ class LearntModels:
         while records := await self._store.load_records(KIND, after=after, limit=500):
             models |= {record.id: _decode(record.payload) for record in records}
             after = records[-1].id
-        lacking = {key: self._in_force(model) for key, model in models.items()}
+        in_force = {key: self._holding(model) for key, model in models.items()}
         granted = {
             key: tuple(verb for verb, finding in model.findings.items() if finding.word == "has")
             for key, model in models.items()
         }
         self._models = models
-        self._lacking, self._granted = (
-            {key: verbs for key, verbs in one.items() if verbs} for one in (lacking, granted)
+        self._in_force, self._granted = (
+            {key: found for key, found in one.items() if found} for one in (in_force, granted)
         )
 
     async def list(self) -> Sequence[LearntModel]:
@@ -110,18 +123,24 @@ class LearntModels:
         return list(self._models.values())
 
     def is_in_force(self, finding: Finding) -> bool:
-        """Whether the command is held back from devices that did not refuse it themselves."""
+        """Whether that is obeyed for devices that did not refuse the command, or say the limit, themselves."""
         return finding.word == "lacks" or (not finding.word and 0 < self._needed <= len(finding.devices))
 
     async def say(self, manufacturer: str, model: str, verb: str, word: Word) -> LearntModel:
         """The model after an operator's word on a command; without one what was learnt of it is forgotten.
+
+        So it is of the limits, with LIMITS in place of a command.
 
         Raises: Conflict when it was changed meanwhile.
         """
         key = _id(manufacturer, model)
         record = await self._store.load_record(KIND, key)
         found = _decode(record.payload) if record else LearntModel(manufacturer, model)
-        findings = {name: finding for name, finding in found.findings.items() if name != verb}
+        findings = {
+            name: finding
+            for name, finding in found.findings.items()
+            if name != verb and not (verb == LIMITS and is_limit(name))
+        }
         if word:
             findings[verb] = Finding(found.findings.get(verb, Finding()).devices, word)
         said = replace(found, findings=findings)
@@ -132,13 +151,17 @@ class LearntModels:
         await self.refresh()
         return said
 
-    def _in_force(self, model: LearntModel) -> tuple[str, ...]:
-        return tuple(verb for verb in LEARNT if self.is_in_force(model.findings.get(verb, Finding())))
+    def _holding(self, model: LearntModel) -> tuple[str, ...]:
+        return tuple(name for name, finding in model.findings.items() if self.is_in_force(finding))
 
     @staticmethod
     def _put(record: Record | None, key: str, model: LearntModel) -> PutRecord:
         payload = _encode(model)
         return PutRecord(replace(record, payload=payload) if record else Record(kind=KIND, id=key, payload=payload))
+
+
+def _shown(device: Device) -> tuple[str, ...]:
+    return (*device.omadm.refused_verbs, *limits_told(device.omadm)) if device.omadm else ()
 
 
 def _id(manufacturer: str, model: str) -> str:

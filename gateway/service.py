@@ -235,11 +235,13 @@ class Service:
         *,
         read_back: bool = False,
         introduced: bool = False,
+        limits_assumed: bool = False,
     ) -> tuple[Operation, ...]:
         """What to tell the device next; ``unanswered`` are ids of operations it just passed over in silence.
 
         Those are left for another session, or the two sides could go on for ever. With ``read_back`` it is also asked
-        for all that it shall hold, and when it just ``introduced`` itself for what it left out.
+        for all that it shall hold, and when it just ``introduced`` itself for what it left out. Limits that are
+        ``limits_assumed`` are good for what keeps to them; for anything else it is asked for its own first.
         """
         if device.omadm is None:
             return ()
@@ -259,7 +261,10 @@ class Service:
             ):
                 planned = replaced(planned, desired, mirror, form)
         planned = tuple(operation for operation in planned if operation.id not in unanswered)
-        if planned and not abilities.is_known(device.omadm):
+        known = abilities.is_known(device.omadm) and not (
+            limits_assumed and abilities.are_exceeded(device.omadm, planned)
+        )
+        if planned and not known:
             silent = [ask.id for ask in abilities.ASKS if is_given_up(mirror, ask.uri, self.patience)]
             asks = [ask for ask in abilities.ASKS if ask.id not in unanswered and ask.id not in silent]
             if asks:

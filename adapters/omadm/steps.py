@@ -19,7 +19,7 @@ from adapters.omadm.counting import count_answers, count_start
 from adapters.omadm.messages import SyncML
 from adapters.omadm.session import Peer, Received, Reply, respond
 from gateway.detections import Detections
-from gateway.fleet import reset
+from gateway.fleet import abilities, reset
 from gateway.fleet.alert import DeviceAlert
 from gateway.fleet.detection import Sighting, is_known
 from gateway.fleet.device import Device
@@ -172,9 +172,11 @@ class Steps:
         elif received.wants_work:
             unanswered = _passed_over(received)
             spared = self._models.applied(device)
+            assumed = device.omadm is not None and not abilities.is_known(device.omadm)
             operations = self._service.next_operations(
-                contact.subscriber, spared, mirror, pending, now, unanswered, read_back=due, introduced=said_new
-            )
+                contact.subscriber, spared, mirror, pending, now, unanswered,
+                read_back=due, introduced=said_new, limits_assumed=assumed,
+            )  # fmt: skip
             if due:
                 device = _with_state(device, read_back_at=now)
             if not operations and not unanswered:

@@ -7,7 +7,7 @@ Spec: OMA-TS-DM_StdObj-V1_2 5.2 (DevDetail); OMA-TS-DM_RepPro-V1_2 6.6 (406)
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from msgspec.structs import replace
 
@@ -39,6 +39,11 @@ _LIMITS = {
     "./DevDetail/URI/MaxSegLen": "segment",
 }
 
+_PARTS = "LrgObj"
+
+ASSUMED_OCTETS = 512
+"""So much goes into one message of any device; of what is larger it has to be known whether it may come in parts."""
+
 ASKS = tuple(
     Operation(id=f"d:{uri.rpartition('/')[2]}", verb="Get", uri=uri, origin="discover")
     for uri in (_LARGE_OBJECTS, *_LIMITS)
@@ -62,6 +67,46 @@ def left_out(mirror: Mirror) -> tuple[Operation, ...]:
 def is_known(state: OmaDmState) -> bool:
     """Whether the device was asked already."""
     return state.large_objects is not None and state.uri_limits is not None
+
+
+def limits_told(state: OmaDmState | None) -> tuple[str, ...]:
+    """What the device has said of its limits, a text for each: ``MaxDepth=8``, ``LrgObj=true``."""
+    if state is None or not is_known(state):
+        return ()
+    bounds = [f"{uri.rpartition('/')[2]}={getattr(state.uri_limits, name)}" for uri, name in _LIMITS.items()]
+    return (f"{_PARTS}={'true' if state.large_objects else 'false'}", *bounds)
+
+
+def is_limit(finding: str) -> bool:
+    """Whether that is something that ``limits_told`` gives."""
+    return "=" in finding
+
+
+def with_limits(state: OmaDmState, told: Collection[str]) -> OmaDmState:
+    """The state of a device that has not said its limits as if the tightest of those were its own.
+
+    It is the same state where one of the limits is missing.
+    """
+    found: dict[str, set[str]] = {}
+    for name, _, value in (one.partition("=") for one in told if is_limit(one)):
+        found.setdefault(name, set()).add(value)
+    names = {name: uri.rpartition("/")[2] for uri, name in _LIMITS.items()}
+    if is_known(state) or not found.keys() >= {_PARTS, *names.values()}:
+        return state
+    bounds = {name: min(map(int, found[leaf] - {"0"}), default=0) for name, leaf in names.items()}
+    refused = state.uri_limits.refused if state.uri_limits else None
+    limits = UriLimits(**bounds, refused=refused)
+    return replace(state, large_objects="false" not in found[_PARTS], uri_limits=limits)
+
+
+def are_exceeded(state: OmaDmState, operations: Iterable[Operation]) -> bool:
+    """Whether one of the operations is beyond the limits of the state, or could be."""
+    limits = state.uri_limits or NO_LIMITS
+    return any(
+        refusal(one, limits, ()) is not None
+        or (not state.large_objects and any(len(each.value or "") > ASSUMED_OCTETS for each in (one, *one.members)))
+        for one in operations
+    )
 
 
 def learn(state: OmaDmState, outcome: Outcome) -> OmaDmState:

@@ -10,9 +10,10 @@ from msgspec.structs import replace
 
 from gateway.errors import Conflict
 from gateway.fleet.device import Credential, Device, OmaDmState
-from gateway.learnt import LearntModels, Word
+from gateway.learnt import LIMITS, MAX_FINDINGS, LearntModels, Word
 from gateway.store.protocol import Store
 from gateway.store.sqlite import SqliteStore
+from gateway.tree.uri import UriLimits
 
 
 @pytest.fixture
@@ -95,3 +96,50 @@ async def test_what_says_not_what_it_is_teaches_nothing(store: Store) -> None:
     nameless = phone(1, "Copy", manufacturer="", model="")
     assert await LearntModels(store, 1).learn(phone(1, manufacturer="", model=""), nameless) == []
     assert await LearntModels(store, 0).learn(phone(1), phone(1, "Copy")) == []
+
+
+async def says(models: LearntModels, store: Store, number: int, limits: UriLimits, *, large: bool) -> None:
+    device = phone(number)
+    assert device.omadm is not None
+    said = replace(device, omadm=replace(device.omadm, uri_limits=limits, large_objects=large))
+    await store.commit(*await models.learn(device, said))
+    await models.refresh()
+
+
+def limits_of(device: Device) -> tuple[UriLimits | None, bool | None]:
+    assert device.omadm is not None
+    return device.omadm.uri_limits, device.omadm.large_objects
+
+
+async def test_who_has_not_said_its_limits_has_the_tightest_of_its_model(store: Store) -> None:
+    """Those that enough devices said; what a device says itself goes before them, and an operator has them forgotten.
+
+    Spec: OMA-TS-DM_StdObj-V1_2 5.2
+    """
+    models = LearntModels(store, 2)
+    await says(models, store, 1, UriLimits(depth=8, total=127, segment=32), large=True)
+    assert limits_of(models.applied(phone(9))) == (None, None)
+    await says(models, store, 2, UriLimits(depth=8, total=127, segment=32), large=True)
+    assert limits_of(models.applied(phone(9))) == (UriLimits(depth=8, total=127, segment=32), True)
+    for number in (3, 4):
+        await says(models, store, number, UriLimits(depth=6, total=0, segment=40), large=False)
+    tightest = UriLimits(depth=6, total=127, segment=32)
+    assert limits_of(models.applied(phone(9))) == (tightest, False)
+    assert limits_of(models.applied(phone(9, model="B2"))) == (None, None)
+    assert models.lacking(phone(9)) == ()
+
+    own = phone(9)
+    assert own.omadm is not None
+    own = replace(own, omadm=replace(own.omadm, uri_limits=UriLimits(depth=20), large_objects=True))
+    assert models.applied(own) is own
+    await models.say("acme", "a1", LIMITS, "")
+    assert limits_of(models.applied(phone(9))) == (None, None)
+
+
+async def test_devices_that_all_say_something_else_do_not_fill_the_store(store: Store) -> None:
+    """A model has so many findings and no more."""
+    models = LearntModels(store, 2)
+    for number in range(1, 40):
+        await says(models, store, number, UriLimits(depth=number, total=number, segment=number), large=True)
+    (model,) = await models.list()
+    assert len(model.findings) == MAX_FINDINGS

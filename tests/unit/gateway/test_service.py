@@ -249,6 +249,28 @@ def test_a_device_is_asked_what_it_takes_before_anything_is_written(service: Ser
     assert change in service.next_operations(SUBSCRIBER, learnt, EMPTY, [change], NOW)
 
 
+@pytest.mark.parametrize(
+    ("change", "is_sent"),
+    [
+        (Operation(id="q9", verb="Replace", uri="./A/B", value="v"), True),
+        (Operation(id="q9", verb="Replace", uri="./A/B/C/D/E/F/G", value="v"), False),
+        (Operation(id="q9", verb="Replace", uri="./A/B", value="v" * 513), False),
+        (
+            Operation(id="q9", verb="Atomic", members=(Operation(id="m", verb="Add", uri="./A", value="v" * 513),)),
+            False,
+        ),
+    ],
+)
+def test_the_limits_of_its_model_are_good_for_what_keeps_to_them(
+    service: Service, change: Operation, is_sent: bool
+) -> None:
+    """That goes out at once; for anything beyond, or too large to be sure of, the device is asked for its own first."""
+    assumed = replace(DEVICE, omadm=replace(ASKED, uri_limits=UriLimits(depth=6)))
+    planned = service.next_operations(SUBSCRIBER, assumed, EMPTY, [change], NOW, limits_assumed=True)
+    assert (change in planned, "./DevDetail/LrgObj" in [one.uri for one in planned]) == (is_sent, not is_sent)
+    assert change in service.next_operations(SUBSCRIBER, assumed, EMPTY, [change], NOW)
+
+
 def test_a_device_that_says_something_new_of_itself_is_asked_again() -> None:
     """After an update it may take what it refused before."""
     said = describe_device(DEVICE, [Read("./DevInfo/DmV", value="1")])
