@@ -401,7 +401,7 @@ async def running(
             InstructionRoutes(inventory, cp_documents).routes(),
             ReachRoutes(inventory, reachings).routes(),
             WebhookRoutes(webhooks).routes(),
-            CampaignRoutes(campaigns).routes(),
+            CampaignRoutes(campaigns, store, inventory).routes(),
             PublishingRoutes(publishing, editions).routes(),
             DetectionRoutes(detections, decode_message).routes(),
             RegistrationRoutes(

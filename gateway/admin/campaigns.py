@@ -13,14 +13,18 @@ from gateway.admin.models.campaigns import (
     CampaignView,
     CampaignWindow,
     GroupView,
+    MembershipView,
     MemberView,
     NewCampaign,
 )
 from gateway.admin.routes import MAX_LISTED, Call, Route
 from gateway.errors import ConfigError
 from gateway.fleet.campaign import Campaign, Content, Group, Member, MemberState, Target
+from gateway.inventory import Inventory
 from gateway.outreach.campaigns import Campaigns
+from gateway.outreach.memberships import memberships
 from gateway.status import StatusCode
+from gateway.store.protocol import Store
 
 _WATCH_SECONDS = 1.0
 _WINDOW = ("begin", "end", "timezone")
@@ -29,8 +33,10 @@ _WINDOW = ("begin", "end", "timezone")
 class CampaignRoutes:
     """Making campaigns, watching and steering them."""
 
-    def __init__(self, campaigns: Campaigns) -> None:
+    def __init__(self, campaigns: Campaigns, store: Store, inventory: Inventory) -> None:
         self._campaigns = campaigns
+        self._store = store
+        self._inventory = inventory
 
     def routes(self) -> tuple[Route, ...]:
         """The route table."""
@@ -71,6 +77,11 @@ class CampaignRoutes:
                     "after": "from this place on", "state": "only these: " + ", ".join(MemberState),
                     "code": "only those that failed with this code",
                 },
+            ),
+            Route(
+                "GET", "/devices/{ref}/campaigns", self.list_memberships,
+                "Campaigns that a device is of: those that have not begun with it, then the newest first",
+                gives=MembershipView, many=True,
             ),
             *(
                 Route("POST", f"/campaigns/{{id}}/{name}", handler, summary, gives=CampaignView)
@@ -160,6 +171,24 @@ class CampaignRoutes:
             after = page[-1][0] + 1
         return found[:limit]
 
+    async def list_memberships(self, call: Call) -> Sequence[MembershipView]:
+        """The campaigns of one device."""
+        household, device = await self._inventory.find_device(call.path["ref"])
+        found = await memberships(self._store, self._campaigns, household.subscriber, device)
+        return [
+            MembershipView(
+                campaign=one.campaign.id,
+                name=one.campaign.name,
+                campaign_state=one.campaign.state.value,
+                state=one.state.value,
+                at=one.at,
+                code=one.code,
+                meaning=_meaning(one.code),
+                why=one.why,
+            )
+            for one in found
+        ]
+
     async def pause_campaign(self, call: Call) -> CampaignView:
         """Start no device any more."""
         return campaign_view(await self._campaigns.pause(call.path["id"]))
@@ -228,10 +257,13 @@ def campaign_view(campaign: Campaign) -> CampaignView:
         searched_to=campaign.cursor,
         groups=groups,
         errors=campaign.errors,
-        meanings={
-            code: StatusCode(int(code)).meaning for code in campaign.errors if code.isdecimal() and len(code) == 3
-        },
+        meanings={code: meaning for code in campaign.errors if (meaning := _meaning(code))},
     )
+
+
+def _meaning(code: str) -> str:
+    """What a status code means; empty for a code of another kind."""
+    return StatusCode(int(code)).meaning if code.isdecimal() and len(code) == 3 else ""
 
 
 def _member_view(campaign: Campaign, place: int, member: Member) -> MemberView:

@@ -162,6 +162,20 @@ def device_show(ref: str) -> tuple[object, str]:
     return found, report.device(found)
 
 
+@device.command("campaigns")
+@click.argument("ref")
+@printing
+def device_campaigns(ref: str) -> tuple[object, str]:
+    """List the campaigns that a device is of, and where it stands in each. REF is a device id or an IMEI."""
+    found = api("GET", f"/devices/{segment(ref)}/campaigns")
+    rows = [
+        [one["campaign"], one["name"], one["campaign_state"], one["state"], one["at"] or "",
+         " ".join(filter(None, (one["code"], one["meaning"], one["why"])))]
+        for one in found
+    ]  # fmt: skip
+    return found, report.table(["id", "name", "campaign", "device", "since", "why"], rows)
+
+
 @device.command("add")
 @click.argument("subscriber_ref")
 @click.option("--loc-uri", required=True, help="What the device sends as Source/LocURI, such as IMEI:001015000000015.")

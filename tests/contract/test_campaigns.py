@@ -11,7 +11,7 @@ from campaign_lab import COUNT, T1, TERMS, Lab
 from msgspec.structs import replace
 
 from gateway.errors import ConfigError, Conflict
-from gateway.fleet.campaign import Campaign, CampaignState, Content, Group, Target
+from gateway.fleet.campaign import Campaign, CampaignState, Content, Group, MemberState, Target
 from gateway.fleet.job import JobState
 from gateway.fleet.mirror import Fact, Mirror
 from gateway.fleet.operation import Operation
@@ -19,6 +19,7 @@ from gateway.observe import metrics
 from gateway.outreach.background import LEASE_SECONDS, Background
 from gateway.outreach.gauges import Gauges
 from gateway.outreach.members import Found, Members
+from gateway.outreach.memberships import memberships
 from gateway.outreach.webhooks import Webhooks
 from gateway.sealing import Sealer
 from gateway.store.protocol import PutDevice, PutMirror, PutOperation, PutSubscriber
@@ -176,6 +177,37 @@ async def test_operations_are_tried_again_and_errors_are_told_by_code(lab: Lab) 
     assert (found.total, found.errors, found.counts[0]["ok"]) == (2, {"405": 1}, 1)
     with pytest.raises(Conflict, match="cannot be taken back"):
         await campaigns.undo(made.id)
+
+
+async def test_a_device_knows_its_campaigns(lab: Lab) -> None:
+    """One that has begun with it, one that is for it by name or by its plan and has not, and how it ended; none of
+    those that are for others.
+    """
+    campaigns = await lab.begin()
+    first = await campaigns.create(
+        name="first", target=Target(devices=("s00.1", "s01.1")), content=Content(values={T1: "2500"}),
+        groups=[Group(size=1, success_percent=100), Group(percent=100)], **TERMS,
+    )  # fmt: skip
+    await lab.until(campaigns, first.id, lambda one: one.started == 1)
+    subscriber, _ = await lab.device(1)
+    second = await campaigns.create(
+        name="second", target=Target(match={"plan": (subscriber.plan,)}), content=Content(values={T1: "2600"}),
+        groups=[], begins_paused=True, **TERMS,
+    )  # fmt: skip
+    await lab.until(campaigns, second.id, lambda one: one.state is CampaignState.PAUSED)
+
+    async def states(number: int) -> dict[str, MemberState]:
+        found = await memberships(lab.store, campaigns, *await lab.device(number))
+        return {one.campaign.name: one.state for one in found}
+
+    assert await states(1) == {"first": MemberState.PENDING, "second": MemberState.PENDING}
+    assert (await states(0))["first"] is MemberState.STARTED
+    assert "first" not in await states(2)
+    await campaigns.stop(second.id)
+    await lab.answer(0)
+    await lab.until(campaigns, first.id, lambda one: one.started == 2)
+    assert await states(0) == {"first": MemberState.OK}
+    assert await states(1) == {"first": MemberState.STARTED}
 
 
 async def test_a_refused_value_is_not_taken_for_given_by_a_retry(lab: Lab) -> None:

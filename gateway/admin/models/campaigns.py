@@ -188,3 +188,20 @@ class MemberView(Model):
     deadline_at: datetime | None
     previous: dict[str, str | None]
     kept: list[str]
+
+
+class MembershipView(Model):
+    """Where a device stands in a campaign, and since when.
+
+    One that is pending is named or matched by the campaign, which has not begun with it. ``code`` says why it failed,
+    ``meaning`` and ``why`` in words where there are any.
+    """
+
+    campaign: str
+    name: str
+    campaign_state: str
+    state: str
+    at: datetime | None
+    code: str
+    meaning: str
+    why: str

@@ -19,6 +19,7 @@ SCREENS = [
     "#/subscribers/alice/alice.1?tab=sessions&compare=~0&with_session=~1",
     "#/subscribers/alice/alice.1?tab=operations",
     "#/subscribers/alice/alice.1?tab=diagnostics",
+    "#/subscribers/alice/alice.1?tab=campaigns",
     "#/subscribers/alice/alice.1?tab=events",
     "#/subscribers/alice/alice.1?tab=changes",
     "#/devices",

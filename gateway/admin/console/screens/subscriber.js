@@ -7,6 +7,7 @@ import { protocolName } from "../sessions.js";
 import { Changes } from "./audit.js";
 import { Diagnostics } from "./diagnostics.js";
 import { Events } from "./events.js";
+import { Memberships } from "./memberships.js";
 import { Operations } from "./operations.js";
 import { Summary } from "./summary.js";
 import { Trace } from "./trace.js";
@@ -24,6 +25,7 @@ const TABS = [
   ["sessions", "Sessions", Trace],
   ["operations", "Operations", Operations],
   ["diagnostics", "Diagnostics", Diagnostics],
+  ["campaigns", "Campaigns", Memberships, "campaigns:read"],
   ["events", "Events", Events],
   ["changes", "Audit", Changes, "changes:read"],
 ];
