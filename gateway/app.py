@@ -423,7 +423,7 @@ async def running(
             ReloadRoutes(reload.reload).routes(),
             AuditRoutes(store, inventory).routes(),
             SearchRoutes(store, now).routes(),
-            ServerRoutes(origins, secret_settings(settings, origins), nodes).routes(),
+            ServerRoutes(origins, secret_settings(settings, origins), nodes, census).routes(),
             BackupRoutes(settings.admin.backups, (sys.executable, "-m", "gateway", "backup"), now).routes(),
             simulator.routes(),
             ShadowRoutes(findings).routes(),

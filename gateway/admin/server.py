@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from gateway.admin.models.server import NodeView, SecretView, SettingView
+from gateway.admin.models.server import NodeView, SecretView, SettingView, TenantView
 from gateway.admin.routes import Call, Route
 from gateway.nodes import Nodes
+from gateway.outreach.census import Census
 from gateway.settings import Origin, Secret
 
 
@@ -19,7 +20,8 @@ class ServerRoutes:
     ``secrets`` are those of them that are never shown.
     """
 
-    def __init__(self, origins: Sequence[Origin], secrets: Sequence[Secret], nodes: Nodes) -> None:
+    def __init__(self, origins: Sequence[Origin], secrets: Sequence[Secret], nodes: Nodes, census: Census) -> None:
+        self._census = census
         self._origins = origins
         self._secrets = secrets
         self._nodes = nodes
@@ -40,6 +42,10 @@ class ServerRoutes:
                 "GET", "/nodes", self.list_nodes, "The processes that serve from this store",
                 gives=NodeView, many=True, needs="settings:read",
             ),
+            Route(
+                "GET", "/tenants", self.list_tenants, "Tenants, with how many subscribers and devices each has",
+                gives=TenantView, many=True, needs="settings:read",
+            ),
         )  # fmt: skip
 
     async def list_settings(self, _: Call) -> Sequence[SettingView]:
@@ -53,6 +59,10 @@ class ServerRoutes:
     async def list_nodes(self, _: Call) -> Sequence[NodeView]:
         """By host and worker."""
         return [NodeView(**msgspec.structs.asdict(one)) for one in await self._nodes.list()]
+
+    async def list_tenants(self, _: Call) -> Sequence[TenantView]:
+        """As they were last counted."""
+        return [TenantView(**one._asdict()) for one in await self._census.tenants()]
 
 
 def _secret_view(secret: Secret) -> SecretView:

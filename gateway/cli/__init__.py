@@ -11,6 +11,7 @@ COMMANDS = {
     "serve-eir": Later("eir:serve_eir", "Answer ME-Identity-Check over S13 until Ctrl-C."),
     "init": Later("server:init", "Make the data directory with its keys and the admin token; what exists is kept."),
     "check": Later("server:check", "Read settings, DDFs, profiles and mappings, and say what is wrong or doubtful."),
+    "tenants": Later("server:tenants", "List the tenants of the running gateway"),
     "nodes": Later("server:nodes", "List the processes that serve from the store of the running gateway"),
     "reload": Later(
         "server:reload", "Have the running gateway take up profiles, mappings, DDFs, ranges and certificates."

@@ -106,6 +106,15 @@ def nodes() -> tuple[object, str]:
 
 @click.command()
 @printing
+def tenants() -> tuple[object, str]:
+    """List the tenants of the running gateway, with how many subscribers and devices each had when last counted."""
+    found = api("GET", "/tenants")
+    rows = [[one["name"] or "-", str(one["subscribers"]), str(one["devices"]), one["counted_at"]] for one in found]
+    return found, report.table(("tenant", "subscribers", "devices", "counted"), rows)
+
+
+@click.command()
+@printing
 def reload() -> tuple[object, str]:
     """Have the running gateway take up profiles, mappings, DDFs, ranges and certificates as they are on disk.
 

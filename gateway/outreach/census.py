@@ -1,4 +1,6 @@
-"""How many devices hold what they are to hold, and when they were heard of: counted by one process, shown by all."""
+"""How many devices hold what they are to hold, when they were heard of, and how many each tenant has: counted by one
+process, shown by all.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,8 @@ import asyncio
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 import msgspec
 
@@ -30,6 +33,10 @@ _SINCE = (
 )
 _HEARD = "heard:"
 """Precedes how long ago devices were heard of, among the figures that are kept."""
+
+_SUBSCRIBERS, _DEVICES = "subscribers:", "devices:"
+"""Precede the name of a tenant, among the figures that are kept."""
+_AT = "at"
 
 _decode = msgspec.msgpack.Decoder(dict[str, int]).decode
 
@@ -57,6 +64,15 @@ def contact(seen_at: datetime | None, now: datetime) -> str:
     return next((name for since, name in _SINCE if now - seen_at < since), "older")
 
 
+class Tenant(NamedTuple):
+    """How many of each a tenant had when they were last counted; the empty name is the operator's own."""
+
+    name: str
+    subscribers: int
+    devices: int
+    counted_at: datetime
+
+
 class Census:
     """Counts all devices of the store."""
 
@@ -66,9 +82,12 @@ class Census:
 
     async def take(self) -> None:
         """Count, and keep the figures for all processes. Raises: Unavailable."""
-        counts: Counter[str] = Counter()
+        counts: Counter[str] = Counter({_AT: int(self._clock().timestamp())})
         devices: list[Device] = []
         async for household in self._store.scan_households():
+            tenant = household.subscriber.tenant
+            counts[_SUBSCRIBERS + tenant] += 1
+            counts[_DEVICES + tenant] += len(household.devices)
             devices += household.devices
             if len(devices) >= _BREATH:
                 await self._count(devices, counts)
@@ -82,6 +101,14 @@ class Census:
         counts.update(filter(None, map(standing, devices)))
         counts.update(f"{_HEARD}{contact(seen.get(device.id), now)}" for device in devices)
         await asyncio.sleep(0)
+
+    async def tenants(self) -> list[Tenant]:
+        """Every tenant that has subscribers, by name; none where nobody has counted. Raises: Unavailable."""
+        kept = await self._store.load_ephemeral(_NAME, self._clock())
+        counts = _decode(kept) if kept else {}
+        names = sorted(one.removeprefix(_SUBSCRIBERS) for one in counts if one.startswith(_SUBSCRIBERS))
+        at = datetime.fromtimestamp(counts.get(_AT, 0), UTC)
+        return [Tenant(name, counts[_SUBSCRIBERS + name], counts[_DEVICES + name], at) for name in names]
 
     async def show(self) -> None:
         """Have this process's metrics say what was last counted; nothing when that is long ago. Raises: Unavailable."""

@@ -43,6 +43,15 @@ class BackupView(Model):
     made_at: datetime
 
 
+class TenantView(Model):
+    """A tenant (MVNO) with what it had when it was last counted; the empty name is the operator's own."""
+
+    name: str
+    subscribers: int
+    devices: int
+    counted_at: datetime
+
+
 class NodeView(Model):
     """One process that serves from this store. ``worker`` is its number on its host, absent where it is alone there."""
 

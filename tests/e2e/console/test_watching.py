@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from browsing import visit
 from live_gateway import Gateway
 from playwright.sync_api import Page, expect
+
+from gateway.outreach.census import Census
+from gateway.store.sqlite import SqliteStore
 
 
 def test_what_goes_on_is_seen(gateway: Gateway, console: Page) -> None:
@@ -116,6 +122,13 @@ def receiver() -> Iterator[tuple[str, list[str]]]:
         thread.join()
 
 
+async def count_devices(gateway: Gateway) -> None:
+    """What the gateway does by itself every quarter of an hour."""
+    store = SqliteStore.open(gateway.folder / "data" / "mogate.db")
+    await Census(store, lambda: datetime.now(UTC)).take()
+    await store.close()
+
+
 def test_the_gateway_tells_how_it_is_set_up(gateway: Gateway, console: Page) -> None:
     """Each process with its version, and each setting with where it was said; the usual ones when asked for."""
     visit(console, "#/server")
@@ -132,6 +145,16 @@ def test_the_gateway_tells_how_it_is_set_up(gateway: Gateway, console: Page) -> 
     expect(usual).to_be_visible()
     secret = console.get_by_label("Secrets", exact=True).first.get_by_role("row", name="seal_key")
     expect(secret).to_contain_text("opens with it alone")
+    with ThreadPoolExecutor() as beside:
+        beside.submit(asyncio.run, count_devices(gateway)).result()
+    tenants = gateway.api("GET", "/tenants")
+    assert sum(one["devices"] for one in tenants) >= 2
+    visit(console, "#/audit")
+    visit(console, "#/server")
+    for one in tenants:
+        row = console.get_by_label("Tenants", exact=True).get_by_role("row", name=one["name"] or "of the operator")
+        expect(row).to_contain_text(str(one["subscribers"]))
+    assert "subscribers" in gateway.run("tenants")
 
 
 def test_a_backup_is_made(gateway: Gateway, console: Page) -> None:

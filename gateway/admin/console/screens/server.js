@@ -2,12 +2,12 @@
 import { call, get, may } from "../api.js";
 import { html } from "../dom.js";
 import { Badge, Command, Filter, Heading, Loaded, Panel, Problem, Table, useAction, useLoad, When } from "../parts.js";
-import { refine } from "../route.js";
+import { refine, to } from "../route.js";
 
 const ASKED_SECONDS = 15;
 
 export function Server({ query: { filter = "", all } }) {
-  return html`<${Heading} title="Server" /><div class="stack"><${Nodes} />${may("backups:read") && html`<${Backups} />`}<${Secrets} /><${Settings} filter=${filter} all=${Boolean(all)} /></div>`;
+  return html`<${Heading} title="Server" /><div class="stack"><${Nodes} /><${Tenants} />${may("backups:read") && html`<${Backups} />`}<${Secrets} /><${Settings} filter=${filter} all=${Boolean(all)} /></div>`;
 }
 
 function Nodes() {
@@ -20,6 +20,19 @@ function Nodes() {
           <td>${one.version}</td><td><code>${one.commit.slice(0, 12)}</code></td><td><${When} at=${one.started_at} /></td><td><${When} at=${one.told_at} /></td></tr>`)}
       <//>`}<//>
     <${Command} line="mogate nodes" />
+  <//>`;
+}
+
+// Callers of one tenant do not come here.
+function Tenants() {
+  const loaded = useLoad(() => get("/tenants"), []);
+  return html`<${Panel} title="Tenants">
+    <${Loaded} from=${loaded}>${(tenants) => html`
+      <${Table} label="Tenants" head=${["Tenant", "Subscribers", "Devices", "Counted"]} empty="Nobody has counted yet; that is done every quarter of an hour.">
+        ${tenants.map((one) => html`<tr key=${one.name}><th scope="row">${one.name ? html`<a href=${to(["devices"], { match: `tenant=${one.name}` })}>${one.name}</a>` : "of the operator"}</th>
+          <td class="number">${one.subscribers.toLocaleString("en")}</td><td class="number">${one.devices.toLocaleString("en")}</td><td><${When} at=${one.counted_at} /></td></tr>`)}
+      <//>`}<//>
+    <${Command} line="mogate tenants" />
   <//>`;
 }
 

@@ -52,7 +52,7 @@ async def test_what_one_process_counts_all_show(tmp_path: Path) -> None:
     try:
         for number, reported in enumerate((3, 3, 1)):
             await store.commit(
-                PutSubscriber(Subscriber(id=f"s{number}")),
+                PutSubscriber(Subscriber(id=f"s{number}", tenant="bluebird" if number else "")),
                 PutDevice(
                     Device(
                         id=f"s{number}.1",
@@ -69,7 +69,10 @@ async def test_what_one_process_counts_all_show(tmp_path: Path) -> None:
         assert {within: _heard(within) for within in metrics.CONTACTS if _heard(within)} == {
             "hour": 1, "week": 1, "never": 1,
         }  # fmt: skip
+        assert [one[:3] for one in await other.tenants()] == [("", 1, 1), ("bluebird", 2, 2)]
+        assert (await other.tenants())[0].counted_at == NOW
         now += timedelta(seconds=4 * COUNT_SECONDS)
+        assert await other.tenants() == []
         await other.show()
         assert math.isnan(_shown("current"))
     finally:
