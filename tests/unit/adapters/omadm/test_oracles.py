@@ -19,6 +19,7 @@ from adapters.omadm.messages import (
     SyncHdr,
     SyncML,
 )
+from adapters.wbxml.codec import encode
 from gateway.status import StatusCode
 
 WBXML = codec.encoding_of("application/vnd.syncml.dm+wbxml")
@@ -94,3 +95,14 @@ def test_we_read_what_libwbxml_writes() -> None:
                 libwbxml.xml_of(libwbxml.element_of(document)).encode(), string_table=string_table
             )
             assert codec.decode(octets, WBXML)[0] == codec.decode(document, XML)[0]
+
+
+def test_elements_of_others_are_read_by_others() -> None:
+    """A name that stands in no table goes out as a literal, which both programs read as that name.
+
+    Spec: WAP-192-WBXML 5.8.4.5 (literal tags)
+    """
+    root = ("SyncML", [("SyncBody", [("Bend", [("To", "the left")]), ("Final", "")])])
+    octets = encode(root)
+    assert tshark.wbxml_elements([octets]) == [root]
+    assert libwbxml.element_of(libwbxml.to_xml(octets)) == root

@@ -298,3 +298,23 @@ def test_no_document_takes_long(document: bytes) -> None:
     with contextlib.suppress(DecodeError):
         decode(document)
     assert time.process_time() - before < 0.5
+
+
+@pytest.mark.parametrize(
+    ("body", "kept"),
+    [
+        ("6D 6B 7D 03 41 00 01 01 01", ("SyncML", [("SyncBody", [("p0-3d", "A")])])),
+        ("6D 6B 70 03 41 00 01 12 01 01", ("SyncML", [("SyncBody", [("p0-30", "A"), ("Final", "")])])),
+        ("6D 5A 00 01 7E 03 41 00 01 01 01", ("SyncML", [("Meta", [("p1-3e", "A")])])),
+    ],
+    ids=["of no table", "reserved", "of another page"],
+)
+def test_a_tag_that_stands_in_no_table_survives(body: str, kept: object) -> None:
+    """It is known by its page and token, with all that is in it, and written as it came.
+
+    Spec: WAP-192-WBXML 5.8.1; OMA-TS-SyncML_RepPro-V1_2 (WBXML definitions)
+    """
+    octets = bytes.fromhex(f"02 A4 01 6A 00 {body}")
+    header, root = decode(octets)
+    assert root == kept
+    assert encode(root, header) == octets
