@@ -100,6 +100,7 @@ def test_a_campaign_is_steered(gateway: Gateway, console: Page) -> None:
     form.get_by_role("button", name="Find the devices").click()
     expect(form.get_by_role("alert")).to_contain_text("plan is no facet=value")
     form.get_by_label("Devices that match").fill("plan=premium")
+    form.get_by_label("Of these only numbers in").fill("+1, +2")
     form.get_by_label("And these first").fill("alice.2")
     form.get_by_label("Groups: so many").fill("1, 50%, 100%")
     form.get_by_label("Bad above").fill("25")
@@ -111,7 +112,12 @@ def test_a_campaign_is_steered(gateway: Gateway, console: Page) -> None:
     form.get_by_role("button", name="Find the devices").click()
     expect(console.get_by_role("heading", name="shorter timers")).to_contain_text("paused")
     facts = console.locator(".identity")
-    for said in ("1 listed and plan premium", "01:00 to 05:30 Europe/Berlin", "36 h", "After a bad oneundo"):
+    for said in (
+        "1 listed and plan premium, numbers +1 or +2",
+        "01:00 to 05:30 Europe/Berlin",
+        "36 h",
+        "After a bad oneundo",
+    ):
         expect(facts).to_contain_text(said)
     expect(console.get_by_label("Groups").get_by_role("row").nth(1)).to_contain_text("25 %")
     expect(console.get_by_label("Devices of the campaign").get_by_role("row").nth(1)).to_contain_text("alice.2")

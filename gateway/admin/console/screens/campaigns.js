@@ -19,6 +19,8 @@ const STEERING = {
   stopped: ["undo"],
   rejected: ["undo"],
 };
+// Of these there may be nothing to undo.
+const UNTOUCHED = ["waiting", "rejected"];
 const CHANGEABLE = ["building", "waiting", "running", "paused"];
 const NAMES = { pause: "Pause", resume: "Resume", next: "Next group now", stop: "Stop", undo: "Undo" };
 const GRAVE = ["stop", "undo"];
@@ -69,11 +71,12 @@ export function Campaign({ path: [id], query }) {
         ["After a good group", nameIn(AFTER_SUCCESS, campaign.after_success)],
         ["After a bad one", nameIn(ON_ERROR, campaign.on_error)],
       ]} /></section>
-    ${campaign.state === "waiting" && html`<${Approval} of=${campaign} reload=${loaded.reload} />`}
     <${Steering} of=${campaign} reload=${loaded.reload} />
+    ${campaign.state === "waiting" && html`<${Approval} of=${campaign} reload=${loaded.reload} />`}
     ${CHANGEABLE.includes(campaign.state) && may("campaigns:write") && html`<${Change} of=${campaign} reload=${loaded.reload} />`}
     <${Groups} of=${campaign.groups} here=${here} />
     ${Object.keys(campaign.errors).length > 0 && html`<${Errors} of=${campaign} here=${here} />`}
+    ${may("events:read") && html`<p><a href=${to(["events"], { filter: id })}>What happened in it</a></p>`}
     <${Members} id=${id} stands=${campaign.groups} chosen=${{ state, code, after }} here=${here} />
     <${Command} line=${`mogate campaign show ${id}`} />`}<//>`;
 }
@@ -116,7 +119,7 @@ function Approval({ of: campaign, reload }) {
   const mine = campaign.authors.includes(me());
   const disabled = busy || mine || !may("approvals:write");
   return html`<section class="panel" aria-label="Approval">
-    <p class="notice warn">It starts no device before somebody else approved it${mine ? ": you made or changed it" : ""}. ${campaign.total} devices are found; they are listed below.</p>
+    <p class="notice warn">It starts no device before somebody else approved it${mine ? ": you made or changed it" : ""}. Devices found: ${campaign.total}, listed below.</p>
     <div class="row fields">
       <label class="field wide"><span>Why (to reject it, this is needed)</span><input value=${why} maxlength="200" autocomplete="off" disabled=${disabled} onInput=${(event) => setWhy(event.target.value)} /></label>
       <button type="button" class="main" disabled=${disabled} onClick=${() => decide("approve")}>Approve</button>
@@ -146,13 +149,13 @@ function Change({ of: campaign, reload }) {
   </details>`;
 }
 
-function Steering({ of: { id, state, can_be_undone: undoable }, reload }) {
+function Steering({ of: { id, state, groups, can_be_undone: undoable }, reload }) {
   const [steer, { busy, problem }] = useAction(async (verb) => {
     await call("POST", `/campaigns/${segment(id)}/${verb}`);
     return reload();
   });
   const disabled = busy || !may("campaigns:write");
-  const offered = (STEERING[state] ?? []).filter((verb) => verb !== "undo" || undoable);
+  const offered = (STEERING[state] ?? []).filter((verb) => verb !== "undo" || (undoable && (!UNTOUCHED.includes(state) || groups.some((group) => group.pending < group.size))));
   return html`<p class="row">${offered.map((verb) =>
     GRAVE.includes(verb)
       ? html`<${Grave} key=${verb} name=${NAMES[verb]} disabled=${disabled} act=${() => steer(verb)} />`

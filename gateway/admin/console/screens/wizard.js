@@ -58,6 +58,7 @@ const CONTENTS = {
   values: { name: "Values", of: ({ values, unset }) => ({ values: valuesOf(values), unset: linesOf(unset) }) },
   operations: { name: "Operations", of: ({ operations }) => ({ operations: operationsOf(operations) }) },
   package: { name: "A firmware package", of: ({ package: id }) => ({ package: id }) },
+  address: { name: "Another address to call", of: ({ address }) => ({ address }) },
 };
 
 // Terms of a campaign that can be changed while it goes on: their fields, and what these say to the API.
@@ -88,7 +89,7 @@ function bodyOf(kind, given) {
   const limits = { success_percent: Number(given.success), error_percent: Number(given.errors) };
   return {
     name: given.name,
-    target: { devices: given.devices.split(/[\s,;]+/).filter(Boolean), match: matchOf(given.match), dynamic: given.dynamic === "on" },
+    target: { devices: given.devices.split(/[\s,;]+/).filter(Boolean), match: matchOf(given.match), ranges: given.ranges.split(/[\s,;]+/).filter(Boolean), dynamic: given.dynamic === "on" },
     ...CONTENTS[kind].of(given),
     groups: groupsOf(given.groups || "100%", limits),
     ...termsOf(given),
@@ -122,6 +123,7 @@ export function Wizard({ query }) {
         <div class="row fields">
           <${Text} label="Name" name="name" required />
           <${Text} label="Devices that match" name="match" defaultValue=${query.match} placeholder="plan=premium, model=B7" />
+          <${Text} label="Of these only numbers in" name="ranges" placeholder="+1555, +15550-+15559" />
           <label class="check"><input type="checkbox" name="dynamic" /> Also those that come to match later</label>
         </div>
         <${Lines} label="And these first: ids or IMEIs, in this order" name="devices" rows="2" defaultValue=${devices.join("\n")} />
@@ -136,6 +138,7 @@ export function Wizard({ query }) {
           <${Lines} label="Values to take back, one NODE a line" name="unset" rows="2" defaultValue=${unset} />`}
         ${kind === "operations" && html`<${Lines} label="Operations, as JSON" name="operations" rows="5" required placeholder='[{"verb": "Get", "uri": "./DevDetail/SwV"}]' />`}
         ${kind === "package" && html`<${Packages} />`}
+        ${kind === "address" && html`<${Text} label="Address of this gateway, for OMA DM" name="address" type="url" required />`}
       </fieldset>
       <fieldset><legend>How far and how fast</legend>
         <div class="row fields">
