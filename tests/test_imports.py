@@ -79,6 +79,7 @@ PURE_TIERS = 3
 IMPURE_ADAPTER_PARTS = {
     "accounts",
     "handlers",
+    "idle",
     "documents",
     "provider",
     "tracing",

@@ -1,11 +1,11 @@
-"""Forms: elements that go out again and again with other texts in them, written once and filled in.
+"""Forms: what goes out again and again with other texts in it, written once and filled in: elements, whole messages.
 
 Spec: WAP-192-WBXML 5; OMA-TS-SyncML_RepPro-V1_2 5
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from adapters.omadm import xml
 from adapters.wbxml import codec as wbxml
@@ -43,3 +43,25 @@ class Form:
 
 def _with_slots(text: str) -> str:
     return text.replace("%", "%%").replace(SLOT, "%s")
+
+
+class Letter:
+    """A whole message as octets, with texts of the names in ``slots`` where these stood for them."""
+
+    def __init__(self, octets: bytes, slots: Mapping[str, str], in_wbxml: bool) -> None:
+        self._in_wbxml = in_wbxml
+        self._octets = octets.replace(b"%", b"%%")
+        for name, slot in slots.items():
+            self._octets = self._octets.replace(slot.encode(), f"%({name})b".encode())
+
+    def fill(self, texts: Mapping[str, str]) -> bytes | None:
+        """The message with these texts, by the names of their slots; None for texts that are written in another way.
+
+        Raises: ValueError for characters that XML cannot carry, where it is to carry them.
+        """
+        joined = "".join(texts.values())
+        if "\0" in joined or "" in texts.values():
+            return None
+        if not self._in_wbxml and (not joined.isprintable() or "&" in joined or "<" in joined or ">" in joined):
+            texts = {name: xml.escape(text) for name, text in texts.items()}
+        return self._octets % {name.encode(): text.encode() for name, text in texts.items()}

@@ -19,12 +19,12 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 from msgspec.structs import replace
 
-from adapters.omadm import codec, standing, tracing
+from adapters.omadm import codec, idle, standing, tracing
 from adapters.omadm.accounts import NONCE_BYTES, Accounts, certifies
 from adapters.omadm.auth import NO_PROOF, Proof, body_digest, format_mac, parse_mac, verify
 from adapters.omadm.codec import Opened, UnsupportedMediaType
 from adapters.omadm.commands import Contents, no_contents
-from adapters.omadm.counting import count_end, count_turn
+from adapters.omadm.counting import count_end, count_start, count_turn
 from adapters.omadm.messages import SyncHdr, SyncML
 from adapters.omadm.packing import fill_in
 from adapters.omadm.session import (
@@ -40,7 +40,7 @@ from adapters.omadm.session_record import Session, decode_session, encode_sessio
 from adapters.omadm.steps import AfterReset, Requested, Step, Steps, Writer, ignored, left_alone
 from gateway.detections import Detections
 from gateway.errors import Conflict, DecodeError, LimitExceeded, Unavailable
-from gateway.fleet.device import Device, OmaDmState
+from gateway.fleet.device import Device
 from gateway.learnt import LearntModels
 from gateway.observe import metrics
 from gateway.observe.around import Around, bare
@@ -138,6 +138,7 @@ class OmaDmFront:
             models=models,
         )
         self._settings = settings
+        self._session_lasts = timedelta(seconds=settings.session_seconds)
         self._clock = clock
         self._told_failures: dict[str, datetime] = {}
         self._take_step = around(
@@ -233,10 +234,9 @@ class OmaDmFront:
         raise Unavailable("two messages of one device at once", RETRY_AFTER_SECONDS)
 
     async def _step(self, opened: Opened, body: bytes, arrival: Arrival, certificate: bytes) -> Exchange:
-        """Load, take the two steps, save; of a signed message only the header is read before its MAC is checked.
+        """Load, take the two steps, save.
 
         Raises: Conflict when another message of the device was saved meanwhile.
-        Spec: OMA-TS-DM_Security-V1_2 5.4
         """
         now, nonce = self._clock(), secrets.token_bytes(NONCE_BYTES)
         header, encoding = opened.header, opened.encoding
@@ -244,7 +244,9 @@ class OmaDmFront:
         if contact is None or contact.device.omadm is None:
             return self._meet_stranger(opened, arrival, nonce, now)
         record, state = contact.session, contact.device.omadm
-        session = decode_session(self._opened(record)) if record else None
+        session = idle.ended_session(state, arrival, now, self._session_lasts)
+        if session is None and record is not None:
+            session = decode_session(self._opened(record))
         if session is not None and session.last_request == arrival.digest:
             return Exchange(session.last_reply, contact.device.id, "repeated", 0, session.last_mac)
 
@@ -253,10 +255,38 @@ class OmaDmFront:
             contact = contact._replace(device=replace(known, omadm=state))
         legacy = self._service.model(contact.device).legacy
         spared = self._models.applied(contact.device).omadm or state
-        peer, writer = self._accounts.peer(header, spared, encoding, nonce, now, legacy), Writer(encoding)
+        peer = self._accounts.peer(header, spared, encoding, nonce, now, legacy)
         if certificate and certifies(certificate, state):
             arrival = arrival._replace(proof=arrival.proof._replace(certified=True))
-        told = self._told(opened, state, peer, arrival)
+        if session is None or session.ended:
+            found = idle.answer(self._service, contact, opened, peer, arrival, nonce, now)
+            if found is not None and (
+                found.repeats or not self._tracer.wants(failed=False, armed=is_armed(known, now))
+            ):
+                return await self._send_away(known, found, now)
+        return await self._converse(known, contact, session, opened, body, arrival, peer, nonce, now)
+
+    async def _converse(
+        self,
+        known: Device,
+        contact: Contact,
+        session: Session | None,
+        opened: Opened,
+        body: bytes,
+        arrival: Arrival,
+        peer: Peer,
+        nonce: bytes,
+        now: datetime,
+    ) -> Exchange:
+        """Take the two steps of a session and save what comes of them; ``known`` is the device as it was loaded.
+
+        Of a signed message only the header is read before its MAC is checked.
+
+        Raises: Conflict.
+        Spec: OMA-TS-DM_Security-V1_2 5.4
+        """
+        record, writer = contact.session, Writer(opened.encoding)
+        told = self._told(opened, contact.device, peer, arrival)
         received = self._heard(contact, session, told, peer, nonce, arrival)
         if received.authenticated:
             step = await self._steps.take(contact, received, peer, writer, now)
@@ -280,7 +310,7 @@ class OmaDmFront:
             saved = SessionRecord(
                 device_id=known.id,
                 payload=payload,
-                expires_at=now + timedelta(seconds=self._settings.session_seconds),
+                expires_at=now + self._session_lasts,
                 revision=record.revision if record else 0,
             )
             writes.append(PutSession(saved, now))
@@ -299,7 +329,18 @@ class OmaDmFront:
         turn, commands = received.turn.name.lower(), len(step.reply.sent)
         return Exchange(octets, contact.device.id, turn, commands, mac, received.authenticated)
 
-    def _told(self, opened: Opened, state: OmaDmState, peer: Peer, arrival: Arrival) -> SyncML | SyncHdr:
+    async def _send_away(self, known: Device, found: idle.Answered, now: datetime) -> Exchange:
+        """Save and count the call of a device that found nothing to do, unless it only repeats what was answered."""
+        octets, received, device, repeats = found
+        if repeats:
+            return Exchange(octets, known.id, "repeated", 0)
+        await self._store.commit(PutDevice(device))
+        count_start(received, known)
+        count_turn(received, received.session, device, now, "md5")
+        self._store.touch(known.id, now)
+        return Exchange(octets, known.id, received.turn.name.lower(), 0, proven=True)
+
+    def _told(self, opened: Opened, device: Device, peer: Peer, arrival: Arrival) -> SyncML | SyncHdr:
         """The whole message, unless its MAC does not prove the sender: then the header, for the rest is not read.
 
         Of an opening that the device repeats it is what that comes down to.
@@ -307,8 +348,8 @@ class OmaDmFront:
         header, proof = opened.header, arrival.proof
         if proof.mac is not None and not verify(header.cred, peer.client, peer.auth, proof).is_accepted:
             return header
-        known = None if self._load.is_overloaded else standing.recall(opened, state)
-        return known or self._read(opened)
+        state = None if self._load.is_overloaded else device.omadm
+        return (state and standing.recall(opened, state)) or self._read(opened)
 
     def _heard(
         self,

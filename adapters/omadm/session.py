@@ -251,26 +251,26 @@ def respond(
     Spec: OMA-TS-DM_Protocol-V1_2 6, 7, 8; OMA-TS-SyncML_MetaInfo-V1_2 (MaxMsgSize, MaxObjSize)
     """
     session, turn = received.session, received.turn
-    frame, signer = _frame(received, peer)
+    bare, signer = frame(received, peer)
     if session is None:
-        return Reply(frame, None)
-    frame, owed = trim(frame, session.max_msg_size, measure)
-    msg_id, kept = frame.header.msg_id, tuple(map(Owed.of, owed))
+        return Reply(bare, None)
+    bare, owed = trim(bare, session.max_msg_size, measure)
+    msg_id, kept = bare.header.msg_id, tuple(map(Owed.of, owed))
     if turn is not Turn.COMMANDS:
         ended = turn in (Turn.END, Turn.ABORT)
         session = replace(session, server_msg_id=msg_id, unfinished=bool(owed), owed=kept, ended=ended)
-        return Reply(frame, session, signer=signer)
+        return Reply(bare, session, signer=signer)
 
     if owed:
-        package = Package(frame, {}, (*session.planned, *operations), chunking=session.chunking)
+        package = Package(bare, {}, (*session.planned, *operations), chunking=session.chunking)
     elif session.chunking is not None:
-        part = pack_part(frame, session.chunking, session.max_msg_size, measure, contents)
+        part = pack_part(bare, session.chunking, session.max_msg_size, measure, contents)
         package = part._replace(planned=(*session.planned, *operations))
     elif session.planned or operations:
         limits = Limits(session.max_obj_size, peer.large_objects, peer.octets, peer.uri_limits, peer.lacks)
-        package = pack(frame, (*session.planned, *operations), session.max_msg_size, measure, limits, contents)
+        package = pack(bare, (*session.planned, *operations), session.max_msg_size, measure, limits, contents)
     else:
-        package = Package(frame, {}, ())
+        package = Package(bare, {}, ())
     sent = expect(package.sent, now)
     session = replace(
         session,
@@ -291,6 +291,47 @@ def respond(
         outcomes=tuple(Outcome(operation, status) for operation, status in package.refused),
         signer=signer,
     )
+
+
+def frame(received: Received, peer: Peer) -> tuple[SyncML, Account | None]:
+    """The reply before any command, and the account that has to sign it.
+
+    The gateway proves itself to nobody who has not done so: what it says to a stranger could be used elsewhere.
+    """
+    session, client = received.session, received.header
+    commands: list[AnyCommand] = [
+        status if status.cmd_id == (cmd_id := str(number)) else replace(status, cmd_id=cmd_id)
+        for number, status in enumerate(received.statuses, start=1)
+    ]
+    commands += [
+        replace(one, cmd_id=str(number)) for number, one in enumerate(received.results, start=len(commands) + 1)
+    ]
+    if received.broken is not None:
+        broken = Item(target=received.broken.target, source=received.broken.source)
+        commands.append(Alert(cmd_id=str(len(commands) + 1), code=AlertCode.NO_END_OF_DATA, items=(broken,)))
+    if received.turn in _TURN_ALERTS:
+        commands.append(Alert(cmd_id=str(len(commands) + 1), code=_TURN_ALERTS[received.turn]))
+    account = peer.server if received.authenticated else None
+    auth = (session.server_auth if session else None) or peer.server_auth
+    if account is not None and received.server_nonce:
+        account = replace(account, nonce=received.server_nonce)
+    able = account is not None and (bool(account.password) if auth == "basic" else bool(account.nonce))
+    proven = session is not None and session.server_proven
+    versions = _versions(peer)
+    header = SyncHdr(
+        ver_dtd=client.ver_dtd if client.ver_dtd in versions else VER_DTD,
+        ver_proto=client.ver_proto if client.ver_proto in versions.values() else VER_PROTO,
+        session_id=client.session_id,
+        msg_id=session.server_msg_id + 1 if session else client.msg_id,
+        target=client.source,
+        source=client.target or peer.server_uri,
+        source_name=account.name if account else "",
+        resp_uri=peer.resp_uri if received.authenticated else "",
+        cred=make_cred(account, auth) if account and able and auth != "mac" and not proven else None,
+        meta=Meta(max_msg_size=peer.max_msg_size, max_obj_size=peer.max_obj_size) if received.started else None,
+    )
+    message = SyncML(header=header, commands=tuple(commands), final=received.turn is not Turn.NEXT_MESSAGE)
+    return message, account if able and auth == "mac" else None
 
 
 def _start(
@@ -506,44 +547,3 @@ def _next_nonce(challenge: Chal | None) -> bytes | None:
         return base64.b64decode("".join(challenge.next_nonce.split()), validate=True) or None
     except (binascii.Error, ValueError):
         return None
-
-
-def _frame(received: Received, peer: Peer) -> tuple[SyncML, Account | None]:
-    """The reply before any command, and the account that has to sign it.
-
-    The gateway proves itself to nobody who has not done so: what it says to a stranger could be used elsewhere.
-    """
-    session, client = received.session, received.header
-    commands: list[AnyCommand] = [
-        status if status.cmd_id == (cmd_id := str(number)) else replace(status, cmd_id=cmd_id)
-        for number, status in enumerate(received.statuses, start=1)
-    ]
-    commands += [
-        replace(one, cmd_id=str(number)) for number, one in enumerate(received.results, start=len(commands) + 1)
-    ]
-    if received.broken is not None:
-        broken = Item(target=received.broken.target, source=received.broken.source)
-        commands.append(Alert(cmd_id=str(len(commands) + 1), code=AlertCode.NO_END_OF_DATA, items=(broken,)))
-    if received.turn in _TURN_ALERTS:
-        commands.append(Alert(cmd_id=str(len(commands) + 1), code=_TURN_ALERTS[received.turn]))
-    account = peer.server if received.authenticated else None
-    auth = (session.server_auth if session else None) or peer.server_auth
-    if account is not None and received.server_nonce:
-        account = replace(account, nonce=received.server_nonce)
-    able = account is not None and (bool(account.password) if auth == "basic" else bool(account.nonce))
-    proven = session is not None and session.server_proven
-    versions = _versions(peer)
-    header = SyncHdr(
-        ver_dtd=client.ver_dtd if client.ver_dtd in versions else VER_DTD,
-        ver_proto=client.ver_proto if client.ver_proto in versions.values() else VER_PROTO,
-        session_id=client.session_id,
-        msg_id=session.server_msg_id + 1 if session else client.msg_id,
-        target=client.source,
-        source=client.target or peer.server_uri,
-        source_name=account.name if account else "",
-        resp_uri=peer.resp_uri if received.authenticated else "",
-        cred=make_cred(account, auth) if account and able and auth != "mac" and not proven else None,
-        meta=Meta(max_msg_size=peer.max_msg_size, max_obj_size=peer.max_obj_size) if received.started else None,
-    )
-    message = SyncML(header=header, commands=tuple(commands), final=received.turn is not Turn.NEXT_MESSAGE)
-    return message, account if able and auth == "mac" else None

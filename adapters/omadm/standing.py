@@ -9,6 +9,7 @@ Spec: OMA-TS-DM_Protocol-V1_2 8.3 (package 1)
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import hmac
 import re
@@ -36,14 +37,23 @@ def recall(opened: Opened, state: OmaDmState) -> SyncML | None:
 
     None when it says something else than the device's last opening, and has to be read.
     """
+    gist = recalled(opened, state)
+    return SyncML(opened.header, commands_of(gist)) if gist else None
+
+
+def recalled(opened: Opened, state: OmaDmState) -> str:
+    """The same in short, for ``commands_of``; empty when the message has to be read."""
     digest, gist = state.opening[:DIGEST_BYTES], state.opening[DIGEST_BYTES:].decode()
-    if not gist or not opened.unread or not hmac.compare_digest(digest, _digest(opened, state)):
-        return None
-    commands: list[AnyCommand] = [
+    return gist if gist and opened.unread and hmac.compare_digest(digest, _digest(opened, state)) else ""
+
+
+@functools.lru_cache(256)
+def commands_of(gist: str) -> tuple[AnyCommand, ...]:
+    """The commands, without the nodes they tell."""
+    return tuple(
         Command("Replace", cmd_id, ()) if letter == _REPLACE else Alert(cmd_id, _CALLS[letter])
         for letter, cmd_id in _COMMAND.findall(gist)
-    ]
-    return SyncML(opened.header, tuple(commands))
+    )
 
 
 def remember(before: Device, device: Device, opened: Opened) -> Device:

@@ -127,7 +127,7 @@ class Steps:
         device = contact.device
         if received.started:
             count_start(received, device)
-        device = _met(device, received, now)
+        device = met(device, received, now)
         outcomes = received.outcomes
         count_answers(received)
         described = describe_device(device, received.reads)
@@ -218,7 +218,7 @@ class Steps:
         return [*writes, *calls]
 
 
-def _met(device: Device, received: Received, now: datetime) -> Device:
+def met(device: Device, received: Received, now: datetime) -> Device:
     """The device after a message of its own: the nonces are agreed, and a session may have begun."""
     device = _with_nonces(device, received, now)
     return reset.called(device, now) if received.started else device
@@ -239,7 +239,7 @@ def _with_nonces(device: Device, received: Received, now: datetime) -> Device:
         server = replace(server, nonce=received.server_nonce)
     agreed: dict[str, object] = {"client": client, "server": server, "server_auth": server_auth}
     if received.started:
-        agreed |= {"last_session_at": now, "resync_at": None}
+        agreed |= {"last_session_at": now, "resync_at": None, "answered": b""}
     elif client is state.client and server is state.server and server_auth == state.server_auth:
         return device
     return _with_state(device, **agreed)

@@ -89,7 +89,8 @@ class OmaDmState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     mounted on this device, as it said itself when it was asked (``roots_sought``; ``names_sought`` are nodes of which
     it has yet to tell the Type). ``synced`` is the configuration key the device was last brought up to,
     ``read_back_at`` when all that was last read to be compared, ``described`` a digest of what it said of itself,
-    ``opening`` the words in which it opened a session with nothing new to say of that, for the adapter to read.
+    ``opening`` the words in which it opened a session with nothing new to say of that, and ``answered`` the message and
+    the session of its last call if that ended with the answer, for the adapter to read.
     ``refused_verbs`` are commands this device answered 406 to, and is not sent any more until it says something new of
     itself. ``account_serial`` numbers the accounts that the gateway made for this device by itself, ``account_made_at``
     is absent when the one in force was ordered by somebody; ``pending`` is a newer account, which takes its place when
@@ -122,6 +123,7 @@ class OmaDmState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     read_back_at: datetime | None = None
     described: bytes = b""
     opening: bytes = b""
+    answered: bytes = b""
     refused_verbs: tuple[str, ...] = ()
     last_session_at: datetime | None = None
     account_serial: int = 0

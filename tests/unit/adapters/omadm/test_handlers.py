@@ -4,88 +4,25 @@ from __future__ import annotations
 
 import base64
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from contextlib import AsyncExitStack
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer
 from msgspec.structs import replace
+from omadm_front import DEVINFO, PHONE, START, XML, Answer, Lab, message, nonce_of
+from omadm_front import open_lab as lab_at
 
 from adapters.omadm import codec
-from adapters.omadm.auth import Account, body_digest, format_mac, mac_digest, md5_digest, parse_mac
-from adapters.omadm.handlers import OmaDmFront
-from adapters.omadm.messages import Alert, AnyCommand, Command, Cred, Item, Results, Status, SyncHdr, SyncML
+from adapters.omadm.auth import Account, body_digest, format_mac, mac_digest, parse_mac
+from adapters.omadm.messages import Alert, AnyCommand, Command, Cred, Item, Results, Status
 from gateway.awaited import Awaiting
-from gateway.detections import Detections
-from gateway.fleet.device import Device, account_digest
 from gateway.fleet.operation import Operation
-from gateway.fleet.profile import ProfileSet
-from gateway.fleet.subscriber import Subscriber
-from gateway.inventory import Inventory
-from gateway.learnt import LearntModels
-from gateway.mo.catalogue import Catalogue
 from gateway.observe import metrics
 from gateway.sealing import Sealer
-from gateway.service import Service
-from gateway.settings import Detection, OmaDm, Trace
 from gateway.status import StatusCode
-from gateway.store.protocol import PutDevice, PutSubscriber
-from gateway.store.sqlite import SqliteStore
-from gateway.trace import Tracer
-from gateway.tree.uri import NO_LIMITS
-
-PHONE = "IMEI:004400112233447"
-XML = codec.encoding_of("application/vnd.syncml.dm+xml")
-ABOUT = {"DevId": PHONE, "Man": "Acme", "Mod": "A1", "DmV": "1.2", "Lang": "en"}
-DEVINFO = tuple(Item(source=f"./DevInfo/{name}", data=value) for name, value in ABOUT.items())
-START = (Alert("1", 1201), Command("Replace", "2", DEVINFO))
-
-
-class Answer(NamedTuple):
-    """What the front said: the line of its header's Status, the message, and the headers."""
-
-    head: str
-    message: SyncML
-    octets: bytes
-    headers: dict[str, str]
-
-
-class Lab:
-    """One front with one device in its store; ``now`` is its clock."""
-
-    tracer: Tracer
-
-    def __init__(self, store: SqliteStore, inventory: Inventory, http: TestClient[Any, Any]) -> None:
-        self.now = datetime(2026, 1, 2, tzinfo=UTC)
-        self.store, self.inventory, self.http = store, inventory, http
-        self.digest = ""
-
-    async def post(self, message: SyncML, target: str = "/omadm", **headers: str) -> Answer:
-        """What the front answers."""
-        octets = codec.encode(message, XML)
-        async with self.http.post(target, data=octets, headers={"Content-Type": XML.media_type, **headers}) as response:
-            assert response.status == 200
-            body = await response.read()
-            answer, _ = codec.decode(body, XML)
-            first = answer.commands[0]
-            assert isinstance(first, Status)
-            return Answer(f"{int(first.code)}{' chal' if first.chal else ''}", answer, body, dict(response.headers))
-
-    async def signed(self, message: SyncML, nonce: bytes, target: str = "/omadm") -> Answer:
-        """The same with a MAC under this nonce."""
-        account = Account(PHONE, self.digest, nonce)
-        return await self.post(message, target, **{"x-syncml-hmac": format_mac(account, codec.encode(message, XML))})
-
-    def md5(self, nonce: bytes) -> Cred:
-        return Cred("syncml:auth-md5", md5_digest(self.digest, nonce))
-
-    async def device(self) -> Device:
-        device = await self.store.load_device("ann.1")
-        assert device is not None
-        return device
-
+from gateway.store.protocol import PutDevice
 
 Opening = Callable[..., Awaitable[Lab]]
 
@@ -93,55 +30,12 @@ Opening = Callable[..., Awaitable[Lab]]
 @pytest.fixture
 async def open_lab(tmp_path: Path) -> AsyncIterator[Opening]:
     """Opens a front with other settings and another account."""
-    closing = []
+    async with AsyncExitStack() as stack:
 
-    async def opened(account: dict[str, Any] | None = None, **settings: Any) -> Lab:
-        catalogue = Catalogue.load(Path(__file__).parents[4] / "config" / "mo", identifiers={})
-        store, sealer = SqliteStore.open(tmp_path / "store.sqlite"), Sealer(bytes(32))
-        service = Service(catalogue, ProfileSet([], catalogue), plmns=["00101"], roots={})
-        inventory = Inventory(store, catalogue, sealer, lambda: lab.now)
-        tracer = Tracer(store, Trace())
-        front = OmaDmFront(
-            store,
-            service,
-            sealer,
-            tracer,
-            OmaDm(**settings),
-            lambda: lab.now,
-            secrets_of=lambda device: {},
-            models=LearntModels(store, 0),
-            detections=Detections(store, Detection(), lambda: lab.now),
-        )
-        app = web.Application()
-        app.router.add_post("/omadm", front.handle)
-        http: TestClient[Any, Any] = TestClient(TestServer(app))
-        await http.start_server()
-        closing.extend([http.close, store.close])
-        lab = Lab(store, inventory, http)
-        lab.tracer = tracer
-        await store.commit(PutSubscriber(Subscriber(id="ann", imsis=("001010000000001",))))
-        issued = await inventory.add_omadm_device("ann", loc_uri=PHONE, **(account or {}))
-        assert issued.device.omadm is not None
-        asked = replace(issued.device.omadm, large_objects=True, uri_limits=NO_LIMITS)
-        await store.commit(PutDevice(replace(await lab.device(), omadm=asked)))
-        lab.digest = account_digest(issued.client.name, issued.client.password)
-        return lab
+        async def opened(account: dict[str, Any] | None = None, **settings: Any) -> Lab:
+            return await stack.enter_async_context(lab_at(tmp_path, account, **settings))
 
-    yield opened
-    for close in closing:
-        await close()
-
-
-def message(msg_id: int, *commands: AnyCommand, source: str = PHONE, cred: Cred | None = None) -> SyncML:
-    return SyncML(SyncHdr("1", msg_id, "https://mdm.example.org/dm", source, source_name=source, cred=cred), commands)
-
-
-def nonce_of(answer: Answer) -> bytes:
-    """The nonce of the challenge."""
-    first = answer.message.commands[0]
-    assert isinstance(first, Status)
-    assert first.chal is not None
-    return base64.b64decode(first.chal.next_nonce)
+        yield opened
 
 
 async def test_a_session_with_macs_in_both_directions(open_lab: Opening) -> None:
