@@ -6,6 +6,8 @@ the campaign and the device: whoever takes the next step, in whatever process, g
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import secrets
 from collections.abc import Callable, Sequence
 from datetime import datetime, time, timedelta
@@ -49,7 +51,7 @@ from gateway.outreach.rollouts import POLL_SECONDS as ROLLOUT_POLL_SECONDS
 from gateway.outreach.rollouts import Rollouts
 from gateway.outreach.turns import Turns, device_of, event_of
 from gateway.service import Service
-from gateway.store.protocol import PutRecord, Record, Store, Write
+from gateway.store.protocol import PutEphemeral, PutRecord, Record, Store, Write
 
 LEASE_SECONDS = 60
 LEASE = timedelta(seconds=LEASE_SECONDS)
@@ -57,6 +59,11 @@ MAX_TURNS = 20
 MAX_PAGES = 10
 POLL_SECONDS = 1.0
 MAX_CHECKED = 500
+TRIES = 40
+"""How often a command is tried, with pauses that grow: for some eight seconds."""
+PAUSE_SECONDS = 0.01
+STANDS_BACK = timedelta(seconds=1)
+"""For how long a campaign is left alone that somebody has a command for; once given, it goes on at once."""
 ELSEWHERE = timedelta(seconds=5)
 """For how long a campaign is left to gateways that serve the profiles that it is about."""
 SEARCH_AGAIN = timedelta(minutes=5)
@@ -70,6 +77,10 @@ _ROLLOUTS = {
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Campaign).decode
+
+
+def _asked(campaign_id: str) -> str:
+    return f"campaign-asked:{campaign_id}"
 
 
 class Held(NamedTuple):
@@ -248,20 +259,38 @@ class Campaigns:
     async def _command(
         self, campaign_id: str, event: str, change: Callable[[Campaign], Campaign], **detail: str
     ) -> Campaign:
-        for _ in range(10):
-            held = await self._held(campaign_id)
-            campaign = change(held.campaign)
-            # A step that is under way loses its next commit, and is taken again from here.
-            record = replace(held.record, payload=_encode(campaign), due_at=self._clock())
-            writes = await self._edition_writes(held.campaign, campaign)
-            try:
+        """Who is at work writes the same record, some hundred times a second: it is asked to stand back for a moment.
+
+        Raises: what ``change`` does; NotFound; Conflict when nobody stands back.
+        """
+        asked = False
+        try:
+            for attempt in range(TRIES):
+                held = await self._held(campaign_id)
+                campaign = change(held.campaign)
+                # A step that is under way loses its next commit, and is taken again from here.
+                record = replace(held.record, payload=_encode(campaign), due_at=self._clock())
+                writes = await self._edition_writes(held.campaign, campaign)
                 told = event_of(campaign, event, self._clock(), **detail)
-                await self._store.commit(PutRecord(record), told, *writes)
-            except Conflict:
-                continue
+                with contextlib.suppress(Conflict):
+                    await self._store.commit(PutRecord(record), told, *writes)
+                    return campaign
+                asked = True
+                await self._ask(campaign_id, until=self._clock() + SLACK)
+                await asyncio.sleep(PAUSE_SECONDS * attempt)
+        finally:
+            if asked:
+                await self._ask(campaign_id, until=self._clock() - SLACK)
             self._background.call(WORK)
-            return campaign
         raise Conflict(f"campaign {campaign_id} is changed again and again; try again")
+
+    async def _ask(self, campaign_id: str, until: datetime) -> None:
+        """Have whoever is at work on it, in whatever process, leave its record alone by then."""
+        await self._store.commit(PutEphemeral(_asked(campaign_id), b"", until))
+
+    async def _is_asked(self, campaign_id: str) -> bool:
+        """Whether somebody has a command for it, and cannot place it."""
+        return await self._store.load_ephemeral(_asked(campaign_id), self._clock()) is not None
 
     async def _held(self, campaign_id: str) -> Held:
         record = await self._store.load_record(WORK, campaign_id)
@@ -274,6 +303,9 @@ class Campaigns:
         held = await self._by_this_clock(Held(_decode(record.payload), record))
         if self._is_for_others(held.campaign):
             await self._keep(held, held.campaign, due_at=self._clock() + ELSEWHERE)
+            return
+        if await self._is_asked(record.id):
+            await self._keep(held, held.campaign, due_at=self._clock() + STANDS_BACK)
             return
         if held.campaign.state is CampaignState.BUILDING:
             held = await self._search(held)
@@ -431,6 +463,8 @@ class Campaigns:
                     page = await self._store.load_record(found.kind, found.id)
             if page is not None:
                 await self._store.commit(PutRecord(looked_at(page, self._in_time(held))))
+            if await self._is_asked(held.campaign.id):
+                break
         return held
 
     async def _judge(self, held: Held) -> Held:
