@@ -25,7 +25,8 @@ from bench.fleet import PLANS, VALUES, WBXML, XML, DmSession, Phone
 from live_gateway import CONFIG
 from msgspec.structs import replace
 
-from adapters.omadm import codec, handlers, steps
+from adapters.omadm import codec, handlers, idle, steps
+from adapters.omadm.forms import Letter
 from adapters.omadm.handlers import OmaDmFront
 from gateway.accounts import CREDENTIAL_PURPOSE
 from gateway.app import now
@@ -129,6 +130,8 @@ async def _measure(folder: Path, rounds: int) -> dict[str, list[dict[str, float]
             (handlers, "encode_session", "encode"),
             (handlers, "decode_session", "decode"),
             (handlers, "receive", "step"),
+            (idle, "answer", "step"),
+            (Letter, "fill", "encode"),
             *((steps, name, "step") for name in _STEPS),
         ):
             patches.enter_context(mock.patch.object(module, name, stopwatch.timed(stage, getattr(module, name))))
