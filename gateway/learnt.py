@@ -6,15 +6,17 @@ again every REFRESH_SECONDS, so that a message costs no further read.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Literal
 
 import msgspec
 from msgspec.structs import replace
 
+from gateway.errors import Conflict
 from gateway.fleet.abilities import is_limit, limits_told, with_limits
 from gateway.fleet.device import Device
-from gateway.store.protocol import DeleteRecord, PutRecord, Record, Store, Write
+from gateway.store.protocol import DeleteRecord, PutRecord, Record, Store
 
 KIND = "model"
 REFRESH_SECONDS = 15.0
@@ -22,6 +24,7 @@ MAX_MODELS = 2000
 """Devices say themselves what they are, and are not to fill the store with names."""
 MAX_NAME = 100
 MAX_FINDINGS = 50
+TRIES = 3
 LIMITS = "limits"
 """Stands for all limits of a model where an operator has them forgotten."""
 
@@ -79,26 +82,40 @@ class LearntModels:
         state = state if verbs == state.refused_verbs else replace(state, refused_verbs=verbs)
         return device if state is device.omadm else replace(device, omadm=state)
 
-    async def learn(self, before: Device, after: Device) -> list[Write]:
-        """The writes that keep what the device refused or said just now for its model; none where nothing is new."""
+    async def learn(self, before: Device, after: Device) -> None:
+        """Keep what the device refused or said just now for its model, if that is new.
+
+        Of many that say it at once a few are heard: that is as good, and no message fails for what others say.
+
+        Raises: Unavailable.
+        """
         was, now = _shown(before), _shown(after)
         key = _id(after.manufacturer, after.model)
-        known = self._models.get(key)
         new = [one for one in now if one not in was and one not in self._in_force.get(key, ())] if now != was else []
-        if not new or not self._needed or len(key) <= 1 or (known is None and len(self._models) >= MAX_MODELS):
-            return []
-        record = await self._store.load_record(KIND, key)
-        model = _decode(record.payload) if record else LearntModel(after.manufacturer, after.model)
-        findings = dict(model.findings)
-        for verb in new:
-            if verb not in findings and len(findings) >= MAX_FINDINGS:
+        if not new or not self._needed or len(key) <= 1:
+            return
+        if key not in self._models and len(self._models) >= MAX_MODELS:
+            return
+        for _ in range(TRIES):
+            record = await self._store.load_record(KIND, key)
+            model = _decode(record.payload) if record else LearntModel(after.manufacturer, after.model)
+            findings = self._joined(model.findings, new, after.id)
+            if findings == model.findings:
+                return
+            with suppress(Conflict):
+                await self._store.commit(self._put(record, key, replace(model, findings=findings)))
+                return
+
+    def _joined(self, known: Mapping[str, Finding], new: Sequence[str], device_id: str) -> dict[str, Finding]:
+        """The findings when this device has its say, as far as more need to."""
+        findings = dict(known)
+        for one in new:
+            if one not in findings and len(findings) >= MAX_FINDINGS:
                 continue
-            finding = findings.get(verb, Finding())
-            if after.id not in finding.devices and len(finding.devices) < self._needed:
-                findings[verb] = replace(finding, devices=(*finding.devices, after.id))
-        if findings == model.findings:
-            return []
-        return [self._put(record, key, replace(model, findings=findings))]
+            finding = findings.get(one, Finding())
+            if device_id not in finding.devices and len(finding.devices) < self._needed:
+                findings[one] = replace(finding, devices=(*finding.devices, device_id))
+        return findings
 
     async def refresh(self) -> None:
         """Go by what is stored now."""

@@ -136,14 +136,14 @@ class Steps:
         if device is not described and device.omadm is not None:
             learnt = self._models.applied(device).omadm
             peer = self._accounts.informed(peer, learnt or device.omadm)
-        learnt_of_model = await self._models.learn(contact.device, device) if device is not described else []
+        if device is not described:
+            await self._models.learn(contact.device, device)
         patience = self._service.patience
         queue = settle(contact.operations, outcomes, received.alerts, now, _in_flight(received), patience)
         device, pending, writes = work_jobs(device, queue, now, session_begins=received.started)
         if received.alerts:
             device, started, asked = self._requested(device, received.alerts, now)
             pending, writes = (*pending, *started), [*writes, *asked]
-        writes += learnt_of_model
         resets = reset.begins(contact.device, device)
         key = self._service.configuration_key(contact.subscriber, device)
         synced = device.omadm is not None and device.omadm.synced == key
