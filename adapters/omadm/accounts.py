@@ -90,6 +90,10 @@ class Accounts:
             lacks=state.refused_verbs if state else (),
         )
 
+    def pair(self, state: OmaDmState) -> tuple[Account, Account | None]:
+        """Both directions of the device's account, with the nonces on record and no others."""
+        return self._account(state.client), self._account(state.server) if state.server else None
+
     @staticmethod
     def informed(peer: Peer, state: OmaDmState) -> Peer:
         """The two ends after the device said something of what it takes."""

@@ -24,9 +24,19 @@ _RESULTS = {
 """How a session ends by the gateway's own word."""
 
 
+def count_at_once(device: Device, *, called: bool) -> None:
+    """Count a session that begins and ends with one message."""
+    _count_start(device, called=called)
+    metrics.count(metrics.dm_sessions, "md5", "ok")
+    metrics.dm_session_seconds.observe(0)
+
+
 def count_start(received: Received, device: Device) -> None:
     """Count a session that begins."""
-    called = any(alert.code == AlertCode.SERVER_INITIATED for alert in received.alerts)
+    _count_start(device, called=any(alert.code == AlertCode.SERVER_INITIATED for alert in received.alerts))
+
+
+def _count_start(device: Device, *, called: bool) -> None:
     metrics.count(metrics.dm_sessions_started, "server" if called else "client")
     if device.omadm is not None and device.omadm.resync_at is not None:
         metrics.count(metrics.dm_nonce_resync)

@@ -48,13 +48,13 @@ def _with_slots(text: str) -> str:
 class Letter:
     """A whole message as octets, with texts of the names in ``slots`` where these stood for them."""
 
-    def __init__(self, octets: bytes, slots: Mapping[str, str], in_wbxml: bool) -> None:
+    def __init__(self, octets: bytes, slots: Mapping[bytes, str], in_wbxml: bool) -> None:
         self._in_wbxml = in_wbxml
         self._octets = octets.replace(b"%", b"%%")
         for name, slot in slots.items():
-            self._octets = self._octets.replace(slot.encode(), f"%({name})b".encode())
+            self._octets = self._octets.replace(slot.encode(), b"%%(%b)b" % name)
 
-    def fill(self, texts: Mapping[str, str]) -> bytes | None:
+    def fill(self, texts: Mapping[bytes, str]) -> bytes | None:
         """The message with these texts, by the names of their slots; None for texts that are written in another way.
 
         Raises: ValueError for characters that XML cannot carry, where it is to carry them.
@@ -64,4 +64,4 @@ class Letter:
             return None
         if not self._in_wbxml and (not joined.isprintable() or "&" in joined or "<" in joined or ">" in joined):
             texts = {name: xml.escape(text) for name, text in texts.items()}
-        return self._octets % {name.encode(): text.encode() for name, text in texts.items()}
+        return self._octets % {name: text.encode() for name, text in texts.items()}

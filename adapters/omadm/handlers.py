@@ -19,12 +19,13 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 from msgspec.structs import replace
 
-from adapters.omadm import codec, idle, standing, tracing
+from adapters.omadm import codec, standing, tracing
 from adapters.omadm.accounts import NONCE_BYTES, Accounts, certifies
 from adapters.omadm.auth import NO_PROOF, Proof, body_digest, format_mac, parse_mac, verify
 from adapters.omadm.codec import Opened, UnsupportedMediaType
 from adapters.omadm.commands import Contents, no_contents
-from adapters.omadm.counting import count_end, count_start, count_turn
+from adapters.omadm.counting import count_at_once, count_end, count_turn
+from adapters.omadm.idle import Answered, Idle
 from adapters.omadm.messages import SyncHdr, SyncML
 from adapters.omadm.packing import fill_in
 from adapters.omadm.session import (
@@ -32,6 +33,7 @@ from adapters.omadm.session import (
     Peer,
     Received,
     Reply,
+    Turn,
     begins_session,
     receive,
     refuse_forged,
@@ -126,6 +128,7 @@ class OmaDmFront:
         self._tracer = tracer
         self._secrets_of = secrets_of
         self._accounts = Accounts(sealer, settings)
+        self._idle = Idle(service, self._accounts, settings)
         self._models = models
         self._steps = Steps(
             store,
@@ -244,13 +247,18 @@ class OmaDmFront:
         if contact is None or contact.device.omadm is None:
             return self._meet_stranger(opened, arrival, nonce, now)
         record, state = contact.session, contact.device.omadm
-        session = idle.ended_session(state, arrival, now, self._session_lasts)
+        session = self._idle.ended_session(state, arrival, now)
         if session is None and record is not None:
             session = decode_session(self._opened(record))
         if session is not None and session.last_request == arrival.digest:
             return Exchange(session.last_reply, contact.device.id, "repeated", 0, session.last_mac)
 
-        known, state = contact.device, self._accounts.in_force(state, header, arrival, now)
+        known = contact.device
+        if not certificate and (session is None or session.ended):
+            found = self._idle.answer(contact, opened, arrival, nonce, now)
+            if found and (found.repeats or not self._tracer.wants(failed=False, armed=is_armed(known, now))):
+                return await self._send_away(known, found, now)
+        state = self._accounts.in_force(state, header, arrival, now)
         if state is not known.omadm:
             contact = contact._replace(device=replace(known, omadm=state))
         legacy = self._service.model(contact.device).legacy
@@ -258,12 +266,6 @@ class OmaDmFront:
         peer = self._accounts.peer(header, spared, encoding, nonce, now, legacy)
         if certificate and certifies(certificate, state):
             arrival = arrival._replace(proof=arrival.proof._replace(certified=True))
-        if session is None or session.ended:
-            found = idle.answer(self._service, contact, opened, peer, arrival, nonce, now)
-            if found is not None and (
-                found.repeats or not self._tracer.wants(failed=False, armed=is_armed(known, now))
-            ):
-                return await self._send_away(known, found, now)
         return await self._converse(known, contact, session, opened, body, arrival, peer, nonce, now)
 
     async def _converse(
@@ -329,16 +331,14 @@ class OmaDmFront:
         turn, commands = received.turn.name.lower(), len(step.reply.sent)
         return Exchange(octets, contact.device.id, turn, commands, mac, received.authenticated)
 
-    async def _send_away(self, known: Device, found: idle.Answered, now: datetime) -> Exchange:
+    async def _send_away(self, known: Device, found: Answered, now: datetime) -> Exchange:
         """Save and count the call of a device that found nothing to do, unless it only repeats what was answered."""
-        octets, received, device, repeats = found
-        if repeats:
-            return Exchange(octets, known.id, "repeated", 0)
-        await self._store.commit(PutDevice(device))
-        count_start(received, known)
-        count_turn(received, received.session, device, now, "md5")
+        if found.repeats:
+            return Exchange(found.octets, known.id, "repeated", 0)
+        await self._store.commit(PutDevice(found.device))
+        count_at_once(known, called=found.called)
         self._store.touch(known.id, now)
-        return Exchange(octets, known.id, received.turn.name.lower(), 0, proven=True)
+        return Exchange(found.octets, known.id, Turn.COMMANDS.name.lower(), 0, proven=True)
 
     def _told(self, opened: Opened, device: Device, peer: Peer, arrival: Arrival) -> SyncML | SyncHdr:
         """The whole message, unless its MAC does not prove the sender: then the header, for the rest is not read.

@@ -56,6 +56,11 @@ def commands_of(gist: str) -> tuple[AnyCommand, ...]:
     )
 
 
+def is_called(gist: str) -> bool:
+    """Whether the device was called by the server."""
+    return _LETTERS[AlertCode.SERVER_INITIATED] in gist
+
+
 def remember(before: Device, device: Device, opened: Opened) -> Device:
     """The device with the opening that was read, if it can be recalled and told nothing new of what it was before."""
     known, state = before.omadm, device.omadm

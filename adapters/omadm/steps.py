@@ -127,7 +127,7 @@ class Steps:
         device = contact.device
         if received.started:
             count_start(received, device)
-        device = met(device, received, now)
+        device = _met(device, received, now)
         outcomes = received.outcomes
         count_answers(received)
         described = describe_device(device, received.reads)
@@ -218,7 +218,7 @@ class Steps:
         return [*writes, *calls]
 
 
-def met(device: Device, received: Received, now: datetime) -> Device:
+def _met(device: Device, received: Received, now: datetime) -> Device:
     """The device after a message of its own: the nonces are agreed, and a session may have begun."""
     device = _with_nonces(device, received, now)
     return reset.called(device, now) if received.started else device

@@ -25,9 +25,10 @@ from bench.fleet import PLANS, VALUES, WBXML, XML, DmSession, Phone
 from live_gateway import CONFIG
 from msgspec.structs import replace
 
-from adapters.omadm import codec, handlers, idle, steps
+from adapters.omadm import codec, handlers, steps
 from adapters.omadm.forms import Letter
 from adapters.omadm.handlers import OmaDmFront
+from adapters.omadm.idle import Idle
 from gateway.accounts import CREDENTIAL_PURPOSE
 from gateway.app import now
 from gateway.detections import Detections
@@ -130,7 +131,7 @@ async def _measure(folder: Path, rounds: int) -> dict[str, list[dict[str, float]
             (handlers, "encode_session", "encode"),
             (handlers, "decode_session", "decode"),
             (handlers, "receive", "step"),
-            (idle, "answer", "step"),
+            (Idle, "answer", "step"),
             (Letter, "fill", "encode"),
             *((steps, name, "step") for name in _STEPS),
         ):

@@ -13,8 +13,8 @@ import pytest
 from msgspec.structs import replace
 from omadm_front import DEVINFO, PHONE, START, WBXML, XML, Answer, Lab, message, nonce_of, open_lab
 
-from adapters.omadm import idle
 from adapters.omadm.codec import Encoding
+from adapters.omadm.idle import Idle
 from adapters.omadm.messages import Alert, AnyCommand, Command, Meta, Status, SyncML
 from gateway.fleet.device import Device
 from gateway.fleet.operation import Operation
@@ -183,7 +183,7 @@ async def test_a_call_is_answered_as_it_is_the_long_way(
     monkeypatch.setattr(secrets, "token_hex", lambda length=8: "ab" * length)
     *short, at_once = await scene(tmp_path_factory.mktemp("short"))
     assert at_once == idles
-    monkeypatch.setattr(idle, "answer", lambda *_: None)
+    monkeypatch.setattr(Idle, "answer", lambda *_: None)
     *long, at_once = await scene(tmp_path_factory.mktemp("long"))
     assert not at_once
     assert short == long
