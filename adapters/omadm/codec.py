@@ -76,11 +76,13 @@ class Encoding(msgspec.Struct, frozen=True):
     """How one message travelled, and how its answer must.
 
     ``media_type`` is the peer's own word in lower case; ``header`` is the WBXML header to answer with, None for XML.
+    Without ``namespaces`` an answer in XML declares none.
     """
 
     media_type: str
     wbxml: bool
     header: Header | None = None
+    namespaces: bool = True
 
 
 _ENCODINGS = {
@@ -233,7 +235,7 @@ def encode(message: SyncML, encoding: Encoding) -> bytes:
     root = element_of(message, encoding.wbxml)
     if encoding.wbxml:
         return encode_wbxml(root, encoding.header or DEFAULT_HEADER)
-    return encode_xml(root, message.header.ver_dtd)
+    return encode_xml(root, message.header.ver_dtd, namespaces=encoding.namespaces)
 
 
 def _message(header: SyncHdr, root: AnyElement, in_wbxml: bool) -> SyncML:

@@ -244,6 +244,8 @@ class OmaDmFront:
         now, nonce = self._clock(), secrets.token_bytes(NONCE_BYTES)
         header, encoding = opened.header, opened.encoding
         contact = await self._store.load_contact(header.source, now)
+        if not encoding.wbxml:
+            opened.encoding = encoding = replace(encoding, namespaces=self._declares(contact and contact.device))
         if contact is None or contact.device.omadm is None:
             return self._meet_stranger(opened, arrival, nonce, now)
         record, state = contact.session, contact.device.omadm
@@ -267,6 +269,11 @@ class OmaDmFront:
         if certificate and certifies(certificate, state):
             arrival = arrival._replace(proof=arrival.proof._replace(certified=True))
         return await self._converse(known, contact, session, opened, body, arrival, peer, nonce, now)
+
+    def _declares(self, device: Device | None) -> bool:
+        """Whether what goes to the device in XML declares namespaces: by its model, if that is known and says so."""
+        said = self._service.model(device).namespaces if device else None
+        return self._settings.namespaces if said is None else said
 
     async def _converse(
         self,

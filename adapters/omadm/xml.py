@@ -22,6 +22,7 @@ DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'
 
 _METINF = ' xmlns="syncml:metinf"'
 _NAMESPACES = {"SyncML": ' xmlns="SYNCML:SYNCML1.2"', "MgmtTree": ' xmlns="syncml:dmddf1.2"'}
+_DECLARING = re.compile(r'(<\w+) xmlns="[^"]*"')
 _END_OF_HEADER = re.compile(rb"</(?:[\w.-]+:)?SyncHdr\s*>")
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -103,14 +104,18 @@ def decode_xml_in_steps(data: bytes) -> Iterator[Stage]:
     yield Stage(children[0])
 
 
-def encode_xml(root: AnyElement, version: str = "1.2") -> bytes:
+def encode_xml(root: AnyElement, version: str = "1.2", *, namespaces: bool = True) -> bytes:
     """The document in UTF-8 with an XML declaration and nothing between the elements: indentation stops some clients.
 
-    ``version`` is that of the SyncML namespace.
+    ``version`` is that of the SyncML namespace; without ``namespaces`` no element says which one it is of.
 
     Raises: ValueError for octets, or for characters that XML cannot carry; neither belongs in a message for XML.
     """
-    return DECLARATION.encode() + _write(root, "" if version == "1.2" else f' xmlns="SYNCML:SYNCML{version}"').encode()
+    text = _write(root, "" if version == "1.2" else f' xmlns="SYNCML:SYNCML{version}"')
+    if not namespaces:
+        # Of the parts that come written already too; in texts "<" is escaped, so markup in one stays as it is.
+        text = _DECLARING.sub(r"\1", text)
+    return DECLARATION.encode() + text.encode()
 
 
 def encode_part(element: AnyElement) -> str:

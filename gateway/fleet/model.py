@@ -48,7 +48,8 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     for one, by a pattern for the software that they have. ``diagnostics`` is what DiagMon's nodes are called on them
     where that is different. ``auth`` is how they prove themselves with an account of which nobody says otherwise, and
     ``legacy`` whether those of OMA DM 1.1.2 are let in. ``notification_version``, ``resync_nonce``, ``tnds`` and
-    ``imsi_key`` are how they read what is pushed to them, where the settings for all have it otherwise.
+    ``imsi_key`` are how they read what is pushed to them, where the settings for all have it otherwise, and
+    ``namespaces`` whether what they get in XML declares its namespaces.
     """
 
     manufacturer: str = "*"
@@ -64,6 +65,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     legacy: bool | None = None
     notification_version: int | None = None
     resync_nonce: Literal["octets", "text"] | None = None
+    namespaces: bool | None = None
     tnds: TndsForm | None = None
     imsi_key: Literal["semi-octets", "digits"] | None = None
 

@@ -50,7 +50,7 @@ class OmaDmModel(Table):
     ``auth`` is how they prove themselves with an account that is made without a word on that, which is md5 for others;
     ``legacy`` lets those of OMA DM 1.1.2 in, or keeps them out, whatever ``omadm.legacy`` says.
     ``notification_version``, ``resync_nonce`` and ``tnds`` go before those of ``omadm``, and ``imsi_key`` before that
-    of ``omacp``, in what is pushed to them.
+    of ``omacp``, in what is pushed to them; ``namespaces`` goes before that of ``omadm`` in what they get in XML.
     """
 
     manufacturer: Annotated[str, Field(min_length=1)] = "*"
@@ -64,6 +64,7 @@ class OmaDmModel(Table):
     diagnostics: Diagnostics | None = None
     auth: Literal["basic", "md5", "mac"] | None = None
     legacy: bool | None = None
+    namespaces: bool | None = None
     notification_version: Annotated[int, Field(ge=1, le=1023)] | None = None
     resync_nonce: Literal["octets", "text"] | None = None
     tnds: Literal["wbxml", "inline", "xml"] | None = None
@@ -87,6 +88,7 @@ class OmaDm(Table):
     as it does with a MAC anyhow. ``resp_uri`` is the address devices reach this gateway at; when it is set, they are
     told to send the rest of a session to a URI of its own, so that nobody else can speak in it. For ``resync_seconds``
     after a device was called to agree on nonces anew, it may use that nonce. ``legacy`` lets phones of OMA DM 1.1.2 in.
+    Without ``namespaces`` messages in XML go out undeclared (no ``xmlns``), for phones that stumble over them.
 
     Devices fetch packages at ``package_path``, by way of ``package_url`` where that is not the first listener's.
     ``old_server`` answers those that come by a listener of ``omadm-shadow``.
@@ -109,6 +111,7 @@ class OmaDm(Table):
     resp_uri: Annotated[str, Field(pattern=r"^(https://[^\s#]+)?$")] = ""
     resync_seconds: Seconds = 3600
     legacy: bool = True
+    namespaces: bool = True
     max_message_bytes: Bytes = 262_144
     max_object_bytes: Bytes = 1_048_576
     max_failed_attempts: Annotated[int, Field(ge=1)] = 3

@@ -56,3 +56,26 @@ def test_a_model_has_its_own_way_to_prove_itself_and_its_own_versions(tmp_path: 
         gateway.environment["MOGATE_OMADM__MODELS"] = "[]"
         gateway.start()
         assert gateway.json(*old)["result"] == "the gateway answered SyncHdr with 505"
+
+
+def test_a_model_gets_xml_without_namespaces(tmp_path: Path) -> None:
+    """All that it is sent in a session, and in one that finds nothing to do; without the model's word they are there.
+
+    Spec: OMA-TS-SyncML_RepPro-V1_2 5
+    """
+    models = json.dumps([{"manufacturer": "Acme", "namespaces": False}])
+    with serving(tmp_path, MOGATE_OMADM__MODELS=models, MOGATE_TRACE__MODE="all") as gateway:
+
+        def sent() -> list[bool]:
+            """Of each answer that is kept whether it declares namespaces."""
+            messages = [message for one in gateway.json("trace", "alice.1") for message in one["messages"]]
+            return ["xmlns=" in message["raw"] for message in messages if message["direction"] == "sent"]
+
+        for _ in range(3):
+            assert gateway.json("simulate", "omadm", "--state", str(tmp_path / "phone"))["result"] == "ok"
+        assert (len(sent()) > 3, any(sent())) == (True, False)
+        gateway.stop()
+        gateway.environment["MOGATE_OMADM__MODELS"] = "[]"
+        gateway.start()
+        gateway.json("simulate", "omadm", "--state", str(tmp_path / "phone"))
+        assert any(sent())

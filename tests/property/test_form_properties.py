@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,8 +39,10 @@ def item(target: str, format_: str, data: str) -> AnyElement:
 
 @given(st.tuples(TEXTS, TEXTS, TEXTS), st.tuples(TEXTS, TEXTS, TEXTS))
 def test_what_is_filled_in_is_what_would_be_written(first: tuple[str, str, str], second: tuple[str, str, str]) -> None:
-    """In both encodings, whatever code page the element before it ended on; empty texts are written as a whole."""
-    for in_wbxml, encode in ((True, encode_wbxml), (False, encode_xml)):
+    """In both encodings, with namespaces and without, whatever code page the element before it ended on; empty texts
+    are written as a whole."""
+    encoders = (True, encode_wbxml), (False, encode_xml), (False, partial(encode_xml, namespaces=False))
+    for in_wbxml, encode in encoders:
         filled = [
             Form(make(SLOT, SLOT, SLOT)).fill(texts, in_wbxml) or make(*texts)
             for make, texts in ((header, first), (item, second), (header, second))

@@ -129,6 +129,23 @@ def test_what_is_written() -> None:
     )
 
 
+def test_namespaces_are_left_out_of_markup_alone() -> None:
+    """No element declares one, in a tree inside the message neither; a text that is markup itself stays as it is."""
+    markup = '<MgmtTree xmlns="syncml:dmddf1.2"/>'
+    meta = ("Meta", [("Format", "xml"), ("Mem", [("FreeMem", "1")])])
+    tree = ("Data", [("MgmtTree", [("VerDTD", "1.2")])])
+    root: AnyElement = ("SyncML", [("SyncBody", [("Item", [meta, tree]), ("Item", [("Data", markup)])])])
+    written = encode_xml(root, "1.1", namespaces=False)
+    assert written == (
+        b'<?xml version="1.0" encoding="UTF-8"?><SyncML><SyncBody><Item>'
+        b"<Meta><Format>xml</Format><Mem><FreeMem>1</FreeMem></Mem></Meta>"
+        b"<Data><MgmtTree><VerDTD>1.2</VerDTD></MgmtTree></Data></Item>"
+        b'<Item><Data>&lt;MgmtTree xmlns="syncml:dmddf1.2"/&gt;</Data></Item>'
+        b"</SyncBody></SyncML>"
+    )
+    assert decode_xml(written) == root
+
+
 @pytest.mark.parametrize(
     "text", ["a<b", "a>b", "a&b", "]]>", "<&>\n\t", "a\r\nb", "\u2028&\x85", "\U0001f4f1", "&amp;"]
 )
