@@ -244,8 +244,8 @@ class OmaDmFront:
         now, nonce = self._clock(), secrets.token_bytes(NONCE_BYTES)
         header, encoding = opened.header, opened.encoding
         contact = await self._store.load_contact(header.source, now)
-        if not encoding.wbxml:
-            opened.encoding = encoding = replace(encoding, namespaces=self._declares(contact and contact.device))
+        if not encoding.wbxml and not self._declares(contact and contact.device):
+            opened.encoding = encoding = replace(encoding, namespaces=False)
         if contact is None or contact.device.omadm is None:
             return self._meet_stranger(opened, arrival, nonce, now)
         record, state = contact.session, contact.device.omadm

@@ -119,6 +119,7 @@ IDLE: list[tuple[str, Change, dict[str, Any], dict[str, Any], tuple[AnyCommand, 
     ("another session", nothing, {}, {}, (), {"session_id": "F2&"}),
     ("another time", let_time_pass, {}, {}, (), {}),
     ("another address", nothing, {}, {}, (), {"target": "https://other.example.org/?a=1&b=2"}),
+    ("without namespaces", nothing, {}, {"namespaces": False}, (), {}),
     ("small messages", nothing, {}, {}, (), {"meta": Meta(max_msg_size=2000)}),
 ]
 BUSY: list[tuple[str, Change, dict[str, Any], dict[str, Any], tuple[AnyCommand, ...], dict[str, Any]]] = [
