@@ -56,6 +56,12 @@ NOT_RUN = {
         "mogate subscriber sim",
     ): "reads keys: tests/e2e/test_identity.py",
     ("rotate-accounts", "mogate device move"): "moves a phone away: tests/e2e/test_cutover.py",
+    (
+        "run-a-campaign",
+        "mogate campaign show ID",
+    ): "of a campaign that waits for somebody else: test_campaign_approval.py",
+    ("run-a-campaign", "mogate campaign approve"): "the same",
+    ("run-a-campaign", "mogate --reason"): "the same",
     ("serve-as-eir", "mogate serve-eir"): "serves until Ctrl-C: tests/e2e/test_eir.py",
     ("use-the-api", "curl -N"): "tells until Ctrl-C: tests/e2e/test_admin_api.py",
     ("use-the-api", "mogate import tokens"): "tokens of another server: tests/unit/gateway/admin/test_imports.py",
