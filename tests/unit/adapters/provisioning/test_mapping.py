@@ -4,6 +4,7 @@ import csv
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from adapters.provisioning.document import Characteristic, Parm, parse_document
 from adapters.provisioning.mapping import LAYOUTS, Layout, Mapping
 from gateway.errors import ConfigError
 from gateway.mo.catalogue import Catalogue
-from gateway.mo.definition import UNNAMED
+from gateway.mo.definition import UNNAMED, Definition
 
 Values = dict[str, dict[str, dict[str, str]]]
 ROOT = Path(__file__).parents[4]
@@ -392,7 +393,8 @@ def placed(place: str) -> tuple[str, ...]:
 def test_every_parameter_of_the_field_has_its_place(mapping: Mapping, catalogue: Catalogue, vectors: Path) -> None:
     """Each parameter of RCC.15 and RCC.07 stands where clients look for it, in the layouts that have it, in its format.
 
-    Layout A has none that is not listed, but for the operator's own.
+    There is none that is not listed, but for the operator's own, PRESENCE in layout B of RCS (how far it is reduced is
+    not confirmed), and in layout B of IMS what else TS 24.167 has.
 
     Spec: RCC.15, RCC.07 Annex A
     """
@@ -409,8 +411,36 @@ def test_every_parameter_of_the_field_has_its_place(mapping: Mapping, catalogue:
             assert str(leaf.format) == row["format"], row
             assert catalogue.find(f"{row['mo']}/{'/'.join(leaf.path)}")[2].format is leaf.format
             listed.setdefault((row["mo"], layout), set()).add(place)
-    for mo in ("ims", "rcs"):
-        rules = mapping.rules(mo, "A")
+    for mo, layout in (("ims", "A"), ("rcs", "A"), ("rcs", "B")):
+        rules = mapping.rules(mo, layout)
         assert rules is not None
-        own = {leaf.place for leaf in rules.by_path.values()}
-        assert own - listed[mo, "A"] <= {("SERVICEPROVIDEREXT", UNNAMED)}
+        unlisted = {leaf.place for leaf in rules.by_path.values()} - listed[mo, layout]
+        if layout == "B":
+            unlisted = {place for place in unlisted if place[0] != "PRESENCE"}
+        assert unlisted <= {("SERVICEPROVIDEREXT", UNNAMED)}, layout
+
+
+@pytest.mark.parametrize("mo", ["ims", "rcs"])
+def test_a_leaf_says_so_when_only_one_layout_has_it(mapping: Mapping, catalogue: Catalogue, mo: str) -> None:
+    """What the DDF tells the reader of a parameter's layouts is what the documents do.
+
+    Of IMS the description names the legacy layout alone: what TS 24.167 got after it was closed, the mapping tells.
+    """
+    told, done = {}, {}
+    paths = {layout: set(rules.by_path) for layout in LAYOUTS if (rules := mapping.rules(mo, layout)) is not None}
+    for path, description in described(catalogue.get(mo).root):
+        if any(path in held for held in paths.values()):
+            told[path] = ("Legacy layout only." in description, "UP 2 layout only." in description)
+            done[path] = (path not in paths["B"], path not in paths["A"] and mo == "rcs")
+    assert len(told) > 100
+    assert told == done
+
+
+def described(node: Definition, above: tuple[str, ...] = (), said: str = "") -> Iterator[tuple[tuple[str, ...], str]]:
+    """Each leaf below this node, with its description and those of the nodes above it."""
+    for child in node.children:
+        path, words = (*above, child.name or UNNAMED), f"{said} {child.description}"
+        if child.is_interior:
+            yield from described(child, path, words)
+        else:
+            yield path, words

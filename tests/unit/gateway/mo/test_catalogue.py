@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -198,6 +199,35 @@ def test_permitted_values_of_the_standards(catalogue: Catalogue, address: str, g
     _, _, node = catalogue.find(address)
     assert [check_value(node, text) for text in good] == [None] * len(good)
     assert all(check_value(node, text) for text in bad)
+
+
+def test_an_object_that_is_not_complete_says_so(catalogue: Catalogue) -> None:
+    """The reader of an object whose specification was read in part is told at its root what is missing."""
+    told = {
+        mo.key
+        for mo in catalogue
+        if re.search("not found|not complete|only a skeleton|derived from", mo.root.provenance.note)
+    }
+    assert told == {
+        "andsf",
+        "communication-continuity",
+        "ims",
+        "ims-tracing",
+        "mcptt-ue-config",
+        "mmtel",
+        "mtsima",
+        "mtsinp",
+        "mtsiqoe",
+        "multi-device",
+        "nas-config",
+        "prose-direct",
+        "prose-epc-discovery",
+        "prose-public-safety",
+        "sdoue",
+        "ussi",
+        "v2x",
+        "xcap",
+    }
 
 
 def test_identifiers_are_never_guessed(catalogue: Catalogue) -> None:
