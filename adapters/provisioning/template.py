@@ -22,20 +22,20 @@ class Template:
 
     def __init__(self, pieces: Iterable[str | Slot]) -> None:
         pieces = tuple(pieces)
-        self._names = tuple(piece.name for piece in pieces if isinstance(piece, Slot))
-        self._form = "".join("%s" if isinstance(piece, Slot) else piece.replace("%", "%%") for piece in pieces)
+        self._pieces = [b"" if isinstance(piece, Slot) else piece.encode() for piece in pieces]
+        self._slots = [(place, piece.name) for place, piece in enumerate(pieces) if isinstance(piece, Slot)]
+        self._names = tuple(dict.fromkeys(name for _, name in self._slots))
 
     def splice(self, variables: Mapping[str, str]) -> bytes:
         """The octets with every variable in its place, escaped.
 
         Raises: KeyError naming the first variable that is not there.
         """
-        texts = [variables[name] for name in self._names]
-        # Nearly always none needs escaping, and one look at all of them tells.
-        joined = "".join(texts)
-        if escape(joined) is not joined:
-            texts = [escape(text) for text in texts]
-        return (self._form % tuple(texts)).encode()
+        texts = {name: escape(variables[name]).encode() for name in self._names}
+        pieces = self._pieces.copy()
+        for place, name in self._slots:
+            pieces[place] = texts[name]
+        return b"".join(pieces)
 
 
 def compile(characteristics: Iterable[Characteristic]) -> Template:  # noqa: A001 - as re.compile

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from msgspec.structs import replace
 
 from adapters.rcc14.access import Redirect, host_name, redirect_for
@@ -205,7 +205,7 @@ class Rcc14Front:
         )
 
     async def _answer(self, request: web.BaseRequest, leg: Leg) -> Answer:
-        host = host_name(request.headers.get("Host", ""))
+        host = host_name(request.headers.get(hdrs.HOST, ""))
         if self._settings.other_hosts == "refuse" and host not in self._hosts:
             return Answer(404, what="another host")
         peer = address = request.remote or ""
@@ -256,14 +256,14 @@ class Rcc14Front:
 
     async def _provide(self, request: web.BaseRequest, leg: Leg, host: str, address: str) -> Answer:
         """The TLS leg: a document for a client that proves who it is."""
-        question, household = self._question(request, host), None
+        question = self._question(request, host)
         if question is not None:
-            household = await self._store.load_household("id", question.device_id.rpartition(".")[0])
-            answer = self._provider.again(question, household, self._clock()) if household else None
+            owned = await self._store.load_owned(question.device_id)
+            answer = self._provider.again(question, owned, self._clock()) if owned else None
             if answer is not None:
                 return answer
         posted = await read_body(request) if request.method == "POST" else b""
-        call = replace(self._call(request, posted, host, address), question=question, household=household)
+        call = self._call(request, posted, host, address, question)
         asked = call.asked
         moved = self._moved(request, "https", host, asked.imsi or asked.imei or asked.msisdn or address)
         if moved is not None:
@@ -275,13 +275,13 @@ class Rcc14Front:
                 return self._start_again(call, str(error))
             except Conflict:
                 # A second request of this device was quicker, or the cookie is used up: look again.
-                call = replace(call, now=self._clock(), household=None)
+                call = replace(call, now=self._clock())
         raise Unavailable("two requests of one device at once", self._settings.retry_after_seconds)
 
     def _question(self, request: web.BaseRequest, host: str) -> Question | None:
         """What may stand answered: a request that shows nothing but its query, at a server with time for it."""
         headers = request.headers
-        if request.method == "POST" or "Cookie" in headers or "Authorization" in headers:
+        if request.method == "POST" or hdrs.COOKIE in headers or hdrs.AUTHORIZATION in headers:
             return None
         return None if self._redirects or self._load.is_overloaded else question_of(query_of(request), host)
 
@@ -383,7 +383,7 @@ class Rcc14Front:
             event = Event(at=self._clock(), kind=kind, subscriber_id=subscriber_id, detail={"address": address})
             await self._store.commit(Append(event))
 
-    def _call(self, request: web.BaseRequest, body: bytes, host: str, address: str) -> Call:
+    def _call(self, request: web.BaseRequest, body: bytes, host: str, address: str, question: Question | None) -> Call:
         """The request as the methods see it; a posted form is read like a query.
 
         Raises: DecodeError, LimitExceeded.
@@ -403,6 +403,7 @@ class Rcc14Front:
             media_type,
             body,
             self._settings.additional is not None and self._settings.additional.is_meant(host),
+            question,
         )
 
 

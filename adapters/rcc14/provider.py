@@ -32,7 +32,7 @@ from gateway.observe.logs import logger
 from gateway.outreach.deliveries import note_call
 from gateway.service import protocol_writes
 from gateway.settings import Rcc14
-from gateway.store.protocol import Append, Event, Household, PutDevice, PutSubscriber, Store, Write
+from gateway.store.protocol import Append, Event, Household, Owned, PutDevice, PutSubscriber, Store, Write
 from gateway.trace import is_armed
 
 WAITS = ServiceState.DISABLED_UNTIL_USER
@@ -61,17 +61,16 @@ class Provider:
         self._terms = terms
         self._edition = hashlib.sha256(settings.model_dump_json().encode()).hexdigest()
 
-    def again(self, question: Question, household: Household, now: datetime) -> Answer | None:
+    def again(self, question: Question, owned: Owned, now: datetime) -> Answer | None:
         """The answer to a question that stands answered; None for one that does not: it goes the long way.
 
         Raises: DecodeError, LimitExceeded.
         """
-        device = household.device(question.device_id)
-        if device is None or device.rcc14 is None or not device.rcc14.settled:
+        subscriber, device = owned
+        state = device.rcc14
+        if state is None or not state.settled or not is_settled(state, self._digest(question, subscriber, device)):
             return None
-        if not is_settled(device.rcc14, self._digest(question, household.subscriber, device)):
-            return None
-        delivery = again(question, device.rcc14, self._terms, now)
+        delivery = again(question, state, self._terms, now)
         if delivery is None:
             return None
         token, content = "", b""
@@ -81,9 +80,9 @@ class Provider:
             here = self._settings.additional
             additional = here is not None and here.is_meant(question.host)
             # What else the client says of itself is on record.
-            said = device.rcc14.parameters
+            said = state.parameters
             asked = parse_request(question.query) if question.names_applications else Request(about=said)
-            content = self._documents.content(household.subscriber, device, asked, additional=additional)
+            content = self._documents.content(subscriber, device, asked, additional=additional)
         document = self._documents.document(delivery, token, content)
         metrics.count(metrics.tokens, "accepted")
         metrics.count(metrics.acs_proofs, "token", "accepted")

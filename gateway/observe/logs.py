@@ -21,8 +21,8 @@ IDENTITIES = frozenset({"imsi", "msisdn", "imei", "impi", "impu", "loc_uri"})
 _NUMBER = re.compile(rb"(?<![0-9])(?:[0-9]{14,16}|(?:\+|%2[Bb])[0-9]{7,15})(?![0-9])")
 """An IMSI, an IMEI or an international MSISDN in the middle of a line."""
 _AS_ZEROS = bytes(ord("0") if chr(octet) in "0123456789" else octet for octet in range(256))
-_ZEROS = b"0" * 7
-"""What every such number holds once its digits are written as zeros."""
+_LONG, _ABROAD, _ESCAPED = b"0" * 14, b"+" + b"0" * 7, b"%0"
+"""One of these is in every line with such a number in it, once its digits are written as zeros."""
 
 _MAX_WAITING_LINES = 1000
 
@@ -119,8 +119,9 @@ def _mask_identities(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 
 def _mask_numbers(_: WrappedLogger, __: str, line: bytes) -> bytes:
     """The line without what looks like an identity, wherever it came from."""
-    # Looking for seven digits costs a twentieth of the search for a number, and most lines have no seven.
-    if _ZEROS not in line.translate(_AS_ZEROS):
+    # Looking for these costs a tenth of the search for a number, and most lines have none of them.
+    zeros = line.translate(_AS_ZEROS)
+    if _LONG not in zeros and _ABROAD not in zeros and _ESCAPED not in zeros:
         return line
     return _NUMBER.sub(lambda number: mask(number[0].decode()).encode(), line)
 

@@ -100,6 +100,13 @@ class Household(NamedTuple):
         return None
 
 
+class Owned(NamedTuple):
+    """A device with the subscriber it belongs to, and none of that subscriber's others."""
+
+    subscriber: Subscriber
+    device: Device
+
+
 class Contact(NamedTuple):
     """What one OMA DM message needs: the device, its subscriber, its live session and its pending operations."""
 
@@ -247,6 +254,10 @@ class Store(Protocol):
 
     async def load_device(self, device_id: str) -> Device | None:
         """One device by id."""
+        ...
+
+    async def load_owned(self, device_id: str) -> Owned | None:
+        """One device by id, with its subscriber: what is to be known of both costs less than the whole household."""
         ...
 
     async def load_mirror(self, device_id: str) -> Mirror:

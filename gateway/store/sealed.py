@@ -26,6 +26,7 @@ from gateway.store.protocol import (
     Contact,
     Household,
     IdentityKind,
+    Owned,
     PutDevice,
     PutMirror,
     PutOperation,
@@ -111,6 +112,13 @@ class SealedStore:
         """As the protocol says."""
         device = await self._store.load_device(device_id)
         return device and self._opened(device)
+
+    async def load_owned(self, device_id: str) -> Owned | None:
+        """As the protocol says."""
+        owned = await self._store.load_owned(device_id)
+        if owned is None or not (owned.subscriber.sealed or owned.device.sealed):
+            return owned
+        return Owned(self._opened(owned.subscriber), self._opened(owned.device))
 
     async def load_mirror(self, device_id: str) -> Mirror:
         """As the protocol says."""

@@ -40,6 +40,7 @@ from gateway.store.protocol import (
     Event,
     Household,
     IdentityKind,
+    Owned,
     PutDevice,
     PutEphemeral,
     PutMirror,
@@ -83,6 +84,7 @@ _SELECT_HOUSEHOLD = {
         "imei": "SELECT subscriber FROM device WHERE imei = ? ORDER BY imei_claim DESC LIMIT 1",
     }.items()
 }
+_SELECT_OWNED = "SELECT s.body, d.body FROM device d JOIN subscriber s ON s.key = d.subscriber WHERE d.id = ?"
 _SCAN = """SELECT s.body, d.body FROM (SELECT * FROM subscriber WHERE id > ? ORDER BY id LIMIT ?) s
     LEFT JOIN device d ON d.subscriber = s.key ORDER BY s.id, d.key"""
 _SELECT_SOME = """SELECT s.body, d.body FROM json_each(?) AS wanted CROSS JOIN subscriber s ON s.id = wanted.value
@@ -218,6 +220,11 @@ class SqliteStore:
     async def load_device(self, device_id: str) -> Device | None:
         rows = self._read("SELECT body FROM device WHERE id = ?", device_id)
         return _decode_device(rows[0][0]) if rows else None
+
+    async def load_owned(self, device_id: str) -> Owned | None:
+        for subscriber, device in self._read(_SELECT_OWNED, device_id):
+            return Owned(_decode_subscriber(subscriber), _decode_device(device))
+        return None
 
     async def load_mirror(self, device_id: str) -> Mirror:
         rows = self._read("SELECT body FROM mirror WHERE device = (SELECT key FROM device WHERE id = ?)", device_id)

@@ -70,6 +70,7 @@ async def everything(store: Store) -> dict[str, Any]:
         "household": await store.load_household("id", "alice"),
         "contact": await store.load_contact("IMEI:1", NOW),
         "device": await store.load_device("alice.1"),
+        "owned": await store.load_owned("alice.1"),
         "mirror": await store.load_mirror("alice.1"),
         "pending": list(await store.load_operations("alice.1")),
         "operations": list(await store.load_operations("alice.1", pending_only=False)),
@@ -98,6 +99,7 @@ async def test_what_is_stored_has_no_secret_and_what_is_loaded_has_all(store: St
     assert (loaded["walk"], loaded["search"]) == ([household], [household])
     assert loaded["contact"][:2] == (subscriber, device)
     assert loaded["device"] == device
+    assert loaded["owned"] == (subscriber, device)
     assert loaded["mirror"] == replace(MIRROR, revision=1)
     assert list(loaded["mirror"].facts) == list(MIRROR.facts)
     assert loaded["operations"] == list(OPERATIONS)

@@ -90,6 +90,19 @@ async def test_devices_keep_the_order_they_were_first_seen_in(store: Store) -> N
     assert [device.id for device in household.devices] == ["s.10", "s.9", "s.2", "s.1"]
 
 
+async def test_a_device_comes_with_its_subscriber(store: Store) -> None:
+    """As both are now, whichever of the household it is; nothing for a device that is not there or has gone."""
+    phone, client = Device(id="s.1", model="phone"), Device(id="s.2", model="client")
+    await store.commit(PutSubscriber(Subscriber(id="s", plan="basic")), PutDevice(phone), PutDevice(client))
+    await store.commit(PutSubscriber(Subscriber(id="s", plan="premium", revision=1)))
+    subscriber = Subscriber(id="s", plan="premium", revision=2)
+    assert await store.load_owned("s.1") == (subscriber, replace(phone, revision=1))
+    assert await store.load_owned("s.2") == (subscriber, replace(client, revision=1))
+    await store.commit(DeleteDevice("s.2"))
+    for nobody in ("s.2", "s.3", "s", "t.1", ""):
+        assert await store.load_owned(nobody) is None
+
+
 async def test_a_record_comes_back_in_its_own_order(store: Store) -> None:
     """What a device says is kept in the order it was said in: digests are made of the encoded record."""
     said = dict.fromkeys(("zeta", "alpha", "mid", "rcs_profile", "IMEI", "app"), "1")

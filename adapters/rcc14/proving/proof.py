@@ -21,8 +21,7 @@ class Call(msgspec.Struct, frozen=True):
     ``target`` is the path with the query as the client wrote them. ``headers`` are by name in any case. ``cookies`` are
     the values that came under the gateway's name, the latest first. ``peer`` is the client's address. ``body`` is empty
     unless it was posted as ``media_type`` says; a posted form is part of ``asked`` already. ``additional`` when it is
-    meant for the additional server that the gateway is. ``question`` is what may stand answered, and ``household`` that
-    of the device which its token names, where it was read already.
+    meant for the additional server that the gateway is. ``question`` is what may stand answered.
     """
 
     asked: Request
@@ -36,7 +35,6 @@ class Call(msgspec.Struct, frozen=True):
     body: bytes = b""
     additional: bool = False
     question: Question | None = None
-    household: Household | None = None
 
 
 class Proof(msgspec.Struct, frozen=True):

@@ -43,7 +43,7 @@ class Tokens:
         drops it then and starts again.
         """
         device_id = tokens.device_of(call.asked.token)
-        household = call.household or await self._store.load_household("id", device_id.rpartition(".")[0])
+        household = await self._store.load_household("id", device_id.rpartition(".")[0])
         try:
             proof = self._proof(household, device_id, call) if household else await self._old(call)
         except AuthError:

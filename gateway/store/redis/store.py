@@ -30,6 +30,7 @@ from gateway.store.protocol import (
     Event,
     Household,
     IdentityKind,
+    Owned,
     PutDevice,
     PutEphemeral,
     PutMirror,
@@ -169,10 +170,14 @@ class RedisStore:
         return None
 
     async def load_device(self, device_id: str) -> Device | None:
+        owned = await self.load_owned(device_id)
+        return owned and owned.device
+
+    async def load_owned(self, device_id: str) -> Owned | None:
         address = self._keys.home(device_id.rpartition(".")[0])
         home: Home | None = self._learn(address, (await self._get(address.key))[0])
         place = home.place(device_id) if home else None
-        return place.device if place else None
+        return Owned(home.subscriber, place.device) if home and place else None
 
     async def load_mirror(self, device_id: str) -> Mirror:
         address = self._keys.mirror(device_id)
