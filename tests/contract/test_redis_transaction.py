@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import uuid
 from collections.abc import Callable, Sequence
@@ -137,6 +138,45 @@ async def test_a_commit_cut_off_anywhere_is_whole_or_nothing(monkeypatch: pytest
     assert outcomes[0] is False
     assert outcomes[-1] is True
     assert outcomes.count(True) > 3, "the process also died after the decision"
+
+
+async def test_a_commit_waits_for_a_dead_process_and_finishes_for_it() -> None:
+    """Whoever meets what a death left behind is held up for a moment, and refused nothing."""
+    servers = MortalServers(Location.parse(redis_servers.cluster().url).servers, Access())
+    namespace = f"{uuid.uuid4().hex}:"
+    dying, heir = await RedisStore.open(servers, namespace=namespace), await opened(namespace)
+    await dying.commit(*BEFORE)
+
+    def all_on(plan: str) -> list[PutSubscriber]:
+        return [PutSubscriber(Subscriber(id=name, plan=plan, revision=1)) for name in "bc"]
+
+    servers.left = 3
+    with pytest.raises(Cut):
+        await dying.commit(*all_on("gold"))
+    await servers.close()
+    assert [key for key in await _keys(namespace) if key.startswith(f"{namespace}l")], "it died with a lock"
+    await heir.commit(*all_on("silver"))
+    assert [one.subscriber.plan async for one in heir.scan_households()] == ["", "silver", "silver"]
+    await heir.close()
+
+
+async def test_writers_in_each_others_way_all_get_through() -> None:
+    """Two dozen processes that write the same records at once, in any order, each have all of it written."""
+    namespace = f"{uuid.uuid4().hex}:"
+    stores = [await opened(namespace) for _ in range(24)]
+    names = "abcdef"
+
+    async def write(number: int, store: Store) -> None:
+        for turn in range(5):
+            value = f"{number} {turn}".encode()
+            first = (number + turn) % len(names)
+            order = names[first:] + names[:first]
+            await store.commit(*[PutEphemeral(name, value, NOW + timedelta(days=1)) for name in order])
+
+    await asyncio.gather(*(write(number, store) for number, store in enumerate(stores)))
+    assert len({await stores[0].load_ephemeral(name, NOW) for name in names}) == 1, "all are of one commit"
+    for store in stores:
+        await store.close()
 
 
 async def _rewrite(store: Store, write: Write) -> None:

@@ -68,12 +68,13 @@ from gateway.store.redis.log import Log
 from gateway.store.redis.noted import Noted
 from gateway.store.redis.plan import Cell, Plan, make_plan, reads_of
 from gateway.store.redis.schema import is_older_connected, raise_schema
-from gateway.store.redis.servers import Errand, Servers
+from gateway.store.redis.servers import Errand, Servers, jitter
 from gateway.store.redis.transaction import Transactions
 from gateway.store.redis.turns import Turns
 from gateway.store.searching import narrow
 
 _ATTEMPTS = 40
+_PAUSE_SECONDS = 0.005
 _EXPIRE_ROWS = 500
 _REMEMBERED = 4096
 _DELETIONS = (DeleteSubscriber, DeleteDevice)
@@ -369,7 +370,7 @@ class RedisStore:
         addresses = reads_of(self._keys, writes)
         cells = {address: self._known[address] for address in addresses if address in self._known}
         fresh = not cells
-        for _ in range(_ATTEMPTS):
+        for attempt in range(_ATTEMPTS):
             await self._read_into(cells, [one for one in addresses if one not in cells])
             try:
                 plan = await self._plan(writes, cells)
@@ -382,6 +383,8 @@ class RedisStore:
             # What was remembered is no longer so: this time from what is there now.
             self._forget(cells)
             cells, fresh = {}, True
+            # Writers that stand in each other's way would meet again, and again, if they came back at the same time.
+            await asyncio.sleep(_PAUSE_SECONDS * attempt * jitter())
         raise Conflict("others write the same records again and again")
 
     async def _plan(self, writes: Sequence[Write], cells: dict[Address, Cell]) -> Plan:

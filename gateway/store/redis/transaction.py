@@ -52,7 +52,6 @@ class Transactions:
     def __init__(self, servers: Servers, keys: Keys) -> None:
         self._servers = servers
         self._keys = keys
-        self._met: dict[bytes, float] = {}
 
     async def commit(self, plan: Plan) -> bool:
         """True when all is written; False when a check failed, or another transaction was in the way a moment ago.
@@ -129,18 +128,21 @@ class Transactions:
 
     async def _settled(self, outcomes: Sequence[tuple[str, bytes]]) -> bool:
         """Whether all went well; else, when somebody's lock was met, after giving way to it."""
-        held = [(name, outcome) for name, outcome in outcomes if outcome not in (b"OK", b"STALE")]
-        if not held:
-            return all(outcome == b"OK" for _, outcome in outcomes)
-        now = time.monotonic()
-        self._met = {holder: since for holder, since in self._met.items() if now - since < 60}
-        for name, holder in held:
-            if now - self._met.setdefault(holder, now) > PATIENCE_SECONDS:
-                fate = await self._fate(holder)
-                lock = self._keys.lock(name)
-                await self._servers.run([Errand(lock, scripts.call(scripts.FINISH, [lock], holder, fate), write=True)])
-        await asyncio.sleep(_PAUSE_SECONDS * (0.5 + jitter()))
-        return False
+        for name, outcome in outcomes:
+            if outcome not in (b"OK", b"STALE"):
+                await self._give_way(self._keys.lock(name), outcome)
+        return all(outcome == b"OK" for _, outcome in outcomes)
+
+    async def _give_way(self, lock: str, holder: bytes) -> None:
+        """Returns when that transaction holds the lock no more: finished here when who began it is slow, or dead."""
+        until = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < until:
+            await asyncio.sleep(_PAUSE_SECONDS * (0.5 + jitter()))
+            (found,) = await self._servers.run([Errand(lock, ("GETRANGE", lock, 0, len(holder)))])
+            if found != holder + b"\n":
+                return
+        finish = scripts.call(scripts.FINISH, [lock], holder, await self._fate(holder))
+        await self._servers.run([Errand(lock, finish, write=True)])
 
     async def _fate(self, transaction: bytes) -> str:
         name = transaction.decode()
