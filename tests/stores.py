@@ -22,6 +22,11 @@ async def open_sqlite(folder: Path) -> Store:
     return SqliteStore.open(folder / "store.sqlite")
 
 
+def sqlite_octets(folder: Path) -> bytes:
+    """All that whoever got at the files of an SQLite store could read."""
+    return b"".join(file.read_bytes() for file in folder.glob("store.sqlite*"))
+
+
 def open_redis(locate: Callable[[], str]) -> Callable[[Path], Awaitable[Store]]:
     """Opens a store on those servers; one folder, one namespace."""
     namespaces: dict[Path, str] = {}

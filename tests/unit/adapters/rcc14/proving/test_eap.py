@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from stores import sqlite_octets
 
 from adapters.rcc14.messages import Answer, Request
 from adapters.rcc14.proving.authenticator import Turn
@@ -107,6 +108,15 @@ async def test_eap_packet_replay(store: SqliteStore) -> None:
     await store.commit(*first.spends)
     with pytest.raises(Conflict):
         await store.commit(*second.spends)
+
+
+async def test_an_exchange_under_way_lies_sealed(store: SqliteStore, tmp_path: Path) -> None:
+    """What the authenticator has to remember holds the keys that are being agreed on."""
+    secret = b"the keys of this exchange"
+    await relay(store, Script(Turn("continue", packet(1, 7), secret))).challenge(call(ASKED))
+    kept = sqlite_octets(tmp_path)
+    assert b"rcc14-eap" in kept
+    assert secret not in kept
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import aiohttp
 import pytest
 from openid_peer import CLIENT_ID, CLIENT_SECRET, Provider, serving
+from stores import sqlite_octets
 
 from adapters.rcc14.identity.openid import Claims
 from adapters.rcc14.messages import Answer, Request
@@ -102,6 +103,14 @@ async def test_a_client_that_logged_in_is_known_by_its_number(lab: Lab) -> None:
     proof = await lab.come_back(cookie, told)
     assert isinstance(proof, Proof)
     assert (proof.household.subscriber.id, proof.asked) == ("ann", ASKED)
+
+
+async def test_a_login_under_way_lies_sealed(lab: Lab, tmp_path: Path) -> None:
+    """Whoever reads the store cannot finish somebody's login: neither state nor nonce is there in clear."""
+    cookie, told = await lab.leave()
+    kept = sqlite_octets(tmp_path)
+    assert cookie.encode() in kept
+    assert [name for name in ("state", "nonce") if told[name].encode() in kept] == []
 
 
 async def test_state_replay(lab: Lab) -> None:

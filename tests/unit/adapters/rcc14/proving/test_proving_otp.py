@@ -32,17 +32,20 @@ STRANGER = Request(imsi="001010000000099", msisdn="+15550100099", sms_port="3727
 
 
 class Outbox:
-    """A bearer that keeps what it was given, or is down."""
+    """A bearer that keeps what it was given as long as it is open, or is down."""
 
     def __init__(self) -> None:
         self.sent: list[Submission] = []
         self.down = False
+        self.open = asyncio.Event()
+        self.open.set()
 
     channel = "file"
 
     async def send(self, message: Submission, validity_seconds: int, *, receipt: bool = False) -> str:
         if self.down:
             raise Unavailable("the link is down")
+        await self.open.wait()
         self.sent.append(message)
         return f"/m{len(self.sent)}" if receipt else ""
 
@@ -191,6 +194,17 @@ async def test_the_server_may_decide_the_port(open_lab: Callable[..., Lab]) -> N
     assert (await lab.start()).document == POLICY_DOCUMENT
     assert lab.outbox.sent[-1].header == b""
     assert (await lab.start(Request(imsi=ANN.imsi, sms_port="0"))).document == b""
+
+
+async def test_the_answer_does_not_wait_for_the_message(open_lab: Callable[..., Lab]) -> None:
+    """However long the bearer takes: whether there is a message at all does not show in the time of the answer."""
+    lab = open_lab()
+    lab.outbox.open.clear()
+    answer = await asyncio.wait_for(lab.codes.challenge(Call(ASKED, {}, (), "192.0.2.1", NOW)), 5)
+    assert (answer.status, lab.outbox.sent) == (200, [])
+    lab.outbox.open.set()
+    await lab.codes.close()
+    assert len(lab.outbox.sent) == 1
 
 
 async def test_a_bearer_that_is_down_tells_the_client_nothing(open_lab: Callable[..., Lab]) -> None:
