@@ -94,6 +94,15 @@ async def test_a_code_completes_the_request_it_was_sent_for(open_lab: Callable[.
     assert (proof.household.subscriber.id, proof.asked) == ("ann", ASKED)
 
 
+async def test_a_code_goes_to_no_number_that_is_only_claimed(open_lab: Callable[..., Lab]) -> None:
+    """With somebody's IMSI it goes to the number on their record, and nowhere when the client names another: the answer
+    is the same."""
+    lab = open_lab()
+    answers = [await lab.start(Request(imsi=ANN.imsi, msisdn=msisdn, sms_port="0")) for msisdn in ("", STRANGER.msisdn)]
+    assert [answer.status for answer in answers] == [200, 200]
+    assert [message.to for message in lab.outbox.sent] == [ANN.msisdn]
+
+
 async def test_the_receipt_of_a_code_finds_what_it_is_for(open_lab: Callable[..., Lab]) -> None:
     """Where receipts are wanted one is asked for, and known when it comes."""
     lab = open_lab()
