@@ -184,3 +184,13 @@ async def test_the_first_user_is_made_with_the_set_up_token(client: TestClient, 
     assert not (tmp_path / "setup.token").exists()
     (tmp_path / "setup.token").write_text("t0ken\n")
     assert await status_of(client, "POST", "/setup", json=body | {"name": "two"}, headers=NO_TOKEN) == 403
+
+
+async def test_the_set_up_token_cannot_be_tried_without_end(client: TestClient, tmp_path: Path) -> None:
+    """After ten wrong ones from an address even the right one waits, and nobody was made."""
+    (tmp_path / "setup.token").write_text("t0ken\n")
+    body = {"token": "t0ken", "name": "root", "password": PASSWORD}
+    guesses = [body | {"token": f"guess{number}"} for number in range(10)]
+    assert {await status_of(client, "POST", "/setup", json=guess, headers=NO_TOKEN) for guess in guesses} == {401}
+    assert await status_of(client, "POST", "/setup", json=body, headers=NO_TOKEN) == 429
+    assert (tmp_path / "setup.token").exists()
