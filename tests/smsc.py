@@ -2,7 +2,8 @@
 
 It binds whoever comes, writes each message it takes as a line of JSON to its output, and tells of its delivery. What to
 do with the messages is its third argument: ``deliver``, ``throttle`` the first two, ``hold`` all without an answer,
-``refuse`` them, ``fail`` to deliver, or ``three``: answer when it has three, and say how many were waiting by then.
+``refuse`` them, ``fail`` to deliver, ``later``: tell of the delivery of each when the next one comes, or ``three``:
+answer when it has three, and say how many were waiting by then.
 """
 
 from __future__ import annotations
@@ -36,13 +37,20 @@ async def answer_all(kept: list[smpp34.SubmitSmEvent], esme: smpp34.Esme) -> Non
     kept.clear()
 
 
+async def tell(esme: smpp34.Esme, event: smpp34.SubmitSmEvent, message_id: str, state: str) -> None:
+    """Bring the receipt of a message, after one of a message that the peer does not know."""
+    for name in ("of-another", message_id):
+        text = f"id:{name} sub:001 dlvrd:001 submit date:2603011200 done date:2603011200 stat:{state} err:000"
+        await esme.deliver_sm(event.source_addr, text.encode(), source_addr=event.destination_addr, esm_class=4)
+
+
 async def serve(port: int, mode: str) -> None:
     server = smpp34.Server("127.0.0.1", port, system_id="SMSC")
     await server.start()
     print("ready", flush=True)
     bound: dict[str, smpp34.Esme] = {}
     kept: list[smpp34.SubmitSmEvent] = []
-    answering = None
+    answering = before = None
     count = 0
     while True:
         event = await server.next()
@@ -68,15 +76,10 @@ async def serve(port: int, mode: str) -> None:
         else:
             message_id = secrets.token_hex(8)
             event.accept(message_id)
-            if event.registered_delivery and bound[event.session_id].can_receive:
-                state = "UNDELIV" if mode == "fail" else "DELIVRD"
-                for name in ("of-another", message_id):
-                    text = (
-                        f"id:{name} sub:001 dlvrd:001 submit date:2603011200 done date:2603011200 stat:{state} err:000"
-                    )
-                    await bound[event.session_id].deliver_sm(
-                        event.source_addr, text.encode(), source_addr=event.destination_addr, esm_class=4
-                    )
+            due = before if mode == "later" else (event, message_id)
+            before = event, message_id
+            if due and due[0].registered_delivery and bound[event.session_id].can_receive:
+                await tell(bound[event.session_id], *due, "UNDELIV" if mode == "fail" else "DELIVRD")
 
 
 class Smsc:
