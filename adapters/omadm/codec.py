@@ -140,15 +140,21 @@ class Opened:
         encoding: Encoding,
         unread: bytes,
         finish: Callable[[], AnyElement],
-        learn: Callable[[], None] = lambda: None,
+        learn: Callable[[bool], None] = lambda _: None,
     ) -> None:
-        """``finish`` gives the root element as a whole, ``learn`` has the shape of the header known."""
+        """``finish`` gives the root element as a whole, ``learn`` has the shape of the header known, if need be in the
+        place of an older one.
+        """
         self.header = header
         self.encoding = encoding
         self.unread = unread
-        self.learn = learn
+        self._learn = learn
         self._finish = finish
         self._message: SyncML | None = None
+
+    def learn(self, *, displace: bool = True) -> None:
+        """Have headers like this one known; without ``displace`` only as long as there is room for one more."""
+        self._learn(displace)
 
     @property
     def is_read(self) -> bool:
@@ -187,7 +193,9 @@ def _opened_by_reading(body: bytes, encoding: Encoding, shapes: Shapes) -> Opene
     )
 
 
-def _learn(shapes: Shapes, body: bytes, stage: Stage, header: SyncHdr, wbxml: Header | None) -> None:
+def _learn(shapes: Shapes, body: bytes, stage: Stage, header: SyncHdr, wbxml: Header | None, displace: bool) -> None:
+    if not (displace or shapes.has_room(wbxml is not None)):
+        return
     shape = shape_of(body, stage, header, wbxml)
     found = shape and shape.fit(body)
     if shape and found and _with_texts(header, **found[0]) == header:

@@ -88,6 +88,9 @@ class Idle:
         if octets is None or (room is not None and len(octets) > room):
             return None
         if not repeats:
+            # In a process that has just begun such calls may be the only ones for long. Where models are so many that
+            # there is no room for all of them, they are not to take turns.
+            opened.learn(displace=False)
             device = replace(device, omadm=_after(state, arrival, header, nonce, now))
         return Answered(octets, device, is_called(gist), repeats)
 

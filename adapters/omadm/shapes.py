@@ -66,6 +66,10 @@ class Shapes:
                 return shape, *found
         return None
 
+    def has_room(self, in_wbxml: bool) -> bool:
+        """Whether one more would take no other's place."""
+        return len(self._shapes[in_wbxml]) < MAX_SHAPES
+
     def add(self, shape: Shape) -> None:
         """Know the shape from now on."""
         known = self._shapes[shape.wbxml is not None]

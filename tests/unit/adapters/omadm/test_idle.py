@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import secrets
 from collections.abc import Awaitable, Callable
@@ -13,9 +14,11 @@ import pytest
 from msgspec.structs import replace
 from omadm_front import DEVINFO, PHONE, START, WBXML, XML, Answer, Lab, message, nonce_of, open_lab
 
+from adapters.omadm import codec
 from adapters.omadm.codec import Encoding
 from adapters.omadm.idle import Idle
 from adapters.omadm.messages import Alert, AnyCommand, Command, Meta, Status, SyncML
+from adapters.omadm.shapes import MAX_SHAPES, Shapes
 from gateway.fleet.device import Device
 from gateway.fleet.operation import Operation
 from gateway.fleet.push import Push
@@ -238,6 +241,34 @@ async def test_wrong_credentials_get_the_challenge_they_always_get(tmp_path: Pat
         before, phone.nonce = await lab.device(), b"guessed"
         assert (await phone.call()).head == "401 chal"
         assert await lab.device() == before
+
+
+@pytest.mark.parametrize("encoding", [XML, WBXML], ids=["XML", "WBXML"])
+async def test_a_process_that_has_just_begun_knows_the_headers_of_such_calls(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: Encoding
+) -> None:
+    """From the first that is proven, as long as there is room; those that are known stay."""
+    async with open_lab(tmp_path) as lab:
+        lab.encoding = encoding
+        phone = Phone(lab)
+        await phone.settle()
+        shapes = Shapes()
+        monkeypatch.setattr(codec, "open_message", functools.partial(codec.open_message, shapes=shapes))
+
+        def is_known() -> bool:
+            return shapes.find(codec.encode(phone.said, encoding), encoding.wbxml) is not None
+
+        nonce, phone.nonce = phone.nonce, b"guessed"
+        assert (await phone.call()).head == "401 chal"
+        assert not is_known()
+        phone.nonce = nonce
+        for number in range(MAX_SHAPES):
+            await phone.call(target=f"t{number}")
+            assert await answered_by(lab)
+            assert is_known()
+        await phone.call(target="one too many")
+        assert await answered_by(lab)
+        assert not is_known()
 
 
 async def test_a_call_that_finds_nothing_to_do_is_counted_as_a_session(tmp_path: Path) -> None:
