@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+
+from gateway.outreach.background import Background
+from gateway.store.protocol import Store
 
 
 class WallClock:
@@ -20,3 +25,14 @@ class WallClock:
         """Set the clock on the wall."""
         self.now += step
         self._moved += step
+
+    async def noticed(self, store: Store, times: int = 1, *, done: Sequence[Background] = ()) -> None:
+        """Returns when processes have told so often that their clock was moved, and these have done what was under way.
+
+        They begin nothing before a lease has passed.
+        """
+        async with asyncio.timeout(30):
+            while [event.kind for event in await store.load_events(limit=1000)].count("clock.moved") < times:  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+            while any(background._tasks for background in done):  # noqa: ASYNC110
+                await asyncio.sleep(0.005)

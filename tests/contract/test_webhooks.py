@@ -248,6 +248,6 @@ async def test_what_a_clock_ahead_put_off_is_sent_when_it_is_right(
     await store.commit(Append(Event(at=lab.now, kind="x.y")))
     await until(lambda: len(receiver.taken) == 1)
     lab.move(timedelta(days=-400))
-    await asyncio.sleep(0.1)
+    await lab.noticed(store, done=[background for background, _ in lab.running])
     lab.now += timedelta(seconds=LEASE_SECONDS)
     await until(lambda: receiver.kinds() == ["x.y", "x.y"])

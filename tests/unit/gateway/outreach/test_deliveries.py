@@ -293,11 +293,12 @@ async def test_a_push_under_way_while_the_clock_is_moved_is_sent_once(lab: Lab, 
         while not outbox.begun:  # noqa: ASYNC110 - what is waited for tells nobody
             await asyncio.sleep(0.005)
     lab.move(step)
-    await asyncio.sleep(0.1)
+    await lab.noticed(lab.store, 2)
     assert (outbox.begun, other.sent) == (1, [])
     outbox.answers.set()
     assert (await lab.settled(reach, ordered.id)).state == "submitted"
     lab.move(-step)
+    await lab.noticed(lab.store, 4)
     lab.now += timedelta(seconds=LEASE_SECONDS)
     await asyncio.sleep(0.1)
     assert (len(outbox.sent), other.sent) == (2, [])
@@ -311,7 +312,7 @@ async def test_a_push_that_a_clock_ahead_put_off_is_sent_when_it_is_right(lab: L
     ordered = await reach.order("ann", PREPARED, "dm_notify", device_id="ann.1")
     await asyncio.wait_for(reach.settled(), 10)
     lab.move(timedelta(days=-400))
-    await asyncio.sleep(0.05)
+    await lab.noticed(lab.store)
     assert outbox.sent == []
     lab.now += timedelta(seconds=LEASE_SECONDS + 1)
     assert (await lab.settled(reach, ordered.id)).state == "submitted"
