@@ -101,8 +101,9 @@ class GroupCommit:
                 return outcomes
             except Exception as error:
                 failure = error
-                if self._connection.in_transaction:
-                    self._cursor.execute("ROLLBACK")
+                with suppress(sqlite3.Error):  # whoever waits is to hear of it, whatever else goes wrong
+                    if self._connection.in_transaction:
+                        self._cursor.execute("ROLLBACK")
         metrics.count(metrics.store_failures, "sqlite")
         return [Unavailable(f"the store cannot be written: {failure}") for _ in steps]
 
