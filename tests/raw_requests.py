@@ -9,7 +9,7 @@ import ssl
 
 from live_gateway import Gateway
 
-ANSWER_SECONDS = 5
+ANSWER_SECONDS = 30
 
 
 def exchange(gateway: Gateway, listener: str, octets: bytes) -> bytes:

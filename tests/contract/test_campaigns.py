@@ -57,7 +57,7 @@ async def test_groups_follow_each_other_and_processes_may_die(lab: Lab) -> None:
     ]  # fmt: skip
     # In a Cluster the event of a commit that death interrupted is written by housekeeping, some seconds later.
     assert told.count("campaign.device") in (2 * COUNT, 2 * COUNT - 1)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while await lab.store.count_waiting("campaign"):  # noqa: ASYNC110 - the store tells nobody
             await asyncio.sleep(0.01)
 
@@ -167,7 +167,7 @@ async def test_operations_are_tried_again_and_errors_are_told_by_code(lab: Lab) 
     await lab.until(campaigns, made.id, lambda one: one.started == 2)
     for attempt, statuses in ((1, (405, 200)), (2, (405,))):
         for number, status in enumerate(statuses):
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(30):
                 while not (queued := await lab.store.load_operations(f"s{number:02}.1")):
                     lab.now += timedelta(seconds=1)
                     await asyncio.sleep(0.01)

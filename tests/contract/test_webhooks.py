@@ -88,13 +88,13 @@ async def lab(open_store: OpenStore, receiver: Receiver, monkeypatch: pytest.Mon
 
 
 async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(30):
         while not true():  # noqa: ASYNC110 - what is waited for tells nobody
             await asyncio.sleep(0.01)
 
 
 async def eventually(true: Callable[[], Awaitable[object]]) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(30):
         while not await true():  # noqa: ASYNC110 - the store tells nobody
             await asyncio.sleep(0.01)
 
@@ -230,7 +230,7 @@ async def test_metrics_tell_how_far_the_slowest_is_behind(lab: Lab) -> None:
     await store.commit(*(event(f"e.{n}") for n in range(7)))
     assert await lag() == 7
     await lab.begin()
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(30):
         while await lag():  # noqa: ASYNC110 - the store tells nobody
             await asyncio.sleep(0.01)
 

@@ -27,7 +27,7 @@ def gateway(port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gat
     (folder / "smsc.password").write_text("pw-31337\n")
     link = {
         "name": "one", "address": f"127.0.0.1:{port}", "system_id": "mogate",
-        "password_file": str(folder / "smsc.password"), "bind_seconds": 2, "response_seconds": 2,
+        "password_file": str(folder / "smsc.password"), "bind_seconds": 2, "response_seconds": 20,
     }  # fmt: skip
     environment = {
         "MOGATE_SMS__BEARER": "smpp", "MOGATE_SMS__SENDER": "MOGate", "MOGATE_SMS__SMPP": json.dumps([link]),

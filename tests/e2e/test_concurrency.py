@@ -22,7 +22,7 @@ from adapters.simulator.transcript import Transcript
 from gateway.errors import Unavailable
 
 XML = "application/vnd.syncml.dm+xml"
-ANSWER_SECONDS = 5
+ANSWER_SECONDS = 30
 TIMER = "ims/Timer_T1"
 FIRST_VALUE = 10_000
 

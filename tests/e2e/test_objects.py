@@ -85,7 +85,7 @@ def test_a_lock_takes_two_calls(gateway: Gateway) -> None:
     request = urllib.request.Request(
         gateway.url("admin", "/api/v1/events?device=alice.1"), headers={"Authorization": f"Bearer {gateway.token}"}
     )
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=30) as answer:
         kinds = {event["kind"] for event in json.load(answer)}
     assert {"job.started", "job.done"} <= kinds
 

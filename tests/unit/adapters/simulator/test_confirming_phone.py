@@ -62,6 +62,6 @@ async def test_the_messaging_server_takes_what_is_for_its_phone() -> None:
         ):  # fmt: skip
             async with client.post("/", data=body, headers=headers) as response:
                 assert response.status == status
-    question = await asyncio.wait_for(phone.questions.get(), 1)
+    question = await asyncio.wait_for(phone.questions.get(), 30)
     await phone.answer(question, accepts=False)
     assert (told, phone.questions.empty()) == ([("q1", "decline")], True)

@@ -76,8 +76,8 @@ class Lab(WallClock):
 
     async def settled(self, reach: Reach, push_id: str) -> Push:
         """The push when nothing more is done about it here."""
-        await asyncio.wait_for(reach.settled(), 10)
-        async with asyncio.timeout(10):
+        await asyncio.wait_for(reach.settled(), 30)
+        async with asyncio.timeout(30):
             while await self.store.count_waiting("push"):  # noqa: ASYNC110 - the store tells nobody
                 await asyncio.sleep(0.01)
         return (await find_push(self.store, push_id))[1]
@@ -209,7 +209,7 @@ async def test_a_receipt_for_a_code_is_counted(lab: Lab) -> None:
     await lab.store.commit(note_awaited("/c1", CODE, until), note_awaited("/c2", CODE, until))
     reach.hear(Receipt("/c1", Fate.DELIVERED, ""))
     reach.hear(Receipt("/c2", Fate.FAILED, "UNDELIV"))
-    await asyncio.wait_for(reach.settled(), 10)
+    await asyncio.wait_for(reach.settled(), 30)
     assert grown(before) == [1, 1, 1]
 
 
@@ -219,7 +219,7 @@ async def test_a_receipt_for_nothing_known_is_counted(lab: Lab, monkeypatch: pyt
     before = metrics.registry.get_sample_value("mogate_push_receipts_total", {"result": "unknown"}) or 0.0
     reach = lab.reach(Outbox())
     reach.hear(Receipt("/nobody", Fate.DELIVERED, ""))
-    await asyncio.wait_for(reach.settled(), 10)
+    await asyncio.wait_for(reach.settled(), 30)
     metrics.render()
     assert metrics.registry.get_sample_value("mogate_push_receipts_total", {"result": "unknown"}) == before + 1
 
@@ -289,7 +289,7 @@ async def test_a_push_under_way_while_the_clock_is_moved_is_sent_once(lab: Lab, 
     reach = lab.reach(outbox)
     lab.reach(other)
     ordered = await reach.order("ann", PREPARED, "dm_notify", device_id="ann.1")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not outbox.begun:  # noqa: ASYNC110 - what is waited for tells nobody
             await asyncio.sleep(0.005)
     lab.move(step)
@@ -310,7 +310,7 @@ async def test_a_push_that_a_clock_ahead_put_off_is_sent_when_it_is_right(lab: L
     outbox = Outbox(Unavailable("the link is down"))
     reach = lab.reach(outbox, Sms(retry_seconds=300, max_retry_seconds=300))
     ordered = await reach.order("ann", PREPARED, "dm_notify", device_id="ann.1")
-    await asyncio.wait_for(reach.settled(), 10)
+    await asyncio.wait_for(reach.settled(), 30)
     lab.move(timedelta(days=-400))
     await lab.noticed(lab.store)
     assert outbox.sent == []
@@ -326,16 +326,16 @@ async def test_what_waited_for_its_turn_longer_than_its_lease_is_left_to_who_has
     reach._turns = asyncio.Semaphore(1)
     first = await reach.order("ann", PREPARED, "dm_notify", device_id="ann.1")
     second = await reach.order("ann", PREPARED, "dm_notify", device_id="ann.1")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not outbox.begun:  # noqa: ASYNC110 - what is waited for tells nobody
             await asyncio.sleep(0.005)
     await lab.open[0][1].close()  # This process looks for no work any more; what it has, it has.
     heir = lab.reach(Outbox())
     lab.now += timedelta(seconds=LEASE_SECONDS)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while (await find_push(lab.store, second.id))[1].state != "submitted":  # noqa: ASYNC110
             await asyncio.sleep(0.005)
     outbox.answers.set()
     await lab.settled(heir, first.id)
-    await asyncio.wait_for(reach.settled(), 10)
+    await asyncio.wait_for(reach.settled(), 30)
     assert len(outbox.sent) == 2

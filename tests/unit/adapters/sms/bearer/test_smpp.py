@@ -29,7 +29,7 @@ PUSH = Submission("+15550100123", OCTETS, bytes.fromhex("0605040B8423F0"), bytes
 def link(port: int, **changes: object) -> SmppLink:
     given: dict[str, object] = {
         "name": "one", "address": Address(host="127.0.0.1", port=port), "system_id": "mogate",
-        "password": SecretStr("pw-31337"), "bind_seconds": 5, "response_seconds": 5,
+        "password": SecretStr("pw-31337"), "bind_seconds": 5, "response_seconds": 30,
     } | changes  # fmt: skip
     return SmppLink.model_validate(given)
 
@@ -61,7 +61,7 @@ async def test_octets_arrive_as_a_push() -> None:
             name = await bearer.send(PUSH, 3600, receipt=True)
             assert gauge("mogate_smpp_bound", link="one") == 1
             taken = await asyncio.to_thread(smsc.message)
-            receipts = [await asyncio.wait_for(heard.get(), 5) for _ in range(2)]
+            receipts = [await asyncio.wait_for(heard.get(), 30) for _ in range(2)]
     assert taken == {
         "destination_addr": "15550100123", "dest_addr_ton": 1, "dest_addr_npi": 1,
         "source_addr": "MOGate", "source_addr_ton": 5, "source_addr_npi": 0,
@@ -117,13 +117,13 @@ async def test_a_lost_connection_is_said_to_all_that_wait_and_bound_anew() -> No
     """Every message in the window is told, none hangs; when the SMSC is back, the next one goes."""
     (port,) = free_ports(1)
     smsc = Smsc(port, "hold")
-    async with bearing(link(port, window=3)) as bearer:
+    async with bearing(link(port, window=3, bind_seconds=30)) as bearer:
         waiting = [asyncio.ensure_future(bearer.send(PUSH, 600)) for _ in range(5)]
         for _ in range(3):
             await asyncio.to_thread(smsc.message)
         assert gauge("mogate_smpp_window_used") == 3
         smsc.kill()
-        ends = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 10)
+        ends = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 30)
         assert all(isinstance(end, Unavailable) for end in ends), ends
         with serving(port) as back:
             await bearer.send(PUSH, 600)
@@ -168,7 +168,7 @@ async def test_a_refused_bind_is_tried_again() -> None:
     async with server, bearing(link(server.sockets[0].getsockname()[1], bind_seconds=1)) as bearer:
         with pytest.raises(Unavailable, match="no SMPP link is bound: one"):
             await bearer.send(PUSH, 600)
-        await asyncio.wait_for(again.wait(), 10)
+        await asyncio.wait_for(again.wait(), 30)
 
 
 async def test_links_share_the_load() -> None:
