@@ -32,6 +32,7 @@ class WallClock:
         They begin nothing before a lease has passed.
         """
         async with asyncio.timeout(30):
+            # Nobody is told of either, so both are looked at again and again.
             while [event.kind for event in await store.load_events(limit=1000)].count("clock.moved") < times:  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
             while any(background._tasks for background in done):  # noqa: ASYNC110
