@@ -11,9 +11,6 @@ from pathlib import Path
 from gateway import settings
 from gateway.errors import ConfigError
 from gateway.store.protocol import Store
-from gateway.store.redis.fitness import examine
-from gateway.store.redis.location import Location
-from gateway.store.redis.store import RedisStore
 from gateway.store.sqlite import SqliteStore
 
 DATABASE_FILE = "mogate.db"
@@ -28,6 +25,11 @@ async def open_store(chosen: settings.Store, data: Path) -> tuple[Store, list[st
     """
     if chosen.url == "sqlite":
         return SqliteStore.open(data / DATABASE_FILE), []
+    # Ten MiB that a gateway on SQLite does without.
+    from gateway.store.redis.fitness import examine
+    from gateway.store.redis.location import Location
+    from gateway.store.redis.store import RedisStore
+
     servers = Location.parse(chosen.url).connect(
         password=settings.read_password(chosen.password, chosen.password_file, "store.password_file"),
         sentinel_password=settings.read_password(

@@ -11,7 +11,8 @@ from gateway.fleet.search import Search
 from gateway.store.protocol import Household
 from gateway.store.redis import scripts
 from gateway.store.redis.kinds import SEEN, Lead, Source, leading
-from gateway.store.redis.layout import Command, Home, Keys, parse_cell
+from gateway.store.redis.layout import Command, Keys, parse_cell
+from gateway.store.redis.packing import Home
 from gateway.store.redis.servers import Errand, Servers
 
 _SCAN_IDS = 100

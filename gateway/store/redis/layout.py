@@ -19,13 +19,14 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from gateway.fleet.device import Device
-from gateway.fleet.mirror import Mirror
 from gateway.fleet.operation import Operation
 from gateway.fleet.subscriber import Subscriber
+from gateway.store.redis.packing import Home, encode, pack_home, unpack_home
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 """2: households are found by their kinds. 3: by software too, and they are packed with more in mind. 4: by version,
-attributes and when a device was last seen, which lies with the index. 5: by the networks of all SIMs.
+attributes and when a device was last seen, which lies with the index. 5: by the networks of all SIMs. 6: households
+and reported trees are packed by Zstandard.
 
 What the gateway before this one cannot read is written only once none of those is connected any more.
 """
@@ -60,114 +61,13 @@ class Head(NamedTuple):
     end: int = 0
 
 
-class Place(msgspec.Struct, array_like=True, frozen=True):
-    """A device in its household. ``operations`` counts those ever created, which gives them their order."""
-
-    device: Device
-    operations: int = 0
-
-
-class Home(msgspec.Struct, array_like=True, frozen=True):
-    """A subscriber with all devices in the order they were first seen: one value, because they are read together."""
-
-    subscriber: Subscriber
-    places: tuple[Place, ...] = ()
-
-    def place(self, device_id: str) -> Place | None:
-        """The place of that device."""
-        for place in self.places:
-            if place.device.id == device_id:
-                return place
-        return None
-
-
 Pending = tuple[tuple[int, Operation], ...]
 """Operations without a final status, each with its number."""
 
-_decode_home = msgspec.msgpack.Decoder(Home).decode
 _decode_pending = msgspec.msgpack.Decoder(Pending).decode
-_decode_mirror = msgspec.msgpack.Decoder(Mirror).decode
 _decode_claims = msgspec.msgpack.Decoder(tuple[str, ...]).decode
 decode_final = msgspec.msgpack.Decoder(tuple[int, Operation]).decode
-encode = msgspec.msgpack.Encoder().encode
 
-_WINDOW_BITS = 12
-_MEMORY_LEVEL = 4
-# Households are packed with these in mind, and cannot be read without: a change is a new SCHEMA_VERSION.
-_COMMON = encode(
-    {
-        "terminal_vendor": "", "terminal_model": "", "terminal_sw_version": "", "client_vendor": "",
-        "client_version": "",
-        "rcs_version": "", "rcs_profile": "UP_2.4", "rcs_state": "", "friendly_device_name": "", "vers": "0",
-        "default_sms_app": "1", "SMS_port": "0", "token": "", "IMSI": "", "IMEI": "", "app": "ap2001",
-        "provisioning_version": "5.0", "groups": [], "attributes": {}, "overrides": {}, "tenant": "", "state": 1,
-        "server": {"name": "mogate", "secret": b"", "nonce": b"", "previous_nonce": b""}, "auth": "md5",
-        "urn:oma:mo:ext-3gpp-ims:1.0": "./3GPP_IMS", "urn:oma:mo:ext-3gpp-nas-config:1.0": "./NAS_Config",
-        "urn:oma:mo:ext-3gpp-andsf:1.0": "./ANDSF", "urn:oma:mo:oma-dm-devinfo:1.0": "./DevInfo", "RCS": "./RCS",
-        "refused_verbs": [], "failed_attempts": 0, "described": b"", "synced": "", "account_serial": 1,
-        "account_made_at": "", "last_session_at": "2026-01-01T00:00:00.000000Z", "software": "", "friendly_name": "",
-        "unknown": {}, "reported_version": 1, "reported_at": "2026-01-01T00:00:00.000000Z", "sent_version": 1,
-        "sent_at": "2026-01-01T00:00:00.000000Z", "token_serial": 1, "token_issued_at": "2026-01-01T00:00:00.000000Z",
-        "digest": b"", "key": "", "version": 1, "parameters": {}, "traced_until": "", "content_revision": 1,
-        "id": "", "imsis": [""], "msisdn": "+1555", "plan": "premium", "revision": 1, "imei": "35",
-        "manufacturer": "", "model": "", "rcc14": {"version": 1, "digest": b""},
-        "omadm": {"loc_uri": "IMEI:35", "client": {"name": "", "secret": b""}, "roots": {}},
-    }
-)  # fmt: skip
-_AT = msgspec.msgpack.Ext(-1, b"\0\0\0\0k\0\0\0")
-# Records as they are encoded, in the order of their fields: what stands next to each other is found in one piece.
-_RECORDS = _COMMON + encode(
-    [
-        {
-            "tenant": "", "overrides": {}, "attributes": {}, "state": 1, "application_states": {}, "pushes": [],
-            "registrations": [], "apns": [], "apns_at": _AT, "since": _AT, "sqn": 1, "content_revision": 1,
-        },
-        {
-            "auth": "md5", "server_auth": "md5", "certificate": "", "resync_at": _AT, "serializes": True,
-            "names_sought": [], "read_back_at": _AT, "refused_verbs": [], "account_serial": 1, "account_made_at": _AT,
-            "pending": [], "edition": "", "disproved": [], "jobs": [],
-        },
-        {
-            "id": "", "imei": "35", "manufacturer": "", "model": "", "software": "",
-            "rcc14": {
-                "version": 1, "contents": {"": {"version": 1, "digest": b"", "key": ""}}, "sent_version": 1,
-                "sent_at": _AT, "reported_version": 1, "reported_at": _AT, "token_serial": 1, "token_issued_at": _AT,
-                "parameters": {
-                    "rcs_profile": "UP_2.4", "rcs_version": "11.0", "provisioning_version": "5.0", "rcs_state": "0",
-                    "client_vendor": "", "client_version": "RCSAndrd-1.0", "default_sms_app": "1",
-                    "terminal_vendor": "", "terminal_model": "", "terminal_sw_version": "", "token": "",
-                    "friendly_device_name": "",
-                },
-                "imsi": "00101",
-            },
-            "revision": 1,
-        },
-        {
-            "id": "", "imsis": ["00101"], "msisdn": "+1", "plan": "premium", "groups": [""],
-            "sims": {"00101": {"keys": b""}}, "seen": {"00101": {"imei": "35", "imei_at": _AT}}, "revision": 1,
-        },
-        {
-            "id": "", "imei": "35", "manufacturer": "", "model": "",
-            "omadm": {
-                "loc_uri": "IMEI:35",
-                "client": {"name": "IMEI:35", "secret": b"", "nonce": b"", "previous_nonce": b""},
-                "server": {"name": "mogate", "secret": b"", "nonce": b"", "previous_nonce": b""},
-                "large_objects": True, "uri_limits": [0, 0, 0],
-                "roots": {
-                    "devdetail": "./DevDetail", "devinfo": "./DevInfo", "fumo": "./FUMO", "lawmo": "./LAWMO",
-                    "scomo": "./SCOMO", "urn:oma:mo:ext-3gpp-ims:1.0": "./3GPP_IMS",
-                },
-                "roots_sought": True, "synced": ".1.1.00101", "described": b"", "last_session_at": _AT,
-            },
-            "revision": 1,
-        },
-    ]
-)  # fmt: skip
-_SINCE_3 = b"\x07"
-"""Precedes what is packed with ``_RECORDS``. No DEFLATE stream begins so: this type of block is reserved."""
-_PACKER = zlib.compressobj(1, zlib.DEFLATED, -_WINDOW_BITS, _MEMORY_LEVEL, zdict=_RECORDS)
-"""Begins every packing: nearly all of a household is names of fields and what devices of one model say alike. A copy of
-it costs half of what one that reads those records anew does."""
 _HEAD = struct.Struct(">Iq")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -345,7 +245,7 @@ def parse_cell(address: Address, raw: bytes | None) -> tuple[bytes, Any]:
     if address.kind in _HEADED:
         value = Head(*_HEAD.unpack_from(raw, STAMP_BYTES))
     else:
-        value = (_unpack_home if address.kind == "home" else _decode_pending)(raw[STAMP_BYTES:])
+        value = (unpack_home if address.kind == "home" else _decode_pending)(raw[STAMP_BYTES:])
     return raw[:STAMP_BYTES], value
 
 
@@ -358,29 +258,9 @@ def encode_headed(stamp: bytes, head: Head, body: bytes) -> bytes:
     return stamp + _HEAD.pack(*head) + body
 
 
-def pack_mirror(mirror: Mirror) -> bytes:
-    """A mirror's octets. It is much the largest record and says the same over and over, so it is compressed."""
-    return zlib.compress(encode(mirror), 1)
-
-
-def unpack_mirror(body: bytes) -> Mirror:
-    return _decode_mirror(zlib.decompress(body))
-
-
-def encode_stamped(stamp: bytes, value: Home | Pending) -> bytes:
-    """A household or pending operations."""
-    return stamp + (_pack_home(value) if isinstance(value, Home) else encode(value))
-
-
-def _pack_home(home: Home) -> bytes:
-    packer = _PACKER.copy()
-    return _SINCE_3 + packer.compress(encode(home)) + packer.flush()
-
-
-def _unpack_home(packed: bytes) -> Home:
-    if packed.startswith(_SINCE_3):
-        return _decode_home(zlib.decompressobj(-_WINDOW_BITS, zdict=_RECORDS).decompress(packed[1:]))
-    return _decode_home(zlib.decompressobj(-_WINDOW_BITS, zdict=_COMMON).decompress(packed))
+def encode_stamped(stamp: bytes, value: Home | Pending, schema: int) -> bytes:
+    """A household or pending operations, as gateways of that schema can read it."""
+    return stamp + (pack_home(value, schema) if isinstance(value, Home) else encode(value))
 
 
 def identities_of(home: Home) -> Sequence[tuple[str, str, str]]:

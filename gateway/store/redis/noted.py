@@ -17,10 +17,10 @@ from gateway.store.redis.kinds import SEEN
 from gateway.store.redis.layout import (
     STAMP_BYTES,
     Keys,
-    encode,
     to_datetime,
     to_integer,
 )
+from gateway.store.redis.packing import encode
 from gateway.store.redis.plan import GRACE_MILLISECONDS
 from gateway.store.redis.servers import Errand, Servers
 from gateway.store.write_behind import Traced, WriteBehind

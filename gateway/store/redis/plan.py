@@ -41,18 +41,15 @@ from gateway.store.redis.layout import (
     Address,
     Command,
     Head,
-    Home,
     Keys,
-    Place,
-    encode,
     encode_headed,
     encode_stamped,
     identities_of,
     identities_of_device,
     identities_of_subscriber,
-    pack_mirror,
     to_integer,
 )
+from gateway.store.redis.packing import Home, Place, encode, pack_mirror
 
 Cell = tuple[bytes, Any]
 """What a cell is compared with, and its value."""
@@ -113,12 +110,13 @@ def make_plan(
     now_milliseconds: int,
     stamp: bytes,
     kept_events: int,
+    schema: int,
 ) -> Plan:
     """The plan for these writes over the values read so far.
 
     Raises: Conflict.
     """
-    draft = _Draft(keys, cells)
+    draft = _Draft(keys, cells, schema)
     try:
         for write in writes:
             draft.write(write)
@@ -133,8 +131,9 @@ def make_plan(
 class _Draft:
     """The cells as they become, write by write."""
 
-    def __init__(self, keys: Keys, cells: Mapping[Address, Cell]) -> None:
+    def __init__(self, keys: Keys, cells: Mapping[Address, Cell], schema: int) -> None:
         self._keys = keys
+        self._schema = schema
         self._cells = cells
         self._changed: dict[Address, Any] = {}
         self._bodies: dict[Address, bytes] = {}
@@ -213,7 +212,7 @@ class _Draft:
                     commands.append(("SET", address.key, body))
             else:
                 after[address] = (stamp, value)
-                commands.append(("SET", address.key, encode_stamped(stamp, value)))
+                commands.append(("SET", address.key, encode_stamped(stamp, value, self._schema)))
             if address.kind == "home":
                 commands += self._reindexing(self._cells[address][1], value)
         for subscriber_id, listed in self._listed.items():
@@ -337,7 +336,8 @@ class _Draft:
         head: Head | None = self._read(address)
         if (head.revision if head else 0) != mirror.revision:
             raise Conflict(f"the mirror of device {mirror.device_id} was changed or removed since it was loaded")
-        self._put_headed(address, Head(mirror.revision + 1), pack_mirror(replace(mirror, revision=mirror.revision + 1)))
+        stored = replace(mirror, revision=mirror.revision + 1)
+        self._put_headed(address, Head(stored.revision), pack_mirror(stored, self._schema))
 
     def _put_session(self, session: SessionRecord, now: int) -> None:
         self._home(session.device_id)

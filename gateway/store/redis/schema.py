@@ -1,7 +1,8 @@
 """Raising the schema of a store that older gateways may still be at work on.
 
 A gateway that finds a store of the schema before its own goes on writing so that gateways of that one can read it.
-Housekeeping looks whether one of them is connected; when none is, the index is made anew and the schema raised.
+Housekeeping looks whether one of them is connected; when none is, the schema is raised. A store whose index is of an
+older kind gets a new one before that.
 """
 
 from __future__ import annotations
@@ -15,11 +16,14 @@ from redis.exceptions import ResponseError
 from gateway.store.protocol import AHEAD, Household
 from gateway.store.redis import scripts
 from gateway.store.redis.kinds import SEEN, Entry, entries_of, former_entries_of
-from gateway.store.redis.layout import SCHEMA_VERSION, Home, Keys, Place
+from gateway.store.redis.layout import SCHEMA_VERSION, Keys
+from gateway.store.redis.packing import Home, Place
 from gateway.store.redis.servers import Errand, Servers
 
 _GATEWAY = re.compile(rb" name=mogate(?:-(\d+))? ").search
 """How connections of gateways are called: up to schema 2 by no more than the name."""
+_INDEXED = 5
+"""The schema since which the index is as it is now."""
 
 
 async def is_older_connected(servers: Servers) -> bool:
@@ -35,16 +39,17 @@ async def is_older_connected(servers: Servers) -> bool:
     return any(int(found[1] or 0) < SCHEMA_VERSION for found in gateways)
 
 
-async def raise_schema(servers: Servers, keys: Keys, pages: AsyncIterable[Sequence[Household]]) -> None:
-    """Let every household be found by what it is, as in a store of an older gateway it is not; then say so.
+async def raise_schema(servers: Servers, keys: Keys, before: int, pages: AsyncIterable[Sequence[Household]]) -> None:
+    """Let every household be found by what it is, as before schema 5 it is not; then say so.
 
     One too many harms nothing: what is found is looked at.
 
     Raises: Unavailable.
     """
-    async for page in pages:
-        await _index(servers, keys, page)
-        await _move_sights(servers, keys, [device.id for _, devices in page for device in devices])
+    if before < _INDEXED:
+        async for page in pages:
+            await _index(servers, keys, page)
+            await _move_sights(servers, keys, [device.id for _, devices in page for device in devices])
     await servers.run([Errand(keys.schema, ("SET", keys.schema, SCHEMA_VERSION), write=True)])
 
 

@@ -51,7 +51,6 @@ from gateway.store.redis.layout import (
     SCHEMA_VERSION,
     Address,
     Head,
-    Home,
     Keys,
     Pending,
     decode_final,
@@ -62,10 +61,10 @@ from gateway.store.redis.layout import (
     split_headed,
     to_datetime,
     to_integer,
-    unpack_mirror,
 )
 from gateway.store.redis.log import Log
 from gateway.store.redis.noted import Noted
+from gateway.store.redis.packing import Home, unpack_mirror
 from gateway.store.redis.plan import Cell, Plan, make_plan, reads_of
 from gateway.store.redis.schema import is_older_connected, raise_schema
 from gateway.store.redis.servers import Errand, Servers, jitter
@@ -126,7 +125,7 @@ class RedisStore:
                     key="store.url",
                 )
             if int(version) < SCHEMA_VERSION - 1:
-                await store._raise_schema()
+                await store._raise_schema(int(version))
         except BaseException:
             await servers.close()
             raise
@@ -277,11 +276,7 @@ class RedisStore:
     async def search(self, search: Search, after: str = "", *, marks: bool = False) -> AsyncIterator[Household]:
         if search.asks_when_seen:
             await self._noted.behind.settle()
-        led = search
-        if self._schema < 5:  # until then others may write what these do not find
-            known = {name: values for name, values in search.match.items() if name not in ("plmn", "package")}
-            led = search._replace(match=known)
-        sources = await self._households.sources(led)
+        sources = await self._households.sources(search)
         async for page in self._households.pages(after, sources):
             for household in await narrow(self, search, page, marks=marks):
                 yield household
@@ -345,11 +340,12 @@ class RedisStore:
         if int(version) < SCHEMA_VERSION:
             if await is_older_connected(self._servers):
                 return
-            await self._raise_schema()
+            await self._raise_schema(int(version))
         self._schema = SCHEMA_VERSION
 
-    async def _raise_schema(self) -> None:
-        await raise_schema(self._servers, self._keys, self._households.pages("", self._households.everybody()))
+    async def _raise_schema(self, before: int) -> None:
+        everybody = self._households.pages("", self._households.everybody())
+        await raise_schema(self._servers, self._keys, before, everybody)
         self._schema = SCHEMA_VERSION
 
     async def _take_turn(
@@ -396,6 +392,7 @@ class RedisStore:
                 now_milliseconds=time.time_ns() // 1_000_000,
                 stamp=os.urandom(8),
                 kept_events=self._kept_events,
+                schema=self._schema,
             )
             if not plan.missing:
                 return plan

@@ -17,7 +17,8 @@ from typing import NamedTuple
 import msgspec
 
 from gateway.store.redis import scripts
-from gateway.store.redis.layout import Address, Command, Keys, encode, tag
+from gateway.store.redis.layout import Address, Command, Keys, tag
+from gateway.store.redis.packing import encode
 from gateway.store.redis.plan import Plan
 from gateway.store.redis.servers import Errand, Servers, jitter
 
