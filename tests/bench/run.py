@@ -95,7 +95,7 @@ def main() -> None:
     figures["searches"] = searches.measure((*sizes, many.MILLION) if arguments.million else sizes)
     fleets = scale.SIZES[:1] if arguments.quick else scale.SIZES
     figures["scale"] = scale.measure((*fleets, many.MILLION) if arguments.million else fleets)
-    figures["fail_over"] = failover.measure()
+    figures["fail_over"] = failover.measure(1 if arguments.quick else failover.TIMES)
     arguments.json.parent.mkdir(parents=True, exist_ok=True)
     arguments.json.write_text(json.dumps(figures, indent=1) + "\n")
     print(report.table(figures))
