@@ -30,41 +30,55 @@ class Site(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What the process serves, and the certificate and key of its TLS sites."""
+    """What the process serves, and the certificate and key of its TLS sites; on these ports where they are known."""
 
     sites: tuple[Site, ...]
     certificate: str
     key: str
+    ports: tuple[int, ...] = ()
 
 
 class Baseline:
-    """The running process."""
+    """The running process, or several of them on the same ports."""
 
-    def __init__(self, sites: Sequence[Site], tls_folder: Path) -> None:
-        plan = Plan(tuple(sites), str(tls_folder / "server.pem"), str(tls_folder / "server.key"))
-        self._process = subprocess.Popen([sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        with self._process.stdin as pipe:
-            pipe.write(msgspec.json.encode(plan))
-        self.ports: list[int] = json.loads(self._process.stdout.readline())
-        self.pid = self._process.pid
+    def __init__(self, sites: Sequence[Site], tls_folder: Path, workers: int = 1) -> None:
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self.ports: tuple[int, ...] = ()
+        for _ in range(workers):
+            plan = Plan(tuple(sites), str(tls_folder / "server.pem"), str(tls_folder / "server.key"), self.ports)
+            process = subprocess.Popen([sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            self._processes.append(process)
+            assert process.stdin is not None
+            assert process.stdout is not None
+            with process.stdin as pipe:
+                pipe.write(msgspec.json.encode(plan))
+            self.ports = tuple(json.loads(process.stdout.readline()))
+        self.pids = [process.pid for process in self._processes]
+
+    @property
+    def pid(self) -> int:
+        """The only process."""
+        (pid,) = self.pids
+        return pid
 
     def stop(self) -> None:
-        self._process.terminate()
-        self._process.wait()
+        for process in self._processes:
+            process.terminate()
+            process.wait()
 
 
 async def _serve(plan: Plan) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(plan.certificate, plan.key)
     ports = []
-    for site in plan.sites:
+    for number, site in enumerate(plan.sites):
         app = web.Application()
         app.router.add_route(site.method, site.path, _answering(site))
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context if site.tls else None).start()
+        port = plan.ports[number] if plan.ports else 0
+        tls = context if site.tls else None
+        await web.TCPSite(runner, "127.0.0.1", port, ssl_context=tls, reuse_port=True).start()
         ports.append(runner.addresses[0][1])
     os.write(1, json.dumps(ports).encode() + b"\n")
     await asyncio.Event().wait()

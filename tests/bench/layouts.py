@@ -1,7 +1,9 @@
-"""Whole gateways side by side: SQLite, Redis, and two workers on Redis, each with a fleet of its own.
+"""Whole gateways side by side: SQLite, Redis, and two workers on Redis, each with a fleet of its own; and bare aiohttp
+that gets the same requests, in one process and in two.
 
 What a gateway could do with a core for each worker is told from the CPU of its busiest worker: the load generator and
-Redis need the same cores here, so a stop watch would measure those. The stop watch's figures stand beside.
+Redis need the same cores here, so a stop watch would measure those. The stop watch's figures stand beside. What a
+second process of bare aiohttp gains in the same turns is what the machine lets any second process gain.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import sys
 import tempfile
 import time
 import uuid
+from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,13 +27,17 @@ import uvloop
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import redis_servers
-from bench.client import Lane
+from bench.baseline import Baseline
+from bench.client import Conversation, Fixed, Lane, Recorded
 from bench.fleet import LARGE_PROFILE, Fleet
 from bench.process import children_of, cpu_seconds
-from bench.scenarios import SCENARIOS, Scenario, take_turns
+from bench.scenarios import SCENARIOS, Replay, Scenario, take_turns
 from live_gateway import CONFIG, Gateway
 
 CONNECTIONS = 32
+_TWO = ", 2 workers"
+BARE = ("bare aiohttp", f"bare aiohttp{_TWO}")
+_TOLD = ("requests_per_second", "p50_ms", "p99_ms", "cpu_us", "busiest_share", "with_a_core_each")
 MEASURED = ("rcc14_unchanged", "rcc14_full", "omadm_xml")
 
 
@@ -52,11 +59,49 @@ class Pass(NamedTuple):
     latencies: list[float]
 
 
+async def _timed(workers: list[int], lane: Lane, batches: Iterable[Iterable[Conversation]]) -> Pass:
+    """What these conversations took, batch after batch, with as many at once as there are connections."""
+    before = [cpu_seconds(pid) for pid in workers]
+    started = time.perf_counter()
+    requests = sum([await lane.run(batch) for batch in batches])
+    seconds = time.perf_counter() - started
+    spent = [cpu_seconds(pid) - one for pid, one in zip(workers, before, strict=True)]
+    return Pass(requests, seconds, sum(spent), max(spent), lane.take_latencies())
+
+
+class Bare:
+    """Bare aiohttp in so many processes, with a site for the one exchange of each scenario."""
+
+    def __init__(self, baseline: Baseline, replays: dict[str, tuple[Replay, Lane]]) -> None:
+        self._baseline = baseline
+        self._replays = replays
+
+    @classmethod
+    async def prepare(cls, like: Served, chosen: list[Scenario], workers: int) -> Bare:
+        """It answers as many octets as that gateway does."""
+        replays = {scenario.name: await like.record(scenario) for scenario in chosen}
+        baseline = Baseline([one.site for one in replays.values()], like.tls_folder, workers)
+        lanes = [
+            await Lane.open(port, CONNECTIONS, like.tls if one.site.tls else None)
+            for port, one in zip(baseline.ports, replays.values(), strict=True)
+        ]
+        return cls(baseline, dict(zip(replays, zip(replays.values(), lanes, strict=True), strict=True)))
+
+    async def measure(self, scenario: Scenario, count: int) -> Pass:
+        """So many of the scenario's requests."""
+        replay, lane = self._replays[scenario.name]
+        return await _timed(self._baseline.pids, lane, [[Fixed(replay.request)] * count])
+
+    def stop(self) -> None:
+        self._baseline.stop()
+
+
 class Served:
     """A running gateway with its fleet, and connections to it."""
 
-    def __init__(self, gateway: Gateway, workers: list[int], fleet: Fleet, lanes: dict[bool, Lane]) -> None:
-        self._gateway = gateway
+    def __init__(self, tls_folder: Path, workers: list[int], fleet: Fleet, lanes: dict[bool, Lane]) -> None:
+        self.tls_folder = tls_folder
+        self.tls = _trusting(tls_folder)
         self._workers = workers
         self._fleet = fleet
         self._lanes = lanes
@@ -66,47 +111,63 @@ class Served:
     async def prepare(cls, gateway: Gateway, workers: int, subscribers: int) -> Served:
         """Every device of the fleet has all it is given."""
         assert gateway.process is not None
-        tls = ssl.create_default_context(cafile=str(gateway.folder / "data" / "tls" / "ca.pem"))
-        tls.check_hostname = False
+        tls_folder = gateway.folder / "data" / "tls"
         lanes = {
             False: await Lane.open(gateway.ports["plain"], CONNECTIONS),
-            True: await Lane.open(gateway.ports["tls"], CONNECTIONS, tls),
+            True: await Lane.open(gateway.ports["tls"], CONNECTIONS, _trusting(tls_folder)),
         }
         fleet = Fleet(subscribers, 1, await Lane.open(gateway.ports["admin"], 8), gateway.token)
         await fleet.create()
         await fleet.provision(lanes[False], lanes[True])
         pid = gateway.process.pid
-        return cls(gateway, children_of(pid) if workers > 1 else [pid], fleet, lanes)
+        return cls(tls_folder, children_of(pid) if workers > 1 else [pid], fleet, lanes)
 
     async def measure(self, scenario: Scenario, count: int) -> Pass:
         """So many conversations, with as many at once as there are connections."""
-        devices = take_turns(scenario.devices(self._fleet), self._turn * count, count)
+        devices = scenario.devices(self._fleet)
+        turns = take_turns(devices, self._turn * count, count)
         self._turn += 1
-        lane = self._lanes[scenario.tls]
-        before = [cpu_seconds(pid) for pid in self._workers]
-        started = time.perf_counter()
-        requests = await lane.run(map(scenario.conversation, devices))
-        seconds = time.perf_counter() - started
-        spent = [cpu_seconds(pid) - one for pid, one in zip(self._workers, before, strict=True)]
-        return Pass(requests, seconds, sum(spent), max(spent), lane.take_latencies())
+        # No device begins again while its last conversation goes on, however long a busy machine holds that up.
+        batches = [turns[first : first + len(devices)] for first in range(0, count, len(devices))]
+        conversations = [map(scenario.conversation, batch) for batch in batches]
+        return await _timed(self._workers, self._lanes[scenario.tls], conversations)
+
+    async def record(self, scenario: Scenario) -> Replay:
+        """The one exchange of a conversation, of a device that has asked before."""
+        device = scenario.devices(self._fleet)[0]
+        for _ in range(2):
+            recorded = Recorded(scenario.conversation(device))
+            await self._lanes[scenario.tls].run([recorded])
+        (exchange,) = recorded.exchanges
+        return Replay.of(exchange, tls=scenario.tls)
+
+
+def _trusting(folder: Path) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=str(folder / "ca.pem"))
+    context.check_hostname = False
+    return context
 
 
 async def _compare(gateways: dict[Layout, Gateway], subscribers: int, count: int, rounds: int) -> dict[str, Any]:
     served = {
-        layout: await Served.prepare(gateway, layout.workers, subscribers) for layout, gateway in gateways.items()
+        layout.name: await Served.prepare(gateway, layout.workers, subscribers) for layout, gateway in gateways.items()
     }
     chosen = [scenario for scenario in SCENARIOS if scenario.name in MEASURED]
+    like = next(iter(served.values()))
+    bare = {name: await Bare.prepare(like, chosen, workers) for workers, name in enumerate(BARE, start=1)}
+    measured = served | bare
     passes: dict[tuple[str, str], list[Pass]] = {}
-    for number in range(rounds + 1):
-        for scenario in chosen:
-            for layout, one in served.items():
-                found = await one.measure(scenario, count)
-                if number:  # the first warms up
-                    passes.setdefault((scenario.title, layout.name), []).append(found)
-    return {
-        scenario.title: {layout.name: _figures(passes[scenario.title, layout.name]) for layout in served}
-        for scenario in chosen
-    }
+    try:
+        for number in range(rounds + 1):
+            for scenario in chosen:
+                for name, one in measured.items():
+                    found = await one.measure(scenario, count)
+                    if number:  # the first warms up
+                        passes.setdefault((scenario.title, name), []).append(found)
+    finally:
+        for one in bare.values():
+            one.stop()
+    return {scenario.title: {name: _figures(passes[scenario.title, name]) for name in measured} for scenario in chosen}
 
 
 def _figures(passes: list[Pass]) -> dict[str, float]:
@@ -116,6 +177,7 @@ def _figures(passes: list[Pass]) -> dict[str, float]:
         "p50_ms": round(1000 * latencies[len(latencies) // 2], 1),
         "p99_ms": round(1000 * latencies[len(latencies) * 99 // 100], 1),
         "cpu_us": round(statistics.median(1e6 * one.cpu_seconds / one.requests for one in passes)),
+        "busiest_share": round(statistics.median(one.busiest_seconds / one.cpu_seconds for one in passes), 2),
         "with_a_core_each": round(statistics.median(one.requests / one.busiest_seconds for one in passes)),
     }
 
@@ -126,7 +188,7 @@ def measure(subscribers: int, count: int, rounds: int) -> dict[str, Any]:
     layouts = (
         Layout("SQLite", "sqlite", 1),
         Layout("Redis", server.url, 1),
-        Layout("Redis, 2 workers", server.url, 2),
+        Layout(f"Redis{_TWO}", server.url, 2),
     )
     with tempfile.TemporaryDirectory(prefix="mogate-bench-") as folder, ExitStack() as undo:
         undo.callback(server.kill)
@@ -153,17 +215,22 @@ def measure(subscribers: int, count: int, rounds: int) -> dict[str, Any]:
 
 def table(figures: dict[str, Any]) -> str:
     """For people: each figure, and what Redis and a second worker make of it."""
-    lines = [f"{'whole gateways':<34}{'req/s':>8}{'p50 ms':>8}{'p99 ms':>8}{'CPU us':>8}{'core each':>11}{'ratio':>8}"]
-    lines[0] += "  (of a core each, to the line above: Redis : SQLite, two workers : one)"
+    columns = ("req/s", "p50 ms", "p99 ms", "CPU us", "busiest", "core each", "ratio")
+    lines = [f"{'whole gateways':<50}" + "".join(f"{one:>10}" for one in columns)]
+    lines[0] += "  (of a core each, to the line above: Redis : SQLite, two : one)"
     for title, by_layout in figures.items():
-        before = 0
+        before: dict[str, float] = {}
+        gains = []
         for name, one in by_layout.items():
-            ratio = f"{one['with_a_core_each'] / before:.2f}" if before else "-"
-            before = one["with_a_core_each"]
-            lines.append(
-                f"{f'{title}: {name}'[:34]:<34}{one['requests_per_second']:>8}{one['p50_ms']:>8}{one['p99_ms']:>8}"
-                f"{one['cpu_us']:>8}{before:>11}{ratio:>8}"
-            )
+            ratio = "-"
+            if before and name != BARE[0]:
+                ratio = f"{one['with_a_core_each'] / before['with_a_core_each']:.2f}"
+            if name.endswith(_TWO):
+                gains.append(f"{2 * before['cpu_us'] / one['cpu_us']:.2f}")
+            cells = [one[what] for what in _TOLD]
+            lines.append(f"{f'{title}: {name}':<50}" + "".join(f"{cell:>10}" for cell in (*cells, ratio)))
+            before = one
+        lines.append(f"{title}: two would do {gains[0]} of one with connections spread evenly, bare aiohttp {gains[1]}")
     return "\n".join(lines)
 
 
