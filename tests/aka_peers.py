@@ -16,7 +16,7 @@ from pyrad.packet import AccessAccept, AccessChallenge, AccessReject, AuthPacket
 from adapters.aka.milenage import Milenage, next_sqn
 
 SECRET = b"a secret of RADIUS"
-DEADLINE_SECONDS = 20
+DEADLINE_SECONDS = 60
 MICROSOFT, SEND_KEY, RECEIVE_KEY = 311, 16, 17
 STATE, EAP_MESSAGE = 24, 79
 

@@ -13,6 +13,14 @@ AXE = Path(__file__).parents[1] / "node_modules" / "axe-core" / "axe.min.js"
 GRAVE = {"serious", "critical"}
 DEADLINE_MS = 30_000
 GRANTED = ["clipboard-read", "clipboard-write"]
+# Effects, which listen to keys and move the focus, follow the frame in which what they belong to is drawn.
+EFFECTS = "done => requestAnimationFrame(() => setTimeout(done))"
+GO = f"""screen => new Promise(done => {{
+    const before = location.href, effects = {EFFECTS};
+    addEventListener("hashchange", () => effects(done), {{ once: true }});
+    location.hash = screen;
+    if (location.href === before) effects(done);
+}})"""
 
 
 @contextmanager
@@ -44,9 +52,14 @@ def sign_in(page: Page, token: str) -> None:
 
 def visit(page: Page, screen: str) -> None:
     """Go to a screen, and wait until it is loaded."""
-    page.evaluate("screen => { location.hash = screen }", screen)
+    page.evaluate(GO, screen)
     expect(page.locator("h1")).to_be_visible()
     expect(page.locator(".loading")).to_have_count(0)
+
+
+def settle(page: Page) -> None:
+    """Wait until what was drawn listens to keys."""
+    page.evaluate(f"() => new Promise({EFFECTS})")
 
 
 def grave_faults(page: Page, rules: str) -> list[str]:

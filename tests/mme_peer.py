@@ -55,7 +55,7 @@ class Mme:
 
     def __init__(self, port: int, host: str = "mme.example.net") -> None:
         self._origin = avp(264, host) + avp(296, "example.net")
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=20)
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=60)
         self._number = 0
 
     def close(self) -> None:

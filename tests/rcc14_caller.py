@@ -19,7 +19,7 @@ HOST = "config.rcs.mnc001.mcc001.pub.3gppnetwork.org"
 HUB = "hub.example.net"
 """The name under which it is an additional server."""
 FORM = "application/x-www-form-urlencoded"
-SMS_SECONDS = 10
+SMS_SECONDS = 60
 
 
 class Subscriber(NamedTuple):
@@ -114,6 +114,7 @@ class Caller:
             found = [message for line in lines if (message := json.loads(line))["to"] == to]
             if found:
                 return dict(found[-1])
+            time.sleep(0.02)
         raise AssertionError(f"no short message to {to}")
 
     def _ask(self, listener: str, method: str, target: str, headers: Sequence[tuple[str, str]], body: bytes) -> Heard:

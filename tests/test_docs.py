@@ -245,7 +245,7 @@ def test_the_addresses_of_the_readme_answer(gateway: Gateway) -> None:
     addresses = re.findall(r"<(http://127\.0\.0\.1:\d+/[^>]+)>", README)
     assert len(addresses) == 4
     for address in addresses:
-        with urllib.request.urlopen(_with_ports(address, gateway), timeout=10) as answer:
+        with urllib.request.urlopen(_with_ports(address, gateway), timeout=60) as answer:
             assert answer.status == 200
 
 

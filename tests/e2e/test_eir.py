@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from live_gateway import Gateway, free_ports, serving
+from live_gateway import DEADLINE_SECONDS, Gateway, free_ports, serving
 from mme_peer import VENDOR, Mme, avps_of
 
 ALICE = "001010000000001"
@@ -57,7 +57,7 @@ def eir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Eir]:
 
 def detected(gateway: Gateway, count: int) -> list[tuple[str, str, str]]:
     """Cause, source and IMEI of what was detected of alice, once there are so many."""
-    end = time.monotonic() + 20
+    end = time.monotonic() + DEADLINE_SECONDS
     while True:
         events = gateway.json("events", "--subscriber", "alice")
         details = [event["detail"] for event in events if event["kind"] == "device.detected"]

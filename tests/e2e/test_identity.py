@@ -73,7 +73,7 @@ def test_the_page_completes_a_client_that_waits(gateway: Gateway) -> None:
         request = urllib.request.Request(
             f"https://localhost:{gateway.ports['tls']}{path}", data, {"Accept-Language": "de"} | headers
         )
-        return urllib.request.urlopen(request, context=context, timeout=20)
+        return urllib.request.urlopen(request, context=context, timeout=60)
 
     sms = gateway.folder / "data" / "sms.jsonl"
     before = len(sms.read_text().splitlines()) if sms.exists() else 0
@@ -104,7 +104,7 @@ def test_the_funnel_is_counted(gateway: Gateway) -> None:
     """What became of codes and of SIM authentications is in the metrics."""
     query(gateway, "otp", "counted")
     query(gateway, "eap", "counted-eap")
-    with urllib.request.urlopen(gateway.url("admin", "/metrics"), timeout=20) as response:
+    with urllib.request.urlopen(gateway.url("admin", "/metrics"), timeout=60) as response:
         series = dict(line.rsplit(" ", 1) for line in response.read().decode().splitlines() if line[0] != "#")
     for name in (
         'mogate_otp_total{stage="sent"}',

@@ -59,7 +59,7 @@ def test_a_phone_of_an_oma_dm_server_goes_on_with_the_digest_it_has(gateway: Gat
     )
     request = urllib.request.Request(gateway.url("plain", "/omadm"), message.encode())
     request.add_header("Content-Type", "application/vnd.syncml.dm+xml")
-    with urllib.request.urlopen(request, timeout=20) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         said = answer.read().decode()
     assert re.search("<Cmd>SyncHdr</Cmd>.*?<Data>212</Data>", said, re.DOTALL), said
 

@@ -31,5 +31,5 @@ def test_everything_is_served_on_ipv6(gateway: Gateway) -> None:
     assert (tablet["result"], tablet["values"]["User/msisdn"]) == ("ok", "+15550100001")
     assert gateway.json("simulate", "omadm")["result"] == "ok"
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.1", gateway.ports["plain"]), timeout=5)
+        socket.create_connection(("127.0.0.1", gateway.ports["plain"]), timeout=30)
     assert '"level":"error"' not in gateway.log()

@@ -27,6 +27,7 @@ DEPLOY = CONFIG.parent / "deploy"
 HOST = "config.rcs.mnc001.mcc001.pub.3gppnetwork.org"
 ALICE = {"X-MSISDN": "+15550100001", "X-IMSI": "001010000000001"}
 PACKET_CORE, ELSEWHERE = "127.0.0.2", "127.0.0.3"
+DEADLINE_SECONDS = 60
 
 
 class Answer(NamedTuple):
@@ -71,15 +72,22 @@ class Front:
 
     def plain(self, source: str, headers: dict[str, str]) -> Answer:
         """The answer to a plain request that comes from that address."""
-        return _ask(HTTPConnection("127.0.0.1", self.core, timeout=20, source_address=(source, 0)), "/", headers)
+        return _ask(
+            HTTPConnection("127.0.0.1", self.core, timeout=DEADLINE_SECONDS, source_address=(source, 0)), "/", headers
+        )
 
     def secure(self, headers: dict[str, str], path: str, body: bytes | None = None) -> Answer:
         """The answer to a request over TLS, with the server's certificate verified."""
-        return _ask(HTTPSConnection("localhost", self.internet, timeout=20, context=self.trust), path, headers, body)
+        return _ask(
+            HTTPSConnection("localhost", self.internet, timeout=DEADLINE_SECONDS, context=self.trust),
+            path,
+            headers,
+            body,
+        )
 
     def admin(self, context: ssl.SSLContext, headers: dict[str, str]) -> Answer:
         """The answer to an operator."""
-        connection = HTTPSConnection("localhost", self.operators, timeout=20, context=context)
+        connection = HTTPSConnection("localhost", self.operators, timeout=DEADLINE_SECONDS, context=context)
         return _ask(connection, "/api/v1/subscribers", headers)
 
 
@@ -157,11 +165,11 @@ def front(
         yield front
     finally:
         proxy.terminate()
-        proxy.wait(30)
+        proxy.wait(DEADLINE_SECONDS)
 
 
 def _wait_until_it_listens(front: Front) -> None:
-    end = time.monotonic() + 20
+    end = time.monotonic() + DEADLINE_SECONDS
     while time.monotonic() < end:
         with contextlib.suppress(OSError), contextlib.closing(HTTPConnection("127.0.0.1", front.core)) as connection:
             connection.connect()
@@ -220,7 +228,7 @@ def test_an_oma_dm_phone_is_challenged_through_it(front: Front) -> None:
 def test_a_giant_body_is_refused_at_the_door(front: Front) -> None:
     """Nothing larger than the gateway would take is even waited for."""
     with contextlib.closing(
-        HTTPSConnection("localhost", front.internet, timeout=20, context=front.trust)
+        HTTPSConnection("localhost", front.internet, timeout=DEADLINE_SECONDS, context=front.trust)
     ) as connection:
         connection.putrequest("POST", "/omadm")
         connection.putheader("Content-Length", "300000")

@@ -19,7 +19,7 @@ from rcc14_caller import Caller
 SHIPPED = CONFIG.parent / "deploy" / "nginx" / "shadow.conf"
 HOST = "config.rcs.mnc001.mcc001.pub.3gppnetwork.org"
 PACKET_CORE = "127.0.0.2"
-DEADLINE_SECONDS = 20
+DEADLINE_SECONDS = 60
 
 
 class Phone(NamedTuple):
@@ -47,13 +47,13 @@ class Site(NamedTuple):
     def configure(self, phone: Phone) -> tuple[int, bytes]:
         """What a phone on mobile data gets, by both legs."""
         names = {"Host": HOST, "X-IMSI": phone.imsi, "X-MSISDN": phone.msisdn}
-        core = HTTPConnection("127.0.0.1", self.plain, timeout=20, source_address=(PACKET_CORE, 0))
+        core = HTTPConnection("127.0.0.1", self.plain, timeout=DEADLINE_SECONDS, source_address=(PACKET_CORE, 0))
         with contextlib.closing(core):
             core.request("GET", "/", headers=names)
             answer = core.getresponse()
             answer.read()
             cookie = answer.headers.get("Set-Cookie", "").partition(";")[0]
-        tls = HTTPSConnection("localhost", self.secure, timeout=20, context=self.trust)
+        tls = HTTPSConnection("localhost", self.secure, timeout=DEADLINE_SECONDS, context=self.trust)
         with contextlib.closing(tls):
             # Without IMSI: whose it is, the cookie says.
             target = f"/?vers=0&IMEI={phone.imei}&rcs_profile=UP_2.4&provisioning_version=5.0"

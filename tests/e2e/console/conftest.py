@@ -1,4 +1,4 @@
-"""The console's gateway, one for all its tests, and pages of it."""
+"""The console's gateway, one for all tests of a file, and pages of it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from browsing import opened, sign_in
+from browsing import opened, settle, sign_in
 from live_gateway import CONFIG, Gateway, serving
 from playwright.sync_api import Browser, Page, expect
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """A demo operator whose phones have called; one of them refused a value."""
     folder = tmp_path_factory.mktemp("console")
@@ -36,4 +36,5 @@ def console(gateway: Gateway, page: Page) -> Page:
     """The console after signing in."""
     sign_in(page, gateway.token)
     expect(page.get_by_role("heading", name="Subscribers")).to_be_visible()
+    settle(page)
     return page

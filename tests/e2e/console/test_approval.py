@@ -43,6 +43,7 @@ def test_a_campaign_is_approved_or_rejected_by_somebody_else(gateway: Gateway, b
         expect(mine.get_by_role("button", name="Undo")).to_have_count(0)
         expect(mine.get_by_role("button", name="Stop")).to_be_enabled()
         sign_in(theirs, other)
+        expect(theirs.get_by_role("heading", name="Subscribers")).to_be_visible()
         visit(theirs, "#/campaigns")
         theirs.get_by_role("link", name="shorter timers").click()
         expect(theirs.locator(".identity")).to_contain_text("ims/Timer_T1 = 2600")

@@ -34,6 +34,7 @@ def test_a_package_is_uploaded_and_removed(gateway: Gateway, console: Page, tmp_
     assert (gateway.folder / "data" / "packages" / kept["id"] / kept["file"]).read_bytes() == octets
     assert not list((gateway.folder / "data").glob("upload-*"))
     row.get_by_role("button", name="Copy SHA-256").click()
+    expect(console.locator("#said")).to_contain_text("Copied SHA-256")
     assert console.evaluate("() => navigator.clipboard.readText()") == digest
     wanted = {"name": "B7 to 2.1", "target": {"devices": ["alice.1"]}, "package": "B7@2.1", "paused": True}
     campaign = gateway.api("POST", "/campaigns", wanted)
