@@ -94,6 +94,7 @@ class Service:
         self._rollout, self._rolled_out = "", profiles
         self._ownership = ownership
         self._owned = functools.lru_cache(MAX_OWNED)(self._owners)
+        self._left = functools.lru_cache(MAX_OWNED)(self._left_out)
         # Each message of a session asks for what the first one did.
         self._configured = functools.lru_cache(MAX_CONFIGURED)(_configured)
         self._last: tuple[Subscriber | None, Device | None, Selection | None] = (None, None, None)
@@ -160,22 +161,29 @@ class Service:
         """The MOs that this protocol does not write to the device, for they are another's."""
         if protocol == "rcc14" and self._ownership.documents == "keep":
             return frozenset()
-        owned = self.owners(subscriber, device)
-        return frozenset([mo for mo, owner in owned.items() if owner.protocol != protocol]) if owned else frozenset()
+        selection = self.selection(subscriber, device)
+        if not selection.owners and not self._ownership.order:
+            return frozenset()
+        return self._left(selection, spoken(device), protocol)
 
-    def variables(self, subscriber: Subscriber, device: Device) -> dict[str, str]:
-        """The variables that fill this device's selection.
+    def _left_out(self, selection: Selection, spoken: tuple[str, ...], protocol: ProtocolWord) -> frozenset[str]:
+        return frozenset([mo for mo, owner in self._owned(selection, spoken).items() if owner.protocol != protocol])
+
+    def variables(self, subscriber: Subscriber, device: Device, names: Iterable[str] | None = None) -> dict[str, str]:
+        """The variables of this device, or those of these names, as far as they are known.
 
         What a device says of itself in characters that no document can carry is as good as not said.
         """
-        variables = variables_of(subscriber, device, self._plmns)
+        variables = variables_of(subscriber, device, self._plmns, names)
         if "".join(variables.values()).isprintable():
             return variables
         return {name: value for name, value in variables.items() if value.isprintable()}
 
     def configuration(self, subscriber: Subscriber, device: Device) -> Configuration:
         """The values this device shall hold."""
-        return self._configured(self.selection(subscriber, device), tuple(self.variables(subscriber, device).items()))
+        selection = self.selection(subscriber, device)
+        variables = self.variables(subscriber, device, selection.variables)
+        return self._configured(selection, tuple(variables.items()))
 
     def configuration_key(self, subscriber: Subscriber, device: Device) -> str:
         """A text that changes whenever this device's configuration could; cheap."""

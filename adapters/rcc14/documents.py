@@ -221,12 +221,16 @@ class Documents:
         return template.document(vers, self._content(subscriber, device, selection, layout, scope, shown))
 
     def _variables(self, subscriber: Subscriber, device: Device) -> dict[str, str]:
-        """The device's variables, with those of its account and its credential as far as it has them."""
-        variables = self._service.variables(subscriber, device)
-        credential = self._ims.credential(device, variables)
-        variables |= self._accounts.variables(device)
-        if credential is not None:
-            variables |= credential.variables
+        """The variables that fill the device's selection, as far as it has them."""
+        service = self._service
+        names = service.selection(subscriber, device).variables
+        variables = service.variables(subscriber, device, names)
+        if not names.isdisjoint(ACCOUNT):
+            variables |= self._accounts.variables(device)
+        if not names.isdisjoint(IMS_CREDENTIAL):
+            credential = self._ims.credential(device, service.variables(subscriber, device))
+            if credential is not None:
+                variables |= credential.variables
         return variables
 
     def _compile(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from gateway.fleet.account import AUTH_TYPE_NAMES, server_auth
@@ -29,32 +29,6 @@ CHOICES = {
 
 IMS_CREDENTIAL = frozenset({"ims_username", "ims_realm", "ims_password"})
 """The variables of a device's Digest credential for IMS; as those of an account, they are in documents alone."""
-
-GIVEN = frozenset(
-    {
-        *ACCOUNT,
-        *IMS_CREDENTIAL,
-        "home_domain",
-        "imei",
-        "impi",
-        "impu",
-        "imsi",
-        "manufacturer",
-        "mcc",
-        "mnc",
-        "model",
-        "msisdn",
-        "plan",
-        "plmn",
-        "software",
-        "tel",
-        "tenant",
-        "uuid",
-    }
-)
-"""The variables the gateway itself gives; an attribute of that name is not used, but for the identities."""
-
-_IDENTITIES = ("home_domain", "impi", "impu")
 
 
 class Slot(NamedTuple):
@@ -111,49 +85,6 @@ def escape(text: str) -> str:
     return text.replace("{", "{{").replace("}", "}}")
 
 
-def variables_of(subscriber: Subscriber, device: Device, plmns: Iterable[str]) -> dict[str, str]:
-    """The variables of this subscriber and device; what is not known of them is not there.
-
-    How long the MNC in the IMSI is, the subscriber's attribute ``mnc_digits`` tells, else ``plmns``, the operator's
-    networks (MCC and MNC together), of which the longest that fits counts, else the country. ``mnc`` always has three
-    digits, ``plmn`` is as long as it is. Of several SIMs it is that in the device that counts. The attributes
-    ``home_domain``, ``impi`` and ``impu`` go before what is derived. ``uuid`` is stable for each device.
-
-    Spec: 3GPP TS 23.003 13.2, 13.3 (home network domain, private identity), 13.4 (public identity)
-    """
-    variables = {name: value for name, value in subscriber.attributes.items() if name not in GIVEN}
-    for name, value in (
-        ("tenant", subscriber.tenant),
-        ("plan", subscriber.plan),
-        ("imei", device.imei),
-        ("manufacturer", device.manufacturer),
-        ("model", device.model),
-        ("software", device.software),
-    ):
-        if value:
-            variables[name] = value
-    imsi = sim_of(subscriber, device)
-    number = subscriber.msisdn.removeprefix("+")
-    if number:
-        variables["msisdn"] = f"+{number}"
-        variables["tel"] = f"tel:+{number}"
-    if imsi:
-        variables["imsi"] = imsi
-        variables["mcc"] = imsi[:3]
-    variables["uuid"] = _uuid(device.id)
-    plmn = _plmn(imsi, subscriber.attributes.get("mnc_digits", ""), plmns)
-    if plmn:
-        mnc = plmn[3:].zfill(3)
-        home_domain = f"ims.mnc{mnc}.mcc{plmn[:3]}.3gppnetwork.org"
-        variables["plmn"] = plmn
-        variables["mnc"] = mnc
-        variables["home_domain"] = home_domain
-        variables["impi"] = f"{imsi}@{home_domain}"
-        variables["impu"] = f"sip:+{number}@{home_domain}" if number else f"sip:{imsi}@{home_domain}"
-    variables |= {name: subscriber.attributes[name] for name in _IDENTITIES if subscriber.attributes.get(name)}
-    return variables
-
-
 def _plmn(imsi: str, digits: str, plmns: Iterable[str]) -> str:
     if not imsi:
         return ""
@@ -170,6 +101,11 @@ def _network(beginning: str, plmns: tuple[str, ...]) -> str:
 
 
 @functools.lru_cache(4096)
+def _home_domain(plmn: str) -> str:
+    return plmn and f"ims.mnc{plmn[3:].zfill(3)}.mcc{plmn[:3]}.3gppnetwork.org"
+
+
+@functools.lru_cache(4096)
 def _uuid(device_id: str) -> str:
     """A UUID made from the device's id.
 
@@ -179,3 +115,73 @@ def _uuid(device_id: str) -> str:
     octets[6], octets[8] = octets[6] & 0x0F | 0x80, octets[8] & 0x3F | 0x80
     digits = octets.hex()
     return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+
+
+class _Whose(NamedTuple):
+    """What variables are made of: the records, the IMSI of the SIM in the device, its network, and the digits of the
+    number; a text that is not known is empty."""
+
+    subscriber: Subscriber
+    device: Device
+    imsi: str
+    plmn: str
+    number: str
+
+
+def _own(name: str, derived: Callable[[_Whose], str]) -> Callable[[_Whose], str]:
+    """What derives an identity, unless the subscriber has an attribute of that name."""
+    return lambda whose: whose.subscriber.attributes.get(name, "") or derived(whose)
+
+
+def _impu(whose: _Whose) -> str:
+    user = f"+{whose.number}" if whose.number else whose.imsi
+    return f"sip:{user}@{_home_domain(whose.plmn)}" if whose.plmn else ""
+
+
+_GIVERS: Mapping[str, Callable[[_Whose], str]] = {
+    "tenant": lambda whose: whose.subscriber.tenant,
+    "plan": lambda whose: whose.subscriber.plan,
+    "imei": lambda whose: whose.device.imei,
+    "manufacturer": lambda whose: whose.device.manufacturer,
+    "model": lambda whose: whose.device.model,
+    "software": lambda whose: whose.device.software,
+    "msisdn": lambda whose: whose.number and f"+{whose.number}",
+    "tel": lambda whose: whose.number and f"tel:+{whose.number}",
+    "imsi": lambda whose: whose.imsi,
+    "mcc": lambda whose: whose.imsi[:3],
+    "uuid": lambda whose: _uuid(whose.device.id),
+    "plmn": lambda whose: whose.plmn,
+    "mnc": lambda whose: whose.plmn and whose.plmn[3:].zfill(3),
+    "home_domain": _own("home_domain", lambda whose: _home_domain(whose.plmn)),
+    "impi": _own("impi", lambda whose: whose.plmn and f"{whose.imsi}@{_home_domain(whose.plmn)}"),
+    "impu": _own("impu", _impu),
+}
+
+GIVEN = frozenset({*ACCOUNT, *IMS_CREDENTIAL, *_GIVERS})
+"""The variables the gateway itself gives; an attribute of that name is not used, but for the identities."""
+
+
+def variables_of(
+    subscriber: Subscriber, device: Device, plmns: Iterable[str], names: Iterable[str] | None = None
+) -> dict[str, str]:
+    """The variables of this subscriber and device, or those of these names; what is not known of them is not there.
+
+    How long the MNC in the IMSI is, the subscriber's attribute ``mnc_digits`` tells, else ``plmns``, the operator's
+    networks (MCC and MNC together), of which the longest that fits counts, else the country. ``mnc`` always has three
+    digits, ``plmn`` is as long as it is. Of several SIMs it is that in the device that counts. The attributes
+    ``home_domain``, ``impi`` and ``impu`` go before what is derived. ``uuid`` is stable for each device.
+
+    Spec: 3GPP TS 23.003 13.2, 13.3 (home network domain, private identity), 13.4 (public identity)
+    """
+    attributes, imsi = subscriber.attributes, sim_of(subscriber, device)
+    plmn = _plmn(imsi, attributes.get("mnc_digits", ""), plmns)
+    whose = _Whose(subscriber, device, imsi, plmn, subscriber.msisdn.removeprefix("+"))
+    variables = {}
+    for name in (*attributes, *_GIVERS) if names is None else names:
+        giver = _GIVERS.get(name)
+        if giver is not None:
+            if text := giver(whose):
+                variables[name] = text
+        elif name in attributes and name not in GIVEN:
+            variables[name] = attributes[name]
+    return variables

@@ -11,7 +11,8 @@ import sys
 import threading
 import time
 from collections import deque
-from typing import Any, BinaryIO, Literal
+from collections.abc import Callable
+from typing import Any, BinaryIO, Literal, cast
 
 import msgspec
 import structlog
@@ -37,16 +38,20 @@ def mask(identity: str) -> str:
 class _Lines:
     """A stream that is handed whole lines: those of one turn of the event loop at once, with all before an error.
 
-    Its methods are what structlog calls; any thread may.
+    ``line_of`` makes a line of an event. Its methods are what structlog calls; any thread may.
     """
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, line_of: Callable[[EventDict], bytes]) -> None:
         self._file = file
-        self._waiting: deque[bytes] = deque()
+        self._line_of = line_of
+        self._waiting: deque[bytes | EventDict] = deque()
         self._lock = threading.Lock()
 
-    def info(self, line: bytes) -> None:
-        """Write the line when the loop has dealt with what is at hand; at once where no loop runs."""
+    def info(self, line: bytes | EventDict) -> None:
+        """Write the line when the loop has dealt with what is at hand; at once where no loop runs.
+
+        An event is made into a line no sooner: many in a row cost half of what each costs between two requests.
+        """
         waiting = self._waiting
         waiting.append(line)
         if len(waiting) == 1:
@@ -67,7 +72,8 @@ class _Lines:
     def flush(self) -> None:
         """Write all that wait."""
         with self._lock:
-            lines = [self._waiting.popleft() for _ in range(len(self._waiting))]
+            waiting = [self._waiting.popleft() for _ in range(len(self._waiting))]
+            lines = [one if isinstance(one, bytes) else self._line_of(one) for one in waiting]
             if lines:
                 lines.append(b"")
                 self._file.write(b"\n".join(lines))
@@ -78,12 +84,10 @@ class _Logger(structlog.make_filtering_bound_logger(logging.INFO)):  # type: ign
     """structlog's logger, with a shorter way for nearly every line: nothing is bound to it or filled into it."""
 
     def info(self, event: str, **fields: Any) -> None:
-        """Log the event; half the price of the inherited way."""
-        line: Any = fields
+        """Log the event; a fraction of the price of the inherited way."""
         fields["event"] = event
-        for step in self._processors:
-            line = step(self._logger, "info", line)
-        self._logger.info(line)
+        fields["timestamp"] = time.time_ns()
+        self._logger.info(fields)
 
 
 class _Forward(logging.Handler):
@@ -104,7 +108,7 @@ def _finish(_: WrappedLogger, level: str, event: EventDict) -> EventDict:
     """The event with its level, its time and the traceback it may have."""
     if "exc_info" in event:
         event = structlog.processors.format_exc_info(_, level, event)
-    nanoseconds = time.time_ns()
+    nanoseconds = event.pop("timestamp", 0) or time.time_ns()
     event["level"] = level
     event["timestamp"] = f"{_second(nanoseconds // 1_000_000_000)}.{nanoseconds // 1000 % 1_000_000:06}Z"
     return event
@@ -127,7 +131,12 @@ def _mask_numbers(_: WrappedLogger, __: str, line: bytes) -> bytes:
 
 
 def _render(_: WrappedLogger, __: str, event: EventDict) -> bytes:
-    return _encode(event)
+    try:
+        return _encode(event)
+    except UnicodeEncodeError:  # octets that somebody sent are no text, and the line goes out with others
+        texts = {name: value for name, value in event.items() if isinstance(value, str)}
+        event.update((name, text.encode(errors="backslashreplace").decode()) for name, text in texts.items())
+        return _encode(event)
 
 
 def _to_bytes(_: WrappedLogger, __: str, line: str) -> bytes:
@@ -147,7 +156,14 @@ def configure(*, identities: Literal["masked", "plain"], form: Literal["json", "
         steps.append(_render)
     if identities == "masked":
         steps.append(_mask_numbers)
-    lines = _Lines(sys.stderr.buffer)
+
+    def line_of(event: EventDict) -> bytes:
+        line: Any = event
+        for step in steps:
+            line = step(None, "info", line)
+        return cast("bytes", line)
+
+    lines = _Lines(sys.stderr.buffer, line_of)
     atexit.register(lines.flush)
     structlog.configure(
         processors=steps,

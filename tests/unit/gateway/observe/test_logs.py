@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -35,15 +36,19 @@ except ValueError:
 
 # What is on standard error at moments of a loop that is busy, and of one that dies.
 LOOP_PROGRAM = """\
-import asyncio, os, sys
+import asyncio, os, sys, time
 from gateway.observe import logs
 logs.configure(identities="masked", form="json")
 log = logs.logger()
 async def main():
     log.info("first")
-    log.info("second")
+    began = time.time()
+    log.info("second", began=began, octets=os.fsdecode(b"no\\xfftext"))
+    noted = time.time()
+    while time.time() < noted + 0.001:
+        pass
     print(os.fstat(2).st_size)
-    log.warning("third")
+    log.warning("third", noted=noted)
     print(os.fstat(2).st_size)
     log.info("fourth")
     await asyncio.sleep(0)
@@ -105,7 +110,9 @@ def test_identities_are_masked_unless_the_operator_wants_them(form: Literal["jso
 
 
 def test_lines_are_written_in_order_and_none_is_lost(tmp_path: Path) -> None:
-    """Lines go out together when the loop has dealt with what is at hand; a warning, and the end, wait for nothing."""
+    """Lines go out together when the loop has dealt with what is at hand; a warning, and the end, wait for nothing.
+
+    Each has the time at which it was noted, and one that is no text keeps no other from being written."""
     file = tmp_path / "log"
     with file.open("wb") as stderr:
         command = [sys.executable, "-c", LOOP_PROGRAM]
@@ -114,6 +121,9 @@ def test_lines_are_written_in_order_and_none_is_lost(tmp_path: Path) -> None:
     lines = file.read_bytes().splitlines(keepends=True)
     events = ["first", "second", "third", "fourth", "fifth"]
     assert [json.loads(line)["event"] for line in lines] == events
+    second, third = map(json.loads, lines[1:3])
+    assert second["began"] - 1e-6 <= datetime.fromisoformat(second["timestamp"]).timestamp() <= third["noted"]
+    assert second["octets"] == r"no\udcfftext"
     ends = [0, sum(map(len, lines[:3])), sum(map(len, lines[:4]))]
     assert [int(size) for size in done.stdout.split()] == ends
 
