@@ -69,7 +69,8 @@ class Baseline:
 
 async def _serve(plan: Plan) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(plan.certificate, plan.key)
+    if any(site.tls for site in plan.sites):
+        context.load_cert_chain(plan.certificate, plan.key)
     ports = []
     for number, site in enumerate(plan.sites):
         app = web.Application()

@@ -13,6 +13,7 @@ from typing import Any
 
 from bench.codecs import Comparison
 from bench.scenarios import Replay, Round, Scenario
+from bench.stages import BARE
 
 START_MARKS_MIB = (120, 80, 65)
 STORE_MARKS = (1.0, 0.3, 0.15)
@@ -110,8 +111,8 @@ def table(figures: dict[str, Any]) -> str:
         )
     footprint = figures["footprint"]
     starts = footprint["start_seconds"]
-    bare_us = next(one["baseline_us"]["median"] for one in figures["scenarios"] if one["name"] == "omadm_wbxml")
-    stored_us = figures["stages"]["WBXML, up to date"]["store"]["median"]
+    stages_us = figures["stages"]["WBXML, up to date"]
+    stored_us, bare_us = stages_us["store"]["median"], stages_us[BARE]["median"]
     signed = next(one for one in figures["scenarios"] if one["name"] == "omadm_wbxml_ten_mac")
     stored, seen = figures["stores"], figures["detections"]
     sqlite, one, two = (each["with_a_core_each"] for each in figures["layouts"]["OMA DM XML, up to date"].values())

@@ -1,4 +1,7 @@
-"""Where the CPU of an OMA DM message goes: the front end in this process, without HTTP, its parts timed apart."""
+"""Where the CPU of an OMA DM message goes: the front end in this process, without HTTP, its parts timed apart.
+
+A bare HTTP server answers as many requests in between, for what a core is worth changes all the time.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +23,11 @@ from unittest import mock
 
 import uvloop
 from aiohttp import web
-from bench.client import Conversation
+from bench.baseline import Baseline
+from bench.client import Conversation, Fixed, Lane
 from bench.fleet import PLANS, VALUES, WBXML, XML, DmSession, Phone
+from bench.process import cpu_seconds
+from bench.scenarios import Replay
 from live_gateway import CONFIG
 from msgspec.structs import replace
 
@@ -47,7 +53,10 @@ from gateway.trace import Tracer
 
 PHONES = 64
 AT_ONCE = 32
+BARE_REQUESTS = 500
 STAGES = ("decode", "step", "encode", "store", "other")
+BARE = "bare POST"
+"""Beside the stages: what the other server takes for a request with the message of an up-to-date phone in WBXML."""
 _STEPS = ("respond", "record_outcomes", "describe_device", "settle")
 _COMMIT_THREAD = "sqlite-commit"
 
@@ -93,6 +102,27 @@ class _TimedStore(SqliteStore):
     async def load_contact(self, loc_uri: str, now: datetime) -> Contact | None:
         with self.stopwatch.running("store"):  # reads run where they are called and do not wait
             return await super().load_contact(loc_uri, now)
+
+
+class _Bare:
+    """The other server, which answers one exchange over and over."""
+
+    def __init__(self, baseline: Baseline, lane: Lane, request: bytes) -> None:
+        self._baseline = baseline
+        self._lane = lane
+        self._request = request
+        self.stop = baseline.stop
+
+    @classmethod
+    async def answering(cls, exchange: Replay) -> _Bare:
+        baseline = Baseline([exchange.site], Path())
+        return cls(baseline, await Lane.open(baseline.ports[0], AT_ONCE), exchange.request)
+
+    async def microseconds(self) -> float:
+        """Its CPU for a request, in the middle of ``BARE_REQUESTS``."""
+        before = cpu_seconds(self._baseline.pid)
+        await self._lane.run([Fixed(self._request)] * BARE_REQUESTS)
+        return (cpu_seconds(self._baseline.pid) - before) / BARE_REQUESTS * 1e6
 
 
 def measure(rounds: int) -> dict[str, list[dict[str, float]]]:
@@ -147,6 +177,8 @@ async def _measure(folder: Path, rounds: int) -> dict[str, list[dict[str, float]
             await _hold(front, stopwatch, [DmSession(phone, XML, None) for phone in phones])
             await _hold(front, stopwatch, [DmSession(phone, WBXML, None) for phone in binary + signing])
         results: dict[str, list[dict[str, float]]] = defaultdict(list)
+        bare = await _Bare.answering(await _exchange(front, DmSession(binary[0], WBXML, None)))
+        patches.callback(bare.stop)
         for number in range(rounds):
             for title, callers, speech, commands in (
                 ("XML, up to date", phones, XML, 0),
@@ -157,7 +189,7 @@ async def _measure(folder: Path, rounds: int) -> dict[str, list[dict[str, float]
                 if commands:
                     await _change(store, callers, str(4000 + number))
                 sessions = [DmSession(phone, speech, commands) for phone in callers]
-                results[title].append(await _hold(front, stopwatch, sessions))
+                results[title].append(await _hold(front, stopwatch, sessions) | {BARE: await bare.microseconds()})
     await store.close()
     return dict(results)
 
@@ -213,8 +245,7 @@ async def _hold(front: OmaDmFront, stopwatch: _Stopwatch, sessions: Sequence[Con
             with stopwatch.running("device"):
                 octets: bytes | None = session.first()
             while octets is not None:
-                head, _, body = octets.partition(b"\r\n\r\n")
-                response = cast("_Answer", await front.handle(_request(head, body)))
+                response = await _answered(front, octets)
                 messages += 1
                 with stopwatch.running("device"):
                     octets = session.answer(response.head, response.octets)
@@ -226,6 +257,19 @@ async def _hold(front: OmaDmFront, stopwatch: _Stopwatch, sessions: Sequence[Con
     taken["store"] += commits
     taken["other"] = total - sum(taken.values())
     return {stage: taken[stage] / messages * 1e6 for stage in STAGES}
+
+
+async def _exchange(front: OmaDmFront, session: DmSession) -> Replay:
+    """The first message of the session and its answer, as the other server gets them."""
+    octets = session.first()
+    response = await _answered(front, octets)
+    session.answer(response.head, response.octets)
+    return Replay.of((octets, response.head, response.octets), tls=False)
+
+
+async def _answered(front: OmaDmFront, octets: bytes) -> _Answer:
+    head, _, body = octets.partition(b"\r\n\r\n")
+    return cast("_Answer", await front.handle(_request(head, body)))
 
 
 def _request(head: bytes, body: bytes) -> web.BaseRequest:
