@@ -11,53 +11,42 @@ import os
 import sqlite3
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, Self, assert_never
+from typing import Any, Self
 
 import msgspec
 from msgspec.structs import replace
 
-from gateway.errors import ConfigError, Conflict, Unavailable
+from gateway.errors import ConfigError, Unavailable
 from gateway.fleet.device import Device
 from gateway.fleet.mirror import Mirror
 from gateway.fleet.operation import Operation
-from gateway.fleet.search import Search, terms_of_device, terms_of_subscriber
+from gateway.fleet.search import Search
 from gateway.fleet.subscriber import Subscriber
 from gateway.store.group_commit import GroupCommit
 from gateway.store.protocol import (
-    AHEAD,
     LAST,
-    Append,
-    ClaimEphemeral,
     Contact,
     DeleteDevice,
-    DeleteRecord,
     DeleteSubscriber,
     Event,
     Household,
     IdentityKind,
     Owned,
-    PutDevice,
-    PutEphemeral,
-    PutMirror,
-    PutOperation,
-    PutRecord,
-    PutSession,
-    PutSubscriber,
     Record,
     SessionRecord,
-    TakeEphemeral,
     TraceEntry,
     Write,
-    refuse_to_alter_audit,
 )
 from gateway.store.searching import narrow
 from gateway.store.sqlite_schema import connect, migrate
-from gateway.store.sqlite_search import Candidates, index_terms, to_json
+from gateway.store.sqlite_search import Candidates, to_json
+from gateway.store.sqlite_writes import carry_out, save_noted
+from gateway.store.times import to_datetime, to_integer
 from gateway.store.write_behind import Traced, WriteBehind
 
 _SCAN_HOUSEHOLDS = 100
@@ -98,42 +87,13 @@ _SELECT_CONTACT = """SELECT s.body, d.body, x.payload, x.expires_at, x.revision,
     LEFT JOIN operation o ON o.device = d.key AND o.final = 0
     WHERE d.loc_uri = ? ORDER BY o.seq"""
 
-_UPDATE_SUBSCRIBER = """UPDATE subscriber SET revision = revision + 1, body = :body, terms = :terms
-    WHERE id = :id AND revision = :revision"""
-_INSERT_DEVICE = """INSERT INTO device (subscriber, id, loc_uri, imei, imei_claim, revision, body, terms)
-    SELECT key, :id, :loc_uri, :imei, (SELECT ifnull(max(imei_claim), 0) + 1 FROM device WHERE imei = :imei), 1, :body,
-    :terms FROM subscriber WHERE id = :subscriber"""
-_UPDATE_DEVICE = """UPDATE device SET revision = revision + 1, body = :body
-    WHERE id = :id AND revision = :revision AND loc_uri IS :loc_uri AND imei IS :imei AND terms = :terms"""
-_UPDATE_DEVICE_IDENTITIES = """UPDATE device SET revision = revision + 1, body = :body, loc_uri = :loc_uri,
-    terms = :terms, imei = :imei, imei_claim = CASE WHEN imei IS :imei THEN imei_claim
-        ELSE (SELECT ifnull(max(imei_claim), 0) + 1 FROM device WHERE imei = :imei) END
-    WHERE id = :id AND revision = :revision"""
-_TERMS_OF_DEVICE = """SELECT s.id, d.key, d.terms FROM device d JOIN subscriber s ON s.key = d.subscriber
-    WHERE d.id = ?1"""
-_TERMS_OF_SUBSCRIBER = """SELECT id, 0, terms FROM subscriber WHERE id = ?1 UNION ALL
-    SELECT s.id, d.key, d.terms FROM subscriber s JOIN device d ON d.subscriber = s.key WHERE s.id = ?1"""
-_INSERT_MIRROR = "INSERT INTO mirror (device, revision, body) SELECT key, 1, :body FROM device WHERE id = :device"
-_UPDATE_MIRROR = """UPDATE mirror SET revision = revision + 1, body = :body
-    WHERE device = (SELECT key FROM device WHERE id = :device) AND revision = :revision"""
-_INSERT_SESSION = """INSERT INTO session (device, revision, expires_at, payload)
-    SELECT key, 1, :expires_at, :payload FROM device WHERE id = :device
-    ON CONFLICT (device) DO UPDATE SET revision = 1, expires_at = excluded.expires_at, payload = excluded.payload
-    WHERE session.expires_at <= :now"""
-_UPDATE_SESSION = """UPDATE session SET revision = revision + 1, expires_at = :expires_at, payload = :payload
-    WHERE device = (SELECT key FROM device WHERE id = :device) AND revision = :revision AND expires_at > :now"""
 _RECORD = "SELECT kind, id, revision, due_at, payload FROM record WHERE kind = ?"
-_UPDATE_RECORD = """UPDATE record SET revision = revision + 1, due_at = :due_at, payload = :payload
-    WHERE kind = :kind AND id = :id AND revision = :revision"""
 _FORGET_EVENTS = "DELETE FROM event WHERE seq IN (SELECT seq FROM event ORDER BY seq LIMIT ?) AND at < ?"
 _EXPIRE = (
     "DELETE FROM session WHERE device IN (SELECT device FROM session WHERE expires_at <= ? LIMIT ?)",
     "DELETE FROM ephemeral WHERE key IN (SELECT key FROM ephemeral WHERE expires_at <= ? LIMIT ?)",
 )
 _EXPIRE_TRACES = "DELETE FROM trace WHERE seq IN (SELECT seq FROM trace WHERE expires_at <= ? LIMIT ?)"
-_INSERT_TRACE = "INSERT INTO trace (owner, proven, expires_at, body) VALUES (?, ?, ?, ?)"
-_TRIM_TRACE = """DELETE FROM trace WHERE owner = :owner AND proven = :proven AND seq <= (
-    SELECT seq FROM trace WHERE owner = :owner AND proven = :proven ORDER BY seq DESC LIMIT 1 OFFSET :keep)"""
 _SELECT_TRACE = """SELECT seq, body FROM trace WHERE owner IN (SELECT value FROM json_each(?)) AND expires_at > ?
     ORDER BY seq DESC LIMIT ?"""
 
@@ -148,18 +108,6 @@ _decode_mirror = msgspec.msgpack.Decoder(Mirror).decode
 _decode_operation = msgspec.msgpack.Decoder(Operation).decode
 _decode_trace = msgspec.msgpack.Decoder(TraceEntry).decode
 _decode_detail = msgspec.msgpack.Decoder(dict[str, str]).decode
-_encode = msgspec.msgpack.Encoder().encode
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-
-
-def _to_integer(at: datetime) -> int:
-    return (at - _EPOCH) // _MICROSECOND
-
-
-def _to_datetime(microseconds: int) -> datetime:
-    return _EPOCH + microseconds * _MICROSECOND
 
 
 class SqliteStore:
@@ -204,7 +152,7 @@ class SqliteStore:
         return _household(rows) if rows else None
 
     async def load_contact(self, loc_uri: str, now: datetime) -> Contact | None:
-        rows = self._read(_SELECT_CONTACT, _to_integer(now), loc_uri)
+        rows = self._read(_SELECT_CONTACT, to_integer(now), loc_uri)
         if not rows:
             return None
         subscriber, body, payload, expires_at, revision, _ = rows[0]
@@ -212,7 +160,7 @@ class SqliteStore:
         session = None
         if payload is not None:
             session = SessionRecord(
-                device_id=device.id, payload=payload, expires_at=_to_datetime(expires_at), revision=revision
+                device_id=device.id, payload=payload, expires_at=to_datetime(expires_at), revision=revision
             )
         operations = tuple(_decode_operation(row[5]) for row in rows if row[5] is not None)
         return Contact(_decode_subscriber(subscriber), device, session, operations)
@@ -235,7 +183,7 @@ class SqliteStore:
         return [_decode_operation(body) for (body,) in rows]
 
     async def load_ephemeral(self, key: str, now: datetime) -> bytes | None:
-        rows = self._read("SELECT value FROM ephemeral WHERE key = ? AND expires_at > ?", key, _to_integer(now))
+        rows = self._read("SELECT value FROM ephemeral WHERE key = ? AND expires_at > ?", key, to_integer(now))
         return rows[0][0] if rows else None
 
     async def load_record(self, kind: str, record_id: str) -> Record | None:
@@ -256,7 +204,7 @@ class SqliteStore:
         return [_record(row) for row in self._read(query, kind, max(after, prefix), prefix, prefix, limit)]
 
     async def load_due(self, kind: str, now: datetime, limit: int) -> Sequence[Record]:
-        rows = self._read(f"{_RECORD} AND due_at <= ? ORDER BY due_at LIMIT ?", kind, _to_integer(now), limit)
+        rows = self._read(f"{_RECORD} AND due_at <= ? ORDER BY due_at LIMIT ?", kind, to_integer(now), limit)
         return [_record(row) for row in rows]
 
     async def count_waiting(self, kind: str) -> int:
@@ -271,7 +219,7 @@ class SqliteStore:
         )
         seen = {}
         for device_id, stored in rows:
-            if at := self._behind.last_seen(device_id, None if stored is None else _to_datetime(stored)):
+            if at := self._behind.last_seen(device_id, None if stored is None else to_datetime(stored)):
                 seen[device_id] = at
         return seen
 
@@ -288,7 +236,7 @@ class SqliteStore:
     async def search(self, search: Search, after: str = "", *, marks: bool = False) -> AsyncIterator[Household]:
         if search.asks_when_seen:
             await self._behind.settle()
-        for ids in Candidates(self._read, search, _to_integer).after(after):
+        for ids in Candidates(self._read, search).after(after):
             for start in range(0, len(ids), _SCAN_HOUSEHOLDS):
                 rows = self._read(_SELECT_SOME, to_json(ids[start : start + _SCAN_HOUSEHOLDS]))
                 for household in await narrow(self, search, list(_households(rows)), marks=marks):
@@ -315,7 +263,7 @@ class SqliteStore:
         return [
             Event(
                 seq=seq,
-                at=_to_datetime(at),
+                at=to_datetime(at),
                 kind=kind,
                 subscriber_id=subscriber,
                 device_id=device,
@@ -330,7 +278,7 @@ class SqliteStore:
             # It goes in with it, or a later batch could overtake this one.
             await self._behind.save(writes)
         else:
-            await self._writer.run(partial(_carry_out, writes))
+            await self._writer.run(partial(carry_out, writes))
 
     def touch(self, device_id: str, at: datetime) -> None:
         self._behind.touch(device_id, at)
@@ -340,7 +288,7 @@ class SqliteStore:
 
     async def load_trace(self, owners: Sequence[str], limit: int, now: datetime) -> Sequence[TraceEntry]:
         await self._behind.settle()
-        rows = self._read(_SELECT_TRACE, msgspec.json.encode(owners).decode(), _to_integer(now), limit)
+        rows = self._read(_SELECT_TRACE, msgspec.json.encode(owners).decode(), to_integer(now), limit)
         return [replace(_decode_trace(body), seq=seq) for seq, body in reversed(rows)]
 
     async def last_event(self) -> int:
@@ -376,7 +324,7 @@ class SqliteStore:
     async def _save_noted(
         self, touched: Mapping[str, datetime], traced: Sequence[Traced], writes: Sequence[Write]
     ) -> None:
-        await self._writer.run(partial(_save_noted, touched, traced, writes))
+        await self._writer.run(partial(save_noted, touched, traced, writes))
 
     def _read(self, query: str, *parameters: str | int) -> list[tuple[Any, ...]]:
         try:
@@ -401,228 +349,17 @@ class SqliteStore:
             self._reader.execute("COMMIT")
 
 
-def _save_noted(
-    touched: Mapping[str, datetime], traced: Sequence[Traced], writes: Sequence[Write], cursor: sqlite3.Cursor
-) -> None:
-    _save_last_seen(cursor, touched)
-    if traced:
-        _save_traces(cursor, traced)
-    _carry_out(writes, cursor)
-
-
-def _carry_out(writes: Sequence[Write], cursor: sqlite3.Cursor) -> None:
-    for write in writes:
-        match write:
-            case PutSession(session, now):
-                _put_session(cursor, session, now)
-            case PutDevice(device):
-                _put_device(cursor, device)
-            case PutMirror(mirror):
-                _put_mirror(cursor, mirror)
-            case PutOperation(device_id, operation):
-                _put_operation(cursor, device_id, operation)
-            case Append(event):
-                _append(cursor, event)
-            case PutEphemeral(key, value, expires_at):
-                cursor.execute(
-                    "INSERT OR REPLACE INTO ephemeral (key, expires_at, value) VALUES (?, ?, ?)",
-                    (key, _to_integer(expires_at), value),
-                )
-            case ClaimEphemeral(key, value, expires_at, now):
-                cursor.execute(
-                    """INSERT INTO ephemeral (key, expires_at, value) VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE
-                    SET expires_at = excluded.expires_at, value = excluded.value WHERE ephemeral.expires_at <= ?""",
-                    (key, _to_integer(expires_at), value, _to_integer(now)),
-                )
-                _expect_one(cursor, "the place is taken")
-            case TakeEphemeral(key, now):
-                cursor.execute("DELETE FROM ephemeral WHERE key = ? AND expires_at > ?", (key, _to_integer(now)))
-                _expect_one(cursor, "the value was taken before, or its time is over")
-            case PutRecord(record) | DeleteRecord(record, _):
-                refuse_to_alter_audit(write)
-                (_put_record if isinstance(write, PutRecord) else _delete_record)(cursor, record)
-            case PutSubscriber(subscriber):
-                _put_subscriber(cursor, subscriber)
-            case DeleteSubscriber(subscriber_id):
-                _forget_terms(cursor, _TERMS_OF_SUBSCRIBER, subscriber_id)
-                cursor.execute("DELETE FROM subscriber WHERE id = ?", (subscriber_id,))
-                # The ids of the subscriber's devices, as plain text: "." is followed by "/".
-                cursor.execute(
-                    "DELETE FROM trace WHERE owner = ?1 OR (owner > ?1 || '.' AND owner < ?1 || '/')", (subscriber_id,)
-                )
-            case DeleteDevice(device_id):
-                _forget_terms(cursor, _TERMS_OF_DEVICE, device_id)
-                cursor.execute("DELETE FROM device WHERE id = ?", (device_id,))
-                cursor.execute("DELETE FROM trace WHERE owner = ?", (device_id,))
-            case _:
-                assert_never(write)
-
-
-def _put_subscriber(cursor: sqlite3.Cursor, subscriber: Subscriber) -> None:
-    terms = to_json(terms_of_subscriber(subscriber))
-    row = {"id": subscriber.id, "revision": subscriber.revision, "body": _next_body(subscriber), "terms": terms}
-    before = "[]"
-    if subscriber.revision == 0:
-        cursor.execute("INSERT INTO subscriber (id, revision, body, terms) VALUES (:id, 1, :body, :terms)", row)
-    else:
-        before = _terms(cursor, "SELECT terms FROM subscriber WHERE id = ?", subscriber.id)
-        cursor.execute(_UPDATE_SUBSCRIBER, row)
-        _expect_one(cursor, f"subscriber {subscriber.id} was changed or removed since it was loaded")
-        cursor.execute(
-            "DELETE FROM identity WHERE subscriber = (SELECT key FROM subscriber WHERE id = ?)", (subscriber.id,)
-        )
-    index_terms(cursor, subscriber.id, 0, before, terms)
-    identities = {("imsi", imsi) for imsi in subscriber.imsis} | {("msisdn", subscriber.msisdn)}
-    cursor.executemany(
-        "INSERT INTO identity (kind, value, subscriber) SELECT ?, ?, key FROM subscriber WHERE id = ?",
-        [(kind, value, subscriber.id) for kind, value in identities if value],
-    )
-
-
-def _put_device(cursor: sqlite3.Cursor, device: Device) -> None:
-    terms = to_json(terms_of_device(device))
-    row = {
-        "id": device.id,
-        "subscriber": device.subscriber_id,
-        "loc_uri": (device.omadm.loc_uri or None) if device.omadm else None,
-        "imei": device.imei or None,
-        "revision": device.revision,
-        "body": _next_body(device),
-        "terms": terms,
-    }
-    if device.revision == 0:
-        cursor.execute(_INSERT_DEVICE, row)
-        _expect_one(cursor, f"device {device.id} has no subscriber")
-        key = cursor.lastrowid
-        assert key is not None
-        cursor.execute("INSERT INTO last_seen (device, at, subscriber) VALUES (?, 0, ?)", (key, device.subscriber_id))
-        index_terms(cursor, device.subscriber_id, key, "[]", terms)
-        return
-    # Most updates leave identities and terms alone, and then no index needs to be touched.
-    cursor.execute(_UPDATE_DEVICE, row)
-    if cursor.rowcount != 1:
-        before = _terms(cursor, "SELECT terms FROM device WHERE id = ?", device.id)
-        cursor.execute(_UPDATE_DEVICE_IDENTITIES, row)
-        _expect_one(cursor, f"device {device.id} was changed or removed since it was loaded")
-        (key,) = cursor.execute("SELECT key FROM device WHERE id = ?", (device.id,)).fetchone()
-        index_terms(cursor, device.subscriber_id, key, before, terms)
-
-
-def _terms(cursor: sqlite3.Cursor, query: str, record_id: str) -> str:
-    """The terms of a record as they are kept; none for one that is not there."""
-    row: tuple[str] | None = cursor.execute(query, (record_id,)).fetchone()
-    return row[0] if row else "[]"
-
-
-def _forget_terms(cursor: sqlite3.Cursor, query: str, record_id: str) -> None:
-    """Take the rows that the query gives (subscriber id, device, terms) out of the index."""
-    for subscriber_id, device, terms in cursor.execute(query, (record_id,)).fetchall():
-        index_terms(cursor, subscriber_id, device, terms, "[]")
-
-
-def _put_mirror(cursor: sqlite3.Cursor, mirror: Mirror) -> None:
-    row = {"device": mirror.device_id, "revision": mirror.revision, "body": _next_body(mirror)}
-    cursor.execute(_INSERT_MIRROR if mirror.revision == 0 else _UPDATE_MIRROR, row)
-    _expect_one(cursor, f"the mirror of device {mirror.device_id} was changed or removed since it was loaded")
-
-
-def _put_session(cursor: sqlite3.Cursor, session: SessionRecord, now: datetime) -> None:
-    row = {
-        "device": session.device_id,
-        "revision": session.revision,
-        "expires_at": _to_integer(session.expires_at),
-        "payload": session.payload,
-        "now": _to_integer(now),
-    }
-    cursor.execute(_INSERT_SESSION if session.revision == 0 else _UPDATE_SESSION, row)
-    _expect_one(cursor, f"the session of device {session.device_id} was changed or removed since it was loaded")
-
-
-def _put_operation(cursor: sqlite3.Cursor, device_id: str, operation: Operation) -> None:
-    cursor.execute(
-        """INSERT INTO operation (device, id, final, body) SELECT key, ?, ?, ? FROM device WHERE id = ?
-        ON CONFLICT (device, id) DO UPDATE SET final = excluded.final, body = excluded.body""",
-        (operation.id, operation.status is not None, _encode(operation), device_id),
-    )
-    _expect_one(cursor, f"there is no device {device_id}")
-
-
-def _put_record(cursor: sqlite3.Cursor, record: Record) -> None:
-    row = {
-        "kind": record.kind,
-        "id": record.id,
-        "revision": record.revision,
-        "due_at": None if record.due_at is None else _to_integer(record.due_at),
-        "payload": record.payload,
-    }
-    if record.revision == 0:
-        cursor.execute(
-            "INSERT INTO record (kind, id, revision, due_at, payload) VALUES (:kind, :id, 1, :due_at, :payload)", row
-        )
-    else:
-        cursor.execute(_UPDATE_RECORD, row)
-        _expect_one(cursor, f"{record.kind} {record.id} was changed or removed since it was loaded")
-
-
-def _delete_record(cursor: sqlite3.Cursor, record: Record) -> None:
-    cursor.execute(
-        "DELETE FROM record WHERE kind = ? AND id = ? AND revision = ?", (record.kind, record.id, record.revision)
-    )
-    _expect_one(cursor, f"{record.kind} {record.id} was changed or removed since it was loaded")
-
-
-def _append(cursor: sqlite3.Cursor, event: Event) -> None:
-    seq = event.seq or None
-    if seq is not None:
-        newest = cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = 'event'").fetchone()
-        if newest is not None and seq <= newest[0]:
-            seq = None
-    cursor.execute(
-        "INSERT INTO event (seq, at, kind, subscriber_id, device_id, detail) VALUES (?, ?, ?, ?, ?, ?)",
-        (seq, _to_integer(event.at), event.kind, event.subscriber_id, event.device_id, _encode(event.detail)),
-    )
-
-
-def _save_last_seen(cursor: sqlite3.Cursor, touched: Mapping[str, datetime]) -> None:
-    cursor.executemany(
-        """UPDATE last_seen SET at = iif(at > ?1 + ?3, ?1, max(at, ?1))
-        WHERE device = (SELECT key FROM device WHERE id = ?2)""",
-        [(_to_integer(at), device_id, AHEAD // _MICROSECOND) for device_id, at in touched.items()],
-    )
-
-
-def _save_traces(cursor: sqlite3.Cursor, traced: Sequence[Traced]) -> None:
-    cursor.executemany(
-        _INSERT_TRACE,
-        [(entry.owner, entry.proven, _to_integer(expires_at), _encode(entry)) for entry, expires_at, _ in traced],
-    )
-    bounds = {(entry.owner, entry.proven): keep for entry, _, keep in traced}
-    cursor.executemany(
-        _TRIM_TRACE, [{"owner": owner, "proven": proven, "keep": keep} for (owner, proven), keep in bounds.items()]
-    )
-
-
 def _expire(statement: str, now: datetime, cursor: sqlite3.Cursor) -> int:
-    return cursor.execute(statement, (_to_integer(now), _EXPIRE_ROWS)).rowcount
+    return cursor.execute(statement, (to_integer(now), _EXPIRE_ROWS)).rowcount
 
 
 def _forget_events(before: datetime, cursor: sqlite3.Cursor) -> int:
-    return cursor.execute(_FORGET_EVENTS, (_EXPIRE_ROWS, _to_integer(before))).rowcount
-
-
-def _expect_one(cursor: sqlite3.Cursor, otherwise: str) -> None:
-    if cursor.rowcount != 1:
-        raise Conflict(otherwise)
-
-
-def _next_body(record: Subscriber | Device | Mirror) -> bytes:
-    """The record as it is stored: with the revision that this write gives it."""
-    return _encode(replace(record, revision=record.revision + 1))
+    return cursor.execute(_FORGET_EVENTS, (_EXPIRE_ROWS, to_integer(before))).rowcount
 
 
 def _record(row: tuple[str, str, int, int | None, bytes]) -> Record:
     kind, record_id, revision, due_at, payload = row
-    due = None if due_at is None else _to_datetime(due_at)
+    due = None if due_at is None else to_datetime(due_at)
     return Record(kind=kind, id=record_id, payload=payload, due_at=due, revision=revision)
 
 

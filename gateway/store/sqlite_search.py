@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from gateway.fleet.search import Search
+from gateway.store.times import to_integer
 
 Read = Callable[..., list[tuple[Any, ...]]]
 """Runs a query with its parameters."""
@@ -70,7 +70,7 @@ def index_terms(cursor: sqlite3.Cursor, subscriber_id: str, device: int, before:
 class Candidates:
     """Ids of households that may have a device of the search, by ascending id."""
 
-    def __init__(self, read: Read, search: Search, to_integer: Callable[[datetime], int]) -> None:
+    def __init__(self, read: Read, search: Search) -> None:
         self._read = read
         self._facets = [self._keys(terms) for terms in search.terms()]
         self._times: tuple[int, int] | None = None

@@ -32,11 +32,12 @@ from gateway.store.protocol import (
     Write,
 )
 from gateway.store.redis import transaction
-from gateway.store.redis.layout import HEAD_BYTES, SCHEMA_VERSION, STAMP_BYTES, Keys, to_integer
+from gateway.store.redis.layout import HEAD_BYTES, SCHEMA_VERSION, STAMP_BYTES, Keys
 from gateway.store.redis.link import Access
 from gateway.store.redis.location import Location
 from gateway.store.redis.servers import ClusterServers, Errand
 from gateway.store.redis.store import RedisStore
+from gateway.store.times import to_integer
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 PHONE = OmaDmState(loc_uri="IMEI:35", client=Credential(name="n", secret=b"s"))

@@ -158,7 +158,7 @@ async def test_a_network_leads_to_those_with_a_sim_of_it_and_to_nobody_else(tmp_
     def candidates(text: str) -> list[str]:
         with sqlite3.connect(path) as looking:
             read = lambda query, *parameters: looking.execute(query, parameters).fetchall()  # noqa: E731
-            stretches = Candidates(read, asked(text), lambda at: int(at.timestamp())).after("")
+            stretches = Candidates(read, asked(text)).after("")
             return [one for ids in stretches for one in ids]
 
     for _ in range(2):

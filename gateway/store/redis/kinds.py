@@ -22,8 +22,8 @@ from gateway.fleet.device import Device, Rcc14State
 from gateway.fleet.profile import ATTRIBUTES, look_at
 from gateway.fleet.search import NETWORK_DIGITS, SEARCHED, Search, beginnings, terms_of_subscriber
 from gateway.fleet.subscriber import Subscriber
-from gateway.store.redis.layout import to_integer
 from gateway.store.redis.packing import Home, Place, encode
+from gateway.store.times import to_integer
 
 SEEN = b"t"
 """The kind of all devices: their ids, with the microseconds at which they were last seen (0: never)."""

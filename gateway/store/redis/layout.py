@@ -13,7 +13,6 @@ import re
 import struct
 import zlib
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -69,18 +68,6 @@ _decode_claims = msgspec.msgpack.Decoder(tuple[str, ...]).decode
 decode_final = msgspec.msgpack.Decoder(tuple[int, Operation]).decode
 
 _HEAD = struct.Struct(">Iq")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-
-
-def to_integer(at: datetime) -> int:
-    """Microseconds since 1970."""
-    return (at - _EPOCH) // _MICROSECOND
-
-
-def to_datetime(microseconds: int) -> datetime:
-    """The reverse of ``to_integer``."""
-    return _EPOCH + microseconds * _MICROSECOND
 
 
 class Keys:

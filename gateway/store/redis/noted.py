@@ -14,15 +14,11 @@ from msgspec.structs import replace
 from gateway.store.protocol import AHEAD, TraceEntry, Write
 from gateway.store.redis import scripts
 from gateway.store.redis.kinds import SEEN
-from gateway.store.redis.layout import (
-    STAMP_BYTES,
-    Keys,
-    to_datetime,
-    to_integer,
-)
+from gateway.store.redis.layout import STAMP_BYTES, Keys
 from gateway.store.redis.packing import encode
 from gateway.store.redis.plan import GRACE_MILLISECONDS
 from gateway.store.redis.servers import Errand, Servers
+from gateway.store.times import to_datetime, to_integer
 from gateway.store.write_behind import Traced, WriteBehind
 
 _TRACED_OWNERS = 1000

@@ -47,9 +47,9 @@ from gateway.store.redis.layout import (
     identities_of,
     identities_of_device,
     identities_of_subscriber,
-    to_integer,
 )
 from gateway.store.redis.packing import Home, Place, encode, pack_mirror
+from gateway.store.times import to_integer
 
 Cell = tuple[bytes, Any]
 """What a cell is compared with, and its value."""

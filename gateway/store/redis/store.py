@@ -59,8 +59,6 @@ from gateway.store.redis.layout import (
     parse_cell,
     reading,
     split_headed,
-    to_datetime,
-    to_integer,
 )
 from gateway.store.redis.log import Log
 from gateway.store.redis.noted import Noted
@@ -71,6 +69,7 @@ from gateway.store.redis.servers import Errand, Servers, jitter
 from gateway.store.redis.transaction import Transactions
 from gateway.store.redis.turns import Turns
 from gateway.store.searching import narrow
+from gateway.store.times import to_datetime, to_integer
 
 _ATTEMPTS = 40
 _PAUSE_SECONDS = 0.005
