@@ -99,6 +99,7 @@ from gateway.inventory import Inventory
 from gateway.jobs import Jobs
 from gateway.learnt import REFRESH_SECONDS as LEARNT_SECONDS
 from gateway.learnt import LearntModels
+from gateway.new_accounts import NewAccounts
 from gateway.node_sets import NodeSets
 from gateway.nodes import Nodes, this_process
 from gateway.observe import metrics
@@ -208,7 +209,8 @@ async def running(
         proxies = tuple(dict.fromkeys(one for listener in settings.listeners for one in listener.trusted_proxies))
         tracer = Tracer(store, settings.trace, proxies)
         awaiting = Awaiting(store, tracer, now)
-        inventory = Inventory(store, configuration.catalogue, sealer, now, service.breaches, service.model)
+        inventory = Inventory(store, configuration.catalogue, sealer, now, service.breaches)
+        new_accounts = NewAccounts(store, inventory, sealer, now, service.model)
         terms = Terms(
             settings.rcc14.validity_seconds,
             settings.rcc14.validity_jitter_percent,
@@ -306,6 +308,7 @@ async def running(
             ),
             Server(settings.omadm.server_id, settings.omadm.server_name, settings.omadm_address()),
             accounts=accounts,
+            new_accounts=new_accounts,
         )
         reachings = Reachings(store, service, pushes, settings.reach, background, now)
         learnt = LearntModels(store, settings.omadm.model_refusals)
@@ -392,7 +395,7 @@ async def running(
             ).routes(),
             PeopleRoutes(store, now).routes(),
             SubscriberRoutes(store, service, inventory, Subscriptions(store, inventory, now), documents).routes(),
-            DeviceRoutes(store, service, inventory, ims, now, learnt.lacking, laid_open).routes(),
+            DeviceRoutes(store, service, inventory, new_accounts, ims, now, learnt.lacking, laid_open).routes(),
             OperationRoutes(store, inventory, now).routes(),
             NodeSetRoutes(NodeSets(store), inventory).routes(),
             JobRoutes(jobs, inventory, now).routes(),
@@ -427,7 +430,7 @@ async def running(
             BackupRoutes(settings.admin.backups, (sys.executable, "-m", "gateway", "backup"), now).routes(),
             simulator.routes(),
             ShadowRoutes(findings).routes(),
-            ImportRoutes(Bulk(store, inventory, now)).routes(),
+            ImportRoutes(Bulk(store, inventory, new_accounts, now)).routes(),
             ExportRoutes(store, sealer).routes(),
             callers=callers,
             parts=Parts(inventory, store, sealer, now, settings.admin.reason == "required", settings.data),

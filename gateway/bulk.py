@@ -15,6 +15,7 @@ from gateway.errors import ConfigError, Conflict, NotFound
 from gateway.fleet import old_token
 from gateway.fleet.tenancy import MARK, is_of_another
 from gateway.inventory import Inventory
+from gateway.new_accounts import NewAccounts
 from gateway.store.protocol import IdentityKind, PutEphemeral, Store
 
 AT_ONCE = 200
@@ -39,9 +40,12 @@ class Taken(NamedTuple):
 class Bulk:
     """Takes rows over. With a ``tenant``, only subscribers of theirs."""
 
-    def __init__(self, store: Store, inventory: Inventory, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, store: Store, inventory: Inventory, new_accounts: NewAccounts, clock: Callable[[], datetime]
+    ) -> None:
         self._store = store
         self._inventory = inventory
+        self._new_accounts = new_accounts
         self._clock = clock
 
     async def subscribers(self, rows: Sequence[dict[str, Any]], tenant: str = "", *, dry: bool = False) -> list[Taken]:
@@ -67,7 +71,7 @@ class Bulk:
         return await _each(rows, take)
 
     async def devices(self, rows: Sequence[dict[str, Any]], tenant: str = "") -> list[Taken]:
-        """Devices with the accounts they have, with ``subscriber`` and arguments of ``Inventory.add_omadm_device``."""
+        """Devices with the accounts they have, with ``subscriber`` and arguments of ``NewAccounts.add_device``."""
 
         async def take(some: Sequence[dict[str, Any]]) -> list[Taken]:
             return [await _told(self._device, row, tenant) for row in some]
@@ -126,7 +130,7 @@ class Bulk:
         for device in household.devices:
             if device.omadm is not None and device.omadm.loc_uri == row["loc_uri"]:
                 return Taken("present", device.id)
-        issued = await self._inventory.add_omadm_device(household.subscriber.id, **fields)
+        issued = await self._new_accounts.add_device(household.subscriber.id, **fields)
         return Taken("created", issued.device.id)
 
     async def _holders(self, row: dict[str, Any], tenant: str) -> dict[str, str]:

@@ -13,6 +13,7 @@ from gateway.admin import auth
 from gateway.errors import ConfigError, Conflict
 from gateway.files import load_catalogue
 from gateway.inventory import SIM_KEY_BYTES, Inventory, SimKeys
+from gateway.new_accounts import NewAccounts
 from gateway.sealing import Sealer, write_secret
 from gateway.serving.demo_tls import ensure_demo_certificates
 from gateway.settings import Settings
@@ -139,12 +140,13 @@ async def _seed(settings: Settings) -> str:
     store, _ = await open_store(settings.store, settings.data)
     try:
         sealer = Sealer.load(settings.seal_key)
-        inventory = Inventory(SealedStore(store, sealer), load_catalogue(settings), sealer, app.now)
+        sealed = SealedStore(store, sealer)
+        inventory = Inventory(sealed, load_catalogue(settings), sealer, app.now)
         for subscriber in _DEMO_SUBSCRIBERS:
             # Those that an interrupted run made are there already.
             with contextlib.suppress(Conflict):
                 await inventory.create_subscriber(**subscriber)  # type: ignore[arg-type]
-        account = await inventory.add_omadm_device(
+        account = await NewAccounts(sealed, inventory, sealer, app.now).add_device(
             "alice",
             loc_uri="IMEI:001015000000015",
             imei="001015000000015",

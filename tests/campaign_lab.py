@@ -111,6 +111,7 @@ class Lab(WallClock):
             *cast("tuple[Any, Any, Any]", (None, None, None)),
             Server("m", "M", ""),
             accounts=cast("Any", None),
+            new_accounts=cast("Any", None),
         )
         reachings = Reachings(store, service, pushes, Reach(), background, self.clock)
         self.reachings.append(reachings)

@@ -24,6 +24,7 @@ from gateway.fleet.subscriber import Subscriber
 from gateway.inventory import Inventory
 from gateway.learnt import LearntModels
 from gateway.mo.catalogue import Catalogue
+from gateway.new_accounts import NewAccounts
 from gateway.sealing import Sealer
 from gateway.service import Service
 from gateway.settings import Detection, OmaDm, Trace
@@ -111,7 +112,9 @@ async def open_lab(path: Path, account: dict[str, Any] | None = None, **settings
     lab = Lab(store, inventory, http)
     lab.tracer = tracer
     await store.commit(PutSubscriber(Subscriber(id="ann", imsis=("001010000000001",))))
-    issued = await inventory.add_omadm_device("ann", loc_uri=PHONE, **(account or {}))
+    issued = await NewAccounts(store, inventory, sealer, lambda: lab.now).add_device(
+        "ann", loc_uri=PHONE, **(account or {})
+    )
     assert issued.device.omadm is not None
     asked = replace(issued.device.omadm, large_objects=True, uri_limits=NO_LIMITS)
     await store.commit(PutDevice(replace(await lab.device(), omadm=asked)))

@@ -24,6 +24,7 @@ TIERS = (
         "gateway.settings",
         "gateway.service",
         "gateway.inventory",
+        "gateway.new_accounts",
         "gateway.subscriptions",
     ),
     (

@@ -35,6 +35,7 @@ from gateway.fleet.subscriber import ServiceState, Subscriber
 from gateway.ims_credentials import ImsCredentials
 from gateway.inventory import Inventory
 from gateway.jobs import standings as job_standings
+from gateway.new_accounts import NewAccounts
 from gateway.observe import metrics
 from gateway.service import Service
 from gateway.status import StatusCode
@@ -58,6 +59,7 @@ class DeviceRoutes:
         store: Store,
         service: Service,
         inventory: Inventory,
+        new_accounts: NewAccounts,
         ims: ImsCredentials,
         clock: Callable[[], datetime],
         lacking: Callable[[Device], Sequence[str]],
@@ -68,6 +70,7 @@ class DeviceRoutes:
         self._store = store
         self._service = service
         self._inventory = inventory
+        self._new_accounts = new_accounts
         self._ims = ims
         self._clock = clock
 
@@ -102,7 +105,7 @@ class DeviceRoutes:
     async def create_device(self, call: Call) -> NewAccount:
         """Add a device with a new OMA DM account."""
         body: NewDevice = call.body
-        issued = await self._inventory.add_omadm_device(call.path["ref"], **body.model_dump())
+        issued = await self._new_accounts.add_device(call.path["ref"], **body.model_dump())
         return NewAccount(
             device_id=issued.device.id,
             client_name=issued.client.name,

@@ -13,7 +13,8 @@ from gateway.fleet.account import Account
 from gateway.fleet.device import AuthType, Device
 from gateway.fleet.push import PreparedPush, Push
 from gateway.fleet.subscriber import Subscriber
-from gateway.inventory import Inventory, Issued
+from gateway.inventory import Inventory
+from gateway.new_accounts import Issued, NewAccounts
 from gateway.outreach.deliveries import Reach
 
 
@@ -90,9 +91,11 @@ class Pushes:
         server: Server,
         *,
         accounts: Accounts,
+        new_accounts: NewAccounts,
     ) -> None:
         self._inventory = inventory
         self._accounts = accounts
+        self._new_accounts = new_accounts
         self._reach = reach
         self._dm = dm
         self._cp = cp
@@ -135,7 +138,7 @@ class Pushes:
         """
         if not pin and security != "netwpin":
             pin = f"{secrets.randbelow(10**6):06}"
-        issued = await self._inventory.renew_account(reference, imei=imei, auth=auth, server_id=self._server.id)
+        issued = await self._new_accounts.renew(reference, imei=imei, auth=auth, server_id=self._server.id)
         renderer: BootstrapRenderer = self._cp if profile == "cp" else self._dm
         prepared = renderer.bootstrap(
             issued.subscriber, issued.device, self._account(issued), security, pin, _reference()
@@ -146,11 +149,11 @@ class Pushes:
                 issued.subscriber.id,
                 prepared,
                 "cp" if profile == "cp" else "dm_bootstrap",
-                self._inventory.account_writes(issued),
+                self._new_accounts.writes(issued),
                 device_id=issued.device.id,
             )
         elif keep:
-            await self._inventory.keep_account(issued)
+            await self._new_accounts.keep(issued)
         return Ordered(prepared, push, issued.device.id)
 
     async def bootstrap_again(self, device_id: str, now: datetime) -> Ordered:
@@ -164,7 +167,7 @@ class Pushes:
         auth = given.omadm.auth if given.omadm else "md5"
         issued = Issued(subscriber, given, auth, client, server)
         prepared = self._cp.bootstrap(subscriber, given, self._account(issued), "netwpin", "", _reference())
-        writes = self._inventory.account_writes(issued) if given is not device else []
+        writes = self._new_accounts.writes(issued) if given is not device else []
         push = await self._sender().order(subscriber.id, prepared, "cp", writes, device_id=device.id)
         return Ordered(prepared, push, device.id)
 

@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from gateway.accounts import CREDENTIAL_PURPOSE
 from gateway.errors import ConfigError, Conflict, NotFound
 from gateway.fleet.consistency import load_rules
-from gateway.fleet.device import Device, Rcc14State, account_digest
+from gateway.fleet.device import Device, Rcc14State
 from gateway.fleet.profile import load_profiles
 from gateway.fleet.subscriber import ServiceState
 from gateway.inventory import Inventory, ValueEdits
@@ -49,20 +48,20 @@ async def inventory(store: SqliteStore, sealer: Sealer) -> Inventory:
 @pytest.mark.parametrize(
     "reference", ["ann", "001010000000001", "+15550100001", "15550100001", "ann.1", "35000000000001"]
 )
-async def test_a_subscriber_is_found_by_any_name(inventory: Inventory, reference: str) -> None:
+async def test_a_subscriber_is_found_by_any_name(inventory: Inventory, store: SqliteStore, reference: str) -> None:
     """Id, IMSI, MSISDN with or without +, device id and IMEI all lead to the subscriber."""
-    await inventory.add_omadm_device("ann", loc_uri="IMEI:35000000000001", imei="35000000000001")
+    await store.commit(PutDevice(Device(id="ann.1", imei="35000000000001")))
     assert (await inventory.find(reference)).subscriber.id == "ann"
 
 
-async def test_what_nobody_has_is_not_found(inventory: Inventory) -> None:
+async def test_what_nobody_has_is_not_found(inventory: Inventory, store: SqliteStore) -> None:
     """The message says what was looked for; a subscriber with several devices does not name one."""
     with pytest.raises(NotFound, match="bob"):
         await inventory.find("bob")
     with pytest.raises(NotFound, match="none"):
         await inventory.find_device("ann")
     for number in "12":
-        await inventory.add_omadm_device("ann", loc_uri=f"phone-{number}")
+        await store.commit(PutDevice(Device(id=f"ann.{number}")))
     with pytest.raises(NotFound, match=r"ann\.1, ann\.2"):
         await inventory.find_device("ann")
 
@@ -88,18 +87,18 @@ async def test_a_change_of_values_counts_once(inventory: Inventory) -> None:
     assert taken_back.content_revision == once.content_revision + 1
 
 
-async def test_a_device_has_values_of_its_own(inventory: Inventory) -> None:
+async def test_a_device_has_values_of_its_own(inventory: Inventory, store: SqliteStore) -> None:
     """With a device id the value is set on that device alone."""
-    await inventory.add_omadm_device("ann", loc_uri="phone-1")
+    await store.commit(PutDevice(Device(id="ann.1")))
     await inventory.set_values("ann.1", {"ims/Timer_T1": "3000"})
     household = await inventory.find("ann")
     assert household.subscriber.overrides == {}
     assert household.devices[0].overrides == {"ims": {"Timer_T1": "3000"}}
 
 
-async def test_values_can_be_tried(inventory: Inventory) -> None:
+async def test_values_can_be_tried(inventory: Inventory, store: SqliteStore) -> None:
     """Both records as they would be, with the revision that makes their content new; what is stored stays."""
-    await inventory.add_omadm_device("ann", loc_uri="phone-1")
+    await store.commit(PutDevice(Device(id="ann.1")))
     await inventory.set_values("ann", {"ims/Timer_T1": "3000"})
     before = await inventory.find("ann")
     subscriber, device, warnings = await inventory.try_values(
@@ -164,14 +163,14 @@ SIZE, MOST = "rcs/MESSAGING/FileTransfer/ftWarnSize", "rcs/MESSAGING/FileTransfe
     ],
 )
 async def test_values_that_break_a_rule_are_refused(
-    ruled: Inventory, owner: str, values: dict[str, str], node: str, other: str, mend: str
+    ruled: Inventory, store: SqliteStore, owner: str, values: dict[str, str], node: str, other: str, mend: str
 ) -> None:
     """The node, the other node and the mend are named, with the device where there are several; nothing is stored.
 
     Spec: RCC.07 Annex A
     """
     for number in "12":
-        await ruled.add_omadm_device("ann", loc_uri=f"phone-{number}")
+        await store.commit(PutDevice(Device(id=f"ann.{number}")))
     before = await ruled.find("ann")
     with pytest.raises(ConfigError) as refusal:
         await ruled.set_values(owner, {"ims/Timer_T1": "3000"} | values)
@@ -199,71 +198,10 @@ async def test_a_rule_that_was_broken_before_stands_in_nobodys_way(inventory: In
         await ruled.set_values("ann", {SIZE: "200000"})
 
 
-async def test_a_new_account_keeps_no_password(inventory: Inventory, sealer: Sealer) -> None:
-    """Each direction gets a password of its own, of which only the sealed digest stays.
-
-    Spec: OMA-TS-DM_Security-V1_2 5.3
-    """
-    account = await inventory.add_omadm_device("ann", loc_uri="phone-1", client_name="ann")
-    assert account.client.password != account.server.password
-    state = (await inventory.find("ann")).devices[0].omadm
-    assert state is not None
-    digest = sealer.unseal(state.client.secret, CREDENTIAL_PURPOSE).decode()
-    assert digest == account_digest("ann", account.client.password)
-    assert account.client.password not in repr(state)
-
-
-async def test_two_protocols_of_one_phone_are_one_device(inventory: Inventory) -> None:
-    """An account for an IMEI that is known already is added to that device."""
-    first = await inventory.add_omadm_device("ann", loc_uri="phone-1", imei="35000000000001")
-    second = await inventory.add_omadm_device("ann", loc_uri="phone-2", imei="35000000000001")
-    assert first.device.id == second.device.id
-    assert len((await inventory.find("ann")).devices) == 1
-
-
 async def test_a_taken_identity_is_named(inventory: Inventory) -> None:
     """The refusal says which identity is taken and whose it is, in words of people."""
     with pytest.raises(Conflict, match=r"imsi 001010000000001 belongs to subscriber ann"):
         await inventory.create_subscriber(subscriber_id="eve", imsis=["001010000000001"])
-
-
-async def test_a_renewed_account(inventory: Inventory, store: SqliteStore, sealer: Sealer) -> None:
-    """Both directions get new passwords and nonces; only digests are kept, and the device is otherwise as before."""
-    await inventory.add_omadm_device("ann", loc_uri="phone", imei="35000000000001", auth="basic", model="B7")
-    issued = await inventory.renew_account("ann.1", imei="", auth=None, server_id="srv")
-    await inventory.keep_account(issued)
-    device = await store.load_device("ann.1")
-    assert device is not None
-    assert device.omadm is not None
-    assert device.omadm.server is not None
-    assert (device.omadm.loc_uri, device.omadm.auth, device.model) == ("phone", "basic", "B7")
-    assert (issued.client.name, issued.server.name) == ("phone", "srv")
-    for kept, login in ((device.omadm.client, issued.client), (device.omadm.server, issued.server)):
-        digest = sealer.unseal(kept.secret, CREDENTIAL_PURPOSE).decode()
-        assert digest == account_digest(login.name, login.password)
-        assert (kept.nonce, len(kept.nonce)) == (login.nonce, 16)
-        assert login.password not in repr(device)
-
-
-async def test_an_account_for_looking_at(inventory: Inventory, store: SqliteStore) -> None:
-    """Until it is kept nothing is stored, of a device that is there or of a new one."""
-    await inventory.add_omadm_device("ann", loc_uri="phone")
-    before = await store.load_device("ann.1")
-    issued = await inventory.renew_account("ann", imei="", auth="mac", server_id="srv")
-    new = await inventory.renew_account("ann", imei="35000000000009", auth=None, server_id="srv")
-    assert issued.device.omadm is not None
-    assert (issued.device.omadm.auth, new.device.id, new.client.name) == ("mac", "ann.2", "IMEI:350000000000097")
-    assert await store.load_device("ann.1") == before
-    assert await store.load_device("ann.2") is None
-
-
-async def test_an_account_needs_a_name(inventory: Inventory) -> None:
-    """A device is known by its LocURI or its IMEI; a new one needs the IMEI."""
-    with pytest.raises(NotFound, match="none"):
-        await inventory.renew_account("ann", imei="", auth=None, server_id="srv")
-    issued = await inventory.renew_account("ann", imei="35000000000009", auth=None, server_id="srv")
-    await inventory.keep_account(issued)
-    assert (await inventory.find_device("35000000000009"))[1].omadm == issued.device.omadm
 
 
 async def test_the_network_says_what_it_wants(inventory: Inventory, store: SqliteStore) -> None:

@@ -31,6 +31,7 @@ from gateway.fleet.subscriber import Subscriber
 from gateway.ims_credentials import ImsCredentials
 from gateway.inventory import Inventory
 from gateway.mo.catalogue import Catalogue
+from gateway.new_accounts import NewAccounts
 from gateway.observe.health import Health
 from gateway.observe.metrics import scrape
 from gateway.sealing import Sealer
@@ -82,6 +83,7 @@ async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
 def api(store: SqliteStore, tmp_path: Path, clock: Clock, held_back: list[float]) -> AdminApi:
     service = Service(CATALOGUE, ProfileSet([], CATALOGUE), plmns=["00101"], roots={"ims": "./IMS"})
     inventory = Inventory(store, CATALOGUE, Sealer(bytes(32)), clock)
+    new_accounts = NewAccounts(store, inventory, Sealer(bytes(32)), clock)
     digest = hashlib.sha256(TOKEN.encode()).digest()
     callers = Callers(store, token_digest=digest, clock=clock, session_seconds=3600)
 
@@ -90,14 +92,16 @@ def api(store: SqliteStore, tmp_path: Path, clock: Clock, held_back: list[float]
 
     return AdminApi(
         SubscriberRoutes(store, service, inventory, Subscriptions(store, inventory, clock), Documents()).routes(),
-        DeviceRoutes(store, service, inventory, ImsCredentials(Sealer(bytes(32))), clock, lambda _: ()).routes(),
+        DeviceRoutes(
+            store, service, inventory, new_accounts, ImsCredentials(Sealer(bytes(32))), clock, lambda _: ()
+        ).routes(),
         EventRoutes(store, inventory).routes(),
         MetricsRoutes(scrape, watch_seconds=0.01).routes(),
         PeopleRoutes(store, clock).routes(),
         SessionRoutes(store, callers, tmp_path, clock, pause=pause).routes(),
         AuditRoutes(store, inventory).routes(),
         SearchRoutes(store, clock).routes(),
-        ImportRoutes(Bulk(store, inventory, clock)).routes(),
+        ImportRoutes(Bulk(store, inventory, new_accounts, clock)).routes(),
         ExportRoutes(store, Sealer(bytes(32))).routes(),
         callers=callers,
         parts=Parts(inventory, store, Sealer(bytes(32)), clock, needs_reason=False, data=Path()),
