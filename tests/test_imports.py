@@ -53,6 +53,7 @@ TIERS = (
     ("adapters",),
     (
         "gateway.app",
+        "gateway.assembly",
         "gateway.files",
         "gateway.reload",
         "gateway.serving.workers",
@@ -67,7 +68,14 @@ TIERS = (
 
 SHARED_ADAPTERS = {"aka", "wbxml", "syncml", "provisioning", "sms"}
 COMPOSITION_ROOTS = {
-    "gateway.app",
+    "gateway.assembly.admin",
+    "gateway.assembly.listeners",
+    "gateway.assembly.omadm",
+    "gateway.assembly.outreach",
+    "gateway.assembly.rcc14",
+    "gateway.assembly.shadows",
+    "gateway.assembly.sms",
+    "gateway.assembly.watching",
     "gateway.files",
     "gateway.playing",
     "gateway.cli.eir",

@@ -14,7 +14,7 @@ from aiohttp.test_utils import make_mocked_request
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 from otlp_peer import Collector, attributes, collecting
 
-from gateway.app import _open_spans
+from gateway.assembly.state import open_spans
 from gateway.errors import ConfigError, Unavailable
 from gateway.fleet.push import Submission
 from gateway.observe import metrics
@@ -150,7 +150,7 @@ async def test_spans_that_nobody_takes_are_counted() -> None:
 
 def test_without_a_collector_nothing_is_in_the_way() -> None:
     """A step that nobody watches is the step itself, and what would watch is not even loaded."""
-    assert _open_spans(Settings()) is None
+    assert open_spans(Settings()) is None
 
     async def step() -> None:
         """Nothing."""
@@ -164,7 +164,7 @@ def test_a_collector_needs_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever sets one without the libraries is told which command brings them."""
     monkeypatch.setitem(sys.modules, "gateway.observe.spans", None)
     with pytest.raises(ConfigError, match=r"pip install 'mogate\[otel\]'"):
-        _open_spans(Settings(opentelemetry=OpenTelemetry(endpoint="http://127.0.0.1:4318/v1/traces")))
+        open_spans(Settings(opentelemetry=OpenTelemetry(endpoint="http://127.0.0.1:4318/v1/traces")))
 
 
 def test_collectors_are_held_apart() -> None:
