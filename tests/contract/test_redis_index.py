@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -25,7 +25,7 @@ FLEET = 400
 
 
 @pytest.fixture
-async def store(monkeypatch: pytest.MonkeyPatch) -> RedisStore:
+async def store(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[RedisStore]:
     """Subscribers with a phone each, all in one shard, so that its sets have been split several times."""
     monkeypatch.setattr("gateway.store.redis.layout.SHARDS", 1)
     url, namespace = redis_servers.single().url, f"{uuid.uuid4().hex}:"
@@ -40,9 +40,11 @@ async def store(monkeypatch: pytest.MonkeyPatch) -> RedisStore:
         subscriber = Subscriber(id=f"s{number:03}", imsis=tuple(sims), attributes=attributes)
         state = Rcc14State(version=7 if number % 100 == 50 else 2, imsi=sims[-1])
         writes += [PutSubscriber(subscriber), PutDevice(Device(id=f"s{number:03}.1", rcc14=state))]
-        store.touch(f"s{number:03}.1", NOW - timedelta(hours=number))
     await store.commit(*writes)
-    return store
+    for number in range(FLEET):
+        store.touch(f"s{number:03}.1", NOW - timedelta(hours=number))
+    yield store
+    await store.close()
 
 
 @pytest.mark.parametrize(
@@ -78,7 +80,6 @@ async def test_what_is_rare_is_not_walked_to(
     half = len(found) // 2
     rest = store.search(parse_search(asked, NOW), after=found[half - 1] if half else "")
     assert [one.subscriber.id async for one in rest] == found[half:]
-    await store.close()
 
 
 async def test_others_get_their_turn_in_a_search_by_last_contact(
@@ -96,7 +97,6 @@ async def test_others_get_their_turn_in_a_search_by_last_contact(
     assert [one.subscriber.id async for one in store.search(parse_search("seen<181m", NOW))]
     assert together.count(1) > 1
     assert max(together) == 1
-    await store.close()
 
 
 async def test_a_device_that_is_gone_is_not_seen_again(store: RedisStore) -> None:
@@ -106,4 +106,3 @@ async def test_a_device_that_is_gone_is_not_seen_again(store: RedisStore) -> Non
     assert [one.subscriber.id async for one in store.search(parse_search("seen<61m", NOW))] == ["s001"]
     await store.commit(PutDevice(Device(id="s000.1")))
     assert await store.load_last_seen(["s000.1", "s001.1"]) == {"s001.1": NOW - timedelta(hours=1)}
-    await store.close()
