@@ -50,7 +50,7 @@ class _Lines:
     def info(self, line: bytes | EventDict) -> None:
         """Write the line when the loop has dealt with what is at hand; at once where no loop runs.
 
-        An event is made into a line no sooner: many in a row cost half of what each costs between two requests.
+        An event is made into a line no sooner: many in a row cost less than as many between requests.
         """
         waiting = self._waiting
         waiting.append(line)
@@ -140,7 +140,7 @@ def _render(_: WrappedLogger, __: str, event: EventDict) -> bytes:
 
 
 def _to_bytes(_: WrappedLogger, __: str, line: str) -> bytes:
-    return line.encode()
+    return line.encode(errors="backslashreplace")
 
 
 def configure(*, identities: Literal["masked", "plain"], form: Literal["json", "console"]) -> None:

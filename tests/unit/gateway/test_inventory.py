@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,18 +23,6 @@ from gateway.store.sqlite import SqliteStore
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 CONFIG = Path(__file__).parents[3] / "config"
 CATALOGUE = Catalogue.load(CONFIG / "mo", identifiers={})
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
-    store = SqliteStore.open(tmp_path / "mogate.db")
-    yield store
-    await store.close()
-
-
-@pytest.fixture
-def sealer() -> Sealer:
-    return Sealer(bytes(32))
 
 
 @pytest.fixture

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -18,18 +16,6 @@ from gateway.sealing import Sealer
 from gateway.store.sqlite import SqliteStore
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
-    store = SqliteStore.open(tmp_path / "mogate.db")
-    yield store
-    await store.close()
-
-
-@pytest.fixture
-def sealer() -> Sealer:
-    return Sealer(bytes(32))
 
 
 @pytest.fixture

@@ -73,13 +73,6 @@ def held_back() -> list[float]:
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
-    store = SqliteStore.open(tmp_path / "mogate.db")
-    yield store
-    await store.close()
-
-
-@pytest.fixture
 def api(store: SqliteStore, tmp_path: Path, clock: Clock, held_back: list[float]) -> AdminApi:
     service = Service(CATALOGUE, ProfileSet([], CATALOGUE), plmns=["00101"], roots={"ims": "./IMS"})
     inventory = Inventory(store, CATALOGUE, Sealer(bytes(32)), clock)
