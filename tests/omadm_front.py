@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from msgspec.structs import replace
+from store_scene import load_device
 
 from adapters.omadm import codec
 from adapters.omadm.auth import Account, format_mac, md5_digest
@@ -81,7 +82,7 @@ class Lab:
         return Cred("syncml:auth-md5", md5_digest(self.digest, nonce))
 
     async def device(self) -> Device:
-        device = await self.store.load_device("ann.1")
+        device = await load_device(self.store, "ann.1")
         assert device is not None
         return device
 

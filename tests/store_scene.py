@@ -73,6 +73,12 @@ async def populate(store: Store) -> None:
     await store.commit(PutSubscriber(ALICE), PutDevice(PHONE), PutDevice(TABLET))
 
 
+async def load_device(store: Store, device_id: str) -> Device | None:
+    """That device, without its subscriber."""
+    owned = await store.load_owned(device_id)
+    return owned and owned.device
+
+
 async def collect(store: Store, after: str = "") -> list[Household]:
     return [household async for household in store.scan_households(after)]
 

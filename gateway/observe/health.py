@@ -17,7 +17,7 @@ class Health:
         """Why requests should go elsewhere; none when it is ready."""
         reasons = ["this process is about to end"] if self.draining else []
         try:
-            await self._store.load_device("")
+            await self._store.load_owned("")
         except Unavailable as error:
             reasons.append(f"store: {error}")
         return reasons

@@ -252,12 +252,8 @@ class Store(Protocol):
         """The device with that OMA DM ``Source/LocURI``, compared exactly; None if unknown."""
         ...
 
-    async def load_device(self, device_id: str) -> Device | None:
-        """One device by id."""
-        ...
-
     async def load_owned(self, device_id: str) -> Owned | None:
-        """One device by id, with its subscriber: what is to be known of both costs less than the whole household."""
+        """One device by id, with its subscriber; None if unknown. It costs less than the whole household."""
         ...
 
     async def load_mirror(self, device_id: str) -> Mirror:

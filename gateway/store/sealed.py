@@ -108,11 +108,6 @@ class SealedStore:
             return Contact(self._opened(subscriber), self._opened(device), session, operations)
         return contact
 
-    async def load_device(self, device_id: str) -> Device | None:
-        """As the protocol says."""
-        device = await self._store.load_device(device_id)
-        return device and self._opened(device)
-
     async def load_owned(self, device_id: str) -> Owned | None:
         """As the protocol says."""
         owned = await self._store.load_owned(device_id)

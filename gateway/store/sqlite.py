@@ -165,10 +165,6 @@ class SqliteStore:
         operations = tuple(_decode_operation(row[5]) for row in rows if row[5] is not None)
         return Contact(_decode_subscriber(subscriber), device, session, operations)
 
-    async def load_device(self, device_id: str) -> Device | None:
-        rows = self._read("SELECT body FROM device WHERE id = ?", device_id)
-        return _decode_device(rows[0][0]) if rows else None
-
     async def load_owned(self, device_id: str) -> Owned | None:
         for subscriber, device in self._read(_SELECT_OWNED, device_id):
             return Owned(_decode_subscriber(subscriber), _decode_device(device))

@@ -31,6 +31,7 @@ from bench.process import cpu_seconds
 from bench.scenarios import Replay
 from live_gateway import CONFIG
 from msgspec.structs import replace
+from store_scene import load_device
 
 from adapters.omadm import codec, handlers, steps
 from adapters.omadm.forms import Letter
@@ -235,7 +236,7 @@ async def _change(store: SqliteStore, phones: Sequence[Phone], text: str) -> Non
         mo, _, path = node.partition("/")
         overrides[mo][path] = text
     for phone in phones:
-        device = await store.load_device(phone.device_id)
+        device = await load_device(store, phone.device_id)
         assert device is not None
         revision = device.content_revision + 1
         await store.commit(PutDevice(replace(device, overrides=dict(overrides), content_revision=revision)))

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from clocks import WallClock
 from msgspec.structs import replace
+from store_scene import load_device
 
 from gateway.errors import NotFound
 from gateway.fleet.device import Content, Credential, Device, OmaDmState, Rcc14State
@@ -100,14 +101,14 @@ async def test_a_protocol_that_pushes_disproved_is_told_once_and_avoided(house: 
     assert house.sent.ways == ["rcscfg"]
     told = await house.told()
     assert told.count("device.protocol_disproved") == 1
-    device = await house.store.load_device("ann.1")
+    device = await load_device(house.store, "ann.1")
     assert device is not None
     assert device.disproved == ("omadm",)
 
 
 async def test_what_a_model_is_not_said_to_speak_is_avoided(house: House) -> None:
     """Until the phone comes over it all the same."""
-    device = await house.store.load_device("ann.1")
+    device = await load_device(house.store, "ann.1")
     assert device is not None
     await house.store.commit(PutDevice(replace(device, rcc14=Rcc14State())))
     await Tacs(house.store).put([PhoneModel(tac="35123456", protocols=("omadm",))])

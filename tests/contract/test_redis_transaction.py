@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import redis_servers
 from msgspec.structs import replace
+from store_scene import load_device
 from stores import BY_INDEX
 
 from gateway.errors import ConfigError, Conflict
@@ -209,7 +210,7 @@ async def _rewrite_once(store: Store, write: Write) -> None:
         await store.commit(PutSubscriber(replace(same, imsis=(), msisdn="")))
         await store.commit(PutSubscriber(replace(same, revision=same.revision + 1)))
     elif isinstance(write, PutDevice):
-        device = await store.load_device(write.device.id)
+        device = await load_device(store, write.device.id)
         assert device is not None
         await store.commit(PutDevice(replace(device, imei="", omadm=None)))
         await store.commit(PutDevice(replace(device, revision=device.revision + 1)))
@@ -333,7 +334,8 @@ async def test_a_store_is_moved_on_when_no_older_gateway_is_connected(
         assert reported.facts == mirror.facts
         await fresh.commit(PutDevice(replace(owned.device, model="B8")), PutMirror(reported))
         assert [one[0] for one in await packed()] == [6, 6]
-        assert await store.load_device("s.1") == replace(owned.device, model="B8", revision=owned.device.revision + 1)
+        changed = replace(owned.device, model="B8", revision=owned.device.revision + 1)
+        assert await store.load_owned("s.1") == (owned.subscriber, changed)
         assert (await store.load_mirror("s.1")).facts == mirror.facts
         await fresh.close()
     finally:

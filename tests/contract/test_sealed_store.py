@@ -69,7 +69,6 @@ async def everything(store: Store) -> dict[str, Any]:
     return {
         "household": await store.load_household("id", "alice"),
         "contact": await store.load_contact("IMEI:1", NOW),
-        "device": await store.load_device("alice.1"),
         "owned": await store.load_owned("alice.1"),
         "mirror": await store.load_mirror("alice.1"),
         "pending": list(await store.load_operations("alice.1")),
@@ -98,7 +97,6 @@ async def test_what_is_stored_has_no_secret_and_what_is_loaded_has_all(store: St
     assert list(loaded["household"].devices[0].overrides["RCS"]) == list(DEVICE.overrides["RCS"])
     assert (loaded["walk"], loaded["search"]) == ([household], [household])
     assert loaded["contact"][:2] == (subscriber, device)
-    assert loaded["device"] == device
     assert loaded["owned"] == (subscriber, device)
     assert loaded["mirror"] == replace(MIRROR, revision=1)
     assert list(loaded["mirror"].facts) == list(MIRROR.facts)
@@ -115,10 +113,12 @@ async def test_what_was_stored_in_clear_before_is_read_and_then_sealed(store: St
     """A gateway begins on the store of one that sealed less."""
     await store.commit(*WRITES)
     sealed = SealedStore(store, Sealer(bytes(32)))
-    device = await sealed.load_device("alice.1")
-    assert device == replace(DEVICE, revision=1)
-    await sealed.commit(PutDevice(device))
-    assert not has_secret(await store.load_device("alice.1"))
+    owned = await sealed.load_owned("alice.1")
+    assert owned == (replace(ALICE, revision=1), replace(DEVICE, revision=1))
+    await sealed.commit(PutDevice(owned.device))
+    stored = await store.load_owned("alice.1")
+    assert stored is not None
+    assert not has_secret(stored.device)
 
 
 async def test_what_is_sealed_already_is_stored_as_it_comes(store: Store) -> None:
@@ -138,7 +138,7 @@ async def test_a_secret_opens_in_its_own_place_and_with_its_own_key_alone(store:
     sealer = Sealer(bytes(32))
     await SealedStore(store, sealer).commit(*WRITES)
     with pytest.raises(ConfigError, match="does not open"):
-        await SealedStore(store, Sealer(bytes([1] * 32))).load_device("alice.1")
+        await SealedStore(store, Sealer(bytes([1] * 32))).load_owned("alice.1")
     taken = await store.load_mirror("alice.1")
     other = replace(DEVICE, id="alice.2", omadm=None)
     await store.commit(PutDevice(other), PutMirror(replace(taken, device_id="alice.2", revision=0)))

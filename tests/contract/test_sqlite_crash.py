@@ -97,11 +97,11 @@ async def test_a_full_disk_is_unavailable_and_passes(tmp_path: Path) -> None:
         outcomes = await asyncio.gather(
             store.commit(PutMirror(mirror)), store.commit(PutSubscriber(Subscriber(id="t"))), return_exceptions=True
         )
-        device = await store.load_device("s.1")
+        owned = await store.load_owned("s.1")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
     assert [type(outcome) for outcome in outcomes] == [Unavailable, Unavailable]
-    assert device == Device(id="s.1", revision=1)
+    assert owned == (Subscriber(id="s", revision=1), Device(id="s.1", revision=1))
     assert await store.load_household("id", "t") is None
     await store.commit(PutMirror(mirror))
     assert (await store.load_mirror("s.1")).facts == mirror.facts

@@ -18,6 +18,7 @@ from store_scene import (
     OpenStore,
     collect,
     exchange,
+    load_device,
     operation,
     populate,
     session,
@@ -109,7 +110,7 @@ async def test_a_record_comes_back_in_its_own_order(store: Store) -> None:
     state = Rcc14State(parameters=said, unknown=dict(reversed(said.items())), token_issued_at=NOW)
     device = Device(id="order.1", rcc14=state, overrides={"rcs": {"b": "1", "a": "2"}, "ims": {"c": "3"}})
     await store.commit(PutSubscriber(Subscriber(id="order")), PutDevice(device))
-    found = await store.load_device("order.1")
+    found = await load_device(store, "order.1")
     assert msgspec.msgpack.encode(found) == msgspec.msgpack.encode(replace(device, revision=1))
 
 
@@ -120,8 +121,8 @@ async def test_a_subscriber_id_may_contain_the_separator(store: Store) -> None:
         *(PutDevice(Device(id=name)) for name in ("a.1", "a.1.1")),
     )
     await store.commit(DeleteSubscriber("a"))
-    assert await store.load_device("a.1") is None
-    assert await store.load_device("a.1.1") == Device(id="a.1.1", revision=1)
+    assert await store.load_owned("a.1") is None
+    assert await load_device(store, "a.1.1") == Device(id="a.1.1", revision=1)
 
 
 @pytest.mark.parametrize(
@@ -444,10 +445,10 @@ async def test_deletion_removes_everything_but_the_log(store: Store, deletion: D
     )
     store.touch("alice.1", NOW)
     await store.commit(deletion)
-    assert await store.load_device("alice.1") is None
+    assert await store.load_owned("alice.1") is None
     assert await store.load_contact("IMEI:490154203237518", NOW) is None
     assert await store.load_household("imei", "490154203237518") is None
-    assert (await store.load_device("alice.2") is None) is isinstance(deletion, DeleteSubscriber)
+    assert (await store.load_owned("alice.2") is None) is isinstance(deletion, DeleteSubscriber)
     if isinstance(deletion, DeleteSubscriber):
         for kind, value in [("id", "alice"), ("imsi", ALICE.imsis[1]), ("msisdn", ALICE.msisdn)]:
             assert await store.load_household(kind, value) is None
@@ -507,7 +508,7 @@ async def test_a_closed_store_is_unavailable(open_store: OpenStore) -> None:
     await store.close()
     await asyncio.gather(*under_way)
     with pytest.raises(Unavailable):
-        await store.load_device("alice.1")
+        await store.load_owned("alice.1")
     with pytest.raises(Unavailable):
         await store.commit(PutSubscriber(ALICE))
     await store.close()

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 from msgspec.structs import replace
-from store_scene import LATER, MOMENT, NOW, PHONE, OpenStore, populate
+from store_scene import LATER, MOMENT, NOW, PHONE, OpenStore, load_device, populate
 
 from gateway.access.audit import INDEX, OPEN, OPEN_SECONDS, AuditLog, Entry
 from gateway.errors import Conflict
@@ -103,7 +103,7 @@ async def test_a_record_is_written_together_with_what_it_is_about(store: Store) 
         await store.commit(PutRecord(record), PutDevice(replace(PHONE, revision=9)))
     assert await store.load_record("chore", "c") is None
     await store.commit(PutRecord(record), PutDevice(replace(PHONE, revision=1, software="2")))
-    assert (await store.load_record("chore", "c"), await store.load_device(PHONE.id)) == (
+    assert (await store.load_record("chore", "c"), await load_device(store, PHONE.id)) == (
         replace(record, revision=1),
         replace(PHONE, revision=2, software="2"),
     )

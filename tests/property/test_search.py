@@ -105,13 +105,15 @@ async def carry_out(store: Store, done: Sequence[object]) -> None:
             case Device(id=key, subscriber_id=owner):
                 if await store.load_household("id", owner) is None:
                     await store.commit(PutSubscriber(Subscriber(id=owner)))
-                device = await store.load_device(key)
+                owned = await store.load_owned(key)
                 rcc14 = step.rcc14 and replace(step.rcc14, imsi=f"{step.rcc14.imsi}{OWNERS.index(owner)}")
-                await store.commit(PutDevice(replace(step, rcc14=rcc14, revision=device.revision if device else 0)))
+                await store.commit(
+                    PutDevice(replace(step, rcc14=rcc14, revision=owned.device.revision if owned else 0))
+                )
             case DeleteSubscriber() | DeleteDevice():
                 await store.commit(step)
             case (str(key), datetime() as at):
-                if await store.load_device(key) is not None:
+                if await store.load_owned(key) is not None:
                     store.touch(key, at)
 
 

@@ -12,6 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from msgspec.structs import replace
+from store_scene import load_device
 from stores import OPENERS
 
 from gateway.errors import Conflict
@@ -356,7 +357,7 @@ class StoreMachine(RuleBasedStateMachine):
                 )
             )
         for key in DEVICES:
-            assert await store.load_device(key) == model.devices.get(key)
+            assert await load_device(store, key) == model.devices.get(key)
             assert await store.load_mirror(key) == model.mirrors.get(key, Mirror(device_id=key))
             for pending_only in (True, False):
                 operations = await store.load_operations(key, pending_only=pending_only)

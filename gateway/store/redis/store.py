@@ -15,7 +15,6 @@ from datetime import datetime
 from typing import Any, Self, cast
 
 from gateway.errors import ConfigError, Conflict, Unavailable
-from gateway.fleet.device import Device
 from gateway.fleet.mirror import Mirror
 from gateway.fleet.operation import Operation
 from gateway.fleet.search import Search
@@ -167,10 +166,6 @@ class RedisStore:
                 )
             return Contact(home.subscriber, place.device, session, tuple(one for _, one in pending))
         return None
-
-    async def load_device(self, device_id: str) -> Device | None:
-        owned = await self.load_owned(device_id)
-        return owned and owned.device
 
     async def load_owned(self, device_id: str) -> Owned | None:
         address = self._keys.home(device_id.rpartition(".")[0])

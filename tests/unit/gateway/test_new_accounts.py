@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from store_scene import load_device
 
 from gateway.accounts import CREDENTIAL_PURPOSE
 from gateway.errors import NotFound
@@ -57,7 +58,7 @@ async def test_a_renewed_account(new_accounts: NewAccounts, store: SqliteStore, 
     await new_accounts.add_device("ann", loc_uri="phone", imei="35000000000001", auth="basic", model="B7")
     issued = await new_accounts.renew("ann.1", imei="", auth=None, server_id="srv")
     await new_accounts.keep(issued)
-    device = await store.load_device("ann.1")
+    device = await load_device(store, "ann.1")
     assert device is not None
     assert device.omadm is not None
     assert device.omadm.server is not None
@@ -73,13 +74,13 @@ async def test_a_renewed_account(new_accounts: NewAccounts, store: SqliteStore, 
 async def test_an_account_for_looking_at(new_accounts: NewAccounts, store: SqliteStore) -> None:
     """Until it is kept nothing is stored, of a device that is there or of a new one."""
     await new_accounts.add_device("ann", loc_uri="phone")
-    before = await store.load_device("ann.1")
+    before = await store.load_owned("ann.1")
     issued = await new_accounts.renew("ann", imei="", auth="mac", server_id="srv")
     new = await new_accounts.renew("ann", imei="35000000000009", auth=None, server_id="srv")
     assert issued.device.omadm is not None
     assert (issued.device.omadm.auth, new.device.id, new.client.name) == ("mac", "ann.2", "IMEI:350000000000097")
-    assert await store.load_device("ann.1") == before
-    assert await store.load_device("ann.2") is None
+    assert await store.load_owned("ann.1") == before
+    assert await store.load_owned("ann.2") is None
 
 
 async def test_an_account_needs_a_name(new_accounts: NewAccounts, inventory: Inventory) -> None:

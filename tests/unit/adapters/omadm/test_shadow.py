@@ -163,7 +163,7 @@ async def test_a_device_that_waits_to_be_invited_is(open_site: Opening) -> None:
 async def test_values_that_differ_are_told_by_node(open_site: Opening, encoding: Encoding) -> None:
     """What only one of the two tells, and what both tell otherwise, in either encoding; nothing else is written."""
     site = await open_site()
-    before = await site.store.load_mirror("ann.1"), await site.store.load_device("ann.1")
+    before = await site.store.load_mirror("ann.1"), await site.store.load_owned("ann.1")
     found = await site.session(
         [replaces(T1, "3000"), replaces("./Old/Node", "x"), Command("Exec", "9", (Item(target="./Old/Reboot"),))],
         [results(T2, "17000")],
@@ -176,7 +176,7 @@ async def test_values_that_differ_are_told_by_node(open_site: Opening, encoding:
         ("missing", "./Old/Node", "x", ""),
         ("missing", "Exec ./Old/Reboot", "", ""),
     ]
-    assert (await site.store.load_mirror("ann.1"), await site.store.load_device("ann.1")) == before
+    assert (await site.store.load_mirror("ann.1"), await site.store.load_owned("ann.1")) == before
     assert await site.store.load_events() == []
 
 

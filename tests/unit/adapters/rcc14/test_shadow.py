@@ -139,12 +139,12 @@ async def test_the_same_document_is_no_difference(open_site: Opening) -> None:
     site = await open_site()
     document = site.ours().replace(b'name="version" value="1"', b'name="version" value="77"')
     site.answer = _says(200, gzip.compress(document), Content_Encoding="gzip")
-    before = await site.store.load_device(PHONE.id)
+    before = await site.store.load_owned(PHONE.id)
     _, headers, body = await site.ask(f"/?{ASKED}")
     assert (headers["Content-Encoding"], gzip.decompress(body)) == ("gzip", document)
     (found,) = await site.found()
     assert (found.outcome, found.subscriber, found.device, found.differences) == ("same", "ann", "ann.1", ())
-    assert await site.store.load_device(PHONE.id) == before
+    assert await site.store.load_owned(PHONE.id) == before
     assert await site.store.load_events() == []
 
 

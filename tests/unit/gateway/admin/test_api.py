@@ -143,7 +143,7 @@ async def test_a_store_that_is_down_says_when_to_come_back(
         raise Unavailable("the disk is away", 7)
 
     monkeypatch.setattr(store, "load_household", gone)
-    monkeypatch.setattr(store, "load_device", gone)
+    monkeypatch.setattr(store, "load_owned", gone)
     async with client.get("/api/v1/subscribers/ann") as response:
         assert (response.status, response.headers["Retry-After"]) == (503, "7")
     async with client.get("/readyz") as response:

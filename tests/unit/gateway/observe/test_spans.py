@@ -79,7 +79,7 @@ async def test_nothing_outside_of_a_trace_begins_one() -> None:
     class Known:
         channel = "smpp"
 
-        async def load_device(self, device_id: str) -> str:
+        async def load_owned(self, device_id: str) -> str:
             return device_id
 
         async def send(self, message: Submission, validity_seconds: int, *, receipt: bool = False) -> str:
@@ -97,7 +97,7 @@ async def test_nothing_outside_of_a_trace_begins_one() -> None:
     with collecting() as collector:
         spans = spans_to(collector.url)
         store = spans.store(cast("Store", Known()))
-        assert cast("str", await store.load_device("alice.1")) == "alice.1"
+        assert cast("str", await store.load_owned("alice.1")) == "alice.1"
         assert [cast("str", found) async for found in store.scan_households()] == ["alice"]
         assert cast("Any", store).touch("alice.1") == "alice.1"
         bearer = spans.bearer(cast("Bearer", Known()))
