@@ -15,15 +15,13 @@ from msgspec.structs import replace
 
 from gateway.accounts import loc_uri_of, seal_login
 from gateway.errors import ConfigError, Conflict
-from gateway.fleet.account import Login
+from gateway.fleet.account import NONCE_BYTES, Login
 from gateway.fleet.device import AuthType, Credential, Device, OmaDmState
 from gateway.fleet.model import UNKNOWN, Model
 from gateway.fleet.subscriber import Subscriber
 from gateway.inventory import Inventory, next_device_id
 from gateway.sealing import Sealer
 from gateway.store.protocol import Append, Event, PutDevice, Store, Write
-
-NONCE_BYTES = 16
 
 
 class Issued(NamedTuple):

@@ -23,12 +23,12 @@ from adapters.omadm.messages import SyncHdr
 from adapters.omadm.notification import RESYNC_NONCES
 from adapters.omadm.session import Arrival, Peer
 from gateway.accounts import CREDENTIAL_PURPOSE
+from gateway.fleet.account import NONCE_BYTES
 from gateway.fleet.device import Credential, OmaDmState
 from gateway.sealing import Sealer
 from gateway.settings import OmaDm
 from gateway.tree.uri import NO_LIMITS
 
-NONCE_BYTES = 16
 CHALLENGE_SECONDS = 600
 """A challenge can be answered for this long, and for as long again."""
 

@@ -20,7 +20,7 @@ from aiohttp import web
 from msgspec.structs import replace
 
 from adapters.omadm import codec, standing, tracing
-from adapters.omadm.accounts import NONCE_BYTES, Accounts, certifies
+from adapters.omadm.accounts import Accounts, certifies
 from adapters.omadm.auth import NO_PROOF, Proof, body_digest, format_mac, parse_mac, verify
 from adapters.omadm.codec import Opened, UnsupportedMediaType
 from adapters.omadm.commands import Contents, no_contents
@@ -42,6 +42,7 @@ from adapters.omadm.session_record import Session, decode_session, encode_sessio
 from adapters.omadm.steps import AfterReset, Requested, Step, Steps, Writer, ignored, left_alone
 from gateway.detections import Detections
 from gateway.errors import Conflict, DecodeError, LimitExceeded, Unavailable
+from gateway.fleet.account import NONCE_BYTES
 from gateway.fleet.device import Device
 from gateway.learnt import LearntModels
 from gateway.observe import metrics

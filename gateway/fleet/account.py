@@ -15,6 +15,9 @@ CLIENT_NAME, CLIENT_SECRET = "{dm_client_name}", "{dm_client_secret}"
 SERVER_NAME, SERVER_SECRET = "{dm_server_name}", "{dm_server_secret}"
 """Stand in an operation for the device's newest account, which is filled in as the message goes out."""
 
+NONCE_BYTES = 16
+"""How long the nonces are that the gateway makes."""
+
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 

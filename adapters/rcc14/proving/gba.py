@@ -15,7 +15,7 @@ from adapters.rcc14.proving.proof import Call, Proof
 from gateway.errors import DecodeError
 from gateway.store.protocol import PutEphemeral, Store, TakeEphemeral
 
-NONCE_BYTES = 18
+_NONCE_BYTES = 18
 
 
 class GbaDigest:
@@ -68,7 +68,7 @@ class GbaDigest:
         return Proof(household, call.asked, (TakeEphemeral(key, call.now),), by=self.name, imsi=imsi)
 
     async def _challenge(self, call: Call, *, stale: bool) -> Answer:
-        nonce = secrets.token_urlsafe(NONCE_BYTES)
+        nonce = secrets.token_urlsafe(_NONCE_BYTES)
         await self._store.commit(PutEphemeral(_key(nonce), b"", call.now + timedelta(seconds=self._seconds)))
         uicc = gba.PRODUCT_UICC in gba.products(call.headers)
         header = gba.challenge(self._naf, nonce, uicc=uicc, stale=stale)
