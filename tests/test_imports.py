@@ -17,6 +17,7 @@ TIERS = (
     ("gateway.fleet", "gateway.objects", "gateway.openid"),
     (
         "gateway.store.protocol",
+        "gateway.store.times",
         "gateway.access",
         "gateway.sealing",
         "gateway.accounts",

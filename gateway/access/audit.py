@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from gateway.errors import Conflict
 from gateway.store.protocol import AUDIT, LAST, DeleteRecord, PutRecord, Record, Store
+from gateway.store.times import to_integer
 
 OPEN = "access.audit.open"
 """The kind of record that notes a change which is being carried out."""
@@ -23,7 +24,6 @@ _WHOLE = "whole"
 _MAX_OWNER_CHARACTERS = 200
 _PAGE = 500
 _DROPPED = 100
-_EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -210,7 +210,7 @@ def _owner(subject: str) -> str:
 
 def _place(at: datetime) -> str:
     """What sorts before the ids of that moment and after all earlier ones."""
-    return f"{(at - _EPOCH) // timedelta(microseconds=1):020d}"
+    return f"{to_integer(at):020d}"
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

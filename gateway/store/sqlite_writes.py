@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import assert_never
 
 import msgspec
@@ -38,7 +38,7 @@ from gateway.store.protocol import (
     refuse_to_alter_audit,
 )
 from gateway.store.sqlite_search import index_terms, to_json
-from gateway.store.times import to_integer
+from gateway.store.times import span_to_integer, to_integer
 from gateway.store.write_behind import Traced
 
 _UPDATE_SUBSCRIBER = """UPDATE subscriber SET revision = revision + 1, body = :body, terms = :terms
@@ -262,10 +262,11 @@ def _append(cursor: sqlite3.Cursor, event: Event) -> None:
 
 
 def _save_last_seen(cursor: sqlite3.Cursor, touched: Mapping[str, datetime]) -> None:
+    ahead = span_to_integer(AHEAD)
     cursor.executemany(
         """UPDATE last_seen SET at = iif(at > ?1 + ?3, ?1, max(at, ?1))
         WHERE device = (SELECT key FROM device WHERE id = ?2)""",
-        [(to_integer(at), device_id, AHEAD // timedelta(microseconds=1)) for device_id, at in touched.items()],
+        [(to_integer(at), device_id, ahead) for device_id, at in touched.items()],
     )
 
 

@@ -13,6 +13,11 @@ def to_integer(at: datetime) -> int:
     return (at - _EPOCH) // _MICROSECOND
 
 
+def span_to_integer(span: timedelta) -> int:
+    """How many microseconds that is."""
+    return span // _MICROSECOND
+
+
 def to_datetime(microseconds: int) -> datetime:
     """The reverse of ``to_integer``."""
     return _EPOCH + microseconds * _MICROSECOND

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import chain
 from operator import attrgetter
 
@@ -18,7 +18,7 @@ from gateway.store.redis.layout import STAMP_BYTES, Keys
 from gateway.store.redis.packing import encode
 from gateway.store.redis.plan import GRACE_MILLISECONDS
 from gateway.store.redis.servers import Errand, Servers
-from gateway.store.times import to_datetime, to_integer
+from gateway.store.times import span_to_integer, to_datetime, to_integer
 from gateway.store.write_behind import Traced, WriteBehind
 
 _TRACED_OWNERS = 1000
@@ -68,7 +68,7 @@ class Noted:
         return seen
 
     async def _save(self, touched: Mapping[str, datetime], traced: Sequence[Traced], _: Sequence[Write]) -> None:
-        now_milliseconds, ahead = time.time_ns() // 1_000_000, AHEAD // timedelta(microseconds=1)
+        now_milliseconds, ahead = time.time_ns() // 1_000_000, span_to_integer(AHEAD)
         by_ids: dict[str, list[str | int]] = {}
         for device_id, at in touched.items():
             by_ids.setdefault(self._ids(device_id), []).extend((device_id, to_integer(at)))

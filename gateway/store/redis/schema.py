@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterable, Sequence
-from datetime import timedelta
 
 from redis.exceptions import ResponseError
 
@@ -19,6 +18,7 @@ from gateway.store.redis.kinds import SEEN, Entry, entries_of, former_entries_of
 from gateway.store.redis.layout import SCHEMA_VERSION, Keys
 from gateway.store.redis.packing import Home, Place
 from gateway.store.redis.servers import Errand, Servers
+from gateway.store.times import span_to_integer
 
 _GATEWAY = re.compile(rb" name=mogate(?:-(\d+))? ").search
 """How connections of gateways are called: up to schema 2 by no more than the name."""
@@ -73,7 +73,7 @@ async def _move_sights(servers: Servers, keys: Keys, device_ids: Sequence[str]) 
     former = list(map(keys.former_seen, device_ids))
     times = await servers.run([Errand(key, ("HGET", key, field)) for key, field in former])
     seen = [(device_id, at) for device_id, at in zip(device_ids, times, strict=True) if at is not None]
-    ahead = AHEAD // timedelta(microseconds=1)
+    ahead = span_to_integer(AHEAD)
     touches = []
     for device_id, at in seen:
         ids = keys.ids(device_id.rpartition(".")[0])
