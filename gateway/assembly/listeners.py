@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from aiohttp import web
+from aiohttp import web, web_response
 
 from adapters.rcc14.handlers import Leg
 from adapters.sms.bearer.receipts import PATH as RECEIPT_PATH
@@ -46,6 +46,8 @@ async def open_listeners(
 
     Raises: ConfigError when a listener cannot serve what it is to, or its address is taken.
     """
+    # What aiohttp answers by itself would tell its version and Python's, and it has no setting for that.
+    web_response.SERVER_SOFTWARE = front.SERVER  # type: ignore[attr-defined]
     bound = []
     for listener in settings.listeners:
         runner = _runner(listener, settings, fronts)

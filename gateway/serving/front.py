@@ -16,7 +16,7 @@ from typing import Any
 
 from aiohttp import HttpVersion10, HttpVersion11, hdrs, web
 from aiohttp.abc import AbstractStreamWriter
-from aiohttp.http import SERVER_SOFTWARE, RawRequestMessage
+from aiohttp.http import RawRequestMessage
 from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler
 
@@ -25,6 +25,9 @@ from gateway.observe.health import Health
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 Route = tuple[str, str, Handler]
 """A method, a path and what answers there."""
+
+SERVER = "MOGate"
+"""What every answer says of who gave it."""
 
 MAX_LINE_BYTES = 16_384
 """Of a request line: longer than any front end takes, so that it can answer itself."""
@@ -76,7 +79,7 @@ class Response(web.StreamResponse):
 
 @functools.lru_cache(1)
 def _date(second: int) -> str:
-    return f"Date: {formatdate(second, usegmt=True)}\r\nServer: {SERVER_SOFTWARE}\r\n"
+    return f"Date: {formatdate(second, usegmt=True)}\r\nServer: {SERVER}\r\n"
 
 
 def query_of(request: web.BaseRequest) -> str:

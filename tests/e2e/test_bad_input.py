@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import urllib.error
 import urllib.request
@@ -89,6 +90,37 @@ def test_wrong_methods_and_paths_are_refused(gateway: Gateway) -> None:
     assert ask(gateway.url("plain", "/omadm"))[0] == 405
     assert ask(gateway.url("plain", "/elsewhere"))[0] == 404
     assert ask(gateway.url("plain", "/"), body=b"x")[0] == 405
+
+
+@pytest.mark.parametrize("listener", ["plain", "tls", "admin", "internet"])
+@pytest.mark.parametrize(
+    "request_line",
+    [
+        "GET / HTTP/1.1",
+        "GET /elsewhere HTTP/1.1",
+        "GET /readyz HTTP/1.1",
+        "GET /api/v1/subscribers HTTP/1.1",
+        "GET /console/ HTTP/1.1",
+        "BREW / HTTP/1.1",
+        "POST /omadm HTTP/1.1",
+        "POST /omadm HTTP/1.1\r\nExpect: the-worst",
+        "POST /omadm HTTP/1.1\r\nContent-Length: much",
+        "no HTTP",
+    ],
+)
+def test_no_answer_tells_what_the_gateway_is_made_of(gateway: Gateway, listener: str, request_line: str) -> None:
+    """Neither Python nor aiohttp is named, nor their versions, whatever is asked and whoever answers."""
+    with socket.create_connection(("127.0.0.1", gateway.ports[listener]), timeout=30) as connection:
+        if listener == "tls":
+            context = ssl.create_default_context(cafile=str(gateway.folder / "data" / "tls" / "ca.pem"))
+            connection = context.wrap_socket(connection, server_hostname="127.0.0.1")
+        connection.sendall(f"{request_line}\r\nHost: mogate\r\nConnection: close\r\n\r\n".encode())
+        answer = connection.makefile("rb").read()
+        connection.close()
+    head, _, _ = answer.partition(b"\r\n\r\n")
+    assert b"\r\nServer: MOGate" in head
+    assert b"python" not in answer.lower()
+    assert b"aiohttp" not in answer.lower()
 
 
 @pytest.mark.parametrize(
