@@ -103,7 +103,7 @@ def _shape(name: str, schema: Schema) -> Iterator[str]:
     required = schema.get("required", ())
     rows = [
         (f"`{field}`", _type(one), "required" if field in required else _default(one.get("default")))
-        for field, one in schema.get("properties", {}).items()
+        for field, one in sorted(schema.get("properties", {}).items(), key=lambda field: field[0] not in required)
     ]
     if rows:
         yield from _table(("Field", "Type", "Default"), rows)

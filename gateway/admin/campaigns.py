@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import msgspec
 
@@ -10,6 +11,7 @@ from gateway.admin.devices import operation_of, operation_view
 from gateway.admin.models.campaigns import (
     ApprovalView,
     CampaignChange,
+    CampaignTerms,
     CampaignView,
     CampaignWindow,
     GroupView,
@@ -115,23 +117,16 @@ class CampaignRoutes:
                 address=body.address,
             ),
             groups=[Group(**group.model_dump()) for group in body.groups],
-            after_success=body.after_success,
-            on_error=body.on_error,
-            rate_per_minute=body.rate_per_minute,
-            window=_window_of(body.window),
-            device_deadline_seconds=body.device_deadline_seconds,
-            retries=body.retries,
             begins_paused=body.paused,
             authors=(call.caller.name,),
+            **_terms(body, CampaignTerms.model_fields),
         )
         return campaign_view(campaign)
 
     async def change_campaign(self, call: Call) -> CampaignView:
         """Change the terms that are named."""
         body: CampaignChange = call.body
-        terms = {name: getattr(body, name) for name in body.model_fields_set}
-        if "window" in terms:
-            terms["window"] = _window_of(body.window)
+        terms = _terms(body, body.model_fields_set)
         return campaign_view(await self._campaigns.change(call.path["id"], call.caller.name, **terms))
 
     async def approve_campaign(self, call: Call) -> CampaignView:
@@ -210,8 +205,10 @@ class CampaignRoutes:
         return campaign_view(await self._campaigns.undo(call.path["id"]))
 
 
-def _window_of(window: CampaignWindow | None) -> tuple[str, str, str] | None:
-    return (window.begin.isoformat(), window.end.isoformat(), window.timezone) if window else None
+def _terms(body: CampaignTerms, names: Iterable[str]) -> dict[str, Any]:
+    """Those of the terms, as a campaign has them."""
+    window = body.window and (body.window.begin.isoformat(), body.window.end.isoformat(), body.window.timezone)
+    return {name: window if name == "window" else getattr(body, name) for name in names}
 
 
 def campaign_view(campaign: Campaign) -> CampaignView:

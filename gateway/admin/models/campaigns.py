@@ -63,7 +63,18 @@ class CampaignWindow(Model):
         return self
 
 
-class NewCampaign(Model):
+class CampaignTerms(Model):
+    """How a campaign goes from device to device."""
+
+    after_success: Literal["next", "pause"] = "next"
+    on_error: Literal["pause", "stop", "undo"] = "pause"
+    rate_per_minute: Annotated[float, Field(gt=0, le=600_000)] = 60.0
+    window: CampaignWindow | None = None
+    device_deadline_seconds: Annotated[int, Field(ge=1, le=31_536_000)] = 604_800
+    retries: Annotated[int, Field(ge=0, le=10)] = 0
+
+
+class NewCampaign(CampaignTerms):
     """A change for many devices.
 
     What they get: ``values`` set on each (``MO/path`` -> text), values taken back (``unset``), ``operations``, a
@@ -79,24 +90,11 @@ class NewCampaign(Model):
     package: str = ""
     address: str = ""
     groups: Annotated[list[CampaignGroup], Field(max_length=100)] = []
-    after_success: Literal["next", "pause"] = "next"
-    on_error: Literal["pause", "stop", "undo"] = "pause"
-    rate_per_minute: Annotated[float, Field(gt=0, le=600_000)] = 60.0
-    window: CampaignWindow | None = None
-    device_deadline_seconds: Annotated[int, Field(ge=1, le=31_536_000)] = 604_800
-    retries: Annotated[int, Field(ge=0, le=10)] = 0
     paused: bool = False
 
 
-class CampaignChange(Model):
+class CampaignChange(CampaignTerms):
     """Other terms for those devices of a campaign that were not begun with; what is left out stays as it is."""
-
-    after_success: Literal["next", "pause"] = "next"
-    on_error: Literal["pause", "stop", "undo"] = "pause"
-    rate_per_minute: Annotated[float, Field(gt=0, le=600_000)] = 60.0
-    window: CampaignWindow | None = None
-    device_deadline_seconds: Annotated[int, Field(ge=1, le=31_536_000)] = 604_800
-    retries: Annotated[int, Field(ge=0, le=10)] = 0
 
 
 class ApprovalView(Model):
