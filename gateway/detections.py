@@ -82,13 +82,13 @@ class Caller(Protocol):
 
 
 class Report(NamedTuple):
-    """What became of one sighting. ``error`` says why it failed."""
+    """What became of one sighting. ``why`` says why it failed."""
 
     outcome: Outcome
     subscriber_id: str = ""
     device_id: str = ""
     causes: tuple[str, ...] = ()
-    error: str = ""
+    why: str = ""
 
 
 class Step(NamedTuple):
@@ -160,7 +160,7 @@ class Detections:
             for one in done:
                 if isinstance(one, Unavailable):
                     raise one
-                reports.append(Report("failed", error=_why(one)) if isinstance(one, BaseException) else one)
+                reports.append(Report("failed", why=_why(one)) if isinstance(one, BaseException) else one)
             batch.clear()
 
         for sighting in sightings:

@@ -25,12 +25,12 @@ Outcome = Literal["changed", "known", "stale", "unknown", "failed"]
 
 
 class Report(NamedTuple):
-    """What became of one word. ``error`` says why it failed."""
+    """What became of one word. ``why`` says why it failed."""
 
     outcome: Outcome
     subscriber_id: str = ""
     device_id: str = ""
-    error: str = ""
+    why: str = ""
 
 
 class Registrations:

@@ -128,7 +128,7 @@ class Spool:
                     sightings.append(replace(row, seen_at=at))
             done += len(some)
             reports = await self._detections.report_all(sightings)
-            faults += [report.error for report in reports if report.outcome == "failed"]
+            faults += [report.why for report in reports if report.outcome == "failed"]
             del faults[MAX_TOLD_FAULTS:]
             if any(report.outcome == "detected" for report in reports):
                 until = self._clock() + timedelta(days=PROGRESS_DAYS)

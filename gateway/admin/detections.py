@@ -134,7 +134,7 @@ async def report_rows(
         try:
             told = parse(octets)
         except DecodeError as error:
-            views.append(sighting_view(row, Report("failed", error=str(error))))
+            views.append(sighting_view(row, Report("failed", why=str(error))))
             continue
         sightings += told
         whose += [row] * len(told)

@@ -60,7 +60,7 @@ class RegistrationRoutes:
             try:
                 word = parse_word_line(line)
             except DecodeError as error:
-                reports[row] = Report("failed", error=str(error))
+                reports[row] = Report("failed", why=str(error))
                 continue
             of_one.setdefault((word.imsi, word.msisdn, word.impi, word.impu), []).append((row, word))
         turns = asyncio.Semaphore(MAX_AT_ONCE)
@@ -74,7 +74,7 @@ class RegistrationRoutes:
                     except Unavailable:
                         raise
                     except MogateError as error:
-                        reports[row] = Report("failed", error=str(error))
+                        reports[row] = Report("failed", why=str(error))
 
         await asyncio.gather(*map(take, of_one.values()))
         return [_view(row, reports[row]) for row in sorted(reports)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -80,10 +80,15 @@ class Fault(NamedTuple):
 
 
 def send(
-    file: Path, path: str, rows: Iterator[tuple[int, str]], faults: Sequence[Fault] = ()
+    file: Path,
+    path: str,
+    rows: Iterator[tuple[int, str]],
+    faults: Sequence[Fault] = (),
+    query: Mapping[str, str] | None = None,
 ) -> tuple[dict[str, Any], str, int]:
-    """What became of the rows, for machines and for people; ``faults`` fills up as they are read.
+    """What became of the rows of a file, each JSON with its line, for machines and for people.
 
+    ``faults`` fills up as they are read. The route at ``path`` tells the outcome of each, and why one failed.
     The last is the exit status: 1 when a row failed.
     """
     counts: Counter[str] = Counter()
@@ -91,7 +96,8 @@ def send(
     done = 0
     with progress(file.name, _count_lines(file)) as went:
         for part in _parts(rows):
-            for one in api("POST", path, body="\n".join(line for _, line in part).encode()):
+            lines = "\n".join(line for _, line in part)
+            for one in api("POST", path, body=lines.encode(), query=dict(query or {})):
                 counts[one["outcome"]] += 1
                 if one["outcome"] == "failed":
                     failed.append({"line": part[one["row"] - 1][0], "why": one["why"]})
@@ -103,6 +109,11 @@ def send(
     text = [f"{file}: " + (", ".join(f"{number} {outcome}" for outcome, number in counts.items()) or "no rows")]
     text += [f"{file}:{one['line']}: {one['why']}" for one in failed]
     return {"file": str(file), "outcomes": counts, "failed": failed}, "\n".join(text), int(bool(failed))
+
+
+def as_lines(rows: Iterable[tuple[int, Mapping[str, Any]]]) -> Iterator[tuple[int, str]]:
+    """The rows as ``send`` takes them."""
+    return ((number, json.dumps(row)) for number, row in rows)
 
 
 def _parts(rows: Iterator[tuple[int, str]]) -> Iterator[list[tuple[int, str]]]:

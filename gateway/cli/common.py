@@ -7,9 +7,7 @@ import functools
 import itertools
 import json
 import sys
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any, ParamSpec
 
 import click
@@ -18,7 +16,6 @@ from gateway.admin import client
 from gateway.settings import Settings, find_settings_file, load_settings
 
 P = ParamSpec("P")
-ROWS_AT_ONCE = 1000
 
 
 def printing(command: Callable[P, Any]) -> Callable[P, None]:
@@ -76,26 +73,6 @@ def api(method: str, path: str, **arguments: Any) -> Any:
 def settings() -> Settings:
     """The settings of this installation."""
     return load_settings(find_settings_file())
-
-
-def send_rows(
-    file: Path, rows: Iterator[tuple[int, Mapping[str, Any]]], path: str, query: Mapping[str, str] | None = None
-) -> tuple[object, str, int]:
-    """Send rows of a file, each with its line, to a route that tells what became of each; and what to print of that.
-
-    The last is the exit status: 1 when a row failed.
-    """
-    counts: Counter[str] = Counter()
-    failed: list[dict[str, Any]] = []
-    while some := list(itertools.islice(rows, ROWS_AT_ONCE)):
-        lines = "\n".join(json.dumps(row) for _, row in some).encode()
-        for one in api("POST", path, body=lines, query=dict(query or {})):
-            counts[one["outcome"]] += 1
-            if one["outcome"] == "failed":
-                failed.append({"line": some[one["row"] - 1][0], "error": one["error"]})
-    text = [f"{file}: " + (", ".join(f"{number} {outcome}" for outcome, number in counts.items()) or "no rows")]
-    text += [f"{file}:{one['line']}: {one['error']}" for one in failed]
-    return {"file": str(file), "outcomes": counts, "failed": failed}, "\n".join(text), int(bool(failed))
 
 
 def read_secret(what: str) -> str:

@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from gateway import report
-from gateway.cli.common import api, printing, send_rows
+from gateway.cli.bulk import as_lines, send
+from gateway.cli.common import api, printing
 from gateway.fleet.detection_csv import read_csv
 
 
@@ -55,7 +56,7 @@ def detect(
     if apns or any(fields.values()):
         raise click.UsageError("--from takes everything from the file; leave the other options out")
     with file.open(encoding="utf-8-sig", newline="") as lines:
-        return send_rows(file, read_csv(lines, file), "/detections/bulk", {"source": "csv"})
+        return send(file, "/detections/bulk", as_lines(read_csv(lines, file)), query={"source": "csv"})
 
 
 def _replay(hours: float, rules: Path | None) -> tuple[object, str]:

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from gateway.cli.common import api, printing, send_rows
+from gateway.cli.bulk import as_lines, send
+from gateway.cli.common import api, printing
 from gateway.fleet.registration import read_csv
 
 
@@ -40,4 +41,4 @@ def registration(file: Path | None, **fields: Any) -> tuple[object, ...]:
     if fields["state"] or any(fields[name] for name in ("impu", "impi", "msisdn", "imsi", "imei", "why")):
         raise click.UsageError("--from takes everything from the file; leave the other options out")
     with file.open(encoding="utf-8-sig", newline="") as lines:
-        return send_rows(file, read_csv(lines, file), "/registrations/bulk")
+        return send(file, "/registrations/bulk", as_lines(read_csv(lines, file)))

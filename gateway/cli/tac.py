@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +9,10 @@ import click
 
 from gateway import report
 from gateway.admin.client import segment
+from gateway.cli.bulk import as_lines, send
 from gateway.cli.common import api, printing
 from gateway.cli.tables import read_rows
 from gateway.fleet.tac import COLUMNS
-
-ROWS_AT_ONCE = 2000
 
 
 @click.group()
@@ -26,23 +23,12 @@ def tac() -> None:
 @tac.command("import")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @printing
-def tac_import(file: Path) -> tuple[object, str]:
+def tac_import(file: Path) -> tuple[object, str, int]:
     """Take a CSV file in: tac, manufacturer, model, and with blanks between them protocols and capabilities.
 
     Protocols are of omadm, rcc14, omacp. Rows that are there already are replaced.
     """
-    taken, failed = 0, []
-    read = read_rows(file, COLUMNS)
-    while rows := list(islice(read, ROWS_AT_ONCE)):
-        lines = "\n".join(json.dumps(row) for _, row in rows).encode()
-        for one in api("POST", "/tac/bulk", body=lines):
-            if one["outcome"] == "failed":
-                failed.append({"line": rows[one["row"] - 1][0], "error": one["why"]})
-            else:
-                taken += 1
-    text = [f"{file}: {taken} taken in, {len(failed)} failed"]
-    text += [f"{file}:{one['line']}: {one['error']}" for one in failed]
-    return {"file": str(file), "taken": taken, "failed": failed}, "\n".join(text)
+    return send(file, "/tac/bulk", as_lines(read_rows(file, COLUMNS)))
 
 
 @tac.command("show")

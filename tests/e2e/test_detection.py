@@ -147,9 +147,9 @@ def test_a_table_of_models_names_new_phones(gateway: Gateway, tmp_path: Path) ->
     """A row that is none is told with its line; what the table says is in the record of a phone that is new."""
     file = tmp_path / "tac.csv"
     file.write_text("tac,manufacturer,model,protocols,capabilities\n35444444,Acme,Nova 6,rcc14 omacp,volte\n12,x,y,,\n")
-    printed = gateway.run("tac", "import", str(file))
-    assert "1 taken in, 1 failed" in printed
-    assert f"{file}:3: tac" in printed
+    done = gateway.done("tac", "import", str(file))
+    assert (done.returncode, done.stdout.splitlines()[0]) == (1, f"{file}: 1 created, 1 failed")
+    assert f"{file}:3: tac" in done.stdout
     gateway.run("detect", "--imsi", BOB, "--imei", "3544444400000101")
     device = gateway.json("device", "show", "354444440000018")
     assert (device["manufacturer"], device["model"], device["tac"]["protocols"]) == (

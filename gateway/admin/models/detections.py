@@ -26,14 +26,14 @@ class NewSighting(Model):
 
 
 class SightingView(Model):
-    """What became of a sighting. ``row`` counts from 1; ``error`` says why it ``failed``."""
+    """What became of a sighting. ``row`` counts from 1; ``why`` says why it ``failed``."""
 
     row: int
     outcome: Literal["detected", "known", "stale", "unknown", "failed"]
     subscriber_id: str
     device_id: str
     causes: list[str]
-    error: str
+    why: str
 
 
 class RuleView(Model):

@@ -28,13 +28,13 @@ class NewRegistration(Model):
 
 
 class RegistrationReport(Model):
-    """What became of a word of the IMS core. ``row`` counts from 1; ``error`` says why it ``failed``."""
+    """What became of a word of the IMS core. ``row`` counts from 1; ``why`` says why it ``failed``."""
 
     row: int
     outcome: Literal["changed", "known", "stale", "unknown", "failed"]
     subscriber_id: str
     device_id: str
-    error: str
+    why: str
 
 
 class ServiceStatusView(Model):
