@@ -21,7 +21,7 @@ from gateway.assembly.admin import open_admin
 from gateway.assembly.core import make_core
 from gateway.assembly.listeners import Fronts, open_listeners
 from gateway.assembly.omadm import open_omadm
-from gateway.assembly.outreach import make_outreach
+from gateway.assembly.outreach import open_outreach
 from gateway.assembly.people import open_people
 from gateway.assembly.publication import open_publication
 from gateway.assembly.rcc14 import open_rcc14
@@ -29,7 +29,6 @@ from gateway.assembly.shadows import open_shadows
 from gateway.assembly.sms import open_sms
 from gateway.assembly.state import open_state
 from gateway.assembly.watching import start_watching
-from gateway.detections import WORK as DETECTION_WORK
 from gateway.editions import EDITIONS_FOLDER, Editions
 from gateway.files import load_configuration
 from gateway.observe import metrics
@@ -37,7 +36,6 @@ from gateway.observe.health import Health
 from gateway.observe.logs import logger
 from gateway.observe.siblings import METRICS, Siblings
 from gateway.outreach.gauges import Gauges
-from gateway.outreach.webhooks import Webhooks
 from gateway.reload import Reload
 from gateway.sealing import Sealer
 from gateway.serving import memory
@@ -79,29 +77,23 @@ async def running(
         sms = await open_sms(stack, settings, state)
         rcc14 = await open_rcc14(stack, settings, configuration, state, core, sms)
         shadows = open_shadows(stack, settings, state, core, rcc14)
-        outreach = make_outreach(settings, configuration, state, core, sms)
+        outreach = open_outreach(stack, settings, configuration, state, core, sms)
         omadm = await open_omadm(settings, state, core, outreach)
-        state.background.add(DETECTION_WORK, functools.partial(core.detections.call, caller=outreach.reachings))
-        webhooks = Webhooks(state.store, sealer, state.background, now)
-        stack.push_async_callback(webhooks.close)
+        fronts = Fronts(rcc14, omadm, sms.receipts, shadows)
         people = open_people(stack, settings, token, state)
         publication = await open_publication(settings, configuration, editions, siblings, state, core, rcc14, outreach)
-        health = Health(state.store)
-        scrape = functools.partial(metrics.scrape, Gauges(state.store, publication.campaigns, webhooks).refresh)
+        gauges = Gauges(state.store, publication.campaigns, outreach.webhooks)
+        scrape = functools.partial(metrics.scrape, gauges.refresh)
         admin = open_admin(
             stack,
             settings,
-            origins,
             state,
             core,
-            rcc14,
             outreach,
-            omadm,
+            fronts,
             publication,
             people,
-            findings=shadows.findings,
-            webhooks=webhooks,
-            health=health,
+            origins=origins,
             scrape=scrape if siblings is None else siblings.render,
             play=play,
         )
@@ -109,10 +101,10 @@ async def running(
             siblings.answers[METRICS] = scrape
             await siblings.start()
             stack.push_async_callback(siblings.close)
-        fronts = Fronts(rcc14, omadm, sms.receipts, shadows, admin, health, state.spans)
-        bound = await open_listeners(stack, settings, fronts, publication.certificates, shared=siblings is not None)
+        shared = siblings is not None
+        bound = await open_listeners(stack, settings, state, fronts, admin, publication.certificates, shared=shared)
         start_watching(stack, settings, state, core, publication)
-        yield Running(bound, publication.reload, health)
+        yield Running(bound, publication.reload, state.health)
 
 
 async def serve(

@@ -48,20 +48,16 @@ from gateway.admin.tacs import TacRoutes
 from gateway.admin.trace import TraceRoutes
 from gateway.admin.webhooks import WebhookRoutes
 from gateway.assembly.core import Core
-from gateway.assembly.omadm import OmaDm
+from gateway.assembly.listeners import Fronts
 from gateway.assembly.outreach import Outreach
 from gateway.assembly.people import People
 from gateway.assembly.publication import Publication
-from gateway.assembly.rcc14 import Rcc14
 from gateway.assembly.state import State
 from gateway.bulk import Bulk
 from gateway.node_sets import NodeSets
-from gateway.observe.health import Health
 from gateway.outreach.activations import Activations
-from gateway.outreach.webhooks import Webhooks
 from gateway.registrations import Registrations
 from gateway.settings import Origin, Settings, secret_settings
-from gateway.shadow import Findings
 from gateway.subscriptions import Subscriptions
 from gateway.tacs import Tacs
 from gateway.trace import Reader
@@ -76,18 +72,14 @@ TRACE_READERS: dict[str, Reader] = {
 def open_admin(
     stack: contextlib.AsyncExitStack,
     settings: Settings,
-    origins: Sequence[Origin],
     state: State,
     core: Core,
-    rcc14: Rcc14,
     outreach: Outreach,
-    omadm: OmaDm,
+    fronts: Fronts,
     publication: Publication,
     people: People,
     *,
-    findings: Findings,
-    webhooks: Webhooks,
-    health: Health,
+    origins: Sequence[Origin],
     scrape: Callable[[], Awaitable[bytes]],
     play: Play | None,
 ) -> AdminApi:
@@ -97,6 +89,7 @@ def open_admin(
     plays simulated devices from the console.
     """
     store, clock = state.store, state.clock
+    rcc14, learnt = fronts.rcc14, fronts.omadm.learnt
     simulator = SimulatorRoutes(store, play, clock)
     stack.push_async_callback(simulator.close)
     return AdminApi(
@@ -113,7 +106,7 @@ def open_admin(
             store, core.service, core.inventory, Subscriptions(store, core.inventory, clock), rcc14.documents
         ).routes(),
         DeviceRoutes(
-            store, core.service, core.inventory, core.new_accounts, core.ims, clock, omadm.learnt.lacking, laid_open
+            store, core.service, core.inventory, core.new_accounts, core.ims, clock, learnt.lacking, laid_open
         ).routes(),
         OperationRoutes(store, core.inventory, clock).routes(),
         NodeSetRoutes(NodeSets(store), core.inventory).routes(),
@@ -122,7 +115,7 @@ def open_admin(
         PushRoutes(store, core.inventory, outreach.pushes).routes(),
         InstructionRoutes(core.inventory, outreach.cp_documents).routes(),
         ReachRoutes(core.inventory, outreach.reachings).routes(),
-        WebhookRoutes(webhooks).routes(),
+        WebhookRoutes(outreach.webhooks).routes(),
         CampaignRoutes(publication.campaigns, store, core.inventory).routes(),
         PublishingRoutes(publication.publishing, publication.editions).routes(),
         DetectionRoutes(core.detections, decode_message).routes(),
@@ -132,7 +125,7 @@ def open_admin(
             core.inventory,
         ).routes(),
         TacRoutes(Tacs(store)).routes(),
-        ModelRoutes(omadm.learnt).routes(),
+        ModelRoutes(learnt).routes(),
         PreviewRoutes(
             store, core.service, core.inventory, rcc14.documents, CommandPreviews(settings.omadm.server_id), clock
         ).routes(),
@@ -148,12 +141,12 @@ def open_admin(
         ServerRoutes(origins, secret_settings(settings, origins), state.nodes, state.census).routes(),
         BackupRoutes(settings.admin.backups, (sys.executable, "-m", "gateway", "backup"), clock).routes(),
         simulator.routes(),
-        ShadowRoutes(findings).routes(),
+        ShadowRoutes(fronts.shadows.findings).routes(),
         ImportRoutes(Bulk(store, core.inventory, core.new_accounts, clock)).routes(),
         ExportRoutes(store, state.sealer).routes(),
         callers=people.callers,
         parts=Parts(core.inventory, store, state.sealer, clock, settings.admin.reason == "required", settings.data),
-        health=health,
+        health=state.health,
         scrape=scrape,
         openid=people.openid,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from aiohttp import web, web_response
 
@@ -15,32 +15,33 @@ from gateway.admin.api import AdminApi
 from gateway.assembly.omadm import OmaDm
 from gateway.assembly.rcc14 import Rcc14
 from gateway.assembly.shadows import Shadows
+from gateway.assembly.state import State
 from gateway.errors import ConfigError
-from gateway.observe.health import Health
 from gateway.serving import front
 from gateway.serving.tls import Certificates
 from gateway.settings import Listener, Settings
-
-if TYPE_CHECKING:
-    from gateway.observe.spans import Spans
 
 SHUTDOWN_SECONDS = 5
 
 
 class Fronts(NamedTuple):
-    """Who answers requests, and what watches them."""
+    """Who answers devices, the SMSC that tells of short messages to them, and those beside another server."""
 
     rcc14: Rcc14
     omadm: OmaDm
     receipts: ReceiptFront | None
     shadows: Shadows
-    admin: AdminApi
-    health: Health
-    spans: Spans | None
 
 
 async def open_listeners(
-    stack: contextlib.AsyncExitStack, settings: Settings, fronts: Fronts, certificates: Certificates, *, shared: bool
+    stack: contextlib.AsyncExitStack,
+    settings: Settings,
+    state: State,
+    fronts: Fronts,
+    admin: AdminApi,
+    certificates: Certificates,
+    *,
+    shared: bool,
 ) -> Sequence[tuple[Listener, int]]:
     """Serve on every listener until the stack closes; gives each with the port it got. Processes can share the ports.
 
@@ -50,7 +51,7 @@ async def open_listeners(
     web_response.SERVER_SOFTWARE = front.SERVER  # type: ignore[attr-defined]
     bound = []
     for listener in settings.listeners:
-        runner = _runner(listener, settings, fronts)
+        runner = _runner(listener, settings, state, fronts, admin)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         address = listener.address
@@ -66,12 +67,12 @@ async def open_listeners(
     return bound
 
 
-def _runner(listener: Listener, settings: Settings, fronts: Fronts) -> web.BaseRunner:
+def _runner(listener: Listener, settings: Settings, state: State, fronts: Fronts, admin: AdminApi) -> web.BaseRunner:
     if "admin" in listener.serves:
         if len(listener.serves) > 1:
             raise ConfigError("admin has a listener of its own: serve nothing else there", key=listener.name)
         return web.AppRunner(
-            fronts.admin.application(listener.trusted_proxies, [fronts.spans.middleware] if fronts.spans else []),
+            admin.application(listener.trusted_proxies, [state.spans.middleware] if state.spans else []),
             access_log=None,
             shutdown_timeout=SHUTDOWN_SECONDS,
         )
@@ -96,10 +97,10 @@ def _runner(listener: Listener, settings: Settings, fronts: Fronts) -> web.BaseR
                 ("POST", settings.page.path, fronts.rcc14.page.handle_post(listener.trusted_proxies)),
             ]
     otherwise = _passing_on(listener, fronts.shadows)
-    if fronts.spans is not None:
+    if state.spans is not None:
         name, proxies = listener.name, listener.trusted_proxies
-        routes = [(m, path, fronts.spans.request(handler, m, path, name, proxies)) for m, path, handler in routes]
-    server = front.server(routes, settings.omadm.max_message_bytes, fronts.health, otherwise)
+        routes = [(m, path, state.spans.request(handler, m, path, name, proxies)) for m, path, handler in routes]
+    server = front.server(routes, settings.omadm.max_message_bytes, state.health, otherwise)
     return web.ServerRunner(server, shutdown_timeout=SHUTDOWN_SECONDS)
 
 

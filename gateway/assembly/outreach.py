@@ -1,7 +1,9 @@
-"""How devices are reached: the messages of each protocol that make a device call, and who sends them when."""
+"""What goes out by itself: messages that make a device call, and who sends them when; and events to their receivers."""
 
 from __future__ import annotations
 
+import contextlib
+import functools
 from typing import NamedTuple
 
 from adapters.omacp.documents import CpDocuments
@@ -10,23 +12,36 @@ from adapters.rcc14.reconfiguration import Reconfigurations
 from gateway.assembly.core import Core
 from gateway.assembly.sms import Sms
 from gateway.assembly.state import State
+from gateway.detections import WORK as DETECTION_WORK
 from gateway.files import Configuration
 from gateway.outreach.pushes import Pushes, Server
 from gateway.outreach.reach import Reachings
+from gateway.outreach.webhooks import Webhooks
 from gateway.settings import Settings
 
 
 class Outreach(NamedTuple):
-    """The pushes of OMA DM, the documents of OMA CP, and what sends them."""
+    """The pushes of OMA DM, the documents of OMA CP, and what sends them; ``webhooks`` send events."""
 
     omadm_pushes: OmaDmPushes
     cp_documents: CpDocuments
     pushes: Pushes
     reachings: Reachings
+    webhooks: Webhooks
 
 
-def make_outreach(settings: Settings, configuration: Configuration, state: State, core: Core, sms: Sms) -> Outreach:
-    """What reaches devices over that bearer, at the pace of the settings."""
+def open_outreach(
+    stack: contextlib.AsyncExitStack,
+    settings: Settings,
+    configuration: Configuration,
+    state: State,
+    core: Core,
+    sms: Sms,
+) -> Outreach:
+    """What reaches devices over that bearer, at the pace of the settings, and what sends events until the stack closes.
+
+    Detections make a device call from now on.
+    """
     omadm_pushes = OmaDmPushes(
         core.service, configuration.catalogue, state.sealer, settings.omadm, settings.omacp, settings.sms
     )
@@ -53,4 +68,7 @@ def make_outreach(settings: Settings, configuration: Configuration, state: State
         new_accounts=core.new_accounts,
     )
     reachings = Reachings(state.store, core.service, pushes, settings.reach, state.background, state.clock)
-    return Outreach(omadm_pushes, cp_documents, pushes, reachings)
+    state.background.add(DETECTION_WORK, functools.partial(core.detections.call, caller=reachings))
+    webhooks = Webhooks(state.store, state.sealer, state.background, state.clock)
+    stack.push_async_callback(webhooks.close)
+    return Outreach(omadm_pushes, cp_documents, pushes, reachings, webhooks)

@@ -13,6 +13,7 @@ from gateway.access.audit import AuditLog
 from gateway.errors import ConfigError
 from gateway.nodes import Nodes, this_process
 from gateway.observe import metrics
+from gateway.observe.health import Health
 from gateway.observe.logs import logger
 from gateway.outreach.background import Background
 from gateway.outreach.census import COUNT_SECONDS, Census
@@ -38,6 +39,7 @@ class State(NamedTuple):
     background: Background
     nodes: Nodes
     census: Census
+    health: Health
 
 
 async def open_state(
@@ -66,7 +68,7 @@ async def open_state(
     nodes = Nodes(store, this_process(worker, clock()), clock)
     census = Census(store, clock)
     background.every(COUNT_SECONDS, "census", census.take)
-    return State(store, sealer, clock, spans, background, nodes, census)
+    return State(store, sealer, clock, spans, background, nodes, census, Health(store))
 
 
 def open_spans(settings: Settings) -> Spans | None:
