@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -45,10 +43,8 @@ class House:
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    store = SqliteStore.open(tmp_path / "store.db")
-    yield House(store)
-    await store.close()
+def house(store: SqliteStore) -> House:
+    return House(store)
 
 
 async def test_a_stranger_is_kept_in_every_process(house: House) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import pytest
 from msgspec.structs import replace
@@ -12,15 +11,7 @@ from msgspec.structs import replace
 from gateway.fleet.device import Credential, Device, OmaDmState
 from gateway.learnt import KIND, LIMITS, MAX_FINDINGS, LearntModels, Word
 from gateway.store.protocol import Store
-from gateway.store.sqlite import SqliteStore
 from gateway.tree.uri import UriLimits
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    store = SqliteStore.open(tmp_path / "store.sqlite")
-    yield store
-    await store.close()
 
 
 def phone(number: int, *refused: str, manufacturer: str = "Acme", model: str = "A1") -> Device:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from gateway.archive import KINDS
@@ -12,9 +10,8 @@ from gateway.node_sets import KIND, MAX_SETS, NodeSet, NodeSets
 from gateway.store.sqlite import SqliteStore
 
 
-async def test_a_set_is_replaced_by_its_name_and_forgotten(tmp_path: Path) -> None:
+async def test_a_set_is_replaced_by_its_name_and_forgotten(store: SqliteStore) -> None:
     """By name; what is not there is said so, and no more than a certain number are kept. An export has them."""
-    store = SqliteStore.open(tmp_path / "store.db")
     sets = NodeSets(store)
     for number in range(MAX_SETS):
         await sets.put(NodeSet(f"n{number:03}", ("./DevInfo",)))
@@ -27,4 +24,3 @@ async def test_a_set_is_replaced_by_its_name_and_forgotten(tmp_path: Path) -> No
         await sets.find("n001")
     await sets.put(NodeSet("one more", ("./DevInfo",)))
     assert KIND in KINDS
-    await store.close()

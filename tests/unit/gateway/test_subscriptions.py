@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -34,17 +33,10 @@ ALICE = Subscriber(
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
-    store = SqliteStore.open(tmp_path / "mogate.db")
+async def subscriptions(store: SqliteStore, sealer: Sealer) -> Subscriptions:
     await store.commit(PutSubscriber(ALICE), PutDevice(Device(id="alice.1")))
     await store.commit(PutSubscriber(Subscriber(id="bob", msisdn="+15550100002")))
-    yield store
-    await store.close()
-
-
-@pytest.fixture
-def subscriptions(store: SqliteStore) -> Subscriptions:
-    return Subscriptions(store, Inventory(store, CATALOGUE, Sealer(bytes(32)), lambda: NOW), lambda: NOW)
+    return Subscriptions(store, Inventory(store, CATALOGUE, sealer, lambda: NOW), lambda: NOW)
 
 
 async def test_what_is_named_changes_and_the_rest_stays(store: SqliteStore, subscriptions: Subscriptions) -> None:

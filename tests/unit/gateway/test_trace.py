@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -20,11 +19,6 @@ QUIET = Device(id="a.1")
 ARMED = Device(id="a.2", traced_until=NOW + timedelta(minutes=5))
 
 
-@pytest.fixture
-async def store(tmp_path: Path) -> SqliteStore:
-    return SqliteStore.open(tmp_path / "store.db")
-
-
 @pytest.mark.parametrize(
     ("mode", "wanted"),
     [("all", "quiet failed armed"), ("failed", "failed armed"), ("armed", "armed"), ("off", "")],
@@ -36,7 +30,6 @@ async def test_the_mode_says_what_is_kept(store: SqliteStore, mode: str, wanted:
     assert tracer.wants(failed=True, armed=is_armed(QUIET, NOW)) == ("failed" in wanted)
     assert tracer.wants(failed=False, armed=is_armed(ARMED, NOW)) == ("armed" in wanted)
     assert not is_armed(ARMED, NOW + timedelta(minutes=5))
-    await store.close()
 
 
 async def test_a_second_takes_up_no_more_than_its_share(store: SqliteStore) -> None:
@@ -56,7 +49,6 @@ async def test_a_second_takes_up_no_more_than_its_share(store: SqliteStore) -> N
     assert len(await store.load_trace(["a.2"], 100, NOW)) == 4
     note(QUIET, 1, NOW + timedelta(seconds=1))
     assert len(await store.load_trace(["a.1"], 100, NOW)) == 13
-    await store.close()
 
 
 async def test_strangers_have_a_small_trace_of_their_own(store: SqliteStore) -> None:
@@ -68,4 +60,3 @@ async def test_strangers_have_a_small_trace_of_their_own(store: SqliteStore) -> 
     entries = await store.load_trace(["a.1"], 100, NOW)
     assert [entry.request for entry in entries if entry.proven] == [b"2", b"3", b"4", b"5", b"6"]
     assert sum(not entry.proven for entry in entries) == STRANGERS_KEEP
-    await store.close()

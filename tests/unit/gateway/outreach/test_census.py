@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -45,38 +44,34 @@ def test_a_device_was_heard_of_within_some_time(ago: timedelta | None, shown: st
     assert contact(None if ago is None else NOW - ago, NOW) == shown
 
 
-async def test_what_one_process_counts_all_show(tmp_path: Path) -> None:
+async def test_what_one_process_counts_all_show(store: SqliteStore) -> None:
     """The figures are in the store; when nobody counts any more they are not shown for true."""
-    store = SqliteStore.open(tmp_path / "store.sqlite")
     now = NOW
-    try:
-        for number, reported in enumerate((3, 3, 1)):
-            await store.commit(
-                PutSubscriber(Subscriber(id=f"s{number}", tenant="bluebird" if number else "")),
-                PutDevice(
-                    Device(
-                        id=f"s{number}.1",
-                        rcc14=Rcc14State(version=3, reported_version=reported),
-                    )
-                ),
-            )
-        store.touch("s0.1", now - timedelta(days=2))
-        store.touch("s1.1", now)
-        await Census(store, lambda: now).take()
-        other = Census(store, lambda: now)
-        await other.show()
-        assert (_shown("current"), _shown("behind"), _shown("ahead")) == (2, 1, 0)
-        assert {within: _heard(within) for within in metrics.CONTACTS if _heard(within)} == {
-            "hour": 1, "week": 1, "never": 1,
-        }  # fmt: skip
-        assert [one[:3] for one in await other.tenants()] == [("", 1, 1), ("bluebird", 2, 2)]
-        assert (await other.tenants())[0].counted_at == NOW
-        now += timedelta(seconds=4 * COUNT_SECONDS)
-        assert await other.tenants() == []
-        await other.show()
-        assert math.isnan(_shown("current"))
-    finally:
-        await store.close()
+    for number, reported in enumerate((3, 3, 1)):
+        await store.commit(
+            PutSubscriber(Subscriber(id=f"s{number}", tenant="bluebird" if number else "")),
+            PutDevice(
+                Device(
+                    id=f"s{number}.1",
+                    rcc14=Rcc14State(version=3, reported_version=reported),
+                )
+            ),
+        )
+    store.touch("s0.1", now - timedelta(days=2))
+    store.touch("s1.1", now)
+    await Census(store, lambda: now).take()
+    other = Census(store, lambda: now)
+    await other.show()
+    assert (_shown("current"), _shown("behind"), _shown("ahead")) == (2, 1, 0)
+    assert {within: _heard(within) for within in metrics.CONTACTS if _heard(within)} == {
+        "hour": 1, "week": 1, "never": 1,
+    }  # fmt: skip
+    assert [one[:3] for one in await other.tenants()] == [("", 1, 1), ("bluebird", 2, 2)]
+    assert (await other.tenants())[0].counted_at == NOW
+    now += timedelta(seconds=4 * COUNT_SECONDS)
+    assert await other.tenants() == []
+    await other.show()
+    assert math.isnan(_shown("current"))
 
 
 def _shown(version: str) -> float:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from clocks import WallClock
@@ -87,15 +86,12 @@ class Lab(WallClock):
 
 
 @pytest.fixture
-async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
-    Sealer.create(tmp_path / "seal.key")
-    store = SqliteStore.open(tmp_path / "mogate.db")
+async def lab(store: SqliteStore, sealer: Sealer) -> AsyncIterator[Lab]:
     subscriber = Subscriber(id="ann", imsis=("001010000000001",), msisdn="+15550100123")
     await store.commit(PutSubscriber(subscriber), PutDevice(Device(id="ann.1")))
-    lab = Lab(store, Sealer.load(tmp_path / "seal.key"))
+    lab = Lab(store, sealer)
     yield lab
     await lab.close()
-    await store.close()
 
 
 def count(result: str) -> float:
