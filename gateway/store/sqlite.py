@@ -56,7 +56,6 @@ _DELETIONS = frozenset({DeleteSubscriber, DeleteDevice})
 _MAPPED_BYTES = 1024**3
 _PRAGMAS = (
     "journal_mode = WAL",
-    "synchronous = FULL",
     "foreign_keys = ON",
     "temp_store = MEMORY",
     f"mmap_size = {_MAPPED_BYTES}",
@@ -116,10 +115,9 @@ class SqliteStore:
     One event loop owns an instance. Other processes may have the same file open.
     """
 
-    def __init__(self, reader: sqlite3.Connection, writer: sqlite3.Connection) -> None:
-        self._reader = reader
-        self._is_reading = False
-        self._writer = GroupCommit(writer)
+    def __init__(self, connection: sqlite3.Connection, commits: GroupCommit) -> None:
+        self._connection = connection
+        self._commits = commits
         self._behind = WriteBehind(self._save_noted)
 
     @classmethod
@@ -132,12 +130,13 @@ class SqliteStore:
             with ExitStack() as undo:
                 # SQLite gives its companion files the mode of this one.
                 os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-                writer = undo.enter_context(closing(connect(path)))
-                migrate(writer, path)
-                reader = undo.enter_context(closing(connect(path)))
-                for connection in (writer, reader):
+                there = undo.enter_context(closing(connect(path)))
+                migrate(there, path)
+                here = undo.enter_context(closing(connect(path)))
+                for connection in (there, here):
                     for pragma in _PRAGMAS:
                         connection.execute(f"PRAGMA {pragma}")
+                commits = GroupCommit(here, there, path)
                 undo.pop_all()
         except (OSError, sqlite3.Error) as error:
             raise ConfigError(
@@ -145,7 +144,7 @@ class SqliteStore:
                 "and that holds no foreign file of this name",
                 file=path,
             ) from error
-        return cls(reader, writer)
+        return cls(here, commits)
 
     async def load_household(self, kind: IdentityKind, value: str) -> Household | None:
         rows = self._read(_SELECT_HOUSEHOLD[kind], value)
@@ -274,7 +273,7 @@ class SqliteStore:
             # It goes in with it, or a later batch could overtake this one.
             await self._behind.save(writes)
         else:
-            await self._writer.run(partial(carry_out, writes))
+            await self._commits.run(partial(carry_out, writes), len(writes))
 
     def touch(self, device_id: str, at: datetime) -> None:
         self._behind.touch(device_id, at)
@@ -298,15 +297,15 @@ class SqliteStore:
     async def expire(self, now: datetime) -> int:
         total = 0
         for statement in _EXPIRE:
-            while count := await self._writer.run(partial(_expire, statement, now)):
+            while count := await self._commits.run(partial(_expire, statement, now), _EXPIRE_ROWS):
                 total += count
-        while await self._writer.run(partial(_expire, _EXPIRE_TRACES, now)):
+        while await self._commits.run(partial(_expire, _EXPIRE_TRACES, now), _EXPIRE_ROWS):
             pass
         return total
 
     async def forget_events(self, before: datetime) -> int:
         total = 0
-        while count := await self._writer.run(partial(_forget_events, before)):
+        while count := await self._commits.run(partial(_forget_events, before), _EXPIRE_ROWS):
             total += count
         return total
 
@@ -314,19 +313,19 @@ class SqliteStore:
         try:
             await self._behind.close()
         finally:
-            await self._writer.close()
-            self._reader.close()
+            await self._commits.close()
 
     async def _save_noted(
         self, touched: Mapping[str, datetime], traced: Sequence[Traced], writes: Sequence[Write]
     ) -> None:
-        await self._writer.run(partial(save_noted, touched, traced, writes))
+        rows = len(touched) + len(traced) + len(writes)
+        await self._commits.run(partial(save_noted, touched, traced, writes), rows)
 
     def _read(self, query: str, *parameters: str | int) -> list[tuple[Any, ...]]:
         try:
-            if not self._is_reading:
+            if not self._connection.in_transaction:
                 self._begin_to_read()
-            return self._reader.execute(query, parameters).fetchall()
+            return self._connection.execute(query, parameters).fetchall()
         except sqlite3.Error as error:
             raise Unavailable(f"the store cannot be read: {error}") from error
 
@@ -336,13 +335,12 @@ class SqliteStore:
         Whoever learns of a commit learns it in a later turn, and so finds it.
         """
         asyncio.get_running_loop().call_soon(self._end_reading)
-        self._reader.execute("BEGIN")
-        self._is_reading = True
+        self._connection.execute("BEGIN")
 
     def _end_reading(self) -> None:
-        self._is_reading = False
-        with suppress(sqlite3.Error):
-            self._reader.execute("COMMIT")
+        if self._connection.in_transaction:  # a group of writes may have ended it
+            with suppress(sqlite3.Error):
+                self._connection.execute("COMMIT")
 
 
 def _expire(statement: str, now: datetime, cursor: sqlite3.Cursor) -> int:

@@ -49,6 +49,7 @@ from gateway.sealing import Sealer
 from gateway.service import Service
 from gateway.serving.front import Response
 from gateway.settings import load_settings
+from gateway.store.group_commit import GroupCommit
 from gateway.store.protocol import Contact, PutDevice, PutSubscriber
 from gateway.store.sqlite import SqliteStore
 from gateway.trace import Tracer
@@ -168,6 +169,7 @@ async def _measure(folder: Path, rounds: int) -> dict[str, list[dict[str, float]
             (handlers, "receive", "step"),
             (Idle, "answer", "step"),
             (Letter, "fill", "encode"),
+            (GroupCommit, "_hand_over", "store"),
             *((steps, name, "step") for name in _STEPS),
         ):
             patches.enter_context(mock.patch.object(module, name, stopwatch.timed(stage, getattr(module, name))))
@@ -196,7 +198,7 @@ async def _measure(folder: Path, rounds: int) -> dict[str, list[dict[str, float]
                 sessions = [DmSession(phone, speech, commands) for phone in callers * (1 if commands else CALLS)]
                 # What is still to be brought from the write-ahead log into the file is of those before.
                 with contextlib.closing(sqlite3.connect(folder / FILE)) as connection:
-                    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                    connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
                 results[title].append(await _hold(front, stopwatch, sessions) | {BARE: await bare.microseconds()})
     await store.close()
     return dict(results)
