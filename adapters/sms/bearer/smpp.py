@@ -151,19 +151,20 @@ class Link:
         metrics.smpp_bound.labels(name).set(1)
         logger().info("smpp_bound", link=name)
         self._note_change()
-        broken = asyncio.ensure_future(self._broken.wait())
+        heard, broken = asyncio.ensure_future(bound.next()), asyncio.ensure_future(self._broken.wait())
         try:
             while True:
-                heard = asyncio.ensure_future(bound.next())
                 await asyncio.wait((heard, broken), return_when=asyncio.FIRST_COMPLETED)
                 if not heard.done():
-                    heard.cancel()
                     break
                 event = heard.result()
                 if isinstance(event, smpp34.Disconnected):
                     break
                 self._take(event)
+                heard = asyncio.ensure_future(bound.next())
         finally:
+            # A thread of the library's answers what is asked still, and may find the loop closed by then.
+            heard.cancel()
             broken.cancel()
             self._bound, self.fault = None, "the session ended"
             metrics.smpp_bound.labels(name).set(0)

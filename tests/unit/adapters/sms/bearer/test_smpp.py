@@ -74,6 +74,23 @@ async def test_octets_arrive_as_a_push() -> None:
     assert gauge("mogate_smpp_window_used") == 0
 
 
+def test_a_process_ends_quietly(capfd: pytest.CaptureFixture[str]) -> None:
+    """Nothing that the library would still say of a session that waits for receipts finds the event loop closed."""
+    (port,) = free_ports(1)
+
+    async def process() -> None:
+        heard: asyncio.Queue[Receipt] = asyncio.Queue()
+        async with bearing(link(port)) as bearer:
+            bearer.hear = heard.put_nowait
+            await bearer.send(PUSH, 3600, receipt=True)
+            for _ in range(2):
+                await asyncio.wait_for(heard.get(), 30)
+
+    with serving(port):
+        asyncio.run(process())
+    assert "Event loop is closed" not in capfd.readouterr().err
+
+
 async def test_text_for_people_has_no_header() -> None:
     """The 7 bit alphabet goes one septet to an octet, without receipt unless it is wanted."""
     (port,) = free_ports(1)
