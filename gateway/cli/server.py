@@ -110,7 +110,8 @@ def tenants() -> tuple[object, str]:
     """List the tenants of the running gateway, with how many subscribers and devices each had when last counted."""
     found = api("GET", "/tenants")
     rows = [[one["name"] or "-", str(one["subscribers"]), str(one["devices"]), one["counted_at"]] for one in found]
-    return found, report.table(("tenant", "subscribers", "devices", "counted"), rows)
+    counted = report.table(("tenant", "subscribers", "devices", "counted"), rows)
+    return found, counted if rows else "nobody has counted yet; that is done every quarter of an hour"
 
 
 @click.command()

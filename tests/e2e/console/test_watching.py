@@ -145,6 +145,7 @@ def test_the_gateway_tells_how_it_is_set_up(gateway: Gateway, console: Page) -> 
     expect(usual).to_be_visible()
     secret = console.get_by_label("Secrets", exact=True).first.get_by_role("row", name="seal_key")
     expect(secret).to_contain_text("opens with it alone")
+    assert "nobody has counted yet" in gateway.run("tenants")
     with ThreadPoolExecutor() as beside:
         beside.submit(asyncio.run, count_devices(gateway)).result()
     tenants = gateway.api("GET", "/tenants")
