@@ -183,7 +183,8 @@ def start_watched(*options: str, via: Callable[[int], int] = int) -> Watched:
     sentinels = [
         RedisServer(
             f"sentinel monitor mogate 127.0.0.1 {port} 2",
-            "sentinel down-after-milliseconds mogate 700",
+            # A Sentinel takes up to a second to connect to a new primary, and counts it as silence.
+            "sentinel down-after-milliseconds mogate 1500",
             "sentinel failover-timeout mogate 3000",
             mode=("--sentinel",),
         ).start()
