@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import csv
 import json
+import sqlite3
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -207,7 +210,7 @@ async def test_a_change_can_be_made_to_depend_on_what_was_read(client: TestClien
     assert (await ask(client, "DELETE", "/subscribers/nobody", If_Match=tag))[0] == 412
 
 
-async def test_a_repeat_with_its_key_is_carried_out_once(client: TestClient, store: SqliteStore) -> None:
+async def test_a_repeat_with_its_key_is_carried_out_once(client: TestClient, tmp_path: Path) -> None:
     """It has the first answer, word for word; another request with that key is refused, a failed one tried again.
 
     Spec: draft-ietf-httpapi-idempotency-key-header-07
@@ -223,7 +226,9 @@ async def test_a_repeat_with_its_key_is_carried_out_once(client: TestClient, sto
     assert (await ask(client, "POST", path, {"loc_uri": "other"}, Idempotency_Key="1"))[0] == 422
     assert (await ask(client, "DELETE", "/subscribers/ann", Idempotency_Key="2"))[0] == 204
     assert (await ask(client, "DELETE", "/subscribers/ann", Idempotency_Key="2"))[0] == 204
-    kept = store._reader.execute("SELECT value FROM ephemeral WHERE key LIKE 'once/%'").fetchall()
+    with contextlib.closing(sqlite3.connect(tmp_path / "mogate.db")) as file:
+        kept = file.execute("SELECT value FROM ephemeral WHERE key LIKE 'once/%'").fetchall()
+    assert kept
     assert not any(first[1]["client_password"].encode() in value for (value,) in kept)
 
 
