@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
@@ -135,6 +136,20 @@ async def test_sentinels_with_tls_and_a_password(tmp_path: Path) -> None:
         await open_store(settings(url, **known | {"sentinel_password": "wrong"}), tmp_path)
     with pytest.raises(Unavailable, match="named other: 1 of 1 answer, and have none that is up"):
         await open_store(settings(url.replace("/mogate", "/other"), **known), tmp_path)
+
+
+async def test_a_sentinel_that_is_too_hasty_is_told_of(tmp_path: Path) -> None:
+    """One that takes a server for down before it may have reached a new primary would replace that at once."""
+    watched = redis_servers.start_watched()
+    watched.sentinels[1].cli("SENTINEL", "SET", "mogate", "down-after-milliseconds", "1000")
+    watched.sentinels[2].kill()
+    store, doubts = await open_store(settings(watched.url, durability="second"), tmp_path)
+    await store.close()
+    assert [re.findall(r"after \d+ ms|set .* or more", doubt) for doubt in doubts] == [
+        ["after 1000 ms", "set down-after-milliseconds to 1500 or more"]
+    ]
+    for one in (*watched.servers, *watched.sentinels):
+        one.kill()
 
 
 async def test_a_write_waits_for_replicas(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ async def examine(servers: Servers, durability: Durability) -> list[str]:
     doubts: list[str] = []
     for link in await servers.links():
         doubts += await _examine(link, durability, servers.access.replicas)
-    return doubts
+    return [*doubts, *await servers.doubts()]
 
 
 async def _examine(link: Link, durability: Durability, replicas: int) -> list[str]:

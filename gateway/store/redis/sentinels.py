@@ -20,6 +20,9 @@ from gateway.store.redis.link import Access, Server
 _LATE_SECONDS = 0.1
 """Once one has answered the others have so long: one that is dead must not hold up what the rest can tell."""
 
+_PATIENCE_MILLISECONDS = 1500
+"""One connects once a second at most, so it may reach a new primary that late, and counts that as silence."""
+
 
 class _View(NamedTuple):
     """What one Sentinel says. The greater view is the newer."""
@@ -65,21 +68,41 @@ class Sentinels:
             )
         return next(view.server for view in latest if view.up)
 
+    async def doubts(self) -> list[str]:
+        """What is doubtful about how they watch it, each a sentence with its mend."""
+        known = await asyncio.gather(*map(self._known, self._all))
+        patience = min((one["down-after-milliseconds"] for one in known if one), default=_PATIENCE_MILLISECONDS)
+        if patience >= _PATIENCE_MILLISECONDS:
+            return []
+        return [
+            f"a Sentinel takes {self._name} for down after {patience} ms, and may replace a new primary before it has "
+            f"reached it: set down-after-milliseconds to {_PATIENCE_MILLISECONDS} or more on each"
+        ]
+
     async def close(self) -> None:
         await asyncio.gather(*(one.aclose() for one in self._all))
 
     async def _ask(self, sentinel: Redis) -> _View | None:
+        known = await self._known(sentinel)
+        if known is None:
+            return None
         try:
-            known = cast("dict[str, dict[str, Any]]", await sentinel.sentinel_masters()).get(self._name)
             named = await sentinel.execute_command("SENTINEL GET-MASTER-ADDR-BY-NAME", self._name)
         except RedisError:
             return None
-        if known is None or named is None:
+        if named is None:
             return None
         server = Server(_text(named[0]), int(named[1]))
         promoted = server != Server(known["ip"], known["port"])
         down = known["is_sdown"] or known["is_odown"] or "failover_in_progress" in known["flags"].split(",")
         return _View(known["config-epoch"], promoted, server, promoted or not down)
+
+    async def _known(self, sentinel: Redis) -> dict[str, Any] | None:
+        """What one keeps of it, if it answers and has it."""
+        try:
+            return cast("dict[str, dict[str, Any]]", await sentinel.sentinel_masters()).get(self._name)
+        except RedisError:
+            return None
 
     async def _why(self) -> str:
         """What keeps all of the Sentinels from answering."""

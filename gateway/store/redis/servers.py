@@ -129,6 +129,10 @@ class Servers(ABC):
         """A connection to every primary."""
         raise NotImplementedError
 
+    async def doubts(self) -> list[str]:
+        """What is doubtful about how they replace one that dies, each a sentence with its mend."""
+        return []
+
     async def close(self) -> None:
         """Connections end; later errands are refused."""
         self._closed = True
@@ -205,6 +209,9 @@ class SentinelServers(OneServer):
             if self._looking is None and not self._closed:
                 self._looking = asyncio.create_task(self._look_again())
             raise
+
+    async def doubts(self) -> list[str]:
+        return await self._sentinels.doubts()
 
     async def close(self) -> None:
         await super().close()
