@@ -19,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from gateway.errors import ConfigError, Unavailable
 from gateway.fleet.device import Device
@@ -106,6 +107,24 @@ async def test_a_full_disk_is_unavailable_and_passes(tmp_path: Path) -> None:
     await store.commit(PutMirror(mirror))
     assert (await store.load_mirror("s.1")).facts == mirror.facts
     await store.close()
+
+
+async def test_the_log_stays_small_while_devices_are_read_and_written(tmp_path: Path) -> None:
+    """It is copied into the file and begins anew, though somebody reads in every turn of the loop."""
+    store = SqliteStore.open(tmp_path / "store.sqlite")
+    devices = [Device(id=f"s.{n}") for n in range(50)]
+    await store.commit(PutSubscriber(Subscriber(id="s")), *map(PutDevice, devices))
+
+    async def change(device: Device, times: int) -> None:
+        for revision in range(1, times + 1):
+            await store.commit(PutDevice(replace(device, friendly_name="x" * 3000, revision=revision)))
+            assert await store.load_owned(device.id) is not None
+
+    try:
+        await asyncio.gather(*(change(device, 100) for device in devices))
+        assert (tmp_path / "store.sqlite-wal").stat().st_size < 16_000_000
+    finally:
+        await store.close()
 
 
 async def test_a_locked_file_is_waited_for(tmp_path: Path) -> None:
