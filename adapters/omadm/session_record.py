@@ -43,10 +43,11 @@ class Session(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     so that nothing sent under them counts. ``continuation`` is what further messages have to bring along, ``first`` the
     digest of the message that began it.
 
-    ``outstanding`` are the commands of message ``outstanding_msg_id`` by CmdID; ``planned`` go out next. ``owed`` are
-    statuses there was no room for. ``unfinished`` says that our last message was not the last of its package.
-    ``chunking`` is an object on its way out, ``assembly`` one on its way in. ``last_request`` is a digest of the
-    device's last message, ``last_reply`` the octets that answered it and ``last_mac`` the header that went with them.
+    ``outstanding`` are the commands of message ``outstanding_msg_id`` by CmdID; ``planned`` go out next. ``leads_to``
+    is the configuration key that the device is up to once it has done all of these; empty when more may have to follow.
+    ``owed`` are statuses there was no room for. ``unfinished`` says that our last message was not the last of its
+    package. ``chunking`` is an object on its way out, ``assembly`` one on its way in. ``last_request`` is a digest of
+    the device's last message, ``last_reply`` the octets that answered it and ``last_mac`` the header that went along.
     """
 
     id: str
@@ -65,6 +66,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     outstanding_msg_id: int = 0
     planned: tuple[Operation, ...] = ()
     owed: tuple[Owed, ...] = ()
+    leads_to: str = ""
     unfinished: bool = False
     chunking: Chunking | None = None
     assembly: Assembly | None = None

@@ -25,6 +25,7 @@ from gateway.fleet.detection import Sighting, is_known
 from gateway.fleet.device import Device
 from gateway.fleet.mirror import Mirror
 from gateway.fleet.operation import Operation
+from gateway.fleet.plan import only_changes_values
 from gateway.fleet.push import PushKind
 from gateway.fleet.queue import settle
 from gateway.fleet.subscriber import Subscriber
@@ -43,6 +44,7 @@ from gateway.service import (
     reset_writes,
     sent_writes,
 )
+from gateway.status import StatusCode
 from gateway.store.protocol import Contact, Household, PutMirror, PutSubscriber, Store, Write
 
 PUSHES: tuple[PushKind, ...] = ("dm_notify", "dm_bootstrap", "cp")
@@ -167,8 +169,14 @@ class Steps:
         mirror = record_outcomes(mirror, () if sign else outcomes, now, check=check).passed_over(received.unanswered)
         writes += doubt_writes(device, mirror, received.unanswered, now, patience)
         operations: tuple[Operation, ...] = ()
+        goes_to_plan = _leads_to(received, key) and not (
+            said_new or pending or queue.changed or due or is_lost or sign or resets or mirror.to_read
+        )
         if resets:
             writes += await self._after_reset(contact.subscriber, device)
+        elif received.wants_work and goes_to_plan:
+            # What was told last was all there was to do, and it is done.
+            device = _with_state(device, synced=key)
         elif received.wants_work:
             unanswered = _passed_over(received)
             spared = self._models.applied(device)
@@ -181,7 +189,9 @@ class Steps:
                 device = _with_state(device, read_back_at=now)
             if not operations and not unanswered:
                 device = _with_state(device, synced=key)
+            goes_to_plan = bool(operations) and not unanswered and only_changes_values(operations, mirror)
         reply = self.respond(received, operations, peer, writer, now)
+        reply = _leading_to(reply, key if goes_to_plan and not reply.outcomes else "")
         mirror = record_outcomes(mirror.sent(reply.sent, now), reply.outcomes, now)
         given_up = settle(pending, reply.outcomes, (), now, _in_flight(received), patience)
         writes += refusal_writes(device, (*outcomes, *reply.outcomes), now)
@@ -247,6 +257,20 @@ def _with_nonces(device: Device, received: Received, now: datetime) -> Device:
 
 def _with_state(device: Device, **changes: object) -> Device:
     return replace(device, omadm=replace(device.omadm, **changes)) if device.omadm else device
+
+
+def _leads_to(received: Received, key: str) -> bool:
+    """Whether this is the configuration that the session was to lead to, and the device has just done its part."""
+    session = received.session
+    if session is None or session.leads_to != key or received.unanswered or received.alerts:
+        return False
+    return all(outcome.status == StatusCode.OK for outcome in received.outcomes)
+
+
+def _leading_to(reply: Reply, key: str) -> Reply:
+    if reply.session is None or reply.session.leads_to == key:
+        return reply
+    return reply._replace(session=replace(reply.session, leads_to=key))
 
 
 def _in_flight(received: Received) -> set[str]:

@@ -46,8 +46,9 @@ def among_others(mo: DesiredMo, mirror: Mirror) -> DesiredMo:
     key, prefix = _key_of(mo.definition), f"{among}/"
     wanted = mo.values.get(key.name, "") if key else ""
     keys: dict[str, str | None] = {}
-    for uri, fact in mirror.facts.items():
-        if uri.startswith(prefix) and fact.exists:
+    for uri in [uri for uri in mirror.facts if uri.startswith(prefix)]:
+        fact = mirror.facts[uri]
+        if fact.exists:
             name, _, leaf = uri.removeprefix(prefix).partition("/")
             keys.setdefault(name, None)
             if key is not None and leaf == key.name:

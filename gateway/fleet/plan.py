@@ -203,6 +203,20 @@ def is_given_up(mirror: Mirror, uri: str, patience: Patience = PATIENCE) -> bool
     return fact is not None and fact.tries >= patience.tries
 
 
+def only_changes_values(planned: Iterable[Operation], mirror: Mirror) -> bool:
+    """Whether a device that does all of this will then have nothing left to do: values of nodes are replaced, no more.
+
+    A node that it once passed over may have been planned alone.
+    """
+    return all(
+        operation.verb == "Replace"
+        and operation.origin == "diff"
+        and operation.tnds is None
+        and not mirror.facts[operation.uri].tries
+        for operation in planned
+    )
+
+
 def read_backs(desired: Iterable[DesiredMo], state: OmaDmState, now: datetime) -> tuple[Operation, ...]:
     """One Get for each MO, to see whether the device still holds what it took."""
     walked = LIST in state.refused_verbs

@@ -1,6 +1,6 @@
 """Whatever a device answers, the gateway stops talking."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import hypothesis.strategies as st
 from hypothesis import given, settings
@@ -9,7 +9,7 @@ from gateway.fleet.abilities import learn
 from gateway.fleet.desired import DesiredMo
 from gateway.fleet.device import Credential, OmaDmState
 from gateway.fleet.mirror import Mirror, Outcome, Read
-from gateway.fleet.plan import plan
+from gateway.fleet.plan import only_changes_values, plan
 from gateway.mo.definition import Definition, Occurrence
 from gateway.status import StatusCode
 from gateway.tree.format import Format
@@ -30,6 +30,17 @@ DESIRED = [DesiredMo("urn:example:mo:1.0", ROOT, DDF, {"Leaf": "1", "List/1/Leaf
 said = st.dictionaries(
     st.sampled_from(["", "/Leaf", "/Kept", "/List", "/List/1", "/List/1/Leaf", "/List/2", "/List/2/Leaf", "/Leaf/x"]),
     st.sampled_from([("node", None), ("chr", "1"), ("chr", "other")]),
+)
+held = st.fixed_dictionaries(
+    {
+        "": st.just(("node", None)),
+        "/List": st.just(("node", None)),
+        "/List/1": st.just(("node", None)),
+        **dict.fromkeys(
+            ("/Leaf", "/Kept", "/List/1/Leaf"), st.sampled_from([("chr", "1"), ("chr", "2"), ("chr", "3")])
+        ),
+    },
+    optional={"/List/2": st.just(("node", None))},
 )
 codes = st.sampled_from([200, 202, 215, 401, 404, 405, 406, 418, 420, 425, 500, 599])
 
@@ -55,3 +66,18 @@ def test_a_plan_ends_whatever_the_device_answers(
             if operation.verb == "Get" and status in (200, 202):
                 mirror = mirror.read([], NOW, complete_root=ROOT)
     assert plan(DESIRED, mirror, state, (), NOW) == ()
+
+
+@settings(deadline=None)
+@given(reported=held)
+def test_a_device_that_takes_all_new_values_has_nothing_left_to_do(reported: dict[str, tuple[str, str | None]]) -> None:
+    """So nobody needs to compare it again to know."""
+    state = OmaDmState(loc_uri="IMEI:490154203237518", client=Credential(name="d", secret=b""))
+    reads = [Read(f"{ROOT}{path}", fmt, value=value) for path, (fmt, value) in reported.items()]
+    mirror = Mirror(device_id="s.1").read(reads, NOW, complete_root=ROOT)
+    operations = plan(DESIRED, mirror, state, (), NOW)
+    assert only_changes_values(operations, mirror) is ("/List/2" not in reported)
+    later = NOW + timedelta(seconds=1)
+    mirror = mirror.sent(operations, later).acknowledged([(operation, 200) for operation in operations], later)
+    if "/List/2" not in reported:
+        assert plan(DESIRED, mirror, state, (), later) == ()

@@ -18,11 +18,13 @@ from adapters.omadm import codec
 from adapters.omadm.auth import Account, body_digest, format_mac, mac_digest, parse_mac
 from adapters.omadm.messages import Alert, AnyCommand, Command, Cred, Item, Results, Status
 from gateway.awaited import Awaiting
+from gateway.fleet.mirror import Mirror, Read
 from gateway.fleet.operation import Operation
 from gateway.observe import metrics
 from gateway.sealing import Sealer
 from gateway.status import StatusCode
-from gateway.store.protocol import PutDevice
+from gateway.store.protocol import PutDevice, PutMirror
+from gateway.tree.uri import Uri
 
 Opening = Callable[..., Awaitable[Lab]]
 
@@ -251,6 +253,56 @@ async def test_how_a_session_ends_is_counted(open_lab: Opening) -> None:
         async with lab.http.post("/omadm", data=octets, headers={"Content-Type": XML.media_type}) as response:
             assert response.status == status
         assert grown()["none", result] == 1
+
+
+@pytest.mark.parametrize("code", [200, 405])
+@pytest.mark.parametrize("meanwhile", ["3000", ""])
+async def test_a_value_that_changes_while_it_is_sent_goes_out_in_the_same_session(
+    open_lab: Opening, code: int, meanwhile: str
+) -> None:
+    """What was planned is no reason not to look again; without a change the session ends, whatever the device said."""
+    lab = await open_lab()
+
+    async def want(value: str) -> None:
+        device = await lab.device()
+        assert device.omadm is not None
+        state = replace(device.omadm, roots={"ims": "./3GPP_IMS"})
+        values, revision = {"ims": {"Timer_T1": value}}, device.content_revision + 1
+        await lab.store.commit(PutDevice(replace(device, omadm=state, overrides=values, content_revision=revision)))
+
+    async def tell(number: int, *commands: AnyCommand, cred: Cred | None = None) -> tuple[Answer, list[Command]]:
+        answer = await lab.post(message(number, *commands, cred=cred))
+        return answer, [one for one in answer.message.commands if isinstance(one, Command)]
+
+    def done(number: int, answer: Answer, command: Command) -> tuple[AnyCommand, ...]:
+        msg_id = str(answer.message.header.msg_id)
+        return (
+            Status("1", msg_id, "0", "SyncHdr", StatusCode.AUTHENTICATED),
+            Status("2", msg_id, command.cmd_id, "Replace", StatusCode(number)),
+        )
+
+    root = Uri(("3GPP_IMS",))
+    reads = [Read(str(root), "node"), Read(f"{root}/Timer_T1", "int", value="1000")]
+    await lab.store.commit(PutMirror(Mirror(device_id="ann.1").read(reads, lab.now, complete_root=root)))
+    lab.now += timedelta(minutes=1)
+    await want("2000")
+    nonce = nonce_of(await lab.post(message(1, *START)))
+    answer, (first,) = await tell(2, *START, cred=lab.md5(nonce))
+    assert (first.verb, first.items[0].target, first.items[0].data) == ("Replace", f"{root}/Timer_T1", "2000")
+    if meanwhile:
+        await want(meanwhile)
+    answer, then = await tell(3, *done(code, answer, first))
+    assert [command.items[0].data for command in then] == ([meanwhile] if meanwhile else [])
+    for second in then:
+        assert (await tell(4, *done(200, answer, second)))[1] == []
+    fact = (await lab.store.load_mirror("ann.1")).facts[f"{root}/Timer_T1"]
+    assert (fact.effective, fact.refused) == (
+        meanwhile or ("2000" if code == 200 else "1000"),
+        code != 200 and not meanwhile,
+    )
+    state = (await lab.device()).omadm
+    assert state is not None
+    assert state.synced
 
 
 async def test_what_a_device_did_not_say_of_itself_is_asked_for_once(open_lab: Opening) -> None:
