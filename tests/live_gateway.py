@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import re
@@ -19,7 +20,7 @@ from typing import Any
 
 CONFIG = Path(__file__).parents[1] / "config"
 DEADLINE_SECONDS = 60
-FIRST_PORT, PORTS = 12_000, 20_000
+FIRST_PORT, END_PORT, PROCESSES = 12_000, 32_000, 8
 
 
 class Gateway:
@@ -158,15 +159,27 @@ def faked_time(clock: Path) -> dict[str, str]:
     }
 
 
+def _own_ports() -> Iterator[int]:
+    """The ports of this process of the run, over and over, from anywhere among them."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+    own = range(FIRST_PORT + int(worker) % PROCESSES, END_PORT, PROCESSES)
+    begin = secrets.randbelow(len(own))
+    return itertools.cycle((*own[begin:], *own[:begin]))
+
+
+_PORTS = _own_ports()
+
+
 def free_ports(count: int) -> list[int]:
     """Ports that nobody listens on, below those that the system gives to connections that go out.
 
-    One of those could be another program's before the server that it is meant for listens on it.
+    One of those could be another program's before the server that it is meant for listens on it. Nor is any handed out
+    twice, here or in another process of the same run: a server that is stopped for a while finds its own again.
     """
     found: list[int] = []
     with contextlib.ExitStack() as held:
         while len(found) < count:
-            port = FIRST_PORT + secrets.randbelow(PORTS)
+            port = next(_PORTS)
             with contextlib.suppress(OSError):
                 held.enter_context(socket.create_server(("127.0.0.1", port)))
                 found.append(port)
