@@ -338,8 +338,8 @@ class SqliteStore:
         self._connection.execute("BEGIN")
 
     def _end_reading(self) -> None:
-        if self._connection.in_transaction:  # a group of writes may have ended it
-            with suppress(sqlite3.Error):
+        with suppress(sqlite3.Error):  # of a store that was closed meanwhile
+            if self._connection.in_transaction:  # a group of writes may have ended it
                 self._connection.execute("COMMIT")
 
 

@@ -17,6 +17,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -125,6 +126,17 @@ async def test_the_log_stays_small_while_devices_are_read_and_written(tmp_path: 
         assert (tmp_path / "store.sqlite-wal").stat().st_size < 16_000_000
     finally:
         await store.close()
+
+
+async def test_a_store_may_be_closed_in_the_turn_in_which_it_was_read(tmp_path: Path) -> None:
+    """What was to follow in the next turn finds nothing to do, and says nothing."""
+    said: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: said.append(context))
+    store = SqliteStore.open(tmp_path / "store.sqlite")
+    assert await store.load_household("id", "s") is None
+    await store.close()
+    await asyncio.sleep(0)
+    assert said == []
 
 
 async def test_a_locked_file_is_waited_for(tmp_path: Path) -> None:
