@@ -17,7 +17,7 @@ from typing import NamedTuple, Self
 from gateway.errors import ConfigError
 from gateway.fleet.device import Device
 from gateway.fleet.profile import ATTRIBUTES, FACETS, Facet, look_at, sought
-from gateway.fleet.subscriber import Subscriber
+from gateway.fleet.subscriber import ServiceState, Subscriber
 
 SEARCHED: Mapping[str, Facet] = {
     **FACETS,
@@ -137,7 +137,20 @@ def terms_of_subscriber(subscriber: Subscriber) -> tuple[str, ...]:
 
 def terms_of_device(device: Device) -> tuple[str, ...]:
     """The terms that the device has from itself."""
-    return _terms(_OF_DEVICE if device.state is None else _OF_DEVICE_AND_STATE, _NOBODY, device)
+    rcc14 = device.rcc14
+    if device.jobs or rcc14 is not None:
+        return _terms(_OF_DEVICE if device.state is None else _OF_DEVICE_AND_STATE, _NOBODY, device)
+    # Every write of a phone asks, nearly always for what was asked before: those of one model have the same.
+    return _terms_of_phone(device.manufacturer, device.model, device.tac, device.software, device.state)
+
+
+@functools.lru_cache(_CACHED_TERMS)
+def _terms_of_phone(
+    manufacturer: str, model: str, tac: str, software: str, state: ServiceState | None
+) -> tuple[str, ...]:
+    """Those of a device that speaks no RCC.14 and has no jobs."""
+    phone = Device(id="", manufacturer=manufacturer, model=model, imei=tac, software=software, state=state)
+    return _terms(_OF_DEVICE if state is None else _OF_DEVICE_AND_STATE, _NOBODY, phone)
 
 
 def _terms(facets: Mapping[str, Facet], subscriber: Subscriber, device: Device) -> tuple[str, ...]:
@@ -146,7 +159,7 @@ def _terms(facets: Mapping[str, Facet], subscriber: Subscriber, device: Device) 
 
 @functools.lru_cache(_CACHED_TERMS)
 def _format(names: tuple[str, ...], values: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
-    """The terms of these facets. Every write of a device asks, and those of one model have the same."""
+    """The terms of these facets."""
     found = [f"{name}={value}" for name, some in zip(names, values, strict=True) for value in some if _is_term(value)]
     return tuple(dict.fromkeys(found))
 

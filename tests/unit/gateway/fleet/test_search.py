@@ -9,7 +9,7 @@ import pytest
 from gateway.errors import ConfigError
 from gateway.fleet.device import Device, Rcc14State
 from gateway.fleet.job import Job, JobState
-from gateway.fleet.search import Search, parse_search, terms_of_device, terms_of_subscriber
+from gateway.fleet.search import SEARCHED, Search, parse_search, terms_of_device, terms_of_subscriber
 from gateway.fleet.subscriber import ServiceState, Subscriber
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -100,3 +100,21 @@ def test_terms_are_what_a_search_asks_for() -> None:
     assert len(asked) == 6
     assert all(terms & held for terms in asked)
     assert not [term for term in held if term.endswith("=")]
+
+
+@pytest.mark.parametrize("rcc14", [None, Rcc14State(version=3, additional=True)])
+@pytest.mark.parametrize(
+    "jobs", [(), (Job(id="j", kind="firmware", action="update", parameters={"package": "c0ffee"}),)]
+)
+@pytest.mark.parametrize("state", [None, ServiceState.ACTIVE])
+def test_a_device_has_a_term_for_all_that_is_seen_of_it(
+    rcc14: Rcc14State | None, jobs: tuple[Job, ...], state: ServiceState | None
+) -> None:
+    """Whatever it speaks: what a search looks at in a device leads to it."""
+    device = Device(
+        id="alice.1", imei="350000010000006", manufacturer="Acme", model="B7", software="2.1", rcc14=rcc14, jobs=jobs,
+        state=state,
+    )  # fmt: skip
+    own = set(SEARCHED) - {"tenant", "plan", "group", "plmn", *(["state"] if state is None else [])}
+    seen = {f"{name}={value}" for name in own for value in SEARCHED[name](ALICE, device) if value}
+    assert set(terms_of_device(device)) == seen
