@@ -18,6 +18,7 @@ from raw_requests import exchange, request, status_of
 from adapters.simulator.fleet import MAX_OPEN
 
 CLIENTS = 60
+MAX_IN_FLIGHT = 20
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +26,10 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """A gateway with some subscribers, that takes little at once."""
     folder = tmp_path_factory.mktemp("load")
     with serving(
-        folder, MOGATE_LOAD__MAX_IN_FLIGHT="20", MOGATE_LOAD__MAX_LAG_SECONDS="20", MOGATE_TRACE__MODE="off"
+        folder,
+        MOGATE_LOAD__MAX_IN_FLIGHT=f"{MAX_IN_FLIGHT}",
+        MOGATE_LOAD__MAX_LAG_SECONDS="20",
+        MOGATE_TRACE__MODE="off",
     ) as one:
         rows = [
             {"id": f"s{number}", "imsis": [f"00101000020{number:04}"], "msisdn": f"+1555020{number:04}"}
@@ -54,6 +58,22 @@ def _fleet(gateway: Gateway, rate: int, seconds: int) -> dict[str, Any]:
     return found
 
 
+@contextlib.contextmanager
+def _under_way(gateway: Gateway, count: int) -> Iterator[None]:
+    """So many messages are under way: their bodies are still to come."""
+    with contextlib.ExitStack() as held:
+        for _ in range(count):
+            slow = held.enter_context(socket.create_connection(("127.0.0.1", gateway.ports["plain"])))
+            slow.sendall(b"POST /omadm HTTP/1.1\r\nHost: x\r\nContent-Type: application/vnd.syncml.dm+xml\r\n")
+            slow.sendall(b"Content-Length: 100\r\n\r\n")
+        yield
+
+
+def _metric(gateway: Gateway, pattern: str) -> float:
+    with urllib.request.urlopen(gateway.url("admin", "/metrics")) as answer:
+        return float(re.findall(pattern, answer.read().decode())[0])
+
+
 def _memory(gateway: Gateway) -> int:
     assert gateway.process is not None
     return int(re.findall(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{gateway.process.pid}/status").read_text())[0])
@@ -70,7 +90,10 @@ def test_a_moderate_load_is_served_whole(gateway: Gateway) -> None:
 def test_too_much_is_turned_away_at_once(gateway: Gateway) -> None:
     """Beyond capacity some get 503 with a spread Retry-After, the others are served; memory and service stay."""
     before = _memory(gateway)
-    told = _fleet(gateway, 3000, 2)
+    with _under_way(gateway, MAX_IN_FLIGHT - 1):
+        # One more is served, and of two at a time one is not.
+        gateway.until(lambda: _metric(gateway, r"\nmogate_http_requests_in_flight (\S+)") >= MAX_IN_FLIGHT - 1)
+        told = _fleet(gateway, 3000, 2)
     assert told["statuses"]["503"] > 0
     assert told["statuses"]["200"] > 0
     assert set(told["statuses"]) <= {"200", "503", "511"}
@@ -81,9 +104,7 @@ def test_too_much_is_turned_away_at_once(gateway: Gateway) -> None:
     assert gateway.json("simulate", "omadm")["result"] == "ok"
     # What grows is the connections: up to MAX_OPEN of them, with TLS at some 60 kB each.
     assert _memory(gateway) - before < MAX_OPEN * 80
-    with urllib.request.urlopen(gateway.url("admin", "/metrics")) as answer:
-        shed = re.findall(r'mogate_requests_shed_total\{frontend="acs"\} (\S+)', answer.read().decode())
-    assert float(shed[0]) > 0
+    assert _metric(gateway, r'mogate_requests_shed_total\{frontend="acs"\} (\S+)') > 0
 
 
 def test_phones_come_for_whole_sessions(gateway: Gateway) -> None:
@@ -116,12 +137,7 @@ def test_a_phone_that_is_turned_away_comes_again(tmp_path: Path) -> None:
         return exchange(gateway, "plain", request("POST", "/omadm", headers, SYNCML.format(alert=alert).encode()))
 
     with serving(tmp_path, MOGATE_LOAD__MAX_IN_FLIGHT="3", MOGATE_LOAD__MAX_LAG_SECONDS="60") as gateway:
-        with contextlib.ExitStack() as busy:
-            for _ in range(4):
-                # A message whose body is still to come is under way.
-                slow = busy.enter_context(socket.create_connection(("127.0.0.1", gateway.ports["plain"])))
-                slow.sendall(b"POST /omadm HTTP/1.1\r\nHost: x\r\nContent-Type: application/vnd.syncml.dm+xml\r\n")
-                slow.sendall(b"Content-Length: 100\r\n\r\n")
+        with _under_way(gateway, 4):
             gateway.until(lambda: status_of(ask(gateway, 1201)) == 503)
             told = [ask(gateway, 1200) for _ in range(20)]
             assert {status_of(one) for one in told} == {503}
