@@ -56,6 +56,7 @@ from gateway.service import (
     protocol_writes,
 )
 from gateway.serving.front import Response, query_of
+from gateway.serving.stages import next_stage
 from gateway.settings import OmaDm
 from gateway.status import StatusCode
 from gateway.store.protocol import (
@@ -178,6 +179,7 @@ class OmaDmFront:
                 self._read(opened)
             encoding = opened.encoding
             metrics.count(metrics.dm_messages, "received", "wbxml" if encoding.wbxml else "xml")
+            await next_stage()
             exchange = await self._exchange(opened, body, arrival, _certificate(request))
             headers = {"Content-Type": encoding.media_type, "Cache-Control": "no-store"}
             if exchange.mac:
@@ -245,6 +247,7 @@ class OmaDmFront:
         now, nonce = self._clock(), secrets.token_bytes(NONCE_BYTES)
         header, encoding = opened.header, opened.encoding
         contact = await self._store.load_contact(header.source, now)
+        await next_stage()
         if not encoding.wbxml and not self._declares(contact and contact.device):
             opened.encoding = encoding = replace(encoding, namespaces=False)
         if contact is None or contact.device.omadm is None:
@@ -259,6 +262,7 @@ class OmaDmFront:
         known = contact.device
         if not certificate and (session is None or session.ended):
             found = self._idle.answer(contact, opened, arrival, nonce, now)
+            await next_stage()
             if found and (found.repeats or not self._tracer.wants(failed=False, armed=is_armed(known, now))):
                 return await self._send_away(known, found, now)
         state = self._accounts.in_force(state, header, arrival, now)
@@ -298,6 +302,7 @@ class OmaDmFront:
         record, writer = contact.session, Writer(opened.encoding)
         told = self._told(opened, contact.device, peer, arrival)
         received = self._heard(contact, session, told, peer, nonce, arrival)
+        await next_stage()
         if received.authenticated:
             step = await self._steps.take(contact, received, peer, writer, now)
             if received.started and opened.is_read:
@@ -308,6 +313,7 @@ class OmaDmFront:
         message_out = self._with_secrets(step.reply.message, step.device)
         octets = writer.encode(message_out)
         mac = format_mac(step.reply.signer, octets) if step.reply.signer else ""
+        await next_stage()
         writes = step.writes
         if step.device != known:
             writes.append(PutDevice(step.device))

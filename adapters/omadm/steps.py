@@ -44,6 +44,7 @@ from gateway.service import (
     reset_writes,
     sent_writes,
 )
+from gateway.serving.stages import next_stage
 from gateway.status import StatusCode
 from gateway.store.protocol import Contact, Household, PutMirror, PutSubscriber, Store, Write
 
@@ -158,6 +159,7 @@ class Steps:
             return Step(device, writes, self.respond(received, (), peer, writer, now))
 
         stored = await self._store.load_mirror(device.id)
+        await next_stage()
         is_lost = reset.forgets(contact.device, device, session_begins=received.started)
         sign = "" if is_lost else reset.sign(stored, received.reads if said_new else (), outcomes)
         known = Mirror(device_id=device.id, revision=stored.revision) if is_lost or sign else stored
@@ -190,6 +192,7 @@ class Steps:
             if not operations and not unanswered:
                 device = _with_state(device, synced=key)
             goes_to_plan = bool(operations) and not unanswered and only_changes_values(operations, mirror)
+        await next_stage()
         reply = self.respond(received, operations, peer, writer, now)
         reply = _leading_to(reply, key if goes_to_plan and not reply.outcomes else "")
         mirror = record_outcomes(mirror.sent(reply.sent, now), reply.outcomes, now)

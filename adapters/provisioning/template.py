@@ -22,7 +22,7 @@ class Template:
 
     def __init__(self, pieces: Iterable[str | Slot]) -> None:
         pieces = tuple(pieces)
-        self._pieces = [b"" if isinstance(piece, Slot) else piece.encode() for piece in pieces]
+        self._pieces = ["" if isinstance(piece, Slot) else piece for piece in pieces]
         named = [(place, piece.name) for place, piece in enumerate(pieces) if isinstance(piece, Slot)]
         self._names = tuple(dict.fromkeys(name for _, name in named))
         self._slots = [(place, self._names.index(name)) for place, name in named]
@@ -37,11 +37,10 @@ class Template:
         whole = "".join(texts)
         if escape(whole) != whole:
             texts = [*map(escape, texts)]
-        octets = [text.encode() for text in texts]
         pieces = self._pieces.copy()
         for place, number in self._slots:
-            pieces[place] = octets[number]
-        return b"".join(pieces)
+            pieces[place] = texts[number]
+        return "".join(pieces).encode()
 
 
 def compile(characteristics: Iterable[Characteristic]) -> Template:  # noqa: A001 - as re.compile

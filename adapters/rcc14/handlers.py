@@ -34,8 +34,9 @@ from gateway.observe.logs import logger
 from gateway.observe.requests import OTHER, HttpRoute, http_route
 from gateway.peers import Network, client_address, is_trusted
 from gateway.serving.front import Handler, Response, query_of
+from gateway.serving.stages import Together, next_stage
 from gateway.settings import Rcc14
-from gateway.store.protocol import Append, Event, Store, TraceEntry
+from gateway.store.protocol import Append, Event, Owned, Store, TraceEntry
 from gateway.trace import Tracer
 
 MAX_BODY_BYTES = 16_384
@@ -111,6 +112,9 @@ class Rcc14Front:
         self._restarts = Guard(settings.max_restarts, settings.restart_seconds)
         self._alarms = Guard(1, ALARM_SECONDS)
         self._take_introduction = around("rcc14 introduce", self._introduce, _told)
+        self._standing: Together[tuple[Question, Owned], Answer | None] = Together(
+            lambda asked: provider.again(asked, clock())
+        )
         self._take_decision = around("rcc14 decide", self._decide, _told)
 
     def handler(self, leg: Leg, path: str = OTHER) -> Handler:
@@ -259,7 +263,7 @@ class Rcc14Front:
         question = self._question(request, host)
         if question is not None:
             owned = await self._store.load_owned(question.device_id)
-            answer = self._provider.again(question, owned, self._clock()) if owned else None
+            answer = await self._standing.ask((question, owned)) if owned else None
             if answer is not None:
                 return answer
         posted = await read_body(request) if request.method == "POST" else b""
@@ -307,6 +311,7 @@ class Rcc14Front:
                 return await self._challenge_or_refuse(step, call, why)
             try:
                 found = await check.take(call)
+                await next_stage()
             except AuthError as error:
                 metrics.count(metrics.acs_proofs, check.by, "refused")
                 if step is not Step.TAKE_TOKEN:

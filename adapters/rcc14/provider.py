@@ -6,6 +6,7 @@ Spec: RCC.14 2.2 (responses), VERS, TOKEN
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -31,6 +32,7 @@ from gateway.observe import metrics
 from gateway.observe.logs import logger
 from gateway.outreach.deliveries import note_call
 from gateway.service import protocol_writes
+from gateway.serving.stages import next_stage
 from gateway.settings import Rcc14
 from gateway.store.protocol import Append, Event, Household, Owned, PutDevice, PutSubscriber, Store, Write
 from gateway.trace import is_armed
@@ -61,32 +63,49 @@ class Provider:
         self._terms = terms
         self._edition = hashlib.sha256(settings.model_dump_json().encode()).hexdigest()
 
-    def again(self, question: Question, owned: Owned, now: datetime) -> Answer | None:
-        """The answer to a question that stands answered; None for one that does not: it goes the long way.
+    def again(self, asked: Sequence[tuple[Question, Owned]], now: datetime) -> list[Answer | None]:
+        """The answers to questions that stand answered; None to each that does not: it goes the long way.
 
         Raises: DecodeError, LimitExceeded.
         """
+        # Step by step for all of them: a row of one thing costs less than as much of it between other things.
+        found = [self._delivery_again(question, owned, now) for question, owned in asked]
+        contents = [
+            self._content_again(question, owned) if delivery is not None and delivery.kind is Kind.FULL else b""
+            for (question, owned), delivery in zip(asked, found, strict=True)
+        ]
+        answers = [
+            None if delivery is None else self._given_again(question, owned, delivery, content, now)
+            for (question, owned), delivery, content in zip(asked, found, contents, strict=True)
+        ]
+        if number := len(answers) - answers.count(None):
+            metrics.count(metrics.tokens, "accepted", number=number)
+            metrics.count(metrics.acs_proofs, "token", "accepted", number=number)
+        return answers
+
+    def _delivery_again(self, question: Question, owned: Owned, now: datetime) -> Delivery | None:
         subscriber, device = owned
         state = device.rcc14
         if state is None or not state.settled or not is_settled(state, self._digest(question, subscriber, device)):
             return None
-        delivery = again(question, state, self._terms, now)
-        if delivery is None:
-            return None
-        token, content = "", b""
+        return again(question, state, self._terms, now)
+
+    def _content_again(self, question: Question, owned: Owned) -> bytes:
+        subscriber, device = owned
+        here = self._settings.additional
+        additional = here is not None and here.is_meant(question.host)
+        # What else the client says of itself is on record.
+        said = device.rcc14.parameters if device.rcc14 else {}
+        asked = parse_request(question.query) if question.names_applications else Request(about=said)
+        return self._documents.content(subscriber, device, asked, additional=additional)
+
+    def _given_again(
+        self, question: Question, owned: Owned, delivery: Delivery, content: bytes, now: datetime
+    ) -> Answer:
+        device, token = owned.device, ""
         if delivery.token_seconds:
             token = self._tokens.issue(device.id, delivery.state.token_serial, question.token)
-        if delivery.kind is Kind.FULL:
-            here = self._settings.additional
-            additional = here is not None and here.is_meant(question.host)
-            # What else the client says of itself is on record.
-            said = state.parameters
-            asked = parse_request(question.query) if question.names_applications else Request(about=said)
-            content = self._documents.content(subscriber, device, asked, additional=additional)
-        document = self._documents.document(delivery, token, content)
-        metrics.count(metrics.tokens, "accepted")
-        metrics.count(metrics.acs_proofs, "token", "accepted")
-        return self._given(device, delivery.kind, document, now)
+        return self._given(device, delivery.kind, self._documents.document(delivery, token, content), now)
 
     def _digest(self, question: Question, subscriber: Subscriber, device: Device) -> bytes:
         """What identifies the question and what its answer follows from."""
@@ -165,6 +184,7 @@ class Provider:
             content = b""
         document = self._documents.document(delivery, token, content, call.headers.get("Accept-Language", ""))
 
+        await next_stage()
         writes: list[Write] = [*proof.spends]
         state = self._settled(proof, call, device, delivery, wish)
         if state is not device.rcc14 or device is not known:

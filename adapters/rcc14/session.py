@@ -101,8 +101,8 @@ def deliver(
         service, state = ServiceState.ACTIVE, woken(state)
     if service in _OFF:
         kind, version, validity = _OFF[service]
-        if service is ServiceState.DISABLED_UNTIL_USER and state.told_to_wait != wish:
-            state = replace(state, told_to_wait=wish)
+        if service is ServiceState.DISABLED_UNTIL_USER:
+            state = _waits(state, wish, now)
         return Delivery(kind, version, validity, 0, state, service.name.lower())
     message = ""
     if service is ServiceState.DORMANT:
@@ -117,8 +117,8 @@ def deliver(
             message = TERMS_OF_USE
             if state.terms_sent != terms.terms_of_use:
                 state = replace(state, terms_sent=terms.terms_of_use)
-        if tells_to_wait and kind is Kind.FULL and state.told_to_wait != wish:
-            state = replace(state, told_to_wait=wish)
+        if tells_to_wait and kind is Kind.FULL:
+            state = _waits(state, wish, now)
     state, token_seconds = renew(device_id, state, request.token, kind, terms, now)
     return Delivery(kind, version, validity_for(device_id, terms), token_seconds, state, message)
 
@@ -152,6 +152,11 @@ def validity_for(device_id: str, terms: Terms) -> int:
     """Seconds to the next query, moved by a share of the jitter that is fixed for each device."""
     share = zlib.crc32(device_id.encode()) / 0xFFFFFFFF * 2 - 1
     return max(1, round(terms.validity_seconds * (1 + share * terms.jitter_percent / 100)))
+
+
+def _waits(state: Rcc14State, wish: str, now: datetime) -> Rcc14State:
+    """The state of a device that is told to wait for its user: whoever asks the same at once has not heard that."""
+    return state if state.told_to_wait == wish else replace(state, told_to_wait=wish, reported_at=now)
 
 
 def _held(state: Rcc14State, wish: str) -> int:

@@ -441,9 +441,9 @@ KNOWN_LABELS: tuple[tuple[Counter | Histogram | Gauge, tuple[tuple[str, ...], ..
 """The series that are there from the first scrape, so that rates and absence alerts work. Other codes follow."""
 
 
-def count(counter: Counter, *values: str) -> None:
-    """Count one in the series of these label values."""
-    _counted[counter, values] += 1
+def count(counter: Counter, *values: str, number: int = 1) -> None:
+    """Count one, or so many, in the series of these label values."""
+    _counted[counter, values] += number
 
 
 @contextlib.contextmanager

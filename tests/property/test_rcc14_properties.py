@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from adapters.rcc14.identity import token as tokens
@@ -60,6 +60,7 @@ steps = st.lists(
 
 
 @given(steps)
+@example([(0, b"a", ServiceState.ACTIVE, 0), (0, b"a", ServiceState.DISABLED_UNTIL_USER, 60)])
 def test_versions_move_as_promised(steps: list[tuple[int, bytes, ServiceState, int]]) -> None:
     """The version never falls, and grows only with new content or past what the client claims.
 
