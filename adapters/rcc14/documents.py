@@ -166,7 +166,8 @@ class Documents:
         """
         layout, selection = request.layout, self._service.selection(subscriber, device)
         scope = self._scope(selection, layout, request.apps, additional)
-        return self._content(subscriber, device, selection, layout, scope, self._variables(subscriber, device))
+        variables = self._variables(subscriber, device, selection.variables)
+        return self._content(subscriber, device, selection, layout, scope, variables)
 
     def _content(
         self,
@@ -216,14 +217,13 @@ class Documents:
             additional = self._additional is not None and not self._additional.hosts
         selection = self._service.selection(subscriber, device)
         scope = self._scope(selection, layout, apps, additional)
-        variables = self._variables(subscriber, device)
+        variables = self._variables(subscriber, device, selection.variables)
         shown = {name: "…" if name in _PASSWORDS else text for name, text in variables.items()}
         return template.document(vers, self._content(subscriber, device, selection, layout, scope, shown))
 
-    def _variables(self, subscriber: Subscriber, device: Device) -> dict[str, str]:
-        """The variables that fill the device's selection, as far as it has them."""
+    def _variables(self, subscriber: Subscriber, device: Device, names: frozenset[str]) -> dict[str, str]:
+        """Those of the variables that the device has a text for, its secrets among them."""
         service = self._service
-        names = service.selection(subscriber, device).variables
         variables = service.variables(subscriber, device, names)
         if not names.isdisjoint(ACCOUNT):
             variables |= self._accounts.variables(device)

@@ -69,7 +69,8 @@ class Provider:
         Raises: DecodeError, LimitExceeded.
         """
         # Step by step for all of them: a row of one thing costs less than as much of it between other things.
-        found = [self._delivery_again(question, owned, now) for question, owned in asked]
+        common = self._common()
+        found = [self._delivery_again(question, owned, common, now) for question, owned in asked]
         contents = [
             self._content_again(question, owned) if delivery is not None and delivery.kind is Kind.FULL else b""
             for (question, owned), delivery in zip(asked, found, strict=True)
@@ -83,10 +84,12 @@ class Provider:
             metrics.count(metrics.acs_proofs, "token", "accepted", number=number)
         return answers
 
-    def _delivery_again(self, question: Question, owned: Owned, now: datetime) -> Delivery | None:
+    def _delivery_again(self, question: Question, owned: Owned, common: str, now: datetime) -> Delivery | None:
         subscriber, device = owned
         state = device.rcc14
-        if state is None or not state.settled or not is_settled(state, self._digest(question, subscriber, device)):
+        if state is None or not state.settled:
+            return None
+        if not is_settled(state, self._digest(question, subscriber, device, common)):
             return None
         return again(question, state, self._terms, now)
 
@@ -107,10 +110,13 @@ class Provider:
             token = self._tokens.issue(device.id, delivery.state.token_serial, question.token)
         return self._given(device, delivery.kind, self._documents.document(delivery, token, content), now)
 
-    def _digest(self, question: Question, subscriber: Subscriber, device: Device) -> bytes:
+    def _common(self) -> str:
+        """What the answers to all questions follow from."""
+        return f"{self._edition}\n{self._documents.common_key}\n"
+
+    def _digest(self, question: Question, subscriber: Subscriber, device: Device, common: str) -> bytes:
         """What identifies the question and what its answer follows from."""
-        common = f"{self._edition}\n{self._documents.common_key}\n{subscriber.revision}"
-        return self._tokens.digest(question, common.encode() + said_of(device))
+        return self._tokens.digest(question, f"{common}{subscriber.revision}".encode() + said_of(device))
 
     def _settled(self, proof: Proof, call: Call, device: Device, delivery: Delivery, wish: str) -> Rcc14State:
         """The state with what tells that this question is answered, if it would get the same answer again."""
@@ -122,7 +128,7 @@ class Provider:
             return state
         if not self._documents.is_steady(household.subscriber, known):
             return state
-        settled = self._digest(question, household.subscriber, replace(device, rcc14=state))
+        settled = self._digest(question, household.subscriber, replace(device, rcc14=state), self._common())
         return state if settled == state.settled else replace(state, settled=settled)
 
     async def answer(self, proof: Proof, call: Call) -> Answer:
