@@ -190,9 +190,10 @@ class Provider:
             content = b""
         document = self._documents.document(delivery, token, content, call.headers.get("Accept-Language", ""))
 
+        # In the turn in which the content was made: other profiles may be published between two stages.
+        state = self._settled(proof, call, device, delivery, wish)
         await next_stage()
         writes: list[Write] = [*proof.spends]
-        state = self._settled(proof, call, device, delivery, wish)
         if state is not device.rcc14 or device is not known:
             after = replace(device, rcc14=state)
             writes.append(PutDevice(after))

@@ -51,7 +51,7 @@ class Together(Generic[Asked, Found]):
         waiting, self._waiting = [one for one in self._waiting if not one.future.done()], []
         try:
             found = self._answer([asked for asked, _ in waiting])
-        except Exception:
+        except Exception:  # whose it is, and what, that one is told
             for one in waiting:
                 self._answer_alone(one)
             return

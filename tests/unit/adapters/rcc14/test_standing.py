@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
@@ -198,9 +199,31 @@ async def test_profiles_unsettle_what_was_answered(phone: Phone, documents: Docu
     query = f"vers=1&token={token}"
     for _ in range(2):
         assert (await phone.ask(query))[1]["VERS/version"] == "1"
-    profile = 'name = "all"\nlayer = "operator"\n[mo.ims]\nTimer_T1 = 2001\n'
-    documents._service.adopt(catalogue, ProfileSet([parse_profile(profile, "all.toml", catalogue)], catalogue))
+    documents._service.adopt(catalogue, other_profiles(catalogue))
     assert (await phone.ask(query))[1]["VERS/version"] == "2"
+
+
+async def test_profiles_that_come_while_a_question_is_answered_are_not_taken_for_told(
+    phone: Phone, documents: Documents, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is settled is the answer that was given: profiles of the next turn of the loop are what comes next."""
+    token = await phone.start(ANN)
+    query = f"vers=1&token={token}"
+    document, adopt = documents.document, documents._service.adopt
+
+    def published_right_after(*given: Any) -> bytes:
+        asyncio.get_running_loop().call_soon(adopt, catalogue, other_profiles(catalogue))
+        return document(*given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(documents, "document", published_right_after)
+        assert (await phone.ask(query))[1]["VERS/version"] == "1"
+    assert (await phone.ask(query))[1]["VERS/version"] == "2"
+
+
+def other_profiles(catalogue: Catalogue) -> ProfileSet:
+    profile = 'name = "all"\nlayer = "operator"\n[mo.ims]\nTimer_T1 = 2001\n'
+    return ProfileSet([parse_profile(profile, "all.toml", catalogue)], catalogue)
 
 
 @pytest.mark.parametrize(
