@@ -61,7 +61,7 @@ async def copy(data: Path, phones: list[Phone], clients: list[Client], size: int
         for device, mirror in zip(one.devices, one.mirrors, strict=True):
             copied = replace(_copied(device, pairs), revision=0)
             if copied.omadm is not None:
-                copied = _with_account(copied, phone, one.phone, sealer)
+                copied = with_account(copied, phone, sealer)
             elif copied.rcc14 is not None:
                 client.token = token_of(copied.id, copied.rcc14.token_serial, token_key)
                 client.version = one.client.version
@@ -110,8 +110,8 @@ def _copied(record: T, pairs: list[tuple[bytes, bytes]]) -> T:
     return msgspec.msgpack.decode(octets, type=type(record))
 
 
-def _with_account(device: Device, phone: Phone, like: Phone, sealer: Sealer) -> Device:
-    """The device with an account of its own, which the phone is given; the nonces are those of the original."""
+def with_account(device: Device, phone: Phone, sealer: Sealer) -> Device:
+    """The device with an account of its own, which the phone is given; the nonces are those it has."""
     state = device.omadm
     assert state is not None
     assert state.server is not None
@@ -121,7 +121,7 @@ def _with_account(device: Device, phone: Phone, like: Phone, sealer: Sealer) -> 
         {"device_id": device.id, "client_name": name, "client_password": _CLIENT, "server_name": state.server.name}
         | {"server_password": _SERVER}
     )
-    phone.nonce = like.nonce
+    phone.nonce = state.client.nonce
     state = replace(
         state,
         client=replace(state.client, name=name, secret=client.secret),

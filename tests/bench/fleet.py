@@ -19,6 +19,7 @@ from adapters.wbxml.element import AnyElement
 
 HOST = "config.rcs.mnc001.mcc001.pub.3gppnetwork.org"
 PLANS = ("premium", "basic")
+MODEL = "B7"
 VALUES = tuple(
     f"ims/{name}"
     for name in (
@@ -92,6 +93,7 @@ class Phone:
     def __init__(self, number: int, auth: Auth = "md5") -> None:
         self.number = number
         self.auth: Auth = auth
+        self.model = self.model_of(number)
         self.imei = self.imei_of(number)
         self.loc_uri = f"IMEI:{self.imei}"
         self.sessions = 0
@@ -105,6 +107,11 @@ class Phone:
     def imei_of(number: int) -> str:
         """The IMEI of the phone with that number."""
         return f"35000001{number:06d}0"
+
+    @staticmethod
+    def model_of(number: int) -> str:
+        """The model of the phone with that number."""
+        return MODEL
 
     def take_account(self, answer: dict[str, str]) -> None:
         """Keep what the admin API said of the new account."""
@@ -143,7 +150,7 @@ class Phone:
     @property
     def about(self) -> dict[str, str]:
         """What it says of itself, by URI."""
-        about = {"DevId": self.loc_uri, "Man": "Acme", "Mod": "B7", "DmV": "1.2", "Lang": "en"}
+        about = {"DevId": self.loc_uri, "Man": "Acme", "Mod": self.model, "DmV": "1.2", "Lang": "en"}
         return {f"./DevInfo/{name}": text for name, text in about.items()}
 
     def _package_1(self, speech: Speech) -> bytes:
@@ -230,6 +237,7 @@ class Client:
     """One RCC.14 client with what it keeps between queries."""
 
     def __init__(self, number: int) -> None:
+        self.model = MODEL
         self.imsi = _imsi(number)
         self.msisdn = _msisdn(number)
         self.imei = f"35000002{number:06d}0"
@@ -269,7 +277,7 @@ def parameters_of(client: Client, vers: int) -> dict[str, str]:
         "client_version": "MOGbench-1.0",
         "default_sms_app": "1",
         "terminal_vendor": "Acme",
-        "terminal_model": "B7",
+        "terminal_model": client.model,
         "terminal_sw_version": "1.0",
         "IMSI": client.imsi,
         "IMEI": client.imei,
@@ -355,7 +363,7 @@ class Fleet:
                 self._token,
                 "POST",
                 f"/subscribers/{subscriber_of(phone.number)}/devices",
-                {"loc_uri": phone.loc_uri, "imei": phone.imei, "manufacturer": "Acme", "model": "B7"}
+                {"loc_uri": phone.loc_uri, "imei": phone.imei, "manufacturer": "Acme", "model": MODEL}
                 | {"auth": phone.auth, "server_auth": phone.auth},
                 phone.take_account,
             )

@@ -26,12 +26,21 @@ def msisdn_of(n: int) -> str:
     return f"+1556{n:08d}"
 
 
+def imsi_of(n: int) -> str:
+    return f"001012{n:09d}"
+
+
+def model_of(n: int) -> str:
+    """One of 50."""
+    return f"M{n * 31 % 50}"
+
+
 def as_subscriber(like: Subscriber, n: int) -> Subscriber:
     """The same as subscriber ``n``: of one of two plans, with a tag that one in a thousand has."""
     return replace(
         like,
         id=id_of(n),
-        imsis=(f"001012{n:09d}",),
+        imsis=(imsi_of(n),),
         msisdn=msisdn_of(n),
         plan=("premium", "basic")[n % 2],
         groups=("rare",) if n % 1000 == 7 else (),
@@ -42,13 +51,15 @@ def as_subscriber(like: Subscriber, n: int) -> Subscriber:
 def as_device(like: Device, n: int) -> Device:
     """The same as the device of subscriber ``n``: of one of 50 models."""
     account = like.omadm and replace(like.omadm, loc_uri=f"IMEI:{imei_of(n)}")
+    client = like.rcc14 and replace(like.rcc14, imsi=imsi_of(n))
     return replace(
         like,
         id=f"{id_of(n)}.1",
         imei=imei_of(n),
         manufacturer="Acme",
-        model=f"M{n * 31 % 50}",
+        model=model_of(n),
         omadm=account,
+        rcc14=client,
         revision=0,
     )
 

@@ -57,9 +57,9 @@ def scenario(scenario: Scenario, rounds: Sequence[Round], exchanges: Sequence[Re
     }
 
 
-def stages(rounds: Sequence[dict[str, float]]) -> dict[str, dict[str, float]]:
-    """The microseconds of each stage of a message."""
-    return {stage: spread([one[stage] for one in rounds]) for stage in rounds[0]}
+def spreads(rounds: Sequence[dict[str, float]]) -> dict[str, dict[str, float]]:
+    """The spread of each figure that the rounds have."""
+    return {name: spread([one[name] for one in rounds]) for name in rounds[0]}
 
 
 def codec(comparison: Comparison) -> dict[str, Any]:

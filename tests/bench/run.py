@@ -88,7 +88,7 @@ def main() -> None:
     figures["detections"] = detections.measure(DETECTED_SUBSCRIBERS)
     figures["outreach"] = outreach.measure(outreach.QUICK_DEVICES, outreach.QUICK_PUSHES)
     # After what logs in this process: it turns the log off for good.
-    figures["stages"] = {name: report.stages(one) for name, one in stages.measure(STAGE_ROUNDS).items()}
+    figures["stages"] = {name: report.spreads(one) for name, one in stages.measure(STAGE_ROUNDS).items()}
     figures["stores"] = stores.measure(STORE_MESSAGES, STORE_ROUNDS)
     figures["layouts"] = layouts.measure(LAYOUT_SUBSCRIBERS, LAYOUT_REQUESTS, size.rounds)
     sizes = searches.SIZES[:1] if arguments.quick else searches.SIZES

@@ -1,9 +1,10 @@
 """``python tests/bench/scale.py``: what a device costs on Redis, and whether that grows with the fleet.
 
 Fleets of several sizes, as real sessions leave them, are written into servers of their own, which tells the memory of a
-device. Then they are asked in turns what an OMA DM message and an RCC.14 question ask of the store, for devices all
-over the fleet: with the CPU of the worker and of the server, the commands and the octets. At last a gateway serves
-each, and its admin API is searched.
+device. A gateway serves each, and devices all over the fleet call there in turns, each once, with nothing to be told:
+that is what a request costs, in CPU of the gateway and of the server. Where a difference comes from is told by the
+part of the store, asked in turns for what an OMA DM message and an RCC.14 question ask of it: with the commands and the
+octets. At last the admin API of each gateway is searched.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -26,7 +28,7 @@ from msgspec.structs import replace
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import redis_servers
-from bench import many, redis_fleet, report, searches
+from bench import calls, many, redis_fleet, report, searches
 from bench.process import cpu_seconds
 from bench.stores import traffic
 from live_gateway import Gateway
@@ -40,6 +42,7 @@ MESSAGES, ROUNDS = 800, 5
 """In so many rounds and one that warms up nobody comes twice, even in the smallest fleet."""
 _CONCURRENT = 64
 _PAYLOAD = bytes(range(256)) * 5
+_SENT = {"commands": ".1f", "octets_to_redis": ",.0f", "octets_from_redis": ",.0f"}
 _OCTETS = {"clients": "an RCC.14 client", "phones": "an OMA DM phone", "trees": "a reported tree"}
 
 Ask = Callable[[RedisStore, int, datetime], Awaitable[None]]
@@ -61,8 +64,11 @@ async def rcc14(store: RedisStore, n: int, now: datetime) -> None:
     store.touch(household.devices[0].id, now)
 
 
-ASKED: Mapping[str, tuple[Ask, bool]] = {"OMA DM message": (omadm, False), "RCC.14 question": (rcc14, True)}
-"""What is asked, of devices that are clients or phones."""
+ASKED: Mapping[str, tuple[Ask, bool]] = {
+    "OMA DM message, of the store": (omadm, False),
+    "RCC.14 question, of the store": (rcc14, True),
+}
+"""What is asked of the store, by devices that are clients or phones."""
 
 
 async def round_of(server: redis_servers.RedisServer, ask: Ask, devices: Sequence[int]) -> dict[str, float]:
@@ -108,43 +114,44 @@ async def in_turns(
                 one = await round_of(server, ask, devices[size, name][number * messages : (number + 1) * messages])
                 if number:  # the first round warms up
                     taken[size, name].append(one)
-    return {
-        size: {
-            name: {figure: report.spread([one[figure] for one in taken[size, name]]) for figure in taken[size, name][0]}
-            for name in ASKED
-        }
-        for size in servers
-    }
-
-
-def searched(server: redis_servers.RedisServer, size: int) -> dict[str, Any]:
-    """The milliseconds of each search over the admin API of a gateway with that store."""
-    with tempfile.TemporaryDirectory(prefix="mogate-bench-") as folder:
-        gateway = Gateway(Path(folder))
-        gateway.environment |= {"MOGATE_STORE__URL": server.url, "MOGATE_STORE__DURABILITY": "any"}
-        gateway.run("init", "--demo")
-        gateway.start()
-        try:
-            return searches.ask(gateway, size)
-        finally:
-            gateway.stop()
+    return calls.by_size(taken)
 
 
 def measure(sizes: Sequence[int], messages: int = MESSAGES, rounds: int = ROUNDS) -> dict[str, Any]:
     """All figures by size of the fleet."""
     like = redis_fleet.pattern()
+    met = calls.meet(like, _callers(min(sizes), messages * (rounds + 1)))
     found: dict[str, Any] = {"nodes_per_tree": len(like.mirror.facts), "sizes": {}}
-    servers = {}
+    servers: dict[int, redis_servers.RedisServer] = {}
+    gateways: dict[int, Gateway] = {}
+    with ExitStack() as undo:
+        for size in sizes:
+            servers[size] = server = redis_servers.RedisServer("appendonly no", 'save ""').start()
+            undo.callback(server.kill)
+            parts = redis_fleet.write(server, like, size, met.records)
+            found["sizes"][size] = {"written": {part: one._asdict() for part, one in parts.items()}}
+            server.append_only()
+            folder = undo.enter_context(tempfile.TemporaryDirectory(prefix="mogate-bench-"))
+            gateways[size] = calls.gateway_with(
+                like.key, Path(folder), MOGATE_STORE__URL=server.url, MOGATE_STORE__DURABILITY="any"
+            )
+        with ExitStack() as serving:
+            for gateway in gateways.values():
+                gateway.start()
+                serving.callback(gateway.stop)
+            fleets = {size: (gateways[size], servers[size]) for size in sizes}
+            whole = uvloop.run(calls.in_turns(fleets, met, messages, rounds))
+            milliseconds = {size: searches.ask(gateway, size) for size, gateway in gateways.items()}
+        costs = uvloop.run(in_turns(servers, messages, rounds))
     for size in sizes:
-        servers[size] = server = redis_servers.RedisServer("appendonly no", 'save ""').start()
-        parts = redis_fleet.write(server, like, size)
-        found["sizes"][size] = {"written": {part: one._asdict() for part, one in parts.items()}}
-        server.append_only()
-    costs = uvloop.run(in_turns(servers, messages, rounds))
-    for size, server in servers.items():
-        found["sizes"][size] |= {"costs": costs[size], "milliseconds": searched(server, size)}
-        server.kill()
+        found["sizes"][size] |= {"costs": whole[size] | costs[size], "milliseconds": milliseconds[size]}
     return found
+
+
+def _callers(size: int, count: int) -> list[int]:
+    """So many subscribers with a client of a fleet of that size, and so many with a phone."""
+    kinds = ([n for n in range(size) if redis_fleet.has_client(n) == client] for client in (True, False))
+    return [n for some in kinds for n in random.sample(some, count)]
 
 
 def table(figures: dict[str, Any]) -> str:
@@ -158,25 +165,18 @@ def table(figures: dict[str, Any]) -> str:
         )
     columns = ("worker µs", "Redis µs", "of the smallest", "commands", "octets to Redis", "octets from Redis")
     lines += ["", "| | devices | " + " | ".join(columns) + " |", "|---|---|" + "---|" * len(columns)]
-    for name in ASKED:
-        smallest = _microseconds(next(iter(sizes.values()))["costs"][name])
+    for name in (*calls.ASKED, *ASKED):
         for size, one in sizes.items():
             cost = one["costs"][name]
             cells = [
-                *(_cell(cost[figure]) for figure in ("worker_us", "redis_us")),
-                f"{_microseconds(cost) / smallest:.2f}",
-                f"{cost['commands']['median']:.1f}",
-                *(f"{cost[figure]['median']:,.0f}" for figure in ("octets_to_redis", "octets_from_redis")),
+                *(_cell(cost[figure]) for figure in ("worker_us", "redis_us", "of_the_smallest")),
+                *(f"{cost[figure]['median']:{form}}" if figure in cost else "-" for figure, form in _SENT.items()),
             ]
             lines.append(f"| {name} | {size:,} | {' | '.join(cells)} |")
     lines += ["", f"| milliseconds of | {head} |", "|---|" + "---|" * len(sizes)]
     for name in searches.ASKED:
         lines.append(f"| {name} | " + " | ".join(_cell(one["milliseconds"][name]) for one in sizes.values()) + " |")
     return "\n".join(lines)
-
-
-def _microseconds(cost: dict[str, dict[str, float]]) -> float:
-    return cost["worker_us"]["median"] + cost["redis_us"]["median"]
 
 
 def _cell(spread: dict[str, float]) -> str:
