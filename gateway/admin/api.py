@@ -12,7 +12,7 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pydantic_core
 from aiohttp import web
@@ -24,7 +24,6 @@ from gateway.admin.caller import PROXIES, Asked, Caller, Callers, origin
 from gateway.admin.dispatch import CALLER, Dispatcher, Parts
 from gateway.admin.listing import ENDING, end_streams
 from gateway.admin.models.base import Problem
-from gateway.admin.openid import OpenidFront
 from gateway.admin.routes import PUBLIC, Route
 from gateway.errors import (
     AuthError,
@@ -42,6 +41,9 @@ from gateway.observe.health import Health
 from gateway.observe.logs import logger
 from gateway.observe.requests import OTHER, http_route
 from gateway.peers import Network
+
+if TYPE_CHECKING:
+    from gateway.admin.openid import OpenidFront
 
 MAX_BODY_BYTES = 1 << 20
 
@@ -80,6 +82,7 @@ class AdminApi:
         self._health = health
         self._scrape = scrape
         self._openid = openid
+        self._document: bytes | None = None
 
     def application(self, proxies: tuple[Network, ...] = (), watching: Sequence[Middleware] = ()) -> web.Application:
         """The aiohttp application to serve on an admin listener, which has these proxies in front of it.
@@ -93,12 +96,7 @@ class AdminApi:
         dispatcher = Dispatcher(self._routes, self._parts)
         for route in self._routes:
             app.router.add_route(route.method, route.path, dispatcher.handler(route))
-        document = pydantic_core.to_json(openapi.describe(self._routes))
-
-        async def handle_openapi(_: web.Request) -> web.Response:
-            return web.Response(body=document, content_type="application/json")
-
-        app.router.add_get("/openapi.json", handle_openapi)
+        app.router.add_get("/openapi.json", self._handle_openapi)
         app.router.add_get("/metrics", self._handle_metrics)
         app.router.add_get("/livez", _handle_livez)
         app.router.add_get("/readyz", self._handle_readyz)
@@ -157,6 +155,16 @@ class AdminApi:
         if route is not None:
             return Caller("", frozenset(), "", asked.address, secure=asked.secure)
         return await self._callers.identify(asked)
+
+    async def _handle_openapi(self, _: web.Request) -> web.Response:
+        if self._document is None:
+            # Few ask for it, and it takes memory and time. The models are built here, one by one, for pydantic cannot
+            # build one in two threads at once; describing them is long and changes nothing.
+            for model in openapi.models(self._routes):
+                model.model_rebuild()
+                await asyncio.sleep(0)
+            self._document = pydantic_core.to_json(await asyncio.to_thread(openapi.describe, self._routes))
+        return web.Response(body=self._document, content_type="application/json")
 
     async def _handle_metrics(self, _: web.Request) -> web.Response:
         return web.Response(body=await self._scrape(), headers={"Content-Type": metrics.CONTENT_TYPE})

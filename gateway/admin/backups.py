@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,7 +42,7 @@ class BackupRoutes:
 
     async def list_backups(self, _: Call) -> Sequence[BackupView]:
         """Those that are whole."""
-        return await asyncio.to_thread(self._listed)
+        return [_view(*one) for one in await asyncio.to_thread(self._listed)]
 
     async def make_backup(self, _: Call) -> BackupView:
         """Make one."""
@@ -59,15 +60,14 @@ class BackupRoutes:
         said = (await process.communicate())[1]
         if process.returncode:
             raise Unavailable(f"no backup was made: {said.decode('utf-8', 'replace').strip()[-500:]}")
-        return _view(file)
+        return _view(file, file.stat())
 
-    def _listed(self) -> list[BackupView]:
+    def _listed(self) -> list[tuple[Path, os.stat_result]]:
         found = self._folder.glob(f"*{ENDING}") if self._folder is not None else ()
-        return sorted((_view(file) for file in found), key=lambda one: one.made_at, reverse=True)
+        return sorted(((file, file.stat()) for file in found), key=lambda one: one[1].st_mtime, reverse=True)
 
 
-def _view(file: Path) -> BackupView:
-    status = file.stat()
+def _view(file: Path, status: os.stat_result) -> BackupView:
     return BackupView(
         id=file.name, file=str(file), octets=status.st_size, made_at=datetime.fromtimestamp(status.st_mtime, UTC)
     )

@@ -40,13 +40,18 @@ _CHANGE_HEADERS = [
 ]
 
 
+def models(routes: Sequence[Route]) -> list[type[Model]]:
+    """Every model that they take or give, and the one of problems."""
+    found: set[type[Model]] = {Problem}
+    for route in routes:
+        found |= {model for model in (route.takes, route.gives) if model is not None and not isinstance(model, str)}
+    return sorted(found, key=lambda model: model.__name__)
+
+
 def describe(routes: Sequence[Route]) -> dict[str, Any]:
     """The OpenAPI 3.1 document of these routes, as plain values ready for JSON."""
-    models: set[type[Model]] = {Problem}
-    for route in routes:
-        models |= {model for model in (route.takes, route.gives) if model is not None and not isinstance(model, str)}
     references, definitions = models_json_schema(
-        [(model, "validation") for model in sorted(models, key=lambda model: model.__name__)],
+        [(model, "validation") for model in models(routes)],
         ref_template="#/components/schemas/{model}",
     )
     schemas: dict[object, Any] = {model: reference for (model, _), reference in references.items()}

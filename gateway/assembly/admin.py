@@ -6,7 +6,6 @@ import contextlib
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 
-from adapters.detection.map_add import decode_message
 from adapters.omadm import tracing as omadm_tracing
 from adapters.omadm.preview import CommandPreviews
 from adapters.omadm.tnds import laid_open
@@ -54,6 +53,7 @@ from gateway.assembly.people import People
 from gateway.assembly.publication import Publication
 from gateway.assembly.state import State
 from gateway.bulk import Bulk
+from gateway.fleet.detection import Sighting
 from gateway.node_sets import NodeSets
 from gateway.outreach.activations import Activations
 from gateway.registrations import Registrations
@@ -118,7 +118,7 @@ def open_admin(
         WebhookRoutes(outreach.webhooks).routes(),
         CampaignRoutes(publication.campaigns, store, core.inventory).routes(),
         PublishingRoutes(publication.publishing, publication.editions).routes(),
-        DetectionRoutes(core.detections, decode_message).routes(),
+        DetectionRoutes(core.detections, _decode_map).routes(),
         RegistrationRoutes(
             Registrations(store, lambda name: core.service.catalogue.get(name).key, clock),
             Activations(store, core.service, outreach.reachings),
@@ -150,3 +150,10 @@ def open_admin(
         scrape=scrape,
         openid=people.openid,
     )
+
+
+def _decode_map(octets: bytes, operation: str) -> Sequence[Sighting]:
+    """What a MAP message tells. The first brings in what reads ASN.1, which few gateways are asked for over HTTP."""
+    from adapters.detection.map_add import decode_message
+
+    return decode_message(octets, operation)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from gateway.admin.caller import Callers
-from gateway.admin.openid import OpenidFront
 from gateway.assembly.state import State
-from gateway.openid.flow import Client
-from gateway.openid.provider import OpenidProvider
-from gateway.settings import PeopleOpenid, Settings, read_password
+from gateway.settings import Settings, read_password
+
+if TYPE_CHECKING:
+    from gateway.admin.openid import OpenidFront
 
 
 class People(NamedTuple):
@@ -34,13 +34,14 @@ def open_people(stack: contextlib.AsyncExitStack, settings: Settings, token: str
     )
     at_provider = None
     if settings.admin.openid.issuer:
-        provider = _open_provider(settings.admin.openid)
+        from gateway.admin.openid import OpenidFront
+        from gateway.openid.flow import Client
+        from gateway.openid.provider import OpenidProvider
+
+        chosen = settings.admin.openid
+        client = Client(chosen.client_id, chosen.redirect_uri, chosen.scope, chosen.algorithms)
+        secret = read_password(chosen.secret, chosen.secret_file, "admin.openid.secret_file")
+        provider = OpenidProvider(chosen.issuer, client, secret=secret, authority=chosen.authority, key="admin.openid")
         stack.push_async_callback(provider.close)
-        at_provider = OpenidFront(state.store, callers, provider, settings.admin.openid, state.sealer, state.clock)
+        at_provider = OpenidFront(state.store, callers, provider, chosen, state.sealer, state.clock)
     return People(callers, at_provider)
-
-
-def _open_provider(chosen: PeopleOpenid) -> OpenidProvider:
-    client = Client(chosen.client_id, chosen.redirect_uri, chosen.scope, chosen.algorithms)
-    secret = read_password(chosen.secret, chosen.secret_file, "admin.openid.secret_file")
-    return OpenidProvider(chosen.issuer, client, secret=secret, authority=chosen.authority, key="admin.openid")

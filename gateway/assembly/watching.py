@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 
-from adapters.detection.spool import Spool
 from gateway.assembly.core import Core
 from gateway.assembly.publication import Publication
 from gateway.assembly.state import State
@@ -23,6 +22,8 @@ def start_watching(
     go_on(stack, publication.rollouts.watch())
     go_on(stack, core.awaiting.watch())
     if settings.detection.spool is not None:
+        from adapters.detection.spool import Spool
+
         spool = Spool(settings.detection, core.detections, state.store, state.clock)
         go_on(stack, spool.watch())
     state.background.start()

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from pathlib import Path
 
 import click
 import uvloop
 
 from gateway import app, datadir, report
-from gateway.admin.simulator import Play
+from gateway.admin.models.simulator import NewRun
+from gateway.admin.simulator import Heard, Play
 from gateway.cli.common import api, printing, settings
 from gateway.files import load_configuration
 from gateway.observe import logs
@@ -52,13 +52,17 @@ def serve(workers: int, worker: tuple[int, Path] | None) -> None:
 
 
 def _player() -> Play | None:
-    """What plays simulated devices, where the settings and the data directory have them; only then it is needed."""
+    """What plays simulated devices, where settings and data directory have them; the first play brings it in."""
     chosen = settings()
     if chosen.admin.simulator == "off" or not datadir.has_demo(chosen):
         return None
-    from gateway.playing import play
 
-    return functools.partial(play, chosen)
+    def play(wish: NewRun) -> tuple[Heard, Awaitable[object]]:
+        from gateway import playing
+
+        return playing.play(chosen, wish)
+
+    return play
 
 
 @click.command()

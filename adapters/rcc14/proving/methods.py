@@ -6,27 +6,24 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from adapters.rcc14.identity.openid import Claims
 from adapters.rcc14.proving.auc import EmbeddedAuc
 from adapters.rcc14.proving.authenticator import Authenticator
-from adapters.rcc14.proving.bsf import HttpBsf
 from adapters.rcc14.proving.confirmation import Confirmations
 from adapters.rcc14.proving.eap import EapRelay
-from adapters.rcc14.proving.gba import GbaDigest
-from adapters.rcc14.proving.openid import OpenidLogin
 from adapters.rcc14.proving.otp import OneTimePasswords
 from adapters.rcc14.proving.page import CodePage
 from adapters.rcc14.proving.proof import Method
-from adapters.rcc14.proving.radius import RadiusAaa, Server
 from gateway.errors import ConfigError
-from gateway.openid.flow import Client
-from gateway.openid.provider import OpenidProvider
 from gateway.outreach.deliveries import Bearer
 from gateway.sealing import Sealer
 from gateway.settings import Settings
 from gateway.store.protocol import Store
+
+if TYPE_CHECKING:
+    from adapters.rcc14.proving.radius import RadiusAaa
+    from gateway.openid.provider import OpenidProvider
 
 MIN_SECRET_BYTES = 8
 
@@ -71,12 +68,18 @@ async def open_methods(
             if settings.page.path:
                 page = CodePage(codes, settings.page.texts, clock, settings.page.path)
         if settings.openid.issuer:
+            from adapters.rcc14.identity.openid import Claims
+            from adapters.rcc14.proving.openid import OpenidLogin
+
             provider = _open_provider(settings)
             stack.push_async_callback(provider.close)
             names = Claims(settings.openid.number_claim, settings.openid.imsi_claim)
             seconds, with_userinfo = settings.openid.seconds, settings.openid.userinfo
             methods.append(OpenidLogin(store, provider, names, sealer, seconds=seconds, with_userinfo=with_userinfo))
         if settings.gba.bsf:
+            from adapters.rcc14.proving.bsf import HttpBsf
+            from adapters.rcc14.proving.gba import GbaDigest
+
             chosen = settings.gba
             bsf = HttpBsf(chosen.bsf, authority=chosen.authority, certificate=chosen.certificate, key=chosen.key)
             stack.push_async_callback(bsf.close)
@@ -96,6 +99,8 @@ async def open_methods(
 
 
 def _open_aaa(settings: Settings) -> RadiusAaa:
+    from adapters.rcc14.proving.radius import RadiusAaa, Server
+
     if not settings.aaa:
         raise ConfigError('server = "radius" needs at least one [[aaa]]', key="eap_aka.server")
     servers = [Server(server.address.host, server.address.port, _read_secret(server.secret)) for server in settings.aaa]
@@ -104,6 +109,9 @@ def _open_aaa(settings: Settings) -> RadiusAaa:
 
 
 def _open_provider(settings: Settings) -> OpenidProvider:
+    from gateway.openid.flow import Client
+    from gateway.openid.provider import OpenidProvider
+
     chosen = settings.openid
     if not chosen.client_id or not chosen.redirect_uri or chosen.secret is None:
         raise ConfigError("an issuer needs client_id, redirect_uri and secret too", key="openid")

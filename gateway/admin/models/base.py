@@ -30,9 +30,13 @@ ProtocolName = Literal["omadm", "rcc14"]
 
 
 class Model(BaseModel):
-    """Refuses fields it does not know, so that a misspelt one is not lost in silence."""
+    """Refuses fields it does not know, so that a misspelt one is not lost in silence.
 
-    model_config = ConfigDict(extra="forbid")
+    What checks and writes one is built when the first is made: some megabytes for all. As that may not be in two
+    threads at once, only the thread of the event loop makes any.
+    """
+
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
 
 class Problem(Model):
