@@ -13,6 +13,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Callable, Container, Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 import msgspec
@@ -92,10 +93,10 @@ def is_found_alike(before: Home, after: Home) -> bool:
         return False
     if before.subscriber is not after.subscriber and _looks(before.subscriber) != _looks(after.subscriber):
         return False
-    return all(
-        one is other or _device_looks(one.device) == _device_looks(other.device)
-        for one, other in zip(before.places, after.places, strict=True)
-    )
+    for one, other in zip(before.places, after.places, strict=True):
+        if one is not other and not _look_alike(one.device, other.device):
+            return False
+    return True
 
 
 def leading(search: Search) -> list[Lead]:
@@ -180,6 +181,14 @@ def _networks(subscriber: Subscriber) -> list[str]:
 def _looks(subscriber: Subscriber) -> tuple[object, ...]:
     one = subscriber
     return one.tenant, one.plan, one.groups, _networks(one), one.state, one.attributes
+
+
+_what_is_looked_at = attrgetter("manufacturer", "model", "imei", "software", "state", "rcc14", "jobs")
+
+
+def _look_alike(one: Device, other: Device) -> bool:
+    # Most are the same in all from which it is worked out.
+    return _what_is_looked_at(one) == _what_is_looked_at(other) or _device_looks(one) == _device_looks(other)
 
 
 def _device_looks(device: Device) -> tuple[object, ...]:

@@ -89,6 +89,10 @@ class Keys:
     def mirror(self, device_id: str) -> Address:
         return Address("mirror", self._of_device("m", device_id))
 
+    def contact(self, device_id: str) -> tuple[Address, Address, Address]:
+        """Household, session and pending operations of a device, which share a tag."""
+        return _cells_of_device(self.namespace, device_id)
+
     def session(self, device_id: str) -> Address:
         return _cells_of_device(self.namespace, device_id)[1]
 
@@ -263,8 +267,17 @@ def identities_of_subscriber(subscriber: Subscriber) -> list[tuple[str, str, str
     return found + ([("msisdn", subscriber.msisdn, subscriber.id)] if subscriber.msisdn else [])
 
 
+def are_known_alike(one: Device, other: Device) -> bool:
+    """Whether two records of a device have the same identities."""
+    return one.imei == other.imei and _loc_uri(one) == _loc_uri(other)
+
+
 def identities_of_device(device: Device) -> list[tuple[str, str, str]]:
     found = [("imei", device.imei, device.id)] if device.imei else []
-    if device.omadm is not None and device.omadm.loc_uri:
-        found.append(("loc_uri", device.omadm.loc_uri, device.id))
+    if loc_uri := _loc_uri(device):
+        found.append(("loc_uri", loc_uri, device.id))
     return found
+
+
+def _loc_uri(device: Device) -> str:
+    return device.omadm.loc_uri if device.omadm is not None else ""

@@ -7,8 +7,9 @@ only where all checks still hold.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, assert_never
+from typing import Any, assert_never
 
+import msgspec
 from msgspec.structs import replace
 
 from gateway.errors import Conflict
@@ -42,6 +43,7 @@ from gateway.store.redis.layout import (
     Command,
     Head,
     Keys,
+    are_known_alike,
     encode_headed,
     encode_stamped,
     identities_of,
@@ -58,7 +60,7 @@ GRACE_MILLISECONDS = 3_600_000
 """How long Redis keeps what ended: housekeeping drops it before, and counts it."""
 
 
-class Plan(NamedTuple):
+class Plan(msgspec.Struct, frozen=True):
     """``checks`` and ``commands`` of a commit; or, when ``missing`` is not empty, what has to be read to make one."""
 
     checks: Mapping[Address, bytes]
@@ -184,9 +186,11 @@ class _Draft:
         self._put_headed(address, Head(0, to_integer(write.expires_at)), write.value)
 
     def finish(self, now_milliseconds: int, stamp: bytes, kept_events: int) -> Plan:
-        commands: list[Command] = [("DEL", key) for key in self._dropped]
-        commands += self._sights
+        commands: list[Command] = []
         ends = []
+        for key in self._dropped:
+            commands.append(("DEL", key))
+        commands += self._sights
         after: dict[Address, Cell] = dict.fromkeys(self._emptied, (b"", None))
         for address, value in self._changed.items():
             if address.field:
@@ -219,7 +223,8 @@ class _Draft:
             name = self._keys.ids(subscriber_id)
             commands.append(("ZADD", name, 0, subscriber_id) if listed else ("ZREM", name, subscriber_id))
         commands += self._indexed.values()
-        commands += [self._log(event, kept_events) for event in self._events]
+        for event in self._events:
+            commands.append(self._log(event, kept_events))
         return Plan(self._checks, commands, ends, frozenset(), after)
 
     def _reindexing(self, before: Home | None, after: Home | None) -> list[Command]:
@@ -322,12 +327,13 @@ class _Draft:
         if (place.device.revision if place else 0) != device.revision:
             raise Conflict(f"device {device.id} was changed or removed since it was loaded")
         stored = replace(device, revision=device.revision + 1)
-        self._move_identities(identities_of_device(place.device) if place else [], identities_of_device(device))
+        if place is None or not are_known_alike(place.device, device):
+            self._move_identities(identities_of_device(place.device) if place else [], identities_of_device(device))
         if place is None:
             places = (*home.places, Place(stored))
             self._note_sights("JOIN", device.id)
         else:
-            places = tuple(Place(stored, one.operations) if one is place else one for one in home.places)
+            places = tuple([Place(stored, one.operations) if one is place else one for one in home.places])
         self._changed[address] = Home(home.subscriber, places)
 
     def _put_mirror(self, mirror: Mirror) -> None:

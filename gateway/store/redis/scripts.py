@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection
 from typing import NamedTuple
 
 
@@ -285,6 +285,6 @@ ALL = (
 )  # fmt: skip
 
 
-def call(script: Script, keys: Sequence[str], *arguments: str | bytes | int) -> tuple[str | bytes | int, ...]:
+def call(script: Script, keys: Collection[str], *arguments: str | bytes | int) -> tuple[str | bytes | int, ...]:
     """The command that runs the script."""
     return ("EVALSHA", script.digest, len(keys), *keys, *arguments)

@@ -7,8 +7,9 @@ import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
+import msgspec
 from redis.asyncio.cluster import ClusterNode, NodesManager
 from redis.cluster import PRIMARY
 from redis.crc import key_slot
@@ -42,7 +43,7 @@ _UNABLE_CODES = ("MISCONF", "NOREPLICAS", "BUSY", "UNBLOCKED")
 """The same, where redis-py has no class for them."""
 
 
-class Errand(NamedTuple):
+class Errand(msgspec.Struct, frozen=True):
     """A request with the key that says where it goes. A write is answered when as many replicas have it as is asked."""
 
     key: str
@@ -98,12 +99,12 @@ class Servers(ABC):
         if self._closed:
             raise Unavailable("the store is closed")
         futures: list[asyncio.Future[Any] | None] = []
-        for key, request, write in errands:
-            link = self._ready(key)
+        for errand in errands:
+            link = self._ready(errand.key)
             if link is None or not link.alive:
                 futures.append(None)
             else:
-                futures.append(link.write(request) if write else link.request(request))
+                futures.append(link.write(errand.request) if errand.write else link.request(errand.request))
         answers: list[Any] = []
         failure: Unavailable | None = None
         for errand, future in zip(errands, futures, strict=True):
@@ -150,7 +151,7 @@ class Servers(ABC):
 
     async def _insist(self, errand: Errand, error: RedisError | None = None) -> Any:
         """The answer of whoever has the key, followed through redirections; only what was not done is asked again."""
-        key, request, write = errand
+        key, request = errand.key, errand.request
         for attempt in range(_ATTEMPTS):
             link = None
             if isinstance(error, _NOT_YET):
@@ -166,7 +167,7 @@ class Servers(ABC):
                 raise error
             link = link or await self._connect(key)
             try:
-                return await (link.write(request) if write else link.request(request))
+                return await (link.write(request) if errand.write else link.request(request))
             except REFUSALS as next_error:
                 error = next_error
         raise Unavailable(f"Redis cannot do it: {error}", retry_after_seconds=5) from error

@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
-from typing import Any, Self, cast
+from typing import Any, Self
 
 from gateway.errors import ConfigError, Conflict, Unavailable
 from gateway.fleet.mirror import Mirror
@@ -21,10 +21,8 @@ from gateway.fleet.search import Search
 from gateway.store.protocol import (
     LAST,
     Append,
-    ClaimEphemeral,
     Contact,
     DeleteDevice,
-    DeleteRecord,
     DeleteSubscriber,
     Event,
     Household,
@@ -32,14 +30,9 @@ from gateway.store.protocol import (
     Owned,
     PutDevice,
     PutEphemeral,
-    PutMirror,
-    PutOperation,
-    PutRecord,
-    PutSession,
     PutSubscriber,
     Record,
     SessionRecord,
-    TakeEphemeral,
     TraceEntry,
     Write,
 )
@@ -52,6 +45,7 @@ from gateway.store.redis.layout import (
     Head,
     Keys,
     Pending,
+    are_known_alike,
     decode_final,
     identities_of_device,
     identities_of_subscriber,
@@ -74,7 +68,7 @@ _ATTEMPTS = 40
 _PAUSE_SECONDS = 0.005
 _EXPIRE_ROWS = 500
 _REMEMBERED = 4096
-_DELETIONS = (DeleteSubscriber, DeleteDevice)
+_DELETIONS = frozenset({DeleteSubscriber, DeleteDevice})
 
 
 class RedisStore:
@@ -140,14 +134,11 @@ class RedisStore:
                 device_id, *raws = await self._locate("loc_uri", loc_uri)
                 if device_id is None:
                     return None
-            home_at, session_at, pending_at = (
-                self._keys.home_of(device_id),
-                self._keys.session(device_id),
-                self._keys.pending(device_id),
-            )
-            raw_home, raw_session, raw_pending = raws or await self._get_together(
-                home_at.key, session_at.key, pending_at.key
-            )
+            home_at, session_at, pending_at = self._keys.contact(device_id)
+            if not raws:
+                together = ("MGET", home_at.key, session_at.key, pending_at.key)
+                (raws,) = await self._servers.run([Errand(home_at.key, together)])
+            raw_home, raw_session, raw_pending = raws
             home: Home | None = self._learn(home_at, raw_home)
             place = home.place(device_id) if home else None
             account = place.device.omadm if place else None
@@ -234,18 +225,22 @@ class RedisStore:
             return
         if self._closed:
             raise Unavailable("the store is closed")
-        if any(isinstance(write, _DELETIONS) for write in writes):
+        if not _DELETIONS.isdisjoint(map(type, writes)):
             # What was noted before a deletion goes in before it, or it would outlive it should the id be used again.
             await self._noted.behind.settle()
-        names = self._touches_only(writes)
-        turn, before = self._turns.take(names)
-        if names is None:
+        reads = reads_of(self._keys, writes)
+        cells = self._touches_only(writes, reads)
+        if cells is None or not self._turns.are_free(cells):
             # A transaction that began is not left half way because its caller gave up.
-            task = asyncio.create_task(self._take_turn(writes, turn, before, names))
+            task = asyncio.create_task(self._carry_out_alone(writes, reads, self._turns.take_alone()))
             task.add_done_callback(lambda done: done.cancelled() or done.exception())
             await asyncio.shield(task)
-        else:
-            await self._take_turn(writes, turn, before, names)
+            return
+        self._turns.take(cells)
+        try:
+            await self._carry_out(writes, reads)
+        finally:
+            self._turns.end(cells)
 
     def touch(self, device_id: str, at: datetime) -> None:
         self._noted.behind.touch(device_id, at)
@@ -342,28 +337,21 @@ class RedisStore:
         await raise_schema(self._servers, self._keys, before, everybody)
         self._schema = SCHEMA_VERSION
 
-    async def _take_turn(
-        self,
-        writes: Sequence[Write],
-        turn: asyncio.Future[None],
-        before: Sequence[asyncio.Future[None]],
-        names: frozenset[str] | None,
+    async def _carry_out_alone(
+        self, writes: Sequence[Write], reads: Sequence[Address], turn: asyncio.Future[None]
     ) -> None:
         try:
-            if before:
-                await asyncio.wait(before)
-            await self._carry_out(writes)
+            await turn
+            await self._carry_out(writes, reads)
         finally:
-            self._turns.end(turn, names)
+            self._turns.end_alone(turn)
 
-    async def _carry_out(self, writes: Sequence[Write]) -> None:
-        addresses = reads_of(self._keys, writes)
-        cells = {address: self._known[address] for address in addresses if address in self._known}
+    async def _carry_out(self, writes: Sequence[Write], reads: Sequence[Address]) -> None:
+        cells = {address: self._known[address] for address in reads if address in self._known}
         fresh = not cells
         for attempt in range(_ATTEMPTS):
-            await self._read_into(cells, [one for one in addresses if one not in cells])
             try:
-                plan = await self._plan(writes, cells)
+                plan = await self._plan(writes, reads, cells)
                 if await self._transactions.commit(plan):
                     self._remember(plan)
                     return
@@ -377,8 +365,13 @@ class RedisStore:
             await asyncio.sleep(_PAUSE_SECONDS * attempt * jitter())
         raise Conflict("others write the same records again and again")
 
-    async def _plan(self, writes: Sequence[Write], cells: dict[Address, Cell]) -> Plan:
+    async def _plan(self, writes: Sequence[Write], reads: Iterable[Address], cells: dict[Address, Cell]) -> Plan:
+        """The plan. What it looks at is read into the cells before: ``reads``, and whatever it turns out to need."""
+        missing = [one for one in reads if one not in cells]
         while True:
+            if missing:
+                raws = await self._servers.run([Errand(one.key, reading(one)) for one in missing])
+                cells.update((one, parse_cell(one, raw)) for one, raw in zip(missing, raws, strict=True))
             plan = make_plan(
                 self._keys,
                 writes,
@@ -390,46 +383,31 @@ class RedisStore:
             )
             if not plan.missing:
                 return plan
-            await self._read_into(cells, list(plan.missing))
+            missing = list(plan.missing)
 
-    async def _read_into(self, cells: dict[Address, Cell], addresses: Sequence[Address]) -> None:
-        if addresses:
-            raws = await self._servers.run([Errand(one.key, reading(one)) for one in addresses])
-            cells.update((one, parse_cell(one, raw)) for one, raw in zip(addresses, raws, strict=True))
-
-    def _touches_only(self, writes: Iterable[Write]) -> frozenset[str] | None:
-        """What these writes touch, when that is known and leaves all identities where they are; else None."""
-        names: set[str] = set()
+    def _touches_only(self, writes: Iterable[Write], reads: Iterable[Address]) -> set[Address] | None:
+        """The cells by which these writes stand in others' way, with those they read; None when identities move."""
+        cells = set(reads)
         for write in writes:
             match write:
-                case PutSubscriber(subscriber):
-                    home = self._known.get(self._keys.home(subscriber.id), (b"", None))[1]
-                    if home is None or (
-                        identities_of_subscriber(home.subscriber) != identities_of_subscriber(subscriber)
-                    ):
-                        return None
-                    names.add(f"h{subscriber.id}")
                 case PutDevice(device):
                     home = self._known.get(self._keys.home(device.subscriber_id), (b"", None))[1]
                     place = home.place(device.id) if home else None
-                    if place is None or identities_of_device(place.device) != identities_of_device(device):
+                    if place is None or not are_known_alike(place.device, device):
                         return None
-                    names.add(f"h{device.subscriber_id}")
-                case PutMirror(mirror):
-                    names.add(f"h{mirror.device_id.rpartition('.')[0]}")
-                case PutSession(session, _):
-                    names.add(f"h{session.device_id.rpartition('.')[0]}")
-                case PutOperation(device_id, _):
-                    names.add(f"h{device_id.rpartition('.')[0]}")
-                case PutEphemeral(key) | ClaimEphemeral(key) | TakeEphemeral(key):
-                    names.add(f"k{key}")
-                case PutRecord(record) | DeleteRecord(record):
-                    names.add(f"r{record.kind}/{record.id}")
+                case PutSubscriber(subscriber):
+                    home = self._known.get(self._keys.home(subscriber.id), (b"", None))[1]
+                    if home is None or identities_of_subscriber(home.subscriber) != identities_of_subscriber(
+                        subscriber
+                    ):
+                        return None
+                case PutEphemeral(key):
+                    cells.add(self._keys.ephemeral(key))
                 case Append(event):
-                    names |= {f"h{event.subscriber_id}", f"h{event.device_id.rpartition('.')[0]}"}
-                case _:
+                    cells |= {self._keys.home(event.subscriber_id), self._keys.home_of(event.device_id)}
+                case DeleteSubscriber() | DeleteDevice():
                     return None
-        return None if self._turns.is_taken(names) else frozenset(names)
+        return cells
 
     async def _find(self, kind: IdentityKind, value: str) -> Home | None:
         """The household that an identity names."""
@@ -488,24 +466,19 @@ class RedisStore:
                 found.append(Record(kind=kind, id=record_id, payload=payload, due_at=due_at, revision=head.revision))
         return found
 
-    async def _get_together(self, *keys: str) -> list[bytes | None]:
-        """The values under keys of one tag, for the price of one."""
-        (raws,) = await self._servers.run([Errand(keys[0], ("MGET", *keys))])
-        return cast("list[bytes | None]", raws)
-
     async def _get(self, *keys: str) -> list[bytes | None]:
         return await self._servers.run([Errand(key, ("GET", key)) for key in keys])
 
     def _learn(self, address: Address, raw: bytes | None) -> Any:
         """The value of a cell, which is remembered for the commit that follows."""
-        known = self._known.pop(address, None)
-        if known is not None and address.kind == "home" and raw is not None and raw.startswith(known[0] or b" "):
-            cell = known  # most devices call again before others have pushed them out
-        else:
+        known = self._known
+        cell = known.pop(address, None)
+        # Most devices call again before others have pushed them out.
+        if cell is None or raw is None or not raw.startswith(cell[0] or b" "):
             cell = parse_cell(address, raw)
-        self._known[address] = cell
-        if len(self._known) > _REMEMBERED:
-            del self._known[next(iter(self._known))]
+        known[address] = cell
+        if len(known) > _REMEMBERED:
+            del known[next(iter(known))]
         return cell[1]
 
     def _remember(self, plan: Plan) -> None:

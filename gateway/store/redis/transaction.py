@@ -59,20 +59,24 @@ class Transactions:
 
         Raises: Unavailable; whether the plan is carried out is then unknown, but it is so wholly or not at all.
         """
-        hints = [Errand(self._keys.ends(key), ("ZADD", self._keys.ends(key), end, key)) for key, end in plan.ends]
+        errands = []
+        for key, end in plan.ends:
+            ends = self._keys.ends(key)
+            errands.append(Errand(ends, ("ZADD", ends, end, key)))
         group: Plan | _Group
         if self._servers.spans:
             groups = self._split(plan)
             if len(groups) > 1:
-                if hints:
-                    await self._servers.run(hints)
+                if errands:
+                    await self._servers.run(errands)
                 return await self._commit_several(groups)
             ((name, group),) = groups.items()
         else:
             name, group = "", plan
         lock = self._keys.lock(name)
         script = _evaluate(scripts.COMMIT, [lock], (), group)
-        *_, outcome = await self._servers.run([*hints, Errand(lock, script, write=True)])
+        errands.append(Errand(lock, script, write=True))
+        outcome = (await self._servers.run(errands))[-1]
         return outcome == b"OK" or await self._settled([(name, outcome)])
 
     async def repair(self) -> int:
@@ -101,7 +105,7 @@ class Transactions:
         first, *others = (name for name in groups if name != _LOG)
         transaction = keys.decision(first, secrets.token_hex(8))
         locks = tuple(map(keys.lock, others))
-        log_items = _command_items([keys.transactions, keys.log], groups[_LOG].commands) if _LOG in groups else []
+        log_items = _command_items({keys.transactions: 1, keys.log: 2}, groups[_LOG].commands) if _LOG in groups else []
         entry = _Entry(time.time() + REPAIR_SECONDS, locks, tuple(map(_octets, log_items)))
         await servers.run([Errand(keys.log, ("HSET", keys.transactions, transaction, encode(entry)), write=True)])
         prepared = [
@@ -155,32 +159,23 @@ def _evaluate(
     script: scripts.Script, keys: Sequence[str], arguments: Sequence[str], group: _Group | Plan
 ) -> tuple[str | bytes | int, ...]:
     """The call of a script that makes the checks of a group and carries out or keeps its commands."""
-    names = list(keys)
     positions: dict[str, int] = {}
+    for key in keys:
+        positions[key] = len(positions) + 1
     items: list[str | bytes | int] = [len(group.checks)]
     for address, expected in group.checks.items():
-        items += (_position(address.key, names, positions), address.field, expected)
-    items += _command_items(names, group.commands, positions)
-    return scripts.call(script, names, *arguments, *items)
+        items += (positions.setdefault(address.key, len(positions) + 1), address.field, expected)
+    items += _command_items(positions, group.commands)
+    return scripts.call(script, positions, *arguments, *items)
 
 
-def _command_items(
-    names: list[str], commands: Sequence[Command], positions: dict[str, int] | None = None
-) -> list[str | bytes | int]:
-    if positions is None:
-        positions = {name: n for n, name in enumerate(names, 1)}
+def _command_items(positions: dict[str, int], commands: Sequence[Command]) -> list[str | bytes | int]:
+    """The commands, with where the script finds each key in KEYS; one that is not there yet is put last."""
     items: list[str | bytes | int] = []
-    for verb, key, *words in commands:
-        items += (len(words) + 2, verb, _position(str(key), names, positions), *words)
+    for command in commands:
+        position = positions.setdefault(str(command[1]), len(positions) + 1)
+        items += (len(command), command[0], position, *command[2:])
     return items
-
-
-def _position(key: str, names: list[str], positions: dict[str, int]) -> int:
-    """Where the script finds the key in KEYS, to which it is added when it is not there."""
-    if key not in positions:
-        names.append(key)
-        positions[key] = len(names)
-    return positions[key]
 
 
 def _octets(item: str | bytes | int) -> bytes:

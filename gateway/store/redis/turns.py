@@ -5,47 +5,54 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection
 
+from gateway.store.redis.layout import Address
+
 
 class Turns:
-    """Who has to wait for whom. A commit that says nothing of what it touches comes alone."""
+    """Who has to wait for whom. A commit to cells that nobody else is writing waits for nothing and makes no future.
+
+    Any other comes alone: once all before it are over, and those that are asked for meanwhile come after it, alone too.
+    """
 
     def __init__(self) -> None:
-        self._last: dict[str, asyncio.Future[None]] = {}
-        self._alone: asyncio.Future[None] | None = None
-        self._open: dict[asyncio.Future[None], None] = {}
+        self._taken: set[Address] = set()
+        self._alone: dict[asyncio.Future[None], None] = {}
 
-    def is_taken(self, names: Collection[str]) -> bool:
-        """Whether an unfinished turn touches one of these, or may touch anything."""
-        return self._alone is not None or any(name in self._last for name in names)
+    def are_free(self, cells: Collection[Address]) -> bool:
+        """Whether no unfinished turn touches one of these, or comes alone."""
+        return not self._alone and self._taken.isdisjoint(cells)
 
-    def take(self, names: Collection[str] | None) -> tuple[asyncio.Future[None], list[asyncio.Future[None]]]:
-        """A turn, and those to await before it begins. ``None`` touches anything."""
+    def take(self, cells: Collection[Address]) -> None:
+        """Begin a turn to cells that are free."""
+        self._taken.update(cells)
+
+    def end(self, cells: Collection[Address]) -> None:
+        """That turn is over."""
+        self._taken.difference_update(cells)
+        self._begin_next()
+
+    def take_alone(self) -> asyncio.Future[None]:
+        """A turn to any cells; it begins when this is done."""
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        if names is None:
-            before = list(self._open)
-            self._alone = turn
-        else:
-            before = [self._last[name] for name in names if name in self._last]
-            if self._alone is not None:
-                before.append(self._alone)
-            for name in names:
-                self._last[name] = turn
-        self._open[turn] = None
-        return turn, before
+        self._alone[turn] = None
+        self._begin_next()
+        return turn
 
-    def end(self, turn: asyncio.Future[None], names: Collection[str] | None) -> None:
-        """Let those behind go on."""
-        turn.set_result(None)
-        del self._open[turn]
-        if names is None:
-            if self._alone is turn:
-                self._alone = None
-        else:
-            for name in names:
-                if self._last.get(name) is turn:
-                    del self._last[name]
+    def end_alone(self, turn: asyncio.Future[None]) -> None:
+        """That turn is over, or nobody waits for it any more."""
+        del self._alone[turn]
+        self._begin_next()
 
     async def finished(self) -> None:
-        """Returns when no turn is open."""
-        while self._open:
-            await asyncio.wait(list(self._open))
+        """Returns when all turns that were asked for are over."""
+        turn = self.take_alone()
+        try:
+            await turn
+        finally:
+            self.end_alone(turn)
+
+    def _begin_next(self) -> None:
+        if self._alone and not self._taken:
+            first = next(iter(self._alone))
+            if not first.done():
+                first.set_result(None)
