@@ -25,7 +25,6 @@ from adapters.provisioning.rules import (
     Leaf,
     Rules,
     TemplatePath,
-    folded,
     load_rules,
     template_path,
 )
@@ -216,7 +215,7 @@ def _match(rules: Rules, place: TemplatePath, name: str, turn: str) -> tuple[Lea
         if leaf := rules.by_place.get(where):
             return leaf, entry
     for where, entry in readings:
-        if leaf := rules.by_any_case.get(folded(where)):
+        if leaf := rules.in_any_case(where):
             return leaf, entry
     return None, ()
 

@@ -76,7 +76,7 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """One MO in one layout. ``by_any_case`` finds what is written in other letters than it should be.
+    """One MO in one layout.
 
     ``app_id`` is the name of the parm that names the application. ``lists_at`` are the places of lists that are written
     by repeating their characteristic. ``why`` is node -> the reason that the mapping file gives for what differs at or
@@ -89,9 +89,16 @@ class Rules:
     lists: Lists
     by_path: dict[TemplatePath, Leaf] = field(default_factory=dict)
     by_place: dict[TemplatePath, Leaf] = field(default_factory=dict)
-    by_any_case: dict[TemplatePath, Leaf] = field(default_factory=dict)
     lists_at: set[TemplatePath] = field(default_factory=set, repr=False)
     why: dict[TemplatePath, str] = field(default_factory=dict, repr=False)
+    _by_any_case: dict[TemplatePath, Leaf] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def in_any_case(self, place: TemplatePath) -> Leaf | None:
+        """The leaf there, however its letters are written; None when there is none."""
+        if not self._by_any_case:  # few documents have such letters, and all places once more are a lot
+            for written, leaf in self.by_place.items():
+                self._by_any_case.setdefault(_folded(written), leaf)
+        return self._by_any_case.get(_folded(place))
 
     def reason(self, path: TemplatePath) -> tuple[TemplatePath, str]:
         """The node of the file's reason for this leaf, and the reason; both empty when it gives none."""
@@ -181,9 +188,8 @@ class _Reading:
             leaf = Leaf(path, place, definition.format, alone, words.get(path, {}))
             made.by_path[path] = made.by_place[place] = leaf
         self._add_other_readings(made)
-        for place, leaf in made.by_place.items():
-            made.by_any_case.setdefault(folded(place), leaf)
-            if table.lists == "repeated":
+        if table.lists == "repeated":
+            for place in made.by_place:
                 made.lists_at.update(place[:index] for index, segment in enumerate(place) if segment == UNNAMED)
         return made
 
@@ -255,7 +261,7 @@ def template_path(root: Definition, path: str) -> tuple[TemplatePath, list[str]]
     return tuple(template), entries
 
 
-def folded(path: TemplatePath) -> TemplatePath:
+def _folded(path: TemplatePath) -> TemplatePath:
     """The path as it is compared without regard to case."""
     return tuple([segment.casefold() for segment in path])
 

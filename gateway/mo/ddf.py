@@ -11,11 +11,12 @@ from __future__ import annotations
 import difflib
 import html
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import PurePath
-from typing import Any, NoReturn, get_args
+from typing import Any, NoReturn, TypeVar, get_args
 
 from lxml import etree
 
@@ -73,6 +74,7 @@ _PSEUDO_ATTRIBUTES = frozenset({"specification", "status", "note", "range", "val
 _COUNT = re.compile(r"[0-9]{1,5}", re.ASCII)
 _RANGE = re.compile(r"(-?[0-9]{1,20})?\.\.(-?[0-9]{1,20})?", re.ASCII)
 _Parts = dict[str, list[Any]]
+_T = TypeVar("_T")
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\r": "&#13;"})
 
 
@@ -125,6 +127,7 @@ class _Reader:
     def __init__(self, source: str) -> None:
         self._source = source
         self._nodes_left = MAX_NODES
+        self._known: dict[Any, Any] = {}
 
     def read(self, root: Any) -> tuple[ManagementObject, ...]:
         stem = PurePath(self._source).stem
@@ -167,7 +170,7 @@ class _Reader:
         if self._nodes_left < 0:
             self._fail(element, above, f"the document has more than {MAX_NODES} nodes")
         parts = self._parts(element, above)
-        name = _text(parts, "NodeName")
+        name = sys.intern(_text(parts, "NodeName"))
         place = f"{above}/{name or UNNAMED}" if depth > 1 else above
         if "/" in name:
             self._fail(element, place, f"NodeName {name!r} contains a slash")
@@ -195,17 +198,21 @@ class _Reader:
             formats=formats,
             occurrence=occurrence,
             max_occurs=max_occurs,
-            access=frozenset(_ACCESS[verb] for verb in self._choices(parts, "AccessType", place)),
+            access=self._once(frozenset(_ACCESS[verb] for verb in self._choices(parts, "AccessType", place))),
             default=self._default(parts, formats[0], place),
             title=_prose(parts, "DFTitle"),
             description=_prose(parts, "Description"),
             permanent=self._choice(parts, "Scope", place) == "Permanent",
-            types=self._types(parts, place),
+            types=self._once(self._types(parts, place)),
             case_sensitive=sense == "CS" if sense else None,
-            permitted=permitted,
-            provenance=provenance,
+            permitted=self._once(permitted),
+            provenance=self._once(provenance),
             children=children,
         )
+
+    def _once(self, value: _T) -> _T:
+        """An equal value that another node has already, if one has: most of a document's nodes are alike in much."""
+        return self._known.setdefault(value, value)  # type: ignore[no-any-return]
 
     def _occurrence(self, parts: _Parts, place: str) -> tuple[Occurrence, int | None]:
         occurrence = Occurrence(self._choice(parts, "Occurrence", place) or Occurrence.ONE)
