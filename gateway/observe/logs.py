@@ -11,8 +11,8 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from typing import Any, BinaryIO, Literal, cast
+from collections.abc import Callable, Sequence
+from typing import Any, BinaryIO, Literal
 
 import msgspec
 
@@ -32,7 +32,7 @@ _LONG, _ABROAD, _ESCAPED = b"0" * 14, b"+" + b"0" * 7, b"%0"
 
 _MAX_WAITING_LINES = 1000
 
-_encode = msgspec.json.Encoder(enc_hook=str).encode
+_encoder = msgspec.json.Encoder(enc_hook=str)
 
 
 def mask(identity: str) -> str:
@@ -41,24 +41,24 @@ def mask(identity: str) -> str:
 
 
 class _Lines:
-    """A stream that is handed whole lines: those of one turn of the event loop at once, with all before an error.
+    """A stream that is handed events, and writes those of one turn of the event loop at once, with all before an error.
 
-    ``line_of`` makes a line of an event. Its methods are what structlog calls; any thread may.
+    ``lines_of`` makes lines of them, each with its end. Its methods are what structlog calls; any thread may.
     """
 
-    def __init__(self, file: BinaryIO, line_of: Callable[[EventDict], bytes]) -> None:
+    def __init__(self, file: BinaryIO, lines_of: Callable[[Sequence[EventDict]], bytes]) -> None:
         self._file = file
-        self._line_of = line_of
-        self._waiting: deque[bytes | EventDict] = deque()
+        self._lines_of = lines_of
+        self._waiting: deque[EventDict] = deque()
         self._lock = threading.Lock()
 
-    def info(self, line: bytes | EventDict) -> None:
-        """Write the line when the loop has dealt with what is at hand; at once where no loop runs.
+    def info(self, event: EventDict) -> None:
+        """Write the event when the loop has dealt with what is at hand; at once where no loop runs.
 
-        An event is made into a line no sooner: many in a row cost less than as many between requests.
+        It is made into a line no sooner: many in a row cost less than as many between requests.
         """
         waiting = self._waiting
-        waiting.append(line)
+        waiting.append(event)
         if len(waiting) == 1:
             try:
                 asyncio.get_running_loop().call_soon(self.flush)
@@ -67,9 +67,9 @@ class _Lines:
         elif len(waiting) > _MAX_WAITING_LINES:
             self.flush()
 
-    def error(self, line: bytes) -> None:
-        """Write the line, and all that wait, now."""
-        self._waiting.append(line)
+    def error(self, event: EventDict) -> None:
+        """Write the event, and all that wait, now."""
+        self._waiting.append(event)
         self.flush()
 
     warning = critical = error
@@ -77,20 +77,18 @@ class _Lines:
     def flush(self) -> None:
         """Write all that wait."""
         with self._lock:
-            waiting = [self._waiting.popleft() for _ in range(len(self._waiting))]
-            lines = [one if isinstance(one, bytes) else self._line_of(one) for one in waiting]
-            if lines:
-                lines.append(b"")
-                self._file.write(b"\n".join(lines))
+            if waiting := [self._waiting.popleft() for _ in range(len(self._waiting))]:
+                self._file.write(self._lines_of(waiting))
                 self._file.flush()
 
 
 class _Logger(structlog.make_filtering_bound_logger(logging.INFO)):  # type: ignore[misc]
-    """structlog's logger, with a shorter way for nearly every line: nothing is bound to it or filled into it."""
+    """structlog's logger, with a shorter way for nearly every event: nothing is bound to it or filled into it."""
 
     def info(self, event: str, **fields: Any) -> None:
         """Log the event; a fraction of the price of the inherited way."""
         fields["event"] = event
+        fields["level"] = "info"
         fields["timestamp"] = time.time_ns()
         self._logger.info(fields)
 
@@ -109,69 +107,72 @@ def _second(second: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
 
 
-def _finish(_: WrappedLogger, level: str, event: EventDict) -> EventDict:
-    """The event with its level, its time and the traceback it may have."""
-    if "exc_info" in event:
-        event = structlog.processors.format_exc_info(_, level, event)
-    nanoseconds = event.pop("timestamp", 0) or time.time_ns()
-    event["level"] = level
-    event["timestamp"] = f"{_second(nanoseconds // 1_000_000_000)}.{nanoseconds // 1000 % 1_000_000:06}Z"
-    return event
+def _note(_: WrappedLogger, level: str, event: EventDict) -> tuple[tuple[EventDict], dict[str, Any]]:
+    """The event with its level and its time, as the arguments of a method of ``_Lines``."""
+    event.update(level=level, timestamp=time.time_ns())
+    return (event,), {}
 
 
-def _mask_identities(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    if not IDENTITIES.isdisjoint(event):
-        for name in IDENTITIES & event.keys():
-            event[name] = mask(str(event[name]))
-    return event
+def _date(event: EventDict) -> None:
+    """Write the event's time, in nanoseconds until now, as people do."""
+    second, nanosecond = divmod(event["timestamp"], 1_000_000_000)
+    event["timestamp"] = f"{_second(second)}.{nanosecond // 1000:06}Z"
 
 
-def _mask_numbers(_: WrappedLogger, __: str, line: bytes) -> bytes:
-    """The line without what looks like an identity, wherever it came from."""
+def _mask_identities(event: EventDict) -> None:
+    for name in IDENTITIES & event.keys():
+        event[name] = mask(str(event[name]))
+
+
+def _mask_numbers(octets: bytes) -> bytes:
+    """Lines without what looks like an identity, wherever it came from."""
     # Looking for these costs a tenth of the search for a number, and most lines have none of them.
-    zeros = line.translate(_AS_ZEROS)
+    zeros = octets.translate(_AS_ZEROS)
     if _LONG not in zeros and _ABROAD not in zeros and _ESCAPED not in zeros:
-        return line
-    return _NUMBER.sub(lambda number: mask(number[0].decode()).encode(), line)
+        return octets
+    return _NUMBER.sub(lambda number: mask(number[0].decode()).encode(), octets)
 
 
-def _render(_: WrappedLogger, __: str, event: EventDict) -> bytes:
+def _as_json(events: Sequence[EventDict]) -> bytes:
+    """A line of JSON for each event, with its end."""
     try:
-        return _encode(event)
-    except UnicodeEncodeError:  # octets that somebody sent are no text, and the line goes out with others
-        texts = {name: value for name, value in event.items() if isinstance(value, str)}
-        event.update((name, text.encode(errors="backslashreplace").decode()) for name, text in texts.items())
-        return _encode(event)
+        return _encoder.encode_lines(events)
+    except UnicodeEncodeError:  # octets that somebody sent are no text, and these lines go out with others
+        return _encoder.encode_lines([{name: _as_text(value) for name, value in event.items()} for event in events])
 
 
-def _to_bytes(_: WrappedLogger, __: str, line: str) -> bytes:
-    return line.encode(errors="backslashreplace")
+def _as_text(value: object) -> object:
+    return value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
+
+
+def _for_people() -> Callable[[Sequence[EventDict]], bytes]:
+    """What makes a line that people read of each event, with its end."""
+    plain = structlog.dev.plain_traceback
+    render = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)
+
+    def rendered(events: Sequence[EventDict]) -> bytes:
+        return "".join([f"{render(None, '', event)}\n" for event in events]).encode(errors="backslashreplace")
+
+    return rendered
 
 
 def configure(*, identities: Literal["masked", "plain"], form: Literal["json", "console"]) -> None:
     """Set up logging of the whole process; called once at start."""
-    steps: list[Any] = [_finish]
-    if identities == "masked":
-        steps.append(_mask_identities)
-    if form == "console":
-        plain = structlog.dev.plain_traceback
-        steps.append(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain))
-        steps.append(_to_bytes)
-    else:
-        steps.append(_render)
-    if identities == "masked":
-        steps.append(_mask_numbers)
+    render = _as_json if form == "json" else _for_people()
+    masked = identities == "masked"
 
-    def line_of(event: EventDict) -> bytes:
-        line: Any = event
-        for step in steps:
-            line = step(None, "info", line)
-        return cast("bytes", line)
+    def lines_of(events: Sequence[EventDict]) -> bytes:
+        for event in events:
+            _date(event)
+            if masked and not IDENTITIES.isdisjoint(event):
+                _mask_identities(event)
+        octets = render(events)
+        return _mask_numbers(octets) if masked else octets
 
-    lines = _Lines(sys.stderr.buffer, line_of)
+    lines = _Lines(sys.stderr.buffer, lines_of)
     atexit.register(lines.flush)
     structlog.configure(
-        processors=steps,
+        processors=[structlog.processors.format_exc_info, _note],
         wrapper_class=_Logger,
         logger_factory=lambda *_: lines,
     )
