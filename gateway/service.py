@@ -169,7 +169,7 @@ class Service:
     def _left_out(self, selection: Selection, spoken: tuple[str, ...], protocol: ProtocolWord) -> frozenset[str]:
         return frozenset([mo for mo, owner in self._owned(selection, spoken).items() if owner.protocol != protocol])
 
-    def variables(self, subscriber: Subscriber, device: Device, names: Iterable[str] | None = None) -> dict[str, str]:
+    def variables(self, subscriber: Subscriber, device: Device, names: frozenset[str] | None = None) -> dict[str, str]:
         """The variables of this device, or those of these names, as far as they are known.
 
         What a device says of itself in characters that no document can carry is as good as not said.

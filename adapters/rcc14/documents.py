@@ -37,6 +37,7 @@ _ENTITLEMENTS = ("ap2003", "ap2004", "ap2005")
 """Voice over cellular, voice over Wi-Fi, SMS over IP: a client that is told nothing of one would ask again."""
 _RELEASES = "SERVICES/SupportedRCSProfileVersions"
 _PASSWORDS = frozenset({"dm_client_secret", "dm_server_secret", "ims_password"})
+_NONE: frozenset[str] = frozenset()
 _NOT_ENTITLED = (Parm("EntitlementStatus", "0"),)
 
 
@@ -178,7 +179,7 @@ class Documents:
         scope: _Scope,
         variables: Values[str, str],
     ) -> bytes:
-        missing = selection.variables.difference(variables)
+        missing = selection.variables.difference(variables) if len(variables) < len(selection.variables) else _NONE
         user = template.user(subscriber.msisdn) if subscriber.msisdn and scope.tells_number else b""
         elsewhere = self._access_control(subscriber.plan) if scope.tells_servers else b""
         off = applications_off(subscriber, device)

@@ -107,7 +107,7 @@ class ProfileSet:
         self._asked = asked
         self._looks = tuple(map(look_at, asked))
         self.digest = hashlib.blake2b(msgspec.msgpack.encode([*map(_said, self.profiles)]), digest_size=16).hexdigest()
-        self._answers = functools.lru_cache(MAX_LOOKS)(self._answer)
+        self._looked = functools.lru_cache(MAX_LOOKS)(self._look)
         self._selected = functools.lru_cache(MAX_SELECTIONS)(self._select)
         self._overridden = functools.lru_cache(MAX_OVERRIDDEN)(self._override)
         self._broken = functools.lru_cache(MAX_SELECTIONS)(self._breaches)
@@ -158,14 +158,16 @@ class ProfileSet:
 
         Subscribers and devices that give the profiles' matches the same answers share one Selection object.
         """
-        answers = self._answers(tuple([look(subscriber, device) for look in self._looks]))
+        answers, selection = self._looked(tuple([look(subscriber, device) for look in self._looks]))
         if not subscriber.overrides and not device.overrides:
-            return self._selected(answers)
+            return selection
         encode = msgspec.msgpack.encode
         return self._overridden(answers, encode(subscriber.overrides), encode(device.overrides))
 
-    def _answer(self, looks: tuple[tuple[str, ...], ...]) -> tuple[frozenset[str], ...]:
-        return tuple([asked.intersection(seen) for asked, seen in zip(self._asked.values(), looks, strict=True)])
+    def _look(self, looks: tuple[tuple[str, ...], ...]) -> tuple[tuple[frozenset[str], ...], Selection]:
+        """What the profiles' matches are told by these looks, and what follows."""
+        answers = tuple([asked.intersection(seen) for asked, seen in zip(self._asked.values(), looks, strict=True)])
+        return answers, self._selected(answers)
 
     def _select(self, answers: tuple[frozenset[str], ...]) -> Selection:
         given = dict(zip(self._asked, answers, strict=True))

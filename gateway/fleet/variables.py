@@ -118,27 +118,31 @@ def _uuid(device_id: str) -> str:
 
 
 class _Whose(NamedTuple):
-    """What variables are made of: the records, the IMSI of the SIM in the device, its network, and the digits of the
-    number; a text that is not known is empty."""
+    """What variables are made of: the records, the IMSI of the SIM in the device, its network and its domain, and
+    the digits of the number; a text that is not known is empty."""
 
     subscriber: Subscriber
     device: Device
     imsi: str
     plmn: str
+    domain: str
     number: str
 
 
-def _own(name: str, derived: Callable[[_Whose], str]) -> Callable[[_Whose], str]:
+_Giver = Callable[[_Whose], str]
+
+
+def _own(name: str, derived: _Giver) -> _Giver:
     """What derives an identity, unless the subscriber has an attribute of that name."""
-    return lambda whose: whose.subscriber.attributes.get(name, "") or derived(whose)
+    return lambda whose: whose.subscriber.attributes.get(name) or derived(whose)
 
 
 def _impu(whose: _Whose) -> str:
     user = f"+{whose.number}" if whose.number else whose.imsi
-    return f"sip:{user}@{_home_domain(whose.plmn)}" if whose.plmn else ""
+    return f"sip:{user}@{whose.domain}" if whose.plmn else ""
 
 
-_GIVERS: Mapping[str, Callable[[_Whose], str]] = {
+_GIVERS: Mapping[str, _Giver] = {
     "tenant": lambda whose: whose.subscriber.tenant,
     "plan": lambda whose: whose.subscriber.plan,
     "imei": lambda whose: whose.device.imei,
@@ -152,8 +156,8 @@ _GIVERS: Mapping[str, Callable[[_Whose], str]] = {
     "uuid": lambda whose: _uuid(whose.device.id),
     "plmn": lambda whose: whose.plmn,
     "mnc": lambda whose: whose.plmn and whose.plmn[3:].zfill(3),
-    "home_domain": _own("home_domain", lambda whose: _home_domain(whose.plmn)),
-    "impi": _own("impi", lambda whose: whose.plmn and f"{whose.imsi}@{_home_domain(whose.plmn)}"),
+    "home_domain": _own("home_domain", lambda whose: whose.domain),
+    "impi": _own("impi", lambda whose: whose.plmn and f"{whose.imsi}@{whose.domain}"),
     "impu": _own("impu", _impu),
 }
 
@@ -162,7 +166,7 @@ GIVEN = frozenset({*ACCOUNT, *IMS_CREDENTIAL, *_GIVERS})
 
 
 def variables_of(
-    subscriber: Subscriber, device: Device, plmns: Iterable[str], names: Iterable[str] | None = None
+    subscriber: Subscriber, device: Device, plmns: Iterable[str], names: frozenset[str] | None = None
 ) -> dict[str, str]:
     """The variables of this subscriber and device, or those of these names; what is not known of them is not there.
 
@@ -175,13 +179,18 @@ def variables_of(
     """
     attributes, imsi = subscriber.attributes, sim_of(subscriber, device)
     plmn = _plmn(imsi, attributes.get("mnc_digits", ""), plmns)
-    whose = _Whose(subscriber, device, imsi, plmn, subscriber.msisdn.removeprefix("+"))
+    whose = _Whose(subscriber, device, imsi, plmn, _home_domain(plmn), subscriber.msisdn.removeprefix("+"))
     variables = {}
-    for name in (*attributes, *_GIVERS) if names is None else names:
-        giver = _GIVERS.get(name)
-        if giver is not None:
-            if text := giver(whose):
-                variables[name] = text
-        elif name in attributes and name not in GIVEN:
-            variables[name] = attributes[name]
+    for name, giver in _givers(frozenset((*attributes, *_GIVERS)) if names is None else names):
+        if giver is None:
+            if name in attributes:
+                variables[name] = attributes[name]
+        elif text := giver(whose):
+            variables[name] = text
     return variables
+
+
+@functools.lru_cache(4096)
+def _givers(names: frozenset[str]) -> tuple[tuple[str, _Giver | None], ...]:
+    """What gives each of the variables that are not secret; None for an attribute of the subscriber's."""
+    return tuple([(name, _GIVERS.get(name)) for name in names if name in _GIVERS or name not in GIVEN])
