@@ -18,7 +18,7 @@ from adapters.rcc14.messages import Answer, Request, Whose, parse_request
 from adapters.rcc14.proving.proof import Call, Proof
 from adapters.rcc14.proving.token import Tokens
 from adapters.rcc14.session import Delivery, Kind, Terms, deliver, user_asks, woken
-from adapters.rcc14.standing import Question, again, is_settled, may_settle, said_of
+from adapters.rcc14.standing import Question, again, digest, is_settled, may_settle
 from adapters.rcc14.tracing import about
 from gateway.accounts import Accounts
 from gateway.detections import Detections, Seen
@@ -84,12 +84,14 @@ class Provider:
             metrics.count(metrics.acs_proofs, "token", "accepted", number=number)
         return answers
 
-    def _delivery_again(self, question: Question, owned: Owned, common: str, now: datetime) -> Delivery | None:
+    def _delivery_again(
+        self, question: Question, owned: Owned, common: hashlib.blake2b, now: datetime
+    ) -> Delivery | None:
         subscriber, device = owned
         state = device.rcc14
         if state is None or not state.settled:
             return None
-        if not is_settled(state, self._digest(question, subscriber, device, common)):
+        if not is_settled(state, digest(question, subscriber, device, common)):
             return None
         return again(question, state, self._terms, now)
 
@@ -110,13 +112,9 @@ class Provider:
             token = self._tokens.issue(device.id, delivery.state.token_serial, question.token)
         return self._given(device, delivery.kind, self._documents.document(delivery, token, content), now)
 
-    def _common(self) -> str:
-        """What the answers to all questions follow from."""
-        return f"{self._edition}\n{self._documents.common_key}\n"
-
-    def _digest(self, question: Question, subscriber: Subscriber, device: Device, common: str) -> bytes:
-        """What identifies the question and what its answer follows from."""
-        return self._tokens.digest(question, f"{common}{subscriber.revision}".encode() + said_of(device))
+    def _common(self) -> hashlib.blake2b:
+        """What the digests of all questions have in common."""
+        return self._tokens.common(f"{self._edition}\n{self._documents.common_key}\n")
 
     def _settled(self, proof: Proof, call: Call, device: Device, delivery: Delivery, wish: str) -> Rcc14State:
         """The state with what tells that this question is answered, if it would get the same answer again."""
@@ -128,7 +126,7 @@ class Provider:
             return state
         if not self._documents.is_steady(household.subscriber, known):
             return state
-        settled = self._digest(question, household.subscriber, replace(device, rcc14=state), self._common())
+        settled = digest(question, household.subscriber, replace(device, rcc14=state), self._common())
         return state if settled == state.settled else replace(state, settled=settled)
 
     async def answer(self, proof: Proof, call: Call) -> Answer:
@@ -158,7 +156,7 @@ class Provider:
         ):
             device = await self._with_credentials(subscriber, device, now)
 
-        def digest() -> bytes:
+        def content_digest() -> bytes:
             nonlocal content
             content = self._documents.content(subscriber, device, asked, additional=call.additional)
             return hashlib.sha256(content).digest()
@@ -170,7 +168,7 @@ class Provider:
             service_state(subscriber, device),
             wish=wish,
             key=self._documents.key(subscriber, device),
-            digest=digest,
+            digest=content_digest,
             terms=self._terms._replace(terms_of_use="") if call.additional else self._terms,
             now=now,
             tells_to_wait=waits,

@@ -22,6 +22,7 @@ from adapters.rcc14.messages import STEADY, Request
 from adapters.rcc14.session import Delivery, Kind, Terms, renew, validity_for
 from gateway.fleet.device import Device, Rcc14State
 from gateway.fleet.owners import spoken
+from gateway.fleet.subscriber import Subscriber
 
 DIGEST_BYTES = 12
 """Enough to guess in vain at, for it is keyed, and little beside the rest of a record."""
@@ -68,13 +69,20 @@ def _first(fields: str, name: str) -> str:
     return fields.partition(name)[2].partition("&")[0]
 
 
-def digest(question: Question, follows_from: bytes, key: bytes) -> bytes:
+def common(follows_from: str, key: bytes) -> hashlib.blake2b:
+    """What the digests of all questions have in common: what every answer follows from."""
+    return hashlib.blake2b(follows_from.encode(), key=key, person=_PURPOSE, digest_size=DIGEST_BYTES)
+
+
+def digest(question: Question, subscriber: Subscriber, device: Device, common: hashlib.blake2b) -> bytes:
     """What identifies a question and all that its answer follows from."""
-    words = f"{question.query}\n{question.host}\n".encode("utf-8", "surrogatepass")
-    return hashlib.blake2b(words + follows_from, key=key, person=_PURPOSE, digest_size=DIGEST_BYTES).digest()
+    words = f"{question.query}\n{question.host}\n{subscriber.revision}".encode("utf-8", "surrogatepass")
+    whole = common.copy()
+    whole.update(_said_of(device) + words)
+    return whole.digest()
 
 
-def said_of(device: Device) -> bytes:
+def _said_of(device: Device) -> bytes:
     """What an answer to the device follows from in its record: all but what its OMA DM sessions change.
 
     Of these it only matters whether there was one: it could own some of the values.

@@ -5,10 +5,12 @@ Spec: RCC.14 TOKEN
 
 from __future__ import annotations
 
+import hashlib
+
 from adapters.rcc14.identity import token as tokens
 from adapters.rcc14.messages import Request
 from adapters.rcc14.proving.proof import Call, Proof
-from adapters.rcc14.standing import Question, digest
+from adapters.rcc14.standing import common
 from gateway.errors import AuthError
 from gateway.fleet import old_token
 from gateway.fleet.device import Device, is_one_phone
@@ -32,9 +34,9 @@ class Tokens:
             return proven
         return tokens.token_of(device_id, serial, self._key)
 
-    def digest(self, question: Question, follows_from: bytes) -> bytes:
-        """What identifies a question that shows a token, and all that its answer follows from."""
-        return digest(question, follows_from, self._key)
+    def common(self, follows_from: str) -> hashlib.blake2b:
+        """What the digests of all questions that show tokens have in common."""
+        return common(follows_from, self._key)
 
     async def take(self, call: Call) -> Proof:
         """Whose token it is.
