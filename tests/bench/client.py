@@ -13,6 +13,8 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Protocol, cast
 
+from bench.process import peer_ports
+
 _CONTENT_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
@@ -84,6 +86,26 @@ class Lane:
         opened = [await loop.create_connection(_Connection, "127.0.0.1", port, ssl=tls) for _ in range(count)]
         return cls([connection for _, connection in opened])
 
+    @classmethod
+    async def open_to_each(cls, pids: Iterable[int], port: int, count: int, tls: ssl.SSLContext | None = None) -> Lane:
+        """That many connections to each of the processes that share a local port.
+
+        The kernel deals them out by chance, so more are opened until each process has so many, and the rest closed.
+        """
+        kept: dict[int, list[_Connection]] = {pid: [] for pid in pids}
+        while any(len(some) < count for some in kept.values()):
+            opened = {one.port: one for one in (await cls.open(port, count, tls))._connections}
+            while opened:
+                for pid, some in kept.items():
+                    for number in opened.keys() & peer_ports(pid):
+                        connection = opened.pop(number)
+                        if len(some) < count:
+                            some.append(connection)
+                        else:
+                            connection.close()
+                await asyncio.sleep(0.01)  # the process may still have to accept some
+        return cls([connection for some in zip(*kept.values(), strict=True) for connection in some])
+
     async def run(self, conversations: Iterable[Conversation]) -> int:
         """Hold the conversations, as many at once as there are connections; returns how many requests were answered.
 
@@ -133,6 +155,12 @@ class _Connection(asyncio.Protocol):
         self._sent_at = 0.0
         self.latencies: list[float] = []
         self._done: asyncio.Future[int] | None = None
+
+    @property
+    def port(self) -> int:
+        """The port at this end."""
+        name: tuple[str, int] = self._transport.get_extra_info("sockname")
+        return name[1]
 
     def run(self, queue: Iterator[Conversation], due_at: float | None = None) -> asyncio.Future[int]:
         self._queue, self._answered = queue, 0

@@ -39,6 +39,20 @@ def children_of(pid: int) -> list[int]:
     return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
+def peer_ports(pid: int) -> set[int]:
+    """The ports at the other ends of that process's TCP connections over IPv4."""
+    files = set()
+    for one in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            files.add(str(one.readlink()))
+    rows = (line.split() for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:])
+    return {
+        int(peer.rpartition(":")[2], 16)
+        for _, _, peer, *_, inode in (row[:10] for row in rows)
+        if f"socket:[{inode}]" in files
+    }
+
+
 @contextlib.contextmanager
 def on_server_core() -> Iterator[None]:
     """Start what is to be measured in here: it stays on the last core, and this process on the others."""

@@ -116,8 +116,7 @@ def table(figures: dict[str, Any]) -> str:
     signed = next(one for one in figures["scenarios"] if one["name"] == "omadm_wbxml_ten_mac")
     stored, seen = figures["stores"], figures["detections"]
     layouts = figures["layouts"]["OMA DM XML, up to date"].values()
-    sqlite, one, two, *_ = (each["with_a_core_each"] for each in layouts)
-    redis, workers = one / sqlite, two / one
+    redis, workers, bare = (one["ratio"]["median"] for one in layouts if "ratio" in one)
     lines += [
         "",
         "OMA DM sessions of four messages, with 10 commands, WBXML and auth-MAC: "
@@ -125,7 +124,8 @@ def table(figures: dict[str, Any]) -> str:
         f"{signed['ratio']['median']:.3f} of bare aiohttp answering as many requests",
         f"store, CPU of an OMA DM message : of a bare POST: {stored_us / bare_us:.2f} (marks {_marks(STORE_MARKS)})",
         f"gateway on Redis : on SQLite, OMA DM messages/s: {redis:.2f} (marks {_marks(REDIS_MARKS)})",
-        f"two workers : one, OMA DM messages/s with a core each: {workers:.2f} (marks {_marks(WORKER_MARKS)})",
+        f"two workers : one, OMA DM messages/s with a core each: {workers:.2f} (marks {_marks(WORKER_MARKS)}), "
+        f"of bare aiohttp {bare:.2f}",
         f"the store alone: Redis : SQLite {stored['redis : sqlite, messages per second']:.2f}, two processes : one "
         f"{stored[_BY_PROCESSES]['2 : 1']:.2f}",
         f"detections: {seen['decoded_per_second']:.0f} MAP messages decoded in a CPU second "
