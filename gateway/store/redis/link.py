@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple, cast
 
@@ -32,6 +32,8 @@ REFUSALS = (ResponseError, BusyLoadingError, AuthenticationError)
 _NAME = f"mogate-{SCHEMA_VERSION}"
 """Tells gateways that are at work on one store what the others can read."""
 _UNFINISHED = object()
+# Its own types want no tuple of both texts and octets.
+_pack: Callable[[Any], bytes] = hiredis.pack_command
 
 
 class TooFewReplicas(Unavailable):
@@ -148,7 +150,7 @@ class Link(asyncio.Protocol):
             return future
         if not self._unsent:
             self._loop.call_soon(self._flush)
-        self._unsent.append(hiredis.pack_command(cast("Any", request)))
+        self._unsent.append(_pack(request))
         if not self._waiting:
             self._answered_at = self._loop.time()
             if self._watch is None:

@@ -76,10 +76,10 @@ def reads_of(keys: Keys, writes: Iterable[Write]) -> list[Address]:
     found: dict[Address, None] = {}
     for write in writes:
         match write:
+            case PutDevice(device):
+                found[keys.home_of(device.id)] = None
             case PutSubscriber(subscriber):
                 found[keys.home(subscriber.id)] = None
-            case PutDevice(device):
-                found[keys.home(device.subscriber_id)] = None
             case PutMirror(mirror):
                 found[keys.home_of(mirror.device_id)] = None
                 found[keys.mirror(mirror.device_id)] = None
@@ -319,7 +319,7 @@ class _Draft:
             self._listed[subscriber.id] = True
 
     def _put_device(self, device: Device) -> None:
-        address = self._keys.home(device.subscriber_id)
+        address = self._keys.home_of(device.id)
         home: Home | None = self._read(address)
         if home is None:
             raise Conflict(f"device {device.id} has no subscriber")

@@ -352,6 +352,8 @@ class RedisStore:
         for attempt in range(_ATTEMPTS):
             try:
                 plan = await self._plan(writes, reads, cells)
+                # Planning is a stage: what others are about to commit is planned in a row, then sent in a row.
+                await asyncio.sleep(0)
                 if await self._transactions.commit(plan):
                     self._remember(plan)
                     return
@@ -391,7 +393,7 @@ class RedisStore:
         for write in writes:
             match write:
                 case PutDevice(device):
-                    home = self._known.get(self._keys.home(device.subscriber_id), (b"", None))[1]
+                    home = self._known.get(self._keys.home_of(device.id), (b"", None))[1]
                     place = home.place(device.id) if home else None
                     if place is None or not are_known_alike(place.device, device):
                         return None
