@@ -26,9 +26,14 @@ class _Waiting(NamedTuple, Generic[Asked, Found]):
     future: asyncio.Future[Found]
 
 
-class Together(Generic[Asked, Found]):
-    """What was asked in one turn of the event loop, answered in a row.
+_MOST_TURNS = 3
+"""So many turns of the event loop a row waits for more while more keep coming."""
 
+
+class Together(Generic[Asked, Found]):
+    """What was asked at about the same time, answered in a row.
+
+    The row begins with the first turn of the event loop that brings nobody else, or after some turns.
     ``answer`` gives what it finds for each, in the order of what was asked. Where it fails, they are answered one by
     one, and a failure is the one's that fails alone.
     """
@@ -43,8 +48,15 @@ class Together(Generic[Asked, Found]):
         future: asyncio.Future[Found] = loop.create_future()
         self._waiting.append(_Waiting(asked, future))
         if len(self._waiting) == 1:
-            loop.call_soon(self._answer_waiting)
+            loop.call_soon(self._gather, loop, 0, _MOST_TURNS)
         return future
+
+    def _gather(self, loop: asyncio.AbstractEventLoop, known: int, turns: int) -> None:
+        """Answer all who wait, unless there are more of them than are ``known`` and some ``turns`` are left."""
+        if turns and len(self._waiting) > known:
+            loop.call_soon(self._gather, loop, len(self._waiting), turns - 1)
+        else:
+            self._answer_waiting()
 
     def _answer_waiting(self) -> None:
         # Whoever asked may have gone.

@@ -46,6 +46,26 @@ async def test_what_is_asked_in_one_turn_is_answered_at_once() -> None:
     assert halves.asked == [[4, 8, 6], [2]]
 
 
+async def test_who_comes_in_the_next_turn_is_answered_with_those_before() -> None:
+    """A turn that brings nobody ends the waiting, and so do some turns that each bring somebody."""
+    halves, numbers = _Halves(), range(0, 40, 2)
+    together = Together(halves)
+
+    async def one_a_turn(numbers: Sequence[int]) -> list[int]:
+        asked = []
+        for number in numbers:
+            asked.append(together.ask(number))
+            await next_stage()
+        return list(await asyncio.gather(*asked))
+
+    assert await one_a_turn(numbers[:2]) == [0, 1]
+    assert halves.asked == [[0, 2]]
+    assert await one_a_turn(numbers) == [number // 2 for number in numbers]
+    rows = halves.asked[1:]
+    assert [number for row in rows for number in row] == list(numbers)
+    assert 1 < len(rows) < len(numbers)
+
+
 async def test_a_failure_is_the_one_s_that_fails_alone() -> None:
     """The others have their answers."""
     together = Together(_Halves())
