@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 
 import msgspec
@@ -392,6 +393,24 @@ async def test_a_cancelled_commit_holds_up_nobody(store: Store) -> None:
     assert outcomes[1:] == [None, None]
     await store.commit(PutSubscriber(Subscriber(id="after")))
     assert {"s1", "s2", "after"} <= {household.subscriber.id for household in await collect(store)}
+
+
+async def test_what_was_not_there_is_found_once_another_process_has_written_it(
+    open_store: OpenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever its octets begin with: a store may put octets of chance before them."""
+    one, other = await open_store(), await open_store()
+    await populate(one)
+    contact = await one.load_contact("IMEI:490154203237518", NOW)
+    assert contact is not None
+    assert contact.session is None
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "urandom", lambda count: b" " * count)
+        await other.commit(PutSession(session(b"state"), NOW))
+    contact = await one.load_contact("IMEI:490154203237518", NOW)
+    assert contact is not None
+    assert contact.session is not None
+    assert contact.session.payload == b"state"
 
 
 async def test_racing_writers_lose_nothing(open_store: OpenStore) -> None:

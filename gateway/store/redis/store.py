@@ -476,7 +476,7 @@ class RedisStore:
         known = self._known
         cell = known.pop(address, None)
         # Most devices call again before others have pushed them out.
-        if cell is None or raw is None or not raw.startswith(cell[0] or b" "):
+        if cell is None or raw is None or not (cell[0] and raw.startswith(cell[0])):
             cell = parse_cell(address, raw)
         known[address] = cell
         if len(known) > _REMEMBERED:
